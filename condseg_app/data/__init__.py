@@ -1,0 +1,40 @@
+"""Values: what the rest of the program is about. Frozen, numpy only, no files and no networks."""
+
+from condseg_app.data.annotation import Annotation
+from condseg_app.data.classes import PALETTE, ClassEntry, ClassTable, Color, spread_code
+from condseg_app.data.dataset import Case, DataSet, Split
+from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
+from condseg_app.data.image import Image, LazyArray
+from condseg_app.data.labels import LabelMap
+from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data.prediction import Block, Prediction, Region, as_level, empty_probability, fuse
+
+__all__ = [
+    "PALETTE",
+    "Affine",
+    "Annotation",
+    "AxisMap",
+    "Block",
+    "Case",
+    "ClassEntry",
+    "ClassTable",
+    "Color",
+    "DataSet",
+    "Dimensions",
+    "Geometry",
+    "Image",
+    "Intensity",
+    "LabelMap",
+    "LazyArray",
+    "Model",
+    "Prediction",
+    "Preprocessing",
+    "Region",
+    "Shape",
+    "Split",
+    "Unit",
+    "as_level",
+    "empty_probability",
+    "fuse",
+    "spread_code",
+]

@@ -1,0 +1,38 @@
+"""What a person has said about one class in one image, and where they have not said anything."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.errors import GeometryError
+
+State = Literal["unlabelled", "present", "absent"]
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """A class's mask together with the voxels where the mask can be relied on.
+
+    Attributes:
+        class_name: the class it is about.
+        mask: (I, J, K) bool, where the class is.
+        supervised: (I, J, K) bool, where a person has decided. Outside it nothing is known:
+            unlabelled never means background.
+    """
+
+    class_name: str
+    mask: NDArray[np.bool_]
+    supervised: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if self.mask.shape != self.supervised.shape:
+            raise GeometryError(f"mask {self.mask.shape} and supervised voxels {self.supervised.shape} differ in shape")
+
+    @property
+    def state(self) -> State:
+        """Whether the class was marked, marked as absent, or not looked at."""
+        if not self.supervised.any():
+            return "unlabelled"
+        return "present" if (self.mask & self.supervised).any() else "absent"

@@ -1,0 +1,148 @@
+"""The look-up table: which classes a network knows, and under which code it is asked for each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from condseg_app.errors import ClassTableError
+
+Color = tuple[int, int, int]
+
+# Okabe and Ito's colour-blind safe palette (without black), then lighter and darker companions.
+PALETTE: tuple[Color, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+    (153, 221, 204),
+    (255, 188, 121),
+    (148, 103, 189),
+    (162, 200, 236),
+    (171, 171, 171),
+    (140, 86, 75),
+)
+
+
+@dataclass(frozen=True)
+class ClassEntry:
+    """One row of the look-up table.
+
+    Attributes:
+        value: the integer that stands for the class in a label map, 1 or more (0 is background).
+        name: unique name.
+        color: red, green, blue, 0 to 255.
+        code: what the network is given, `hash(c)` of Dmitriev & Kaufman's equation 2.
+        part_of: name of the class that contains this one (a tumour's organ), if any.
+        terminology: a code of a terminology, 'SCT:10200004' for the liver, say.
+        notes: free text.
+    """
+
+    value: int
+    name: str
+    color: Color = PALETTE[0]
+    code: float = 0.0
+    part_of: str | None = None
+    terminology: str | None = None
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip() or self.name != self.name.strip():
+            raise ClassTableError(f"'{self.name}' is not a class name; use text without space at its ends")
+        if not 1 <= self.value <= 65535:
+            raise ClassTableError(f"class '{self.name}' has value {self.value}; use 1 to 65535 (0 is background)")
+        if len(self.color) != 3 or not all(0 <= c <= 255 for c in self.color):
+            raise ClassTableError(f"class '{self.name}' has colour {self.color}; use red, green, blue of 0 to 255")
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The rows in order; a row's position is its index in the network's table.
+
+    Raises:
+        ClassTableError: a name or a value is used twice.
+    """
+
+    entries: tuple[ClassEntry, ...] = ()
+
+    def __post_init__(self) -> None:
+        _refuse_repeats("name", [e.name.casefold() for e in self.entries])
+        _refuse_repeats("value", [e.value for e in self.entries])
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> "ClassTable":
+        """A table with values 1, 2, ..., palette colours and codes kept well apart."""
+        table = cls()
+        for name in names:
+            table = table.adding(table.propose(name))
+        return table
+
+    def __iter__(self) -> Iterator[ClassEntry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        return any(e.name == name for e in self.entries)
+
+    def __getitem__(self, name: str) -> ClassEntry:
+        """The row of a name; ClassTableError names those that exist."""
+        return self.entries[self.row(name)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names in order."""
+        return tuple(e.name for e in self.entries)
+
+    def row(self, name: str) -> int:
+        """A class's position, its row in the network's table."""
+        for row, entry in enumerate(self.entries):
+            if entry.name == name:
+                return row
+        raise ClassTableError(f"no class '{name}' here; there are: {', '.join(self.names) or 'none'}")
+
+    def propose(self, name: str, color: Color | None = None) -> ClassEntry:
+        """A new row for a name: next free value, a colour, and a code far from all others."""
+        value = max((e.value for e in self.entries), default=0) + 1
+        used = {e.color for e in self.entries}
+        free = (c for c in PALETTE if c not in used)
+        chosen = color if color is not None else next(free, PALETTE[value % len(PALETTE)])
+        return ClassEntry(value, name, chosen, spread_code(len(self.entries)))
+
+    def adding(self, entry: ClassEntry) -> "ClassTable":
+        """The table with one more row at its end."""
+        return ClassTable((*self.entries, entry))
+
+    def replacing(self, name: str, **changes: object) -> "ClassTable":
+        """The table with fields of one row changed."""
+        row = self.row(name)
+        changed = replace(self.entries[row], **changes)  # type: ignore[arg-type]
+        return ClassTable((*self.entries[:row], changed, *self.entries[row + 1 :]))
+
+    def keeping(self, names: Iterable[str]) -> "ClassTable":
+        """The rows of some names, in the table's order."""
+        wanted = set(names)
+        for name in wanted:
+            self.row(name)
+        return ClassTable(tuple(e for e in self.entries if e.name in wanted))
+
+
+def spread_code(row: int) -> float:
+    """The code of the n-th row: -1, 1, 0, -1/2, 1/2, -3/4, ... in [-1, 1].
+
+    The paper draws random values; codes that come to lie close together make classes alike, so
+    each new one halves a widest gap instead (no earlier code ever changes).
+    """
+    if row < 2:
+        return -1.0 if row == 0 else 1.0
+    level = (row - 1).bit_length() - 1
+    gaps = 1 << level
+    return -1.0 + (2 * (row - gaps - 1) + 1) / gaps
+
+
+def _refuse_repeats(what: str, keys: Sequence[object]) -> None:
+    for position, key in enumerate(keys):
+        if key in keys[:position]:
+            raise ClassTableError(f"the class {what} '{key}' is used twice; give each class its own")

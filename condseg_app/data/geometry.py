@@ -1,0 +1,185 @@
+"""Where voxels are: shape, affine and unit of a grid in space."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from condseg_app.errors import GeometryError
+
+Unit = Literal["mm", "µm", "pixel"]
+Affine = NDArray[np.float64]
+Shape = tuple[int, int, int]
+
+# World axes are RAS+: a positive step goes to the patient's Right, Anterior, Superior.
+_POSITIVE = "RAS"
+_NEGATIVE = "LPI"
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A regular grid in space.
+
+    Attributes:
+        shape: number of voxels (I, J, K); a 2D image has K = 1.
+        affine: (4, 4) float64, voxel index -> world (RAS+) in `unit`.
+        unit: what one world step is.
+
+    Raises:
+        GeometryError: an axis is empty, or the affine is not finite, singular or not 4 x 4.
+    """
+
+    shape: Shape
+    affine: Affine
+    unit: Unit = "mm"
+
+    def __post_init__(self) -> None:
+        affine = np.array(self.affine, dtype=np.float64)
+        shape = tuple(int(n) for n in self.shape)
+        if len(shape) != 3 or min(shape) < 1:
+            raise GeometryError(f"expected three axes of at least one voxel, got shape {shape}")
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise GeometryError("the affine is not a finite 4 x 4 matrix; repair the file's header")
+        if _is_singular(affine[:3, :3]):
+            raise GeometryError("the affine is singular (an axis has no length); repair the file's header")
+        affine.setflags(write=False)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "affine", affine)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to the bit: same shape, unit and affine."""
+        if not isinstance(other, Geometry):
+            return NotImplemented
+        return self.shape == other.shape and self.unit == other.unit and np.array_equal(self.affine, other.affine)
+
+    __hash__ = None  # type: ignore[assignment]  # holds an array
+
+    @classmethod
+    def of_picture(cls, width: int, height: int) -> "Geometry":
+        """A 2D image's grid: I runs right along a row, J down along a column, in pixels.
+
+        Right and down are the world's L and P, so that a picture and an axial slice of a volume
+        are laid out for the screen by the same rule.
+        """
+        return cls((width, height, 1), np.diag([-1.0, -1.0, 1.0, 1.0]), "pixel")
+
+    @classmethod
+    def with_spacing(cls, shape: Shape, spacing: ArrayLike, unit: Unit = "mm") -> "Geometry":
+        """An axis-aligned RAS+ grid that starts at the origin."""
+        return cls(shape, np.diag([*np.asarray(spacing, dtype=np.float64), 1.0]), unit)
+
+    @property
+    def is_2d(self) -> bool:
+        """Whether there is only one slice."""
+        return self.shape[2] == 1
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbouring voxels along I, J, K, in `unit`."""
+        i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(i), float(j), float(k)
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel in `unit` cubed (area of a pixel where the unit is the pixel)."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def world_axes(self) -> tuple[int, int, int]:
+        """For I, J, K the world axis (0, 1, 2) that each follows most closely; each once."""
+        directions = np.abs(self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0))
+        axes = [-1, -1, -1]
+        for _ in range(3):
+            world, voxel = np.unravel_index(np.argmax(directions), (3, 3))
+            axes[int(voxel)] = int(world)
+            directions[world, :] = -1.0
+            directions[:, voxel] = -1.0
+        return axes[0], axes[1], axes[2]
+
+    @property
+    def orientation(self) -> str:
+        """Axis codes of I, J, K, such as 'RAS' or 'LPI'; the closest ones where oblique."""
+        return "".join(
+            (_POSITIVE if self.affine[world, voxel] >= 0 else _NEGATIVE)[world]
+            for voxel, world in enumerate(self.world_axes)
+        )
+
+    @property
+    def is_sheared(self) -> bool:
+        """Whether the axes are not at right angles (an uncorrected gantry tilt, say)."""
+        directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)
+        return not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3)
+
+    def fits(self, other: "Geometry") -> bool:
+        """Whether both grids have the same voxels, up to a hundredth of a voxel at every corner."""
+        if self.shape != other.shape:
+            return False
+        corners = np.array(
+            [[i, j, k, 1.0] for i in (0, self.shape[0]) for j in (0, self.shape[1]) for k in (0, self.shape[2])]
+        )
+        apart = np.abs(corners @ (self.affine - other.affine).T)[:, :3]
+        return bool(apart.max() <= 0.01 * min(self.spacing))
+
+    def reoriented(self, orientation: str) -> "Geometry":
+        """The same grid with axes permuted and flipped to `orientation` (such as 'RAS')."""
+        return AxisMap.between(self, orientation).geometry(self)
+
+
+@dataclass(frozen=True)
+class AxisMap:
+    """A permutation and flip of a grid's axes: no voxel is changed, only its place in the array.
+
+    Attributes:
+        order: for each new axis, the old axis it is made of.
+        flipped: for each new axis, whether it runs the other way.
+    """
+
+    order: tuple[int, int, int]
+    flipped: tuple[bool, bool, bool]
+
+    @classmethod
+    def between(cls, geometry: Geometry, orientation: str) -> "AxisMap":
+        """The map from a grid's own axes to those of `orientation`."""
+        own, wanted = geometry.orientation, orientation.upper()
+        pairs = [{_POSITIVE[w], _NEGATIVE[w]} for w in range(3)]
+        if sorted(min(p) for c in wanted for p in pairs if c in p) != sorted(min(p) for p in pairs):
+            raise GeometryError(f"'{orientation}' is not an orientation; use three letters such as RAS or LPS")
+        same_axis = {code: own.index(next(iter(pair & set(own)))) for pair in pairs for code in pair}
+        order = [same_axis[code] for code in wanted]
+        flips = [own[axis] != code for axis, code in zip(order, wanted, strict=True)]
+        return cls((order[0], order[1], order[2]), (flips[0], flips[1], flips[2]))
+
+    def reversed_order(self) -> "AxisMap":
+        """The same axes, last first: numpy's order for a viewer that shows the last two."""
+        return AxisMap(self.order[::-1], self.flipped[::-1])
+
+    def apply(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Permute and flip the last three axes of an array; returns a view where numpy can."""
+        lead = array.ndim - 3
+        moved = array.transpose(*range(lead), *(lead + axis for axis in self.order))
+        return self._flip(moved)
+
+    def undo(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        """The inverse of `apply`."""
+        lead = array.ndim - 3
+        return self._flip(array).transpose(*range(lead), *(lead + self.order.index(axis) for axis in range(3)))
+
+    def _flip(self, array: NDArray[np.generic]) -> NDArray[np.generic]:
+        i, j, k = (slice(None, None, -1 if flip else 1) for flip in self.flipped)
+        return array[..., i, j, k]
+
+    def geometry(self, geometry: Geometry) -> Geometry:
+        """Where the mapped array's voxels are: world positions stay, indices change."""
+        matrix = np.zeros((4, 4))  # new index -> old index
+        matrix[3, 3] = 1.0
+        for new, (old, flip) in enumerate(zip(self.order, self.flipped, strict=True)):
+            matrix[old, new] = -1.0 if flip else 1.0
+            matrix[old, 3] = geometry.shape[old] - 1.0 if flip else 0.0
+        i, j, k = (geometry.shape[axis] for axis in self.order)
+        return Geometry((i, j, k), geometry.affine @ matrix, geometry.unit)
+
+
+def _is_singular(linear: NDArray[np.float64]) -> bool:
+    lengths = np.linalg.norm(linear, axis=0)
+    return bool((lengths == 0).any() or abs(np.linalg.det(linear / np.where(lengths > 0, lengths, 1.0))) < 1e-6)

@@ -1,0 +1,56 @@
+"""An image or a volume, with where it is and where it came from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data.geometry import Geometry
+from condseg_app.errors import GeometryError
+
+
+class LazyArray(Protocol):
+    """What an image's voxels may be: numpy, a memory map, zarr, or a file that is read when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def dtype(self) -> np.dtype[np.generic]: ...  # noqa: D102
+    def __getitem__(self, key: object) -> NDArray[np.generic]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Intensities on a grid.
+
+    Attributes:
+        array: lazy (C, I, J, K), in the file's own axes.
+        geometry: the grid of (I, J, K).
+        name: what to call it on screen.
+        channels: one name per channel; ('red', 'green', 'blue') for a colour picture.
+        source: the file it was read from, None for what exists only in memory.
+        warnings: what was odd about the file, a sentence each.
+    """
+
+    array: LazyArray
+    geometry: Geometry
+    name: str = "image"
+    channels: tuple[str, ...] = ("intensity",)
+    source: Path | None = None
+    warnings: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        expected = (len(self.channels), *self.geometry.shape)
+        if tuple(self.array.shape) != expected:
+            raise GeometryError(f"the array's shape {tuple(self.array.shape)} is not (channels, I, J, K) = {expected}")
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether the channels are the three of a colour picture."""
+        return self.channels == ("red", "green", "blue")
+
+    def voxels(self) -> NDArray[np.generic]:
+        """All of it in memory, (C, I, J, K)."""
+        return np.asarray(self.array[...])

@@ -1,0 +1,97 @@
+"""A model: the network's weights and everything needed to use them rightly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data.classes import ClassTable
+from condseg_app.data.image import Image
+from condseg_app.errors import ModelError
+
+Dimensions = Literal["2D", "2.5D", "3D"]
+Intensity = Literal["zscore", "window", "unit"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes what the network sees; kept with the weights, for they are worthless without.
+
+    Attributes:
+        dimensions: '2D' (pictures), '2.5D' (a slice with its neighbours as channels) or '3D'.
+        channels: channels of the image, before neighbouring slices are added.
+        orientation: axis codes that volumes are turned to, such as 'RAS'; None leaves them.
+        spacing: voxel size that volumes are resampled to, in mm, per axis of `orientation`; None leaves it.
+        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1) or
+            'unit' (the type's range, 0 to 255 say, becomes 0 to 1).
+        low: lower end of the window, in the image's own intensities (HU for CT).
+        high: upper end of the window.
+        window: voxels of one sliding window (I, J, K); K is 1 for '2D' and '2.5D'.
+        neighbours: slices on each side that are shown as channels ('2.5D' only).
+    """
+
+    dimensions: Dimensions
+    window: tuple[int, int, int]
+    channels: int = 1
+    orientation: str | None = None
+    spacing: tuple[float, float, float] | None = None
+    intensity: Intensity = "zscore"
+    low: float = 0.0
+    high: float = 1.0
+    neighbours: int = 0
+
+    @property
+    def network_channels(self) -> int:
+        """Channels of the network's input."""
+        return self.channels * (1 + 2 * self.neighbours)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """One network with its look-up table.
+
+    Attributes:
+        name: what to call it on screen.
+        network: a key of the table of networks, 'dense_unet'.
+        settings: the network's settings, as plain values.
+        preprocessing: what is done to an image first.
+        classes: the look-up table.
+        weights: tensor name -> array. Empty in a model that was opened for its description only.
+        licence: under which it may be used.
+        training: how it came about: data, recipe, steps, figures. Plain values.
+        parent: SHA-256 of the model file that this one was fine-tuned from.
+        source: the file it was read from, None for what exists only in memory.
+    """
+
+    name: str
+    network: str
+    settings: Mapping[str, Any]
+    preprocessing: Preprocessing
+    classes: ClassTable
+    weights: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    licence: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    source: Path | None = None
+
+    def misfit(self, image: Image) -> str | None:
+        """Why the model cannot be used on an image, in a sentence; None where it can."""
+        wanted, got = self.preprocessing.channels, len(image.channels)
+        if wanted != got:
+            return f"model '{self.name}' takes {wanted} channel(s), '{image.name}' has {got}; choose another model"
+        if self.preprocessing.dimensions == "3D" and image.geometry.is_2d:
+            return f"model '{self.name}' is for volumes, '{image.name}' is a 2D image; choose a 2D model"
+        if self.preprocessing.dimensions == "2D" and not image.geometry.is_2d:
+            return f"model '{self.name}' is for 2D images, '{image.name}' is a volume; choose a volume model"
+        if self.preprocessing.spacing is not None and image.geometry.unit == "pixel":
+            return f"model '{self.name}' needs voxel sizes in mm, '{image.name}' has none; choose another model"
+        return None
+
+    def check_fits(self, image: Image) -> None:
+        """Raise ModelError with the reason where the model cannot be used on an image."""
+        reason = self.misfit(image)
+        if reason is not None:
+            raise ModelError(reason)

@@ -1,0 +1,56 @@
+"""The errors that a user may meet.
+
+Each message is one sentence: what, where, expected and got, and what to do. The data behind it
+travels along, so that a dialog can act on it. Nobody is shown a traceback; the log has it.
+"""
+
+from pathlib import Path
+
+
+class CondsegError(Exception):
+    """Something the user can understand and act on; `str(error)` is the sentence to show."""
+
+    def __init__(self, message: str, *, path: str | Path | None = None) -> None:
+        self.message = message
+        self.path = None if path is None else Path(path)
+        super().__init__(message if self.path is None else f"{self.path}: {message}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel between processes with message and path apart."""
+        return _rebuild, (type(self), self.message, self.path)
+
+
+class ReadError(CondsegError):
+    """A file could not be read as what it was taken for."""
+
+
+class WriteError(CondsegError):
+    """A file could not be written; what stood there before is untouched."""
+
+
+class GeometryError(CondsegError):
+    """An affine, a shape or a spacing cannot be used, or two geometries do not fit."""
+
+
+class ClassTableError(CondsegError):
+    """A class name or value is missing, invalid or used twice."""
+
+
+class ModelError(CondsegError):
+    """A model file is damaged, of another format version, or does not fit the image."""
+
+
+class OutOfMemory(CondsegError):
+    """The work does not fit into the memory that is free."""
+
+
+class EngineLost(CondsegError):
+    """The engine process ended or can no longer be reached."""
+
+
+class Cancelled(CondsegError):
+    """The user stopped the work."""
+
+
+def _rebuild(kind: type[CondsegError], message: str, path: Path | None) -> CondsegError:
+    return kind(message, path=path)

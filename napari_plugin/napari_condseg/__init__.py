@@ -1,0 +1,1 @@
+"""The napari plugin: manifest, widget, readers, writers and sample data over condseg_app."""
