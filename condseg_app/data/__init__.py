@@ -6,6 +6,7 @@ from condseg_app.data.dataset import Case, DataSet, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
+from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingProgress
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.prediction import Block, Prediction, Region, as_level, empty_probability, fuse
 
@@ -16,22 +17,26 @@ __all__ = [
     "AxisMap",
     "Block",
     "Case",
+    "ClassChange",
     "ClassEntry",
     "ClassTable",
     "Color",
     "DataSet",
+    "DeviceInfo",
     "Dimensions",
     "Geometry",
     "Image",
     "Intensity",
     "LabelMap",
     "LazyArray",
+    "Lesson",
     "Model",
     "Prediction",
     "Preprocessing",
     "Region",
     "Shape",
     "Split",
+    "TrainingProgress",
     "Unit",
     "as_level",
     "empty_probability",

@@ -1,0 +1,85 @@
+"""What a model is to be taught: one class, shown on one image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from condseg_app.data.annotation import Annotation
+from condseg_app.data.classes import ClassEntry
+from condseg_app.data.image import Image
+from condseg_app.errors import ClassTableError
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A class to add to a model (or to improve, where its name is in the model's table already).
+
+    Attributes:
+        entry: the class.
+        image: the image that was annotated.
+        annotations: what was marked on it: of the class itself, and of any other class of the model.
+        steps: training steps to take.
+
+    Raises:
+        ClassTableError: nothing of the class itself is marked.
+    """
+
+    entry: ClassEntry
+    image: Image
+    annotations: tuple[Annotation, ...]
+    steps: int = 200
+
+    def __post_init__(self) -> None:
+        marked = [a for a in self.annotations if a.class_name == self.entry.name]
+        if not any(a.state == "present" for a in marked):
+            raise ClassTableError(f"no voxel of '{self.entry.name}' is marked yet; paint it on a few slices first")
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Attributes:
+        step: steps taken.
+        steps: steps to take in all.
+        loss: of the last step, smoothed over the last few.
+        dice: class name -> Dice of the last training samples of that class, smoothed likewise.
+        seconds_left: estimate from the pace so far; None before the first step.
+    """
+
+    step: int
+    steps: int
+    loss: float = float("nan")
+    dice: Mapping[str, float] = field(default_factory=dict)
+    seconds_left: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are taken."""
+        return self.step >= self.steps
+
+
+@dataclass(frozen=True)
+class ClassChange:
+    """One class before and after a lesson, on the lesson's image.
+
+    Attributes:
+        name: the class.
+        before: Dice of the old model (None for a class it did not have).
+        after: Dice of the new model.
+        reference: what both were compared with: the person's 'annotation', or, for a class that is not
+            annotated here, the old model's own 'prediction' (its `before` is 1 by definition).
+    """
+
+    name: str
+    before: float | None
+    after: float
+    reference: str
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What computes: 'cpu' or 'cuda' and so on, its name, and how many threads a CPU uses."""
+
+    kind: str
+    name: str
+    threads: int = 0
