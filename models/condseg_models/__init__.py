@@ -1,1 +1,22 @@
 """Networks that are told which class to look for. torch only; no files, no GUI."""
+
+from condseg_models.conditioning import ROWS, ClassShift, Conditioning
+from condseg_models.dense_unet import DenseUNet, DenseUNetSettings
+from condseg_models.presets import NETWORKS, PRESETS, Preset, build, count_parameters
+from condseg_models.protocol import Condition, ConditionedNetwork, Features
+
+__all__ = [
+    "NETWORKS",
+    "PRESETS",
+    "ROWS",
+    "ClassShift",
+    "Condition",
+    "ConditionedNetwork",
+    "Conditioning",
+    "DenseUNet",
+    "DenseUNetSettings",
+    "Features",
+    "Preset",
+    "build",
+    "count_parameters",
+]

@@ -1,0 +1,87 @@
+"""Random variation of training samples, by MONAI."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import radians
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condseg_app.data import Preprocessing
+
+Sample = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much training samples are varied.
+
+    Attributes:
+        rotation: largest angle about any axis, degrees.
+        zoom: largest relative change of size.
+        shift: largest shift, as a part of the window.
+        flip: axes of the working grid (0, 1, 2) that may be mirrored. Left and right organs differ, so none
+            by default.
+        intensity: strength of noise, blur, contrast and brightness; 0 for none.
+        probability: how often the geometry is varied.
+    """
+
+    rotation: float = 15.0
+    zoom: float = 0.15
+    shift: float = 0.05
+    flip: tuple[int, ...] = ()
+    intensity: float = 1.0
+    probability: float = 0.8
+
+
+def augmenter(
+    settings: Augmentation, preprocessing: Preprocessing, window: tuple[int, ...]
+) -> Callable[[Sample, np.random.Generator], Sample]:
+    """A function that varies a sample {image, target, supervised}, each (C, *spatial), by a generator's numbers."""
+    from monai.transforms import Compose
+
+    spatial = 3 if preprocessing.dimensions == "3D" else 2
+    transform = Compose([*_geometry(settings, window[:spatial]), *_intensity(settings)])
+
+    def augment(sample: Sample, rng: np.random.Generator) -> Sample:
+        transform.set_random_state(int(rng.integers(2**31)))
+        varied: Any = transform(sample)
+        out = {key: torch.as_tensor(varied[key]).detach() for key in ("image", "target", "supervised")}
+        out["supervised"] = (out["supervised"] > 0.5).float()
+        return out
+
+    return augment
+
+
+def _geometry(settings: Augmentation, window: tuple[int, ...]) -> list[Any]:
+    from monai.transforms import RandAffined, RandFlipd
+
+    keys = ("image", "target", "supervised")
+    angle = radians(settings.rotation)
+    affine = RandAffined(
+        keys=keys,
+        prob=settings.probability,
+        rotate_range=[angle] * (3 if len(window) == 3 else 1),
+        scale_range=[settings.zoom] * len(window),
+        translate_range=[settings.shift * n for n in window],
+        mode=("bilinear", "bilinear", "nearest"),
+        padding_mode="border",
+    )
+    flips = [RandFlipd(keys=keys, prob=0.5, spatial_axis=axis) for axis in settings.flip]
+    return [*([affine] if settings.probability > 0 else []), *flips]
+
+
+def _intensity(settings: Augmentation) -> list[Any]:
+    from monai.transforms import RandAdjustContrastd, RandGaussianNoised, RandGaussianSmoothd, RandScaleIntensityd
+
+    strength = settings.intensity
+    if strength <= 0:
+        return []
+    return [
+        RandScaleIntensityd(keys="image", factors=0.2 * strength, prob=0.5),
+        RandAdjustContrastd(keys="image", gamma=(1 / (1 + 0.4 * strength), 1 + 0.4 * strength), prob=0.3),
+        RandGaussianNoised(keys="image", std=0.08 * strength, prob=0.3),
+        RandGaussianSmoothd(keys="image", sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0), sigma_z=(0.3, 1.0), prob=0.15),
+    ]

@@ -1,0 +1,128 @@
+"""How good a prediction is: Dice, and surface distances in mm."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from condseg_app.data import Annotation, Image, Model, Prediction
+from condseg_app.engine.predict import predict
+
+Outcome = Literal["found", "missed", "absent, none predicted", "absent, but predicted"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One class in one case.
+
+    Attributes:
+        case: the case's name.
+        class_name: the class.
+        outcome: whether the class is there and was found. An absent class has no Dice: it must not lift the
+            mean where nothing was predicted, nor vanish where something was.
+        dice: 0 to 1; None where the class is absent.
+        hd95_mm: 95th percentile of the surface distances, both ways; None unless found.
+        assd_mm: mean surface distance, both ways; None unless found.
+        volume_ml: of the truth (cubed units otherwise).
+        predicted_ml: of the prediction.
+    """
+
+    case: str
+    class_name: str
+    outcome: Outcome
+    dice: float | None
+    hd95_mm: float | None
+    assd_mm: float | None
+    volume_ml: float
+    predicted_ml: float
+
+
+def evaluate_case(
+    model: Model, image: Image, annotations: Iterable[Annotation], device: str = "auto", threshold: float = 0.5
+) -> list[Score]:
+    """Scores of the classes that a case labels and the model knows."""
+    known = [a for a in annotations if a.class_name in model.classes and a.state != "unlabelled"]
+    if not known:
+        return []
+    prediction = Prediction(image.geometry)
+    for _done, prediction in predict(model, image, [a.class_name for a in known], device):  # noqa: B007
+        pass
+    return [
+        score(image, a.class_name, a.mask & a.supervised, prediction.mask(a.class_name, threshold) & a.supervised)
+        for a in known
+    ]
+
+
+def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Score:
+    """Compare a mask with the truth, both (I, J, K)."""
+    in_truth, in_prediction = int(truth.sum()), int(predicted.sum())
+    ml = image.geometry.voxel_volume / (1000.0 if image.geometry.unit == "mm" and not image.geometry.is_2d else 1.0)
+    if in_truth == 0:
+        outcome: Outcome = "absent, but predicted" if in_prediction else "absent, none predicted"
+        return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml)
+    dice = 2.0 * int((truth & predicted).sum()) / (in_truth + in_prediction)
+    if in_prediction == 0:
+        return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0)
+    hd95, assd = surface_distances(truth, predicted, image.geometry.spacing)
+    return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml)
+
+
+def surface_distances(
+    truth: NDArray[np.bool_], predicted: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> tuple[float, float]:
+    """95th percentile Hausdorff and mean symmetric surface distance (MONAI), in the spacing's unit."""
+    from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
+
+    flat = truth.shape[2] == 1
+    box = _bounding_box(truth | predicted)
+    ours, theirs = (_as_batch(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
+    steps = list(spacing[:2] if flat else spacing)
+    hd95 = compute_hausdorff_distance(ours, theirs, include_background=True, percentile=95, spacing=steps)
+    assd = compute_average_surface_distance(ours, theirs, include_background=True, symmetric=True, spacing=steps)
+    return float(hd95), float(assd)
+
+
+def _as_batch(mask: NDArray[np.bool_]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(mask)).float()[None, None]  # (1, 1, *spatial)
+
+
+def summarise(scores: Iterable[Score]) -> dict[str, Any]:
+    """Means per class and over the classes: {"mean": {"dice": {class: x}, ...}, "cases": [...]}."""
+    scores = list(scores)
+    classes = list(dict.fromkeys(s.class_name for s in scores))
+    figures = {key: _means(scores, classes, key) for key in ("dice", "hd95_mm", "assd_mm")}
+    dice = [value for value in figures["dice"].values() if value is not None]
+    counts = {name: _outcomes(s for s in scores if s.class_name == name) for name in classes}
+    return {
+        "mean": {**figures, "overall_dice": float(np.mean(dice)) if dice else None},
+        "outcomes": counts,
+        "cases": [vars(s) for s in scores],
+    }
+
+
+def _means(scores: list[Score], classes: list[str], key: str) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    for name in classes:
+        values = [v for s in scores if s.class_name == name and (v := getattr(s, key)) is not None]
+        found[name] = float(np.mean(values)) if values else None
+    return found
+
+
+def _outcomes(scores: Iterable[Score]) -> Mapping[str, int]:
+    counts: dict[str, int] = {}
+    for each in scores:
+        counts[each.outcome] = counts.get(each.outcome, 0) + 1
+    return counts
+
+
+def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """The box of a mask with a voxel to spare, so that surfaces at its rim stay surfaces."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        filled = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(max(0, int(filled[0]) - 1), min(mask.shape[axis], int(filled[-1]) + 2)))
+    return tuple(box)

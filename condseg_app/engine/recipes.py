@@ -1,0 +1,65 @@
+"""How a network is trained: the settings of a training, and the ready-made ones."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from condseg_app.engine.augment import Augmentation
+from condseg_app.engine.losses import LossSettings
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: samples per step.
+        learning_rate: highest rate.
+        row_rate: factor on it for the rows of the look-up table.
+        warm_up: steps over which the rate rises to its highest.
+        decay: whether the rate falls to zero along a cosine afterwards.
+        weight_decay: of AdamW; 0 makes it Adam.
+        ema: decay of the moving average of the weights that the model is taken from; 0 for none.
+        clip: largest norm of the gradient; 0 for none.
+        loss: what is minimised.
+        augmentation: how samples are varied.
+        centred: part of the windows cut about a voxel of their class.
+        precision: Lightning Fabric's name: '32-true', 'bf16-mixed', '16-mixed'.
+        seed: of everything random.
+    """
+
+    steps: int = 3000
+    batch: int = 2
+    learning_rate: float = 3e-3
+    row_rate: float = 1.0
+    warm_up: int = 100
+    decay: bool = True
+    weight_decay: float = 1e-3
+    ema: float = 0.995
+    clip: float = 5.0
+    loss: LossSettings = field(default_factory=LossSettings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    centred: float = 0.6
+    precision: Precision = "32-true"
+    seed: int = 0
+
+
+RECIPES = {
+    "default": Recipe(),
+    # "Adam with the initial learning rate of 0.00005, beta1 = 0.9, beta2 = 0.999, with a batch size of 2 for 25K
+    # iterations", the Dice loss alone, small random rotations, zooms and shifts.
+    "paper": Recipe(
+        steps=25_000,
+        batch=2,
+        learning_rate=5e-5,
+        warm_up=0,
+        decay=False,
+        weight_decay=0.0,
+        ema=0.0,
+        clip=0.0,
+        loss=LossSettings(dice=1.0, bce=0.0),
+        augmentation=Augmentation(rotation=10.0, zoom=0.1, shift=0.05, intensity=0.0),
+    ),
+}

@@ -1,0 +1,179 @@
+"""What a training is shown: windows of images, each with one class's target."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, Preprocessing, Shape
+from condseg_app.engine.augment import Sample
+from condseg_app.engine.preprocess import WorkingGrid, prepare
+from condseg_app.engine.windows import cut, fitting_window, show
+from condseg_app.errors import CondsegError
+
+ReadCase = Callable[[Case, ClassTable], tuple[Image, tuple[Annotation, ...]]]
+Augment = Callable[[Sample, np.random.Generator], Sample]
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """One window of one image, asked for one class.
+
+    Attributes:
+        image: (C, *spatial).
+        target: (1, *spatial), 0 to 1.
+        supervised: (1, *spatial), 1 where the target is known.
+        class_name: the class.
+    """
+
+    image: Tensor
+    target: Tensor
+    supervised: Tensor
+    class_name: str
+
+
+class SampleSource(Protocol):
+    """Where samples come from."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        ...
+
+    def draw(self, rng: np.random.Generator) -> TrainingSample:
+        """A random sample; the same generator state gives the same sample."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cropping:
+    """How windows are cut for training.
+
+    Attributes:
+        preprocessing: the model's.
+        stride: the network's.
+        augment: varies a sample.
+        centred: part of the windows that lie about a voxel of their class; pure chance would rarely meet a
+            small organ, and Dice learns nothing where it is absent.
+    """
+
+    preprocessing: Preprocessing
+    stride: int
+    augment: Augment
+    centred: float = 0.6
+
+    def window(self, shape: Shape) -> Shape:
+        """Training windows: always the model's own size, whatever the image's."""
+        strided = tuple(max(n, w) for n, w in zip(shape, self.preprocessing.window, strict=True))
+        return fitting_window((strided[0], strided[1], strided[2]), self.preprocessing, self.stride)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCase:
+    """An image on its working grid, with its masks; kept small, for a whole data set stays in memory.
+
+    Attributes:
+        image: (C, I, J, K) float16.
+        masks: class name -> (I, J, K) uint8, 255 inside.
+        supervised: class name -> (I, J, K) bool, or None for everywhere.
+        inside: class name -> (n, 3) voxels of the class, a random few thousand at most.
+    """
+
+    image: Tensor
+    masks: dict[str, Tensor]
+    supervised: dict[str, Tensor | None]
+    inside: dict[str, Tensor]
+
+
+def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
+    """Bring an image and what is known about it to the working grid."""
+    grid = WorkingGrid.of(image.geometry, preprocessing)
+    voxels = prepare(image, preprocessing, grid).half()
+    masks, supervised, inside = {}, {}, {}
+    for annotation in annotations:
+        mask = grid.to_working(annotation.mask)
+        known = annotation.supervised
+        supervised[annotation.class_name] = None if known.all() else grid.to_working(known) > 0.5
+        masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
+        inside[annotation.class_name] = _some_voxels(mask > 0.5)
+    return PreparedCase(voxels, masks, supervised, inside)
+
+
+def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:
+    """A random, varied window of a case for one of its classes."""
+    shape = (case.image.shape[1], case.image.shape[2], case.image.shape[3])
+    window = cropping.window(shape)
+    start = _start(shape, window, case.inside[class_name], cropping.centred, rng)
+    target = cut(case.masks[class_name][None], start, window).float() / 255
+    known = case.supervised[class_name]
+    supervised = torch.ones_like(target) if known is None else cut(known[None], start, window).float()
+    if cropping.preprocessing.dimensions != "3D":
+        target, supervised = target[..., 0], supervised[..., 0]
+    image = show(case.image, start, window, cropping.preprocessing).float()
+    varied = cropping.augment({"image": image, "target": target, "supervised": supervised}, rng)
+    return TrainingSample(varied["image"], varied["target"], varied["supervised"], class_name)
+
+
+@dataclass(eq=False)
+class DataSetSource:
+    """Samples of a data set: its cases equally often, and of each case its labelled classes equally often.
+
+    Cases are read when they are first drawn and stay in memory, prepared.
+    """
+
+    data: DataSet
+    read: ReadCase
+    cropping: Cropping
+    _prepared: dict[str, PreparedCase] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not any(case.labelled for case in self.data.cases):
+            raise CondsegError(
+                f"data set '{self.data.name}' labels no class in its cases; nothing can be learnt from it"
+            )
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+        return self.data.name
+
+    def draw(self, rng: np.random.Generator) -> TrainingSample:
+        """A window of a random case, for one of the classes that the case labels."""
+        usable = [case for case in self.data.cases if case.labelled]
+        case = usable[rng.integers(len(usable))]
+        labelled = sorted(case.labelled)
+        class_name = labelled[rng.integers(len(labelled))]
+        return crop(self._get(case), class_name, self.cropping, rng)
+
+    def _get(self, case: Case) -> PreparedCase:
+        if case.name not in self._prepared:
+            image, annotations = self.read(case, self.data.classes)
+            self._prepared[case.name] = prepare_case(image, annotations, self.cropping.preprocessing)
+        return self._prepared[case.name]
+
+
+def _start(
+    shape: Shape, window: Shape, inside: Tensor, centred: float, rng: np.random.Generator
+) -> tuple[int, int, int]:
+    """A window's first voxel: about a voxel of the class, or anywhere; negative where the image is smaller."""
+    centre = None
+    if len(inside) and rng.random() < centred:
+        centre = inside[rng.integers(len(inside))].tolist()
+    starts = []
+    for axis, (n, w) in enumerate(zip(shape, window, strict=True)):
+        if n <= w:
+            starts.append(-((w - n) // 2))
+        elif centre is None:
+            starts.append(int(rng.integers(n - w + 1)))
+        else:
+            first = centre[axis] - int(rng.integers(w // 4, w - w // 4)) if w > 1 else centre[axis]
+            starts.append(min(max(first, 0), n - w))
+    return starts[0], starts[1], starts[2]
+
+
+def _some_voxels(mask: Tensor, most: int = 4096) -> Tensor:
+    voxels = torch.nonzero(mask).to(torch.int32)
+    return voxels if len(voxels) <= most else voxels[:: len(voxels) // most][:most]
