@@ -42,6 +42,7 @@ class TrainingPlan:
         classes: the classes to learn; None for all.
         preprocessing: fields of `Preprocessing` that the user sets.
         settings: network settings that the user sets.
+        alpha: weights of classes in the loss (equation 4); 1 where not named.
         name: of the model; the output's name if None.
         licence: of the model.
         device: 'auto', 'cpu', 'cuda', ...
@@ -55,6 +56,7 @@ class TrainingPlan:
     classes: tuple[str, ...] | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    alpha: Mapping[str, float] = field(default_factory=dict)
     name: str | None = None
     licence: str = ""
     device: str = "auto"
@@ -81,7 +83,7 @@ class Training:
         model = new_model(name, preset, classes, _preprocessing(plan, images, preset), plan.settings)
         record = {"network_preset": preset, "data": [s.name for s in sets], "cases": sum(len(s.cases) for s in sets)}
         self.model = replace(model, licence=plan.licence, training=record)
-        self.trainer = _trainer(self.model, sets, classes, plan)
+        self.trainer = _trainer(self.model, sets, plan)
         if resume:
             saved = read_checkpoint(plan.checkpoint)
             self.trainer.resume(saved.tensors, saved.plain)
@@ -171,7 +173,7 @@ def _preprocessing(plan: TrainingPlan, images: Sequence[Image], preset: str) -> 
     return replace(plan_preprocessing(images, preset), **plan.preprocessing)
 
 
-def _trainer(model: Model, sets: Sequence[DataSet], classes: ClassTable, plan: TrainingPlan) -> "Trainer":
+def _trainer(model: Model, sets: Sequence[DataSet], plan: TrainingPlan) -> "Trainer":
     from condseg_app.engine.augment import augmenter
     from condseg_app.engine.networks import network_stride
     from condseg_app.engine.samples import Cropping, DataSetSource
@@ -181,7 +183,11 @@ def _trainer(model: Model, sets: Sequence[DataSet], classes: ClassTable, plan: T
     augment = augmenter(plan.recipe.augmentation, preprocessing, preprocessing.window)
     cropping = Cropping(preprocessing, network_stride(model), augment, plan.recipe.centred)
     sources = [DataSetSource(data, read_case, cropping) for data in sets]
-    return Trainer(model, sources, plan.recipe, plan.device)
+    for name in plan.alpha:
+        model.classes.row(name)
+    alpha = tuple(plan.alpha.get(name, 1.0) for name in model.classes.names)
+    recipe = replace(plan.recipe, loss=replace(plan.recipe.loss, alpha=alpha))
+    return Trainer(model, sources, recipe, plan.device)
 
 
 def run(training: Training, seconds: float = 2.0, checkpoint_every: float = 120.0) -> Iterator[TrainingProgress]:

@@ -115,7 +115,7 @@ class ClassTable:
         """The table with one more row at its end."""
         return ClassTable((*self.entries, entry))
 
-    def replacing(self, name: str, **changes: object) -> "ClassTable":
+    def replacing(self, name: str, /, **changes: object) -> "ClassTable":
         """The table with fields of one row changed."""
         row = self.row(name)
         changed = replace(self.entries[row], **changes)  # type: ignore[arg-type]

@@ -44,6 +44,7 @@ class DataSet:
         groups: variant -> class name -> names of the cases that show that class to the learner ('single' is
             the name of the variant where the set declares only one).
         licence: of the data.
+        warnings: what was left out or odd, a sentence each.
     """
 
     name: str
@@ -52,6 +53,7 @@ class DataSet:
     cases: tuple[Case, ...]
     groups: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     licence: str = ""
+    warnings: tuple[str, ...] = ()
 
     def part(self, split: Split) -> "DataSet":
         """The cases of one split; all of them where the set has none."""

@@ -1,15 +1,20 @@
 """What preprocessing and which network suit some images, where the user has not said."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from condseg_app.data import Image, Intensity, Preprocessing
+from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import GeometryError
 from condseg_models import PRESETS
 
 # Soft tissue in Hounsfield units: fat at -100 to contrast-filled vessels at 240.
 _CT_WINDOW = (-160.0, 240.0)
+# Every preset's stride divides this.
+_WINDOW_STEP = 16
 
 
 def suggest_network(images: Sequence[Image]) -> str:
@@ -31,8 +36,9 @@ def plan_preprocessing(images: Sequence[Image], preset: str) -> Preprocessing:
     if len({image.geometry.is_2d for image in images}) > 1:
         raise GeometryError("2D images and volumes are mixed; train on one kind")
     intensity, low, high = suggest_intensity(images)
+    _check_dimensions(images, chosen.dimensions)
     in_mm = chosen.dimensions != "2D" and all(image.geometry.unit != "pixel" for image in images)
-    return Preprocessing(
+    plan = Preprocessing(
         dimensions=chosen.dimensions,
         window=chosen.window,
         channels=len(images[0].channels),
@@ -43,6 +49,7 @@ def plan_preprocessing(images: Sequence[Image], preset: str) -> Preprocessing:
         high=high,
         neighbours=chosen.neighbours,
     )
+    return replace(plan, window=_fitting_window(images, plan))
 
 
 def suggest_intensity(images: Sequence[Image]) -> tuple[Intensity, float, float]:
@@ -51,6 +58,20 @@ def suggest_intensity(images: Sequence[Image]) -> tuple[Intensity, float, float]
         return "unit", 0.0, 1.0
     lowest = [float(np.nanmin(image.voxels().astype(np.float32))) for image in images]
     return ("window", *_CT_WINDOW) if np.median(lowest) <= -100 else ("zscore", 0.0, 1.0)
+
+
+def _check_dimensions(images: Sequence[Image], dimensions: str) -> None:
+    if images[0].geometry.is_2d != (dimensions == "2D"):
+        what = "2D images" if images[0].geometry.is_2d else "volumes"
+        raise GeometryError(f"the network is for {dimensions}, the images are {what}; choose another network")
+
+
+def _fitting_window(images: Sequence[Image], plan: Preprocessing) -> tuple[int, int, int]:
+    """The preset's window, or what holds nearly all of the images whole where they are smaller."""
+    shapes = [WorkingGrid.of(image.geometry, plan).shape for image in images]
+    needed = np.quantile(shapes, 0.9, axis=0)
+    i, j, k = (min(w, _WINDOW_STEP * math.ceil(n / _WINDOW_STEP)) for w, n in zip(plan.window, needed, strict=True))
+    return i, j, (k if plan.dimensions == "3D" else 1)
 
 
 def _median_spacing(images: Sequence[Image]) -> tuple[float, float, float]:

@@ -1,0 +1,61 @@
+"""Evaluations from files to figures: what `condseg evaluate` does."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from condseg_app.data import Split
+from condseg_app.errors import ReadError
+from condseg_app.io import find_model, read_case, read_data_set, read_model
+from condseg_app.io.atomic import atomic_write
+
+if TYPE_CHECKING:
+    from condseg_app.engine.evaluate import Score
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What to compare with what.
+
+    Attributes:
+        model: a model's name or file.
+        data: folder of a data set.
+        split: part of it; None for all of it.
+        threshold: probability from which a voxel counts.
+        device: 'auto', 'cpu', 'cuda', ...
+    """
+
+    model: str
+    data: Path
+    split: Split | None = None
+    threshold: float = 0.5
+    device: str = "auto"
+
+
+def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Score"]]]:
+    """Evaluate case by case; yields cases done, cases in all, and the case's scores."""
+    from condseg_app.engine.evaluate import evaluate_case
+
+    model = read_model(find_model(plan.model))
+    data = read_data_set(plan.data)
+    cases = data.cases if plan.split is None else data.part(plan.split).cases
+    shared = sorted(set(model.classes.names) & set(data.classes.names))
+    if not cases or not shared:
+        what = f"no case of split '{plan.split}'" if not cases else f"none of the classes of model '{model.name}'"
+        raise ReadError(f"{what} is in the data set; choose another split or model", path=plan.data)
+    for count, case in enumerate(cases, start=1):
+        image, annotations = read_case(case, data.classes)
+        yield count, len(cases), evaluate_case(model, image, annotations, plan.device, plan.threshold)
+
+
+def write_figures(scores: Sequence["Score"], path: Path | None) -> dict[str, Any]:
+    """Summarise scores, and write all figures as JSON where a path is given."""
+    from condseg_app.engine.evaluate import summarise
+
+    figures = summarise(scores)
+    if path is not None:
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return figures

@@ -1,0 +1,50 @@
+"""A training that was interrupted, as one safetensors file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from condseg_app.errors import ModelError
+from condseg_app.io.atomic import atomic_write
+
+_KEY = "condseg-checkpoint"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a training needs to go on: tensors by name, and plain JSON values."""
+
+    tensors: Mapping[str, NDArray[np.generic]]
+    plain: Mapping[str, Any]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; an earlier one stays whole until the new one is."""
+    # safetensors stores no scalars' shape by itself in numpy 2 unless they are arrays.
+    tensors = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in checkpoint.tensors.items()}
+    data = save(tensors, metadata={_KEY: json.dumps(dict(checkpoint.plain))})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelError: there is none, it is damaged, or it is another file.
+    """
+    if not path.is_file():
+        raise ModelError("there is no checkpoint to go on from; start without resuming", path=path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            plain = json.loads((file.metadata() or {})[_KEY])
+            return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, plain)  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ModelError("is not a checkpoint, or is damaged; start without resuming", path=path) from error

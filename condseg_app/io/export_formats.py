@@ -1,0 +1,74 @@
+"""The formats that masks are exported in, as the Export page lists them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """One way to write masks.
+
+    Attributes:
+        key: what the session calls it.
+        title: what the user reads.
+        suffix: of the files.
+        for_2d: whether it can hold a 2D image's masks.
+        for_3d: whether it can hold a volume's.
+        one_file_a_class: masks in a folder rather than one label map.
+        keeps: what comes along.
+        loses: what does not.
+    """
+
+    key: str
+    title: str
+    suffix: str
+    for_2d: bool
+    for_3d: bool
+    one_file_a_class: bool
+    keeps: str
+    loses: str
+
+
+_TABLE = "class names, values, colours and codes (JSON beside it)"
+
+EXPORT_FORMATS: tuple[ExportFormat, ...] = (
+    ExportFormat(
+        "nifti",
+        "NIfTI label map",
+        ".nii.gz",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"exact geometry; {_TABLE}; an ITK-SNAP label file",
+        loses="overlap of classes",
+    ),
+    ExportFormat(
+        "nifti-masks",
+        "NIfTI, one mask a class",
+        ".nii.gz",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=True,
+        keeps=f"exact geometry; overlap of classes; {_TABLE}",
+        loses="nothing",
+    ),
+    ExportFormat(
+        "png",
+        "PNG label map",
+        ".png",
+        for_2d=True,
+        for_3d=False,
+        one_file_a_class=False,
+        keeps=f"pixels; colours as the palette; {_TABLE}",
+        loses="overlap of classes; values above 255",
+    ),
+    ExportFormat(
+        "png-masks",
+        "PNG, one mask a class",
+        ".png",
+        for_2d=True,
+        for_3d=False,
+        one_file_a_class=True,
+        keeps=f"pixels; overlap of classes; {_TABLE}",
+        loses="nothing",
+    ),
+)

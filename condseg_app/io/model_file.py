@@ -1,0 +1,165 @@
+"""A model as one file: safetensors, with the manifest as JSON in its metadata. No pickle is ever read."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from condseg_app.data import ClassEntry, ClassTable, Dimensions, Intensity, Model, Preprocessing
+from condseg_app.errors import ClassTableError, ModelError
+from condseg_app.io.atomic import atomic_write
+
+SUFFIX = ".safetensors"
+FORMAT_VERSION = 1
+_KEY = "condseg"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Class(_Strict):
+    value: int
+    name: str
+    color: tuple[int, int, int]
+    code: float
+    part_of: str | None = None
+    terminology: str | None = None
+    notes: str = ""
+
+
+class _Preprocessing(_Strict):
+    dimensions: Dimensions
+    window: tuple[int, int, int]
+    channels: int
+    orientation: str | None
+    spacing: tuple[float, float, float] | None
+    intensity: Intensity
+    low: float
+    high: float
+    neighbours: int
+
+
+class _Manifest(_Strict):
+    format_version: Literal[1]
+    name: str
+    network: str
+    settings: dict[str, Any]
+    preprocessing: _Preprocessing
+    classes: list[_Class]
+    licence: str
+    training: dict[str, Any]
+    parent: str | None
+    tensors: list[str]
+
+
+def write_model(path: Path, model: Model) -> None:
+    """Write a model; equal models give equal bytes.
+
+    Raises:
+        ModelError: it has no weights.
+        WriteError: the disk refuses.
+    """
+    if not model.weights:
+        raise ModelError(f"model '{model.name}' was opened without its weights, so it cannot be written", path=path)
+    content = {
+        "format_version": FORMAT_VERSION,
+        "name": model.name,
+        "network": model.network,
+        "settings": dict(model.settings),
+        "preprocessing": asdict(model.preprocessing),
+        "classes": [asdict(entry) for entry in model.classes],
+        "licence": model.licence,
+        "training": dict(model.training),
+        "parent": model.parent,
+        "tensors": sorted(model.weights),
+    }
+    tensors = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
+    data = save(tensors, metadata={_KEY: json.dumps(content, sort_keys=True)})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_model(path: Path) -> Model:
+    """Read a model with its weights.
+
+    Raises:
+        ModelError: not a model file, damaged, of another format version, or tensors are missing.
+    """
+    return _read(path, with_weights=True)
+
+
+def read_model_description(path: Path) -> Model:
+    """Read all of a model but its weights; quick, whatever its size. Raises as `read_model`."""
+    return _read(path, with_weights=False)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path, with_weights: bool) -> Model:
+    if not path.is_file():
+        raise ModelError("there is no such model file; check the path", path=path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata, names = file.metadata() or {}, set(file.keys())
+            manifest = _manifest(metadata, path)
+            missing = sorted(set(manifest.tensors) - names)
+            if missing:
+                raise ModelError(
+                    f"lacks {len(missing)} of its tensors, such as '{missing[0]}'; get the file again", path=path
+                )
+            weights = {name: file.get_tensor(name) for name in manifest.tensors} if with_weights else {}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError("is not a model file (safetensors), or is damaged; get it again", path=path) from error
+    return _as_model(manifest, weights, path)
+
+
+def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
+    if _KEY not in metadata:
+        raise ModelError("is a safetensors file, but not a CondSeg model; choose another file", path=path)
+    try:
+        content = json.loads(metadata[_KEY])
+    except ValueError as error:
+        raise ModelError("has a damaged description; get the file again", path=path) from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"is of model format {version}, this program reads {FORMAT_VERSION}; update the program", path=path
+        )
+    try:
+        return _Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"has a description that is wrong at '{where}' ({first['msg']})", path=path) from error
+
+
+def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], path: Path) -> Model:
+    try:
+        classes = ClassTable(tuple(ClassEntry(**entry.model_dump()) for entry in manifest.classes))
+    except ClassTableError as error:
+        raise ModelError(f"has an impossible class table: {error.message}", path=path) from error
+    return Model(
+        name=manifest.name,
+        network=manifest.network,
+        settings=manifest.settings,
+        preprocessing=Preprocessing(**manifest.preprocessing.model_dump()),
+        classes=classes,
+        weights=weights,
+        licence=manifest.licence,
+        training=manifest.training,
+        parent=manifest.parent,
+        source=path,
+    )

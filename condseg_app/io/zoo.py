@@ -1,0 +1,82 @@
+"""The models that are there: shipped ones, and those in the user's folder."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import platformdirs
+
+from condseg_app.data import Model
+from condseg_app.errors import ModelError
+from condseg_app.io.model_file import SUFFIX, read_model_description
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFile:
+    """A model that can be opened.
+
+    Attributes:
+        name: what `find_model` knows it by: the file's name without its ending.
+        path: the file.
+        description: all of it but the weights.
+    """
+
+    name: str
+    path: Path
+    description: Model
+
+    @property
+    def card(self) -> Path | None:
+        """The Markdown page about it, if there is one beside it."""
+        page = self.path.with_suffix(".md")
+        return page if page.exists() else None
+
+
+def user_models_folder() -> Path:
+    """Where the user's own models are kept; it may not exist yet."""
+    return Path(platformdirs.user_data_dir("condseg", appauthor=False)) / "models"
+
+
+def models_available() -> tuple[ModelFile, ...]:
+    """Shipped models, then the user's; files that cannot be read are left out, as are checkpoints."""
+    found: dict[str, ModelFile] = {}
+    for path in _files():
+        try:
+            found.setdefault(path.stem, ModelFile(path.stem, path, read_model_description(path)))
+        except ModelError:
+            continue
+    return tuple(found.values())
+
+
+def find_model(name: str | Path) -> Path:
+    """The file of a model's name, or the path itself.
+
+    Raises:
+        ModelError: there is no such model; the message names those that there are.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == SUFFIX or path.is_file():
+        if not path.is_file():
+            raise ModelError("there is no such model file; check the path", path=path)
+        return path
+    for file in _files():
+        if file.stem == str(name):
+            return file
+    known = ", ".join(sorted({f.stem for f in _files()})) or "none"
+    raise ModelError(f"no model '{name}' is known; there are: {known}, or give a {SUFFIX} file")
+
+
+def _files() -> list[Path]:
+    folders = (*_shipped_folders(), user_models_folder())
+    files = [f for folder in folders if folder.is_dir() for f in sorted(folder.glob(f"*{SUFFIX}"))]
+    return [f for f in files if not f.name.endswith(f".checkpoint{SUFFIX}")]
+
+
+def _shipped_folders() -> tuple[Path, ...]:
+    """Inside the installed package, or beside it in a source checkout; the package is not imported for it."""
+    package = find_spec("condseg_models")
+    if package is None or not package.submodule_search_locations:
+        return ()
+    home = Path(next(iter(package.submodule_search_locations)))
+    beside = home.parent / "zoo"
+    return (home / "zoo", *((beside,) if home.parent.name == "models" else ()))
