@@ -1,0 +1,82 @@
+"""Teaching a class: a new row, and the old classes are held to what they said before."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from condseg_app.data import Annotation, ClassEntry, Image, Lesson, Model
+from condseg_app.engine.networks import add_class
+from condseg_app.engine.predict import predict
+from condseg_app.engine.teach import compare_on_lesson, start_teaching
+from condseg_app.errors import ClassTableError, ModelError
+
+
+def make_lesson(model: Model, image: Image, steps: int = 4, name: str = "kidney") -> Lesson:
+    mask, known = np.zeros(image.geometry.shape, bool), np.zeros(image.geometry.shape, bool)
+    mask[4:12, 5:14] = True
+    known[:16] = True
+    entry = model.classes[name] if name in model.classes else model.classes.propose(name)
+    return Lesson(entry, image, (Annotation(name, mask, known),), steps)
+
+
+@pytest.mark.parametrize("conditioning", ["film", "vector", "constant"])
+def test_a_new_row_leaves_every_old_answer_as_it_was(
+    conditioning: str, make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model("3D", conditioning=conditioning), make_image("3D")
+    larger = add_class(model, model.classes.propose("kidney"))
+    assert larger.classes.names == ("liver", "spleen", "kidney")
+    *_, (_, before) = predict(model, image, model.classes.names)
+    *_, (_, after) = predict(larger, image, model.classes.names)
+    for name in model.classes.names:
+        assert np.array_equal(before.probabilities[name], after.probabilities[name])
+
+
+@pytest.mark.parametrize("dimensions", ["2D", "2.5D", "3D"])
+def test_a_lesson_ends_in_a_model_with_the_class(
+    dimensions: str, make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model(dimensions), make_image(dimensions)
+    lesson = make_lesson(model, image)
+    trainer = start_teaching(model, lesson)
+    while not trainer.advance(0).finished:
+        pass
+    taught = trainer.model()
+    assert taught.classes.names == ("liver", "spleen", "kidney")
+    changes = {change.name: change for change in compare_on_lesson(model, taught, lesson)}
+    assert changes["kidney"].before is None
+    assert changes["kidney"].reference == "annotation"
+    assert changes["liver"].before == 1.0
+    assert changes["liver"].reference == "prediction"
+    assert all(0 <= change.after <= 1 for change in changes.values())
+
+
+def test_both_the_class_and_the_old_ones_are_practised(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model = make_model("3D")
+    trainer = start_teaching(model, make_lesson(model, make_image("3D"), steps=12))
+    while not trainer.advance(0).finished:
+        pass
+    assert set(trainer.progress.dice) == {"liver", "spleen", "kidney"}
+
+
+def test_an_existing_class_can_be_improved(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
+    model = make_model("3D")
+    lesson = make_lesson(model, make_image("3D"), name="spleen")
+    trainer = start_teaching(model, lesson)
+    trainer.advance(0)
+    assert trainer.model().classes == model.classes
+    changes = {change.name: change for change in compare_on_lesson(model, trainer.model(), lesson)}
+    assert changes["spleen"].before is not None
+    assert changes["spleen"].reference == "annotation"
+
+
+def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
+    unconditioned = make_model("3D", condition_at="none")
+    with pytest.raises(ModelError, match="not conditioned on a class"):
+        start_teaching(unconditioned, make_lesson(unconditioned, make_image("3D")))
+    nothing = np.zeros(make_image("3D").geometry.shape, bool)
+    with pytest.raises(ClassTableError, match="no voxel of 'kidney' is marked"):
+        Lesson(ClassEntry(9, "kidney"), make_image("3D"), (Annotation("kidney", nothing, ~nothing),))
