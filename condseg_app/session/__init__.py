@@ -1,1 +1,8 @@
-"""..."""
+"""What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
+
+from condseg_app.session.measure import Measure
+from condseg_app.session.session import Session
+from condseg_app.session.state import ClassState
+from condseg_app.session.teaching import LessonResult
+
+__all__ = ["ClassState", "LessonResult", "Measure", "Session"]

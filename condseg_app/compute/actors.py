@@ -1,0 +1,136 @@
+"""What lives in the engine process, one object for each image to predict and each lesson.
+
+dask sends an actor's class to its client, so these classes stand in a module without torch; the modules
+with torch are imported when a method runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
+from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
+from condseg_app.data import ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.errors import EngineLost
+
+
+@dataclass(frozen=True)
+class TorchTools:
+    """The real engine's functions, on a device."""
+
+    device_name: str = "auto"
+
+    def device(self) -> DeviceInfo:
+        """What computes."""
+        from condseg_app.engine.devices import describe_device
+
+        return describe_device(self.device_name)
+
+    def predictor(self, model: Model, image: Image) -> PredictorLike:
+        """Get ready to predict."""
+        from condseg_app.engine.predict import Predictor
+
+        return Predictor(model, image, self.device_name)
+
+    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+        """Get ready to teach."""
+        from condseg_app.engine.teach import start_teaching
+
+        return start_teaching(model, lesson, self.device_name)
+
+    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
+        """Each class before and after, on the lesson's image."""
+        from condseg_app.engine.teach import compare_on_lesson
+
+        return compare_on_lesson(before, after, lesson, self.device_name)
+
+
+class Teacher:
+    """A training together with what is needed to say what it has changed."""
+
+    def __init__(self, tools: Toolbox, model: Model, lesson: Lesson) -> None:
+        self._tools, self._before, self._lesson = tools, model, lesson
+        self._trainer = tools.trainer(model, lesson)
+
+    def advance(self, seconds: float) -> TrainingProgress:
+        """Train for about so long."""
+        return self._trainer.advance(seconds)
+
+    def model(self) -> Model:
+        """The model as it is now."""
+        return self._trainer.model()
+
+    def compare(self) -> tuple[ClassChange, ...]:
+        """Each class before and after, on the lesson's image."""
+        return self._tools.compare(self._before, self._trainer.model(), self._lesson)
+
+
+class EngineActor:
+    """Answers questions about the engine itself."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._tools = tools
+
+    def device(self) -> Reply:
+        """What computes, a `DeviceInfo`."""
+        return Reply.of("Asking for the device", self._tools.device)
+
+
+class PredictorActor:
+    """Predicts one image with one model; replies as `PredictorLike` returns."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._tools = tools
+        self._predictor: PredictorLike | None = None
+
+    def open(self, model: SentModel, image: SentImage) -> Reply:
+        """Get ready; replies with the number of windows."""
+        return Reply.of("Opening the image", lambda: self._open(model, image))
+
+    def order(self, near: tuple[int, int, int] | None) -> Reply:
+        """The windows in order."""
+        return Reply.of("Predicting", lambda: self._opened().order(near))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Reply:
+        """One window's `Block`."""
+        return Reply.of("Predicting", lambda: self._opened().segment(window, classes))
+
+    def _open(self, model: SentModel, image: SentImage) -> int:
+        self._predictor = self._tools.predictor(read_model(model), received(image))
+        return self._predictor.windows
+
+    def _opened(self) -> PredictorLike:
+        if self._predictor is None:
+            raise EngineLost("the engine holds no image; predict again")
+        return self._predictor
+
+
+class TrainerActor:
+    """Teaches one lesson; replies as `TeacherLike` returns."""
+
+    def __init__(self, tools: Toolbox) -> None:
+        self._tools = tools
+        self._teacher: TeacherLike | None = None
+
+    def open(self, model: SentModel, lesson: SentLesson) -> Reply:
+        """Get ready."""
+        return Reply.of("Opening the lesson", lambda: self._open(model, lesson))
+
+    def advance(self, seconds: float) -> Reply:
+        """How far it is after so long, a `TrainingProgress`."""
+        return Reply.of("Teaching", lambda: self._opened().advance(seconds))
+
+    def model(self) -> Reply:
+        """The model as it is now."""
+        return Reply.of("Teaching", lambda: self._opened().model())
+
+    def compare(self) -> Reply:
+        """Each class before and after."""
+        return Reply.of("Comparing", lambda: self._opened().compare())
+
+    def _open(self, model: SentModel, lesson: SentLesson) -> None:
+        self._teacher = Teacher(self._tools, read_model(model), lesson.read())
+
+    def _opened(self) -> TeacherLike:
+        if self._teacher is None:
+            raise EngineLost("the engine holds no lesson; teach again")
+        return self._teacher

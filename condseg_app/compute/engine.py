@@ -1,0 +1,257 @@
+"""Engines as the session uses them: in a process of their own, or in this one."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from condseg_app import io
+from condseg_app.compute.actors import EngineActor, PredictorActor, Teacher, TorchTools, TrainerActor
+from condseg_app.compute.certificate import read_certificate, security
+from condseg_app.compute.engine_process import EngineProcess
+from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox
+from condseg_app.compute.wire import (
+    Reply,
+    SentLesson,
+    SentModel,
+    by_file,
+    with_voxels,
+)
+from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.errors import EngineLost, ReadError
+
+_logger = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0
+_CONNECTING_TAKES = 60.0
+_CLOSING_WAITS = 0.2
+_AGAIN = "nothing of yours is lost; do it again to start a new one"
+
+
+class LocalEngine:
+    """The engine in this process: for the command line and for tests."""
+
+    def __init__(self, tools: Toolbox | None = None) -> None:
+        self._tools = TorchTools() if tools is None else tools
+
+    def device(self) -> DeviceInfo:
+        """What computes."""
+        return self._tools.device()
+
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
+        """Get ready to predict an image with the model of a file."""
+        return self._tools.predictor(io.read_model(model), image)
+
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
+        """Get ready to teach the model of a file."""
+        return Teacher(self._tools, io.read_model(model), lesson)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Engine:
+    """The engine in a process of its own, which is started when it is first needed.
+
+    When the process dies, the call fails with `EngineLost`, and the next one starts another.
+
+    Args:
+        tools: what the engine runs; the real functions if None.
+        start: starts the process.
+        address: of an engine that runs already ('tls://workstation:8786'); nothing is started then.
+        certificate: the file that the engine at `address` was started with.
+    """
+
+    def __init__(
+        self,
+        tools: Toolbox | None = None,
+        start: Callable[[], EngineProcess] = EngineProcess,
+        address: str | None = None,
+        certificate: Path | None = None,
+    ) -> None:
+        self._tools = TorchTools() if tools is None else tools
+        self._start = start
+        self._address, self._certificate = address, certificate
+        self._lock = threading.Lock()
+        self._link: _Link | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, if one was started here and has not been noticed to be dead."""
+        link = self._link
+        return link.process.pid if link is not None and link.process is not None else None
+
+    def device(self) -> DeviceInfo:
+        """What computes."""
+        link, actor = self._new_actor(EngineActor)
+        return cast("DeviceInfo", link.call(actor, "device"))
+
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
+        """Get ready to predict an image with the model of a file."""
+        link, actor = self._new_actor(PredictorActor)
+        sent = self._send_model(model)
+        file = None if link.process is None else by_file(image)
+        if file is not None:
+            try:
+                return _RemotePredictor(link, actor, cast("int", link.call(actor, "open", sent, file)))
+            except ReadError:
+                _logger.info("%s is sent, for its file cannot be read again", image.name, exc_info=True)
+        return _RemotePredictor(link, actor, cast("int", link.call(actor, "open", sent, with_voxels(image))))
+
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
+        """Get ready to teach the model of a file."""
+        link, actor = self._new_actor(TrainerActor)
+        image = (None if link.process is None else by_file(lesson.image)) or with_voxels(lesson.image)
+        link.call(
+            actor, "open", self._send_model(model), SentLesson(image, lesson.entry, lesson.annotations, lesson.steps)
+        )
+        return _RemoteTeacher(link, actor)
+
+    def close(self) -> None:
+        """End it; a call after that raises `EngineLost`."""
+        self._closed = True
+        # An engine that is just being started is ended by whoever starts it: a window must not wait for that.
+        if self._lock.acquire(timeout=_CLOSING_WAITS):
+            link, self._link = self._link, None
+            self._lock.release()
+            if link is not None:
+                link.close()
+
+    def _new_actor(self, kind: type) -> "tuple[_Link, Any]":
+        link = self._linked()
+        try:
+            return link, link.actor(kind, self._tools)
+        except EngineLost:  # it died while nothing was asked of it: no reason to fail now
+            _logger.info("the engine was lost; another is started", exc_info=True)
+        link = self._linked()
+        return link, link.actor(kind, self._tools)
+
+    def _send_model(self, path: Path) -> SentModel:
+        return path.resolve() if self._address is None else io.read_model(path)
+
+    def _linked(self) -> "_Link":
+        with self._lock:
+            if self._link is None or not self._link.is_alive():
+                self._unlink()
+                self._refuse_if_closed()
+                self._link = self._new_link()
+            if self._closed:
+                self._unlink()
+            self._refuse_if_closed()
+            return self._link
+
+    def _unlink(self) -> None:
+        if self._link is not None:
+            self._link.close()
+        self._link = None
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise EngineLost("the engine was closed with its window; open the window again")
+
+    def _new_link(self) -> "_Link":
+        if self._address is not None and self._certificate is not None:
+            return _Link(self._address, read_certificate(self._certificate))
+        process = self._start()
+        _logger.info("engine started as process %d", process.pid)
+        try:
+            return _Link(process.address, process.certificate, process)
+        except EngineLost:
+            process.stop()
+            raise
+
+
+class _Link:
+    """A connection to one engine, and the engine's process if it was started for it."""
+
+    def __init__(self, address: str, certificate: str, process: EngineProcess | None = None) -> None:
+        from distributed import Client
+
+        # It logs a traceback for each lost connection, which is told in a sentence here.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        self.process = process
+        self._address = address
+        try:
+            self._client = Client(  # type: ignore[no-untyped-call]
+                address,
+                security=security(certificate),
+                timeout=_CONNECTING_TAKES,
+                set_as_default=False,  # or all dask arrays of the host would be computed there
+                direct_to_workers=process is not None,
+            )
+        except (OSError, ValueError) as error:
+            raise EngineLost(f"no engine answers at {address}; check the address and the certificate") from error
+
+    def is_alive(self) -> bool:
+        """Whether the engine can be called."""
+        return self._client.status == "running" and (self.process is None or self.process.is_alive())
+
+    def actor(self, kind: type, tools: Toolbox) -> Any:
+        """A new object in the engine; it goes when this handle does."""
+        try:
+            with self._client.as_current():
+                return self._client.submit(kind, tools, actor=True, pure=False).result(_CONNECTING_TAKES)
+        except _lost_errors() as error:
+            raise self._lost() from error
+
+    def call(self, actor: Any, method: str, *arguments: object) -> object:
+        """Call an object's method and wait for what it replies."""
+        try:
+            reply = self._wait(getattr(actor, method)(*arguments))
+        except _lost_errors() as error:
+            raise self._lost() from error
+        if reply.error is not None:
+            raise reply.error
+        return reply.value
+
+    def close(self) -> None:
+        """Let go of the engine, and end its process."""
+        self._client.close(timeout=1)  # type: ignore[no-untyped-call]
+        if self.process is not None:
+            self.process.stop()
+
+    def _wait(self, future: Any) -> Reply:
+        while True:
+            try:
+                return cast("Reply", future.result(timeout=_LOOK_EVERY))
+            except TimeoutError:
+                if not self.is_alive():
+                    raise
+
+    def _lost(self) -> EngineLost:
+        how = "no longer answers" if self.process is None else self.process.how_it_ended()
+        return EngineLost(f"the engine {how}; {_AGAIN}")
+
+
+class _RemotePredictor:
+    def __init__(self, link: _Link, actor: Any, windows: int) -> None:
+        self._link, self._actor = link, actor
+        self.windows = windows
+
+    def order(self, near: tuple[int, int, int] | None) -> list[int]:
+        return cast("list[int]", self._link.call(self._actor, "order", near))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        return cast("Block", self._link.call(self._actor, "segment", window, list(classes)))
+
+
+class _RemoteTeacher:
+    def __init__(self, link: _Link, actor: Any) -> None:
+        self._link, self._actor = link, actor
+
+    def advance(self, seconds: float) -> TrainingProgress:
+        return cast("TrainingProgress", self._link.call(self._actor, "advance", seconds))
+
+    def model(self) -> Model:
+        return cast("Model", self._link.call(self._actor, "model"))
+
+    def compare(self) -> tuple[ClassChange, ...]:
+        return cast("tuple[ClassChange, ...]", self._link.call(self._actor, "compare"))
+
+
+def _lost_errors() -> tuple[type[BaseException], ...]:
+    from distributed.client import FutureCancelledError
+
+    return (OSError, RuntimeError, TimeoutError, FutureCancelledError)

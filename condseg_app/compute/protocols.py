@@ -1,0 +1,70 @@
+"""What can be asked of an engine, wherever it runs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+
+
+class PredictorLike(Protocol):
+    """Predicts one image with one model, a window at a time."""
+
+    @property
+    def windows(self) -> int:
+        """How many windows cover the image."""
+
+    def order(self, near: tuple[int, int, int] | None) -> list[int]:
+        """All windows, those next to a voxel (I, J, K) first."""
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        """The probabilities of some classes in one window; within a second or so."""
+
+
+class TrainerLike(Protocol):
+    """A training that goes on a little with each call."""
+
+    def advance(self, seconds: float) -> TrainingProgress:
+        """Train for about so long."""
+
+    def model(self) -> Model:
+        """The model as it is now."""
+
+
+class TeacherLike(TrainerLike, Protocol):
+    """A training for a lesson, which can say what it has changed."""
+
+    def compare(self) -> tuple[ClassChange, ...]:
+        """Each class before and after, on the lesson's image."""
+
+
+class Toolbox(Protocol):
+    """The functions that an engine runs; values in, values out."""
+
+    def device(self) -> DeviceInfo:
+        """What computes."""
+
+    def predictor(self, model: Model, image: Image) -> PredictorLike:
+        """Get ready to predict."""
+
+    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+        """Get ready to teach."""
+
+    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
+        """Each class before and after, on the lesson's image."""
+
+
+class EngineLike(Protocol):
+    """An engine; its methods block and may be called from any thread."""
+
+    def device(self) -> DeviceInfo:
+        """What computes."""
+
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
+        """Get ready to predict an image with the model of a file."""
+
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
+        """Get ready to teach the model of a file."""
+
+    def close(self) -> None:
+        """End it; a call after that raises `EngineLost`."""

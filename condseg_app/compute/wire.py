@@ -1,0 +1,95 @@
+"""What travels between a window and its engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from condseg_app import io
+from condseg_app.compute.log import engine_log_path, explain
+from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model
+from condseg_app.errors import CondsegError, ReadError
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """A result or the reason why there is none.
+
+    Errors travel as values: an exception of torch's that dask itself sent would make the window import torch.
+    """
+
+    value: object = None
+    error: CondsegError | None = None
+
+    @classmethod
+    def of(cls, doing: str, value: Callable[[], object]) -> "Reply":
+        """Call a function and catch what it raises."""
+        try:
+            return cls(value())
+        except Exception as error:  # noqa: BLE001 - `explain` logs it, and the other side raises it again
+            told = explain(error, doing, engine_log_path())
+            # Made anew: what it was raised from may be of a type that the window must not import.
+            return cls(error=type(told)(told.message, path=told.path))
+
+
+@dataclass(frozen=True, eq=False)
+class FileImage:
+    """An image that the other side reads from its file."""
+
+    source: Path
+    geometry: Geometry
+    channels: tuple[str, ...]
+    name: str
+
+    def read(self) -> Image:
+        """Read it; ReadError if the file no longer holds what was sent."""
+        image = io.read_image(self.source)
+        if len(image.channels) != len(self.channels) or not image.geometry.fits(self.geometry):
+            raise ReadError("the file is not the image that was opened from it; open it again", path=self.source)
+        return replace(image, geometry=self.geometry, name=self.name, channels=self.channels)
+
+
+SentImage = FileImage | Image
+"""By file where the other side can read it, else with all its voxels."""
+
+
+def by_file(image: Image) -> FileImage | None:
+    """An image as its file, where it has a readable one on this machine."""
+    source = image.source
+    if source is None or not source.is_file() or not io.can_read(source):
+        return None
+    return FileImage(source.resolve(), image.geometry, image.channels, image.name)
+
+
+def with_voxels(image: Image) -> Image:
+    """An image with its voxels in memory."""
+    return replace(image, array=np.ascontiguousarray(image.voxels()))
+
+
+def received(image: SentImage) -> Image:
+    """The image that was sent."""
+    return image.read() if isinstance(image, FileImage) else image
+
+
+@dataclass(frozen=True, eq=False)
+class SentLesson:
+    """A lesson on its way."""
+
+    image: SentImage
+    entry: ClassEntry
+    annotations: tuple[Annotation, ...]
+    steps: int
+
+    def read(self) -> Lesson:
+        """The lesson that was sent."""
+        return Lesson(entry=self.entry, image=received(self.image), annotations=self.annotations, steps=self.steps)
+
+
+SentModel = Path | Model
+"""By file on this machine, whole to another."""
+
+
+def read_model(model: SentModel) -> Model:
+    """The model that was sent."""
+    return io.read_model(model) if isinstance(model, Path) else model

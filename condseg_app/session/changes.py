@@ -1,0 +1,42 @@
+"""What is different between two states, as the signals that tell of it."""
+
+from collections.abc import Iterator, Mapping
+
+from condseg_app.session.state import State
+
+Change = tuple[str, tuple[object, ...]]
+"""A signal's name, and what it is emitted with."""
+
+
+def changes(old: State, new: State) -> Iterator[Change]:
+    """The signals to emit when one state takes the place of another, the most general first."""
+    before, after = _whole(old), _whole(new)
+    for signal in before:
+        if before[signal] != after[signal]:
+            yield signal, ()
+    for name in _different(old.thresholds, new.thresholds):
+        yield "threshold_changed", (name,)
+    for name in _different(old.annotations, new.annotations):
+        yield "annotation_changed", (name,)
+    for name in _different(_levels(old), _levels(new)):
+        yield "prediction_changed", (name, None)
+
+
+def _whole(state: State) -> Mapping[str, object]:
+    """What is told of as a whole, by the signal that tells of it."""
+    return {
+        "image_changed": id(state.image),
+        "model_changed": id(state.model),
+        "classes_changed": (state.classes, state.asked_as),
+        "current_class_changed": state.current_class,
+        "visibility_changed": state.hidden,
+    }
+
+
+def _levels(state: State) -> Mapping[str, object]:
+    return {name: state.levels[own] for name, own in state.asked_as.items() if own in state.levels}
+
+
+def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    """Names whose values are not the very same, or that only one of the two has."""
+    return [name for name in {**old, **new} if old.get(name) is not new.get(name)]

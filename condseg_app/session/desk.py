@@ -1,0 +1,56 @@
+"""Runs jobs and brings what they say to the thread that started them."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from psygnal import emit_queued
+
+from condseg_app.compute import Job, JobEnd, Progress
+
+_LOOK_EVERY = 0.005
+
+
+def ignore(*_: object) -> None:
+    """Do nothing with what is told."""
+
+
+class Desk:
+    """The jobs that have not ended yet, also those that were cancelled in the middle of a step."""
+
+    def __init__(self) -> None:
+        self._running: set[Job] = set()
+
+    def run(
+        self,
+        job: Job,
+        delivered: Callable[[Job, object], None],
+        ended: Callable[[Job, JobEnd], None],
+        progressed: Callable[[Job, Progress], None] = ignore,
+    ) -> None:
+        """Start a job; the functions are called with it on this thread, as psygnal's queue is emptied."""
+        self._running.add(job)
+        job.progressed.connect(partial(progressed, job), thread="current")
+        job.delivered.connect(partial(delivered, job), thread="current")
+        job.ended.connect(partial(self._end, ended, job), thread="current")
+        job.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Empty the queue until all jobs have ended; False if they have not within `timeout` seconds."""
+        until = None if timeout is None else time.monotonic() + timeout
+        emit_queued()
+        while self._running:
+            if until is not None and time.monotonic() >= until:
+                return False
+            next(iter(self._running)).wait(_LOOK_EVERY)
+            emit_queued()
+        return True
+
+    def cancel_all(self) -> None:
+        """Stop every job before its next step."""
+        for job in self._running:
+            job.cancel()
+
+    def _end(self, ended: Callable[[Job, JobEnd], None], job: Job, end: JobEnd) -> None:
+        self._running.discard(job)
+        ended(job, end)

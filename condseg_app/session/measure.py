@@ -1,0 +1,35 @@
+"""How much of an image a class takes up, in the unit that people use for it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from condseg_app.data import Geometry
+
+MeasureUnit = Literal["ml", "mm²", "µm³", "µm²", "pixels", "voxels"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A volume or an area."""
+
+    value: float
+    unit: MeasureUnit
+
+
+def measure(voxels: int, geometry: Geometry) -> Measure:
+    """What a number of voxels amounts to: ml or mm² for images in mm, pixels where no size is known.
+
+    Args:
+        voxels: how many there are.
+        geometry: the grid that they are on; a 2D one is measured as an area.
+    """
+    if geometry.unit == "pixel":
+        return Measure(float(voxels), "pixels" if geometry.is_2d else "voxels")
+    if geometry.is_2d:
+        area = float(np.linalg.norm(np.cross(geometry.affine[:3, 0], geometry.affine[:3, 1])))
+        return Measure(voxels * area, "mm²" if geometry.unit == "mm" else "µm²")
+    if geometry.unit == "mm":
+        return Measure(voxels * geometry.voxel_volume / 1000, "ml")
+    return Measure(voxels * geometry.voxel_volume, "µm³")

@@ -1,0 +1,197 @@
+"""The session to look at: what is open, and the signals that tell of changes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from condseg_app.compute import Job, Progress
+from condseg_app.data import (
+    Annotation,
+    ClassTable,
+    DeviceInfo,
+    Image,
+    LabelMap,
+    Model,
+    Prediction,
+    Region,
+    TrainingProgress,
+)
+from condseg_app.errors import CondsegError
+from condseg_app.session import fusing
+from condseg_app.session.changes import changes
+from condseg_app.session.history import History
+from condseg_app.session.measure import Measure, measure
+from condseg_app.session.state import ClassState, State
+from condseg_app.session.teaching import LessonResult
+
+
+class Opened:
+    """What is open. Signals are emitted on the thread that calls the session's commands, after the change."""
+
+    image_changed = Signal()
+    """Another image is open, or none."""
+    model_changed = Signal()
+    """Another model is open."""
+    classes_changed = Signal()
+    """Rows, names, colours, or which of them the model knows."""
+    current_class_changed = Signal()
+    """Another class is in hand."""
+    prediction_changed = Signal(str, object)
+    """Class name, and the `Region` that was filled in, or None for all of it (also when it was dropped)."""
+    visibility_changed = Signal()
+    """Which classes are hidden."""
+    threshold_changed = Signal(str)
+    """Class name."""
+    annotation_changed = Signal(str)
+    """Class name."""
+    job_changed = Signal()
+    """`job` was started, paused, resumed, or is None again."""
+    job_progressed = Signal(Progress)
+    """How far `job` is."""
+    lesson_progressed = Signal(TrainingProgress)
+    """How far the teaching is."""
+    lesson_ended = Signal(LessonResult)
+    """A lesson's model is saved: compare, then accept or discard it."""
+    exported = Signal(tuple)
+    """The paths that were written."""
+    device_changed = Signal()
+    """`device` is known."""
+    failed = Signal(CondsegError)
+    """A command or a job could not do what was asked; `str(error)` is the sentence to show."""
+    notice = Signal(str)
+    """A sentence worth showing that is no failure."""
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._history = History()
+        self._job: Job | None = None
+        self._lesson: LessonResult | None = None
+        self._device: DeviceInfo | None = None
+        self._measured: dict[str, Measure] = {}
+
+    @property
+    def image(self) -> Image | None:
+        """The image in view."""
+        return self._state.image
+
+    @property
+    def model(self) -> Model | None:
+        """The model's description, without weights."""
+        return self._state.model
+
+    @property
+    def model_path(self) -> Path | None:
+        """The model's file."""
+        return self._state.model_path
+
+    @property
+    def classes(self) -> ClassTable:
+        """The rows: the model's, as named and coloured by the person, then the person's own."""
+        return self._state.classes
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What is predicted so far; its arrays are the session's own and go on being filled: read only."""
+        return self._state.prediction
+
+    @property
+    def annotations(self) -> Mapping[str, Annotation]:
+        """Class name -> what is marked on the image; the latest last."""
+        return self._state.annotations
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Class name -> threshold, for every class of the table."""
+        return {name: self._state.threshold(name) for name in self.classes.names}
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Names of the classes that are not to be shown."""
+        return self._state.hidden & frozenset(self.classes.names)
+
+    @property
+    def current_class(self) -> str | None:
+        """The class in hand."""
+        return self._state.current_class
+
+    @property
+    def job(self) -> Job | None:
+        """The prediction or lesson under way; its `title`, `state` and `progress` are for the screen."""
+        return self._job
+
+    @property
+    def lesson(self) -> LessonResult | None:
+        """A lesson's result that waits to be accepted or discarded."""
+        return self._lesson
+
+    @property
+    def device(self) -> DeviceInfo | None:
+        """What computes; None until `find_device` has been answered."""
+        return self._device
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an edit to do again."""
+        return self._history.can_redo
+
+    def state_of(self, name: str) -> ClassState:
+        """How much of a class is predicted."""
+        return self._state.state_of(name)
+
+    def can_predict(self, name: str) -> bool:
+        """Whether the model knows a class."""
+        return name in self._state.asked_as
+
+    def volume_of(self, name: str) -> Measure | None:
+        """How much of the image a class takes up by itself, corrections in; None where nothing is known of it."""
+        known = name in self._state.annotations or self.state_of(name) != "not asked"
+        if self.image is None or name not in self.classes or not known:
+            return None
+        if name not in self._measured:
+            self._measured[name] = measure(int(np.count_nonzero(self.mask_of(name))), self.image.geometry)
+        return self._measured[name]
+
+    def mask_of(self, name: str) -> NDArray[np.bool_]:
+        """Where a class is by itself, corrections in: a new (I, J, K) array.
+
+        Raises:
+            CondsegError: there is no such class, or no image.
+        """
+        return fusing.mask(self._state, name)
+
+    def labels(self, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
+        """All classes in one map, corrections in: a new array.
+
+        Args:
+            names: classes to take part; all if None. Hidden ones take part, too.
+            region: a part of the image; all of it if None.
+
+        Raises:
+            CondsegError: there is no image.
+        """
+        return fusing.labels(self._state, names, region)
+
+    def _become(self, state: State) -> None:
+        """Put another state in this one's place and tell what is different."""
+        old, self._state = self._state, state
+        if old.image is not state.image or old.model is not state.model:
+            self._history.clear()
+        found = tuple(changes(old, state))
+        for _, arguments in found:
+            self._measured.pop(str(arguments[0]) if arguments else "", None)
+        for signal, arguments in found:
+            getattr(self, signal).emit(*arguments)
+
+    def _edit(self, state: State) -> None:
+        """Become a state in a way that can be undone."""
+        if state is not self._state:
+            self._history.keep(self._state)
+            self._become(state)

@@ -1,0 +1,114 @@
+"""Predicting one image with one model: which windows are computed, and which come next."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
+from condseg_app.data import Block, Image, empty_probability
+from condseg_app.errors import EngineLost
+from condseg_app.session.state import State
+
+Voxel = tuple[int, int, int]
+Groups = list[tuple[str, ...]]
+"""Classes, by the model's names, that are decoded together, group after group."""
+
+
+@dataclass(frozen=True, eq=False)
+class Delivery:
+    """A block on its way to the session.
+
+    Attributes:
+        windows: of which image and model it is; what comes late, after another was opened, is known by this.
+        block: by the model's names.
+        finished: classes that are complete with it, by the model's names.
+    """
+
+    windows: "Windows"
+    block: Block
+    finished: frozenset[str]
+
+
+class Windows:
+    """The windows of one image and model, each computed once for each class.
+
+    Used in the threads of jobs; one that begins while another's last window is still being computed waits
+    for it. The engine adds windows up where they overlap, so a class that was left half-way begins again
+    when the engine had to be started anew.
+    """
+
+    def __init__(self, engine: EngineLike, model: Path, image: Image) -> None:
+        self._engine, self._model, self._image = engine, model, image
+        self._lock = threading.Lock()
+        self._predictor: PredictorLike | None = None
+        self._done: dict[str, set[int]] = {}
+
+    def steps(self, groups: Groups, near: Voxel | None) -> Steps:
+        """Compute what is missing of some classes, one group after the other.
+
+        Args:
+            groups: the model's names of classes that are to be decoded together.
+            near: the voxel to begin at.
+        """
+        yield Step(Progress(0.0, "Starting"))
+        order = self._order(near)
+        missing = sum(len(order) - len(self._done.get(name, ())) for group in groups for name in group)
+        done = 0
+        for group in groups:
+            for window in order:
+                computed = self._compute(window, group)
+                if computed is not None:
+                    done += len(computed.block.probabilities)
+                    yield Step(Progress(min(done / max(missing, 1), 1.0)), computed)
+
+    def _order(self, near: Voxel | None) -> list[int]:
+        with self._lock:
+            if self._predictor is not None:
+                try:
+                    return self._predictor.order(near)
+                except EngineLost:  # while nothing was asked of it: no reason to fail now
+                    self._forget_partial()
+            return self._opened().order(near)
+
+    def _compute(self, window: int, group: Sequence[str]) -> Delivery | None:
+        with self._lock:
+            wanted = [name for name in group if window not in self._done.get(name, ())]
+            if not wanted:
+                return None
+            try:
+                predictor = self._opened()
+                block = predictor.segment(window, wanted)
+            except EngineLost:
+                self._forget_partial()
+                raise
+            for name in wanted:
+                self._done.setdefault(name, set()).add(window)
+            whole = frozenset(name for name in wanted if len(self._done[name]) == predictor.windows)
+            return Delivery(self, block, whole)
+
+    def _opened(self) -> PredictorLike:
+        if self._predictor is None:
+            self._predictor = self._engine.predictor(self._model, self._image)
+        return self._predictor
+
+    def _forget_partial(self) -> None:
+        windows = self._predictor.windows if self._predictor is not None else 0
+        self._done = {name: done for name, done in self._done.items() if len(done) == windows}
+        self._predictor = None
+
+
+def regrouped(wanted: Sequence[str], groups: Groups, complete: frozenset[str]) -> Groups:
+    """What to compute when more is asked for: that first, then what earlier requests had not finished."""
+    rest = [tuple(n for n in group if n not in wanted and n not in complete) for group in groups]
+    return [tuple(wanted), *(group for group in rest if group)]
+
+
+def pasted(state: State, delivery: Delivery) -> State:
+    """The state with a block in its place; the block is written into the state's own arrays."""
+    levels = dict(state.levels)
+    for name, block in delivery.block.probabilities.items():
+        if name not in levels:
+            levels[name] = empty_probability(state.opened_image().geometry.shape)
+        levels[name][delivery.block.region] = block
+    return replace(state, levels=levels, complete=state.complete | delivery.finished)

@@ -1,0 +1,322 @@
+"""The session's commands: all that can be done with what is open."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app import io
+from condseg_app.compute import Engine, EngineLike, Job, JobEnd, Progress, Step, Steps
+from condseg_app.data import ClassEntry, Color, DeviceInfo, Image, TrainingProgress
+from condseg_app.session import table, teaching
+from condseg_app.session.command import command
+from condseg_app.session.desk import Desk
+from condseg_app.session.exporting import ExportPlan, export_steps
+from condseg_app.session.marks import marking, unmarking
+from condseg_app.session.opened import Opened
+from condseg_app.session.predicting import Delivery, Groups, Voxel, Windows, pasted, regrouped
+from condseg_app.session.state import State, with_image
+from condseg_app.session.teaching import LessonPlan, LessonResult
+
+
+class Session(Opened):
+    """What is open, with the commands that change it.
+
+    All calls and all emissions are on one thread. A command does not raise what the user can act on: it
+    emits `failed`. Long work runs in `job` (one prediction or lesson at a time) and brings its results back
+    through psygnal's queue: a window calls `psygnal.qt.start_emitting_from_queue`, a script `wait`.
+
+    Args:
+        engine: what computes; one in a process of its own, started when first needed, if None.
+        models_folder: where taught models are saved; the user's folder for models if None.
+    """
+
+    def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
+        super().__init__()
+        self.engine: EngineLike = Engine() if engine is None else engine
+        self._models_folder = io.user_models_folder() if models_folder is None else models_folder
+        self._desk = Desk()
+        self._windows: Windows | None = None
+        self._taught: Job | None = None
+        self._asked: Groups = []
+
+    # What is open
+
+    @command
+    def open_image(self, path: Path) -> None:
+        """Open a file; what was open stays if it cannot be read."""
+        self._open(with_image(self._state, io.read_image(Path(path))))
+
+    @command
+    def set_image(self, image: Image) -> None:
+        """Open what another part of the program has read."""
+        self._open(with_image(self._state, image))
+
+    @command
+    def close_image(self) -> None:
+        """Have no image open; what was marked on it comes back with it."""
+        self._open(with_image(self._state, None))
+
+    @command
+    def open_model(self, name_or_path: str | Path) -> None:
+        """Open a model; what was marked stays, what was predicted goes."""
+        path = io.find_model(name_or_path)
+        self._open(table.with_model(self._state, path, io.read_model_description(path)))
+
+    @command
+    def find_device(self) -> None:
+        """Ask the engine in the background what computes, which also gets it ready."""
+
+        def ask() -> Steps:
+            yield Step(Progress(1.0), self.engine.device())
+
+        self._run(Job("Starting the engine", ask))
+
+    # The class in hand, and how classes are shown
+
+    @command
+    def choose_class(self, name: str | None) -> None:
+        """Take a class in hand, or none."""
+        if name is not None:
+            self.classes.row(name)
+        self._become(replace(self._state, current_class=name))
+
+    @command
+    def set_threshold(self, name: str, value: float) -> None:
+        """Say from which probability on, 0 to 1, a voxel counts as the class."""
+        self.classes.row(name)
+        thresholds = {**self._state.thresholds, name: float(min(max(value, 0.0), 1.0))}
+        self._become(replace(self._state, thresholds=thresholds))
+
+    @command
+    def set_hidden(self, name: str, hidden: bool) -> None:
+        """Hide a class, or show it again."""
+        self.classes.row(name)
+        names = self._state.hidden
+        self._become(replace(self._state, hidden=names | {name} if hidden else names - {name}))
+
+    @command
+    def show_only(self, name: str | None) -> None:
+        """Hide all other classes; None shows all."""
+        hidden = frozenset(self.classes.names) - {name} if name is not None else frozenset()
+        self._become(replace(self._state, hidden=hidden))
+
+    # The class table and what is marked: all of it can be undone
+
+    def propose_class(self, name: str, color: Color | None = None) -> ClassEntry:
+        """The row that `add_class` would add; ClassTableError if the name cannot be used."""
+        return table.propose(self._state, name, color)
+
+    @command
+    def add_class(self, name: str, color: Color | None = None) -> ClassEntry:
+        """Add a class of one's own, or one of the model's that was removed."""
+        entry = table.propose(self._state, name, color)
+        self._edit(table.adding(self._state, entry))
+        return entry
+
+    @command
+    def rename_class(self, name: str, new_name: str) -> None:
+        """Give a class another name; the model's file keeps its own."""
+        self._edit(table.renaming(self._state, name, new_name))
+
+    @command
+    def recolor_class(self, name: str, color: Color) -> None:
+        """Give a class another colour."""
+        self._edit(replace(self._state, classes=self.classes.replacing(name, color=color)))
+
+    @command
+    def remove_class(self, name: str) -> None:
+        """Take a class out of the table, with what was marked of it."""
+        self._edit(table.removing(self._state, name))
+
+    @command
+    def annotate(self, name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> None:
+        """Say where a class is, and for which voxels that is decided; both (I, J, K), kept and not copied."""
+        self._edit(marking(self._state, name, mask, supervised))
+
+    @command
+    def clear_annotation(self, name: str) -> None:
+        """Forget what was marked of a class."""
+        self._edit(unmarking(self._state, name))
+
+    @command
+    def undo(self) -> None:
+        """Take back the last change of the class table or of what is marked."""
+        self._become(self._history.undone(self._state))
+
+    @command
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._become(self._history.redone(self._state))
+
+    # Predicting
+
+    @command
+    def predict(self, names: Sequence[str] | None = None, near: Voxel | None = None) -> None:
+        """Compute what is missing of some classes (of all that the model knows if None).
+
+        A prediction under way makes room: these classes come first, then what it had not finished.
+
+        Args:
+            names: names of classes.
+            near: the voxel to begin at, in the slice in view, say.
+        """
+        missing = [name for name in self._state.askable(names) if self.state_of(name) != "complete"]
+        if not missing:
+            return
+        if self._is_teaching():
+            self.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
+            return
+        groups = regrouped([self._state.asked_as[name] for name in missing], self._asked, self._state.complete)
+        if self._windows is None:
+            path, _ = self._state.opened_model()
+            self._windows = Windows(self.engine, path, self._state.opened_image())
+        self._drop_job()
+        self._asked = groups
+        what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
+        self._take_up(Job(f"Predicting {what}", partial(self._windows.steps, groups, near)), self._on_block)
+
+    @command
+    def cancel(self) -> None:
+        """Stop the job. What is predicted stays, marked as incomplete; of a lesson nothing is saved."""
+        taught = self._is_teaching()
+        self._give_up_job()
+        if taught:
+            self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
+
+    @command
+    def pause(self) -> None:
+        """Let the job wait after its present step."""
+        if self._job is not None:
+            self._job.pause()
+            self.job_changed.emit()
+
+    @command
+    def resume(self) -> None:
+        """Let the job go on."""
+        if self._job is not None:
+            self._job.resume()
+            self.job_changed.emit()
+
+    # Teaching
+
+    @command
+    def teach(self, name: str, steps: int = 200) -> None:
+        """Teach the model a class from what is marked on the image; the model's file stays as it is."""
+        if self._is_teaching():
+            self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
+            return
+        plan = LessonPlan.of(self._state, name, steps, self._models_folder)
+        self._drop_job()
+        self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
+        self._taught = Job(f"Teaching {name}", partial(teaching.lesson_steps, self.engine, plan))
+        self._take_up(self._taught, self._on_lesson)
+
+    @command
+    def accept_lesson(self) -> None:
+        """Go on with the model that was taught; what is marked stays, and so do the thresholds."""
+        result, self._lesson = self._lesson, None
+        if result is not None:
+            model = io.read_model_description(result.path)
+            self._open(table.with_successor(self._state, result.path, model))
+
+    @command
+    def discard_lesson(self) -> None:
+        """Remove the model that was taught."""
+        result, self._lesson = self._lesson, None
+        if result is not None:
+            teaching.discard(result)
+
+    # Files, and the end
+
+    @command
+    def export(self, path: Path, format_key: str, names: Sequence[str] | None = None) -> None:
+        """Write masks in the background, then emit `exported`.
+
+        Args:
+            path: the file, or the folder for one mask a class.
+            format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
+            names: classes to write; all of which something is known if None.
+        """
+        plan = ExportPlan.of(self._state, Path(path), format_key, names)
+        self._run(Job("Exporting", partial(export_steps, plan)))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Take in results until all work has ended (for scripts and tests); False if it has not in time."""
+        return self._desk.wait(timeout)
+
+    def close(self) -> None:
+        """Stop all work and end the engine."""
+        self._desk.cancel_all()
+        self._drop_job()
+        self._windows = None
+        self.engine.close()
+
+    def _open(self, state: State) -> None:
+        """Become a state with another image or model, where nothing is predicted yet."""
+        self._windows = None
+        if not self._is_teaching():
+            self._give_up_job()
+        self._become(state)
+        # Asked now, for a host may have chosen another model as soon as it was told of the image.
+        if self.model is not None and self.image is not None:
+            self.model.check_fits(self.image)
+
+    def _is_teaching(self) -> bool:
+        return self._job is not None and self._job is self._taught
+
+    def _run(self, job: Job) -> None:
+        self._desk.run(job, self._on_answer, self._on_end)
+
+    def _take_up(self, job: Job, delivered: Callable[[Job, object], None]) -> None:
+        self._job = job
+        self._desk.run(job, delivered, self._on_end, self._on_progress)
+        self.job_changed.emit()
+
+    def _drop_job(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+        self._job, self._asked = None, []
+
+    def _give_up_job(self) -> None:
+        if self._job is not None:
+            self._drop_job()
+            self.job_changed.emit()
+
+    def _on_progress(self, job: Job, progress: Progress) -> None:
+        if job is self._job:
+            self.job_progressed.emit(progress)
+
+    def _on_end(self, job: Job, end: JobEnd) -> None:
+        if job is self._job:
+            self._job, self._asked = None, []
+            self.job_changed.emit()
+        if end.error is not None:
+            self.failed.emit(end.error)
+
+    def _on_block(self, _job: Job, delivery: object) -> None:
+        if isinstance(delivery, Delivery) and delivery.windows is self._windows:
+            self._state = pasted(self._state, delivery)
+            for name in self._state.names_on_screen(delivery.block.probabilities):
+                self._measured.pop(name, None)
+                self.prediction_changed.emit(name, delivery.block.region)
+
+    def _on_lesson(self, job: Job, result: object) -> None:
+        if isinstance(result, TrainingProgress) and job is self._job:
+            self.lesson_progressed.emit(result)
+        if isinstance(result, LessonResult):
+            if job is not self._job:  # it was cancelled while its file was being written
+                teaching.discard(result)
+                return
+            self._lesson = result
+            self.lesson_ended.emit(result)
+
+    def _on_answer(self, _job: Job, answer: object) -> None:
+        if isinstance(answer, DeviceInfo):
+            self._device = answer
+            self.device_changed.emit()
+        if isinstance(answer, tuple):
+            self.exported.emit(answer)

@@ -1,0 +1,125 @@
+"""Everything that is open, as one frozen value, and what it means for a class to be shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import Annotation, ClassTable, Image, Model, Prediction
+from condseg_app.errors import CondsegError, ModelError
+
+ClassState = Literal["not asked", "filling", "complete"]
+Annotations = Mapping[str, Annotation]
+Levels = Mapping[str, NDArray[np.uint8]]
+
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What is open. A command makes a new one of it; an earlier one is never changed.
+
+    Only the arrays of `levels` are written to, by the session alone and on its own thread: blocks that come
+    from the engine are put there, which a copy of the whole volume for each of them would be too slow for.
+
+    Attributes:
+        image: the image in view.
+        model: the model's description, without weights.
+        model_path: its file.
+        classes: the rows on screen: the model's, as the person has named and coloured them, then their own.
+        asked_as: class name -> the model's name for it. A class that is not here cannot be predicted.
+        levels: the model's name for a class -> its probabilities (I, J, K) so far.
+        complete: the model's names of those classes whose every voxel is computed.
+        annotations: class name -> what is marked on the image; the latest last.
+        elsewhere: the same for images opened earlier, by `image_key`.
+        thresholds: class name -> threshold, where it is not the default.
+        hidden: names of classes that are not to be shown.
+        current_class: the class in hand.
+    """
+
+    image: Image | None = None
+    model: Model | None = None
+    model_path: Path | None = None
+    classes: ClassTable = field(default_factory=ClassTable)
+    asked_as: Mapping[str, str] = field(default_factory=dict)
+    levels: Levels = field(default_factory=dict)
+    complete: frozenset[str] = frozenset()
+    annotations: Annotations = field(default_factory=dict)
+    elsewhere: Mapping[str, Annotations] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    current_class: str | None = None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What is predicted so far, by the names on screen; None without an image."""
+        if self.image is None:
+            return None
+        named = {name: own for name, own in self.asked_as.items() if own in self.levels}
+        return Prediction(
+            self.image.geometry,
+            {name: self.levels[own] for name, own in named.items()},
+            frozenset(name for name, own in named.items() if own in self.complete),
+        )
+
+    def threshold(self, name: str) -> float:
+        """From which probability on a voxel counts as the class."""
+        return self.thresholds.get(name, DEFAULT_THRESHOLD)
+
+    def state_of(self, name: str) -> ClassState:
+        """How much of a class is predicted."""
+        own = self.asked_as.get(name)
+        if own in self.complete:
+            return "complete"
+        return "filling" if own in self.levels else "not asked"
+
+    def names_on_screen(self, own: Iterable[str]) -> list[str]:
+        """The names on screen of classes by the model's names, where they have one."""
+        wanted = set(own)
+        return [name for name, asked in self.asked_as.items() if asked in wanted]
+
+    def askable(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        """Check classes (all that the model knows if None) before they are asked for; the one in hand comes first."""
+        _, model = self.opened_model()
+        model.check_fits(self.opened_image())
+        asked = [name for name in self.classes.names if name in self.asked_as] if names is None else [*names]
+        for name in asked:
+            self.classes.row(name)
+            if name not in self.asked_as:
+                raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
+        return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
+
+    def opened_image(self) -> Image:
+        """The image; an error where there is none."""
+        if self.image is None:
+            raise CondsegError("no image is open; open one first")
+        return self.image
+
+    def opened_model(self) -> tuple[Path, Model]:
+        """The model's file and description; an error where there is none."""
+        if self.model is None or self.model_path is None:
+            raise CondsegError("no model is open; choose one first")
+        return self.model_path, self.model
+
+
+def image_key(image: Image) -> str:
+    """By what an image is known again when it is opened once more."""
+    return image.name if image.source is None else str(image.source.resolve())
+
+
+def with_image(state: State, image: Image | None) -> State:
+    """Another image in view: nothing predicted, and what was marked on it when it was open before."""
+    elsewhere = dict(state.elsewhere)
+    if state.image is not None and state.annotations:
+        elsewhere[image_key(state.image)] = state.annotations
+    restored: Annotations = {}
+    if image is not None and _fit(elsewhere.get(image_key(image), {}), image):
+        restored = elsewhere.pop(image_key(image), {})
+    return replace(state, image=image, levels={}, complete=frozenset(), annotations=restored, elsewhere=elsewhere)
+
+
+def _fit(annotations: Annotations, image: Image) -> bool:
+    return all(annotation.mask.shape == image.geometry.shape for annotation in annotations.values())

@@ -1,0 +1,144 @@
+"""Changes of the class table, from one state to the next."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from condseg_app.data import Annotation, ClassEntry, ClassTable, Color, Model
+from condseg_app.errors import ClassTableError
+from condseg_app.session.state import Annotations, State
+
+
+def propose(state: State, name: str, color: Color | None = None) -> ClassEntry:
+    """The row that a new class would get.
+
+    A name of the model's that was taken out of the table gives that very class back.
+
+    Raises:
+        ClassTableError: the name is used already.
+    """
+    gone = {entry.name: entry for entry in removed(state)}
+    if name in gone:
+        entry = gone[name]
+        return entry if color is None else replace(entry, color=color)
+    proposed = ClassTable((*state.classes.entries, *gone.values())).propose(name, color)
+    state.classes.adding(proposed)  # refuses a name in use
+    _refuse_reserved(state, name)
+    return proposed
+
+
+def adding(state: State, entry: ClassEntry) -> State:
+    """A row more, at the end."""
+    asked_as = dict(state.asked_as)
+    if any(entry.name == gone.name for gone in removed(state)):
+        asked_as[entry.name] = entry.name
+    return replace(state, classes=state.classes.adding(entry), asked_as=asked_as)
+
+
+def renaming(state: State, old: str, new: str) -> State:
+    """Another name for a class, with everything that is known by the old one."""
+    if old == new:
+        return state
+    if state.asked_as.get(old) != new:
+        _refuse_reserved(state, new)
+    return replace(
+        state,
+        classes=state.classes.replacing(old, name=new),
+        asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
+        annotations=_renamed(state.annotations, old, new),
+        elsewhere={key: _renamed(annotations, old, new) for key, annotations in state.elsewhere.items()},
+        # The old name's entries stay, so that undoing finds them.
+        thresholds={**state.thresholds, new: state.threshold(old)},
+        hidden=state.hidden | {new} if old in state.hidden else state.hidden - {new},
+        current_class=new if state.current_class == old else state.current_class,
+    )
+
+
+def removing(state: State, name: str) -> State:
+    """A row less, with what was marked of it. The model still knows the class; adding its name brings it back."""
+    state.classes.row(name)
+    return replace(
+        state,
+        classes=ClassTable(tuple(entry for entry in state.classes if entry.name != name)),
+        asked_as={other: own for other, own in state.asked_as.items() if other != name},
+        annotations=_without(state.annotations, name),
+        elsewhere={key: _without(annotations, name) for key, annotations in state.elsewhere.items()},
+        current_class=None if state.current_class == name else state.current_class,
+    )
+
+
+def with_successor(state: State, path: Path, model: Model) -> State:
+    """A model that was taught from the open one: what the person had taken out of the table stays out."""
+    gone = [entry.name for entry in removed(state)]
+    state = with_model(state, path, model)
+    for name in gone:
+        state = removing(state, name) if name in state.classes else state
+    return state
+
+
+def with_model(state: State, path: Path, model: Model) -> State:
+    """Another model: its rows, then the person's own ones and those that anything is marked of."""
+    names = {entry.name for entry in model.classes}
+    marked = {*state.annotations, *(name for annotations in state.elsewhere.values() for name in annotations)}
+    table = model.classes
+    for entry in state.classes:
+        own = entry.name not in state.asked_as
+        if (own or entry.name in marked) and entry.name not in names:
+            table = _appended(table, entry)
+    current = state.current_class if state.current_class in table else None
+    return replace(
+        state,
+        model=model,
+        model_path=path,
+        classes=table,
+        asked_as={name: name for name in model.classes.names},
+        levels={},
+        complete=frozenset(),
+        current_class=current,
+    )
+
+
+def personal(state: State, table: ClassTable) -> ClassTable:
+    """A table of the model's rows (or more) with the names and colours that the person has given them."""
+    given = {own: state.classes[name] for name, own in state.asked_as.items()}
+    return ClassTable(
+        tuple(
+            replace(entry, name=given[entry.name].name, color=given[entry.name].color) if entry.name in given else entry
+            for entry in table
+        )
+    )
+
+
+def _appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
+    try:
+        return table.adding(entry)
+    except ClassTableError:  # its value, or its name in other letters, is taken
+        if any(entry.name.casefold() == name.casefold() for name in table.names):
+            return table
+        return table.adding(replace(table.propose(entry.name, entry.color), notes=entry.notes))
+
+
+def removed(state: State) -> tuple[ClassEntry, ...]:
+    """The model's rows that are not in the table."""
+    if state.model is None:
+        return ()
+    asked = set(state.asked_as.values())
+    return tuple(entry for entry in state.model.classes if entry.name not in asked)
+
+
+def _refuse_reserved(state: State, name: str) -> None:
+    known = () if state.model is None else state.model.classes.names
+    for other in known:
+        if name.casefold() == other.casefold():
+            raise ClassTableError(f"the model knows another class as '{other}'; choose another name")
+
+
+def _renamed(annotations: Annotations, old: str, new: str) -> Annotations:
+    return {
+        new if name == old else name: replace(annotation, class_name=new) if name == old else annotation
+        for name, annotation in annotations.items()
+    }
+
+
+def _without(annotations: Mapping[str, Annotation], name: str) -> Annotations:
+    return {other: annotation for other, annotation in annotations.items() if other != name}

@@ -1,0 +1,215 @@
+"""A session with an engine whose answers and timing a test can foretell."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condseg_app import io
+from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.data import (
+    Block,
+    ClassChange,
+    ClassTable,
+    DeviceInfo,
+    Geometry,
+    Image,
+    Lesson,
+    Model,
+    Preprocessing,
+    TrainingProgress,
+)
+from condseg_app.errors import CondsegError
+from condseg_app.session import Session
+
+CLASSES = ("liver", "spleen", "kidney")
+
+
+@dataclass(eq=False)
+class Tools:
+    """Stands in for the network: voxels of intensity n are class n. One window is one slice.
+
+    Attributes:
+        asked: (window, class) in the order in which they were computed.
+        gate: calls let through; None for all.
+        entered: counts the calls that have begun.
+        fail: what the call with that number (from 0) raises.
+    """
+
+    asked: list[tuple[int, str]] = field(default_factory=list)
+    opened: int = 0
+    calls: int = 0
+    gate: threading.Semaphore | None = None
+    entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    fail: dict[int, Exception] = field(default_factory=dict)
+
+    def device(self) -> DeviceInfo:
+        return DeviceInfo("cpu", "stand-in", 1)
+
+    def predictor(self, model: Model, image: Image) -> PredictorLike:
+        model.check_fits(image)
+        self.opened += 1
+        return Slices(self, model, image)
+
+    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+        return Training(self, model, lesson)
+
+    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
+        self.call()
+        return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.9, "x") for e in after.classes)
+
+    def call(self) -> None:
+        """What every call does first."""
+        number, self.calls = self.calls, self.calls + 1
+        self.entered.release()
+        if self.gate is not None:
+            assert self.gate.acquire(timeout=20)
+        if number in self.fail:
+            raise self.fail[number]
+
+
+@dataclass(eq=False)
+class Slices:
+    tools: Tools
+    model: Model
+    image: Image
+
+    @property
+    def windows(self) -> int:
+        return self.image.geometry.shape[2]
+
+    def order(self, near: tuple[int, int, int] | None) -> list[int]:
+        k = 0 if near is None else near[2]
+        return sorted(range(self.windows), key=lambda window: abs(window - k))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        self.tools.call()
+        self.tools.asked += [(window, name) for name in classes]
+        region = (slice(None), slice(None), slice(window, window + 1))
+        voxels = np.asarray(self.image.array[0])[region]
+        return Block(
+            region, {n: np.where(voxels == self.model.classes[n].value, 200, 10).astype("u1") for n in classes}
+        )
+
+
+@dataclass(eq=False)
+class Training:
+    tools: Tools
+    before: Model
+    lesson: Lesson
+    step: int = 0
+
+    def advance(self, seconds: float) -> TrainingProgress:
+        self.tools.call()
+        self.step = min(self.step + 10, self.lesson.steps)
+        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, {self.lesson.entry.name: 0.5}, 1.0)
+
+    def model(self) -> Model:
+        table, entry = self.before.classes, self.lesson.entry
+        return replace(self.before, classes=table if entry.name in table else table.adding(entry))
+
+
+@dataclass(eq=False)
+class Heard:
+    """What a session has told."""
+
+    failures: list[CondsegError] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    signals: list[tuple[str, tuple[object, ...]]] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.signals]
+
+
+@dataclass(eq=False)
+class Desk:
+    """A session on a test's desk."""
+
+    session: Session
+    tools: Tools
+    heard: Heard
+    models: Path
+
+    def hold(self) -> threading.Semaphore:
+        """Let calls through only as the semaphore says."""
+        self.tools.gate = threading.Semaphore(0)
+        return self.tools.gate
+
+    def let_go(self) -> None:
+        """Let all calls through."""
+        gate, self.tools.gate = self.tools.gate, None
+        if gate is not None:
+            gate.release(1000)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Take in results until something is so."""
+        for _ in range(2000):
+            if condition():
+                return
+            self.session.wait(0.005)
+        raise AssertionError("it never came to be")
+
+    def finish(self) -> None:
+        """Let all work end."""
+        self.let_go()
+        assert self.session.wait(20)
+
+
+def make_model(classes: ClassTable, name: str = "abdomen", channels: int = 1) -> Model:
+    return Model(
+        name,
+        "dense_unet",
+        {},
+        Preprocessing("3D", (4, 4, 4), channels, intensity="zscore"),
+        classes,
+        {"row": np.zeros((len(classes), 2), np.float32)},
+        licence="CC0-1.0",
+    )
+
+
+def make_volume(seed: int = 0, name: str = "volume", shape: tuple[int, int, int] = (6, 5, 4)) -> Image:
+    """Voxels of 0 to 3 on an oblique grid."""
+    voxels = np.random.default_rng(seed).integers(0, 4, (1, *shape)).astype(np.int16)
+    affine = np.array([[0.0, 2.0, 0.1, 5], [-1.5, 0, 0, 7], [0.0, 0.1, 4.0, -9], [0, 0, 0, 1]])
+    return Image(voxels, Geometry(shape, affine), name)
+
+
+@pytest.fixture
+def volume() -> Image:
+    return make_volume()
+
+
+@pytest.fixture
+def model_path(tmp_path: Path) -> Path:
+    path = tmp_path / "abdomen.safetensors"
+    io.write_model(path, make_model(ClassTable.from_names(CLASSES)))
+    return path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Desk]:
+    """A session with nothing open."""
+    tools, heard = Tools(), Heard()
+    session = Session(LocalEngine(tools), tmp_path / "models")
+    session.failed.connect(heard.failures.append)
+    session.notice.connect(heard.notices.append)
+    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended")) or n == "exported"):
+        getattr(session, name).connect(lambda *args, name=name: heard.signals.append((name, args)))
+    desk = Desk(session, tools, heard, tmp_path / "models")
+    yield desk
+    desk.let_go()
+    session.close()
+    session.wait(20)
+
+
+@pytest.fixture
+def desk(empty: Desk, model_path: Path, volume: Image) -> Desk:
+    """A session with a model and a volume open."""
+    empty.session.open_model(model_path)
+    empty.session.set_image(volume)
+    assert empty.heard.failures == []
+    empty.heard.signals.clear()
+    return empty

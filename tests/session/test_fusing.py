@@ -1,0 +1,102 @@
+"""Prediction and corrections become one map, and figures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from condseg_app.data import Annotation, ClassTable, Geometry, Image, as_level
+from condseg_app.session import fusing
+from condseg_app.session.measure import Measure, measure
+from condseg_app.session.state import State
+
+SHAPE = (4, 3, 2)
+TABLE = ClassTable.from_names(["a", "b"])
+AFFINE = np.array([[0.0, 2.0, 0.1, 5], [-1.5, 0, 0, 7], [0.0, 0.1, 4.0, -9], [0, 0, 0, 1]])
+LEVELS = arrays.arrays(np.uint8, SHAPE)
+MASKS = arrays.arrays(np.bool_, SHAPE)
+
+
+def opened(**levels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> State:
+    image = Image(np.zeros((1, *SHAPE), np.int16), Geometry(SHAPE, AFFINE))
+    return State(image=image, classes=TABLE, asked_as={"a": "a", "b": "b"}, levels=levels)
+
+
+@given(st.tuples(LEVELS, LEVELS), st.tuples(MASKS, MASKS), st.tuples(MASKS, MASKS), st.floats(0.0, 1.0))
+def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -> None:  # type: ignore[no-untyped-def]
+    (a, b), (mask_a, mask_b), (seen_a, seen_b) = levels, masks, seen
+    state = opened(a=a, b=b)
+    marks = {"b": Annotation("b", mask_b, seen_b), "a": Annotation("a", mask_a, seen_a)}
+    state = replace(state, annotations=marks, thresholds={"a": threshold})
+    labels = fusing.labels(state).array
+    marked_a, marked_b = mask_a & seen_a, mask_b & seen_b
+    assert (labels[marked_a] == 1).all(), "a was marked last"
+    assert (labels[marked_b & ~marked_a] == 2).all()
+    assert not (labels == 1)[seen_a & ~mask_a].any()
+    assert not (labels == 2)[seen_b & ~mask_b].any()
+    own = fusing.mask(state, "a")
+    np.testing.assert_array_equal(own[seen_a], mask_a[seen_a])
+    np.testing.assert_array_equal(own[~seen_a], (a >= as_level(threshold))[~seen_a])
+
+
+@given(LEVELS, MASKS, MASKS, st.integers(0, 3), st.integers(0, 2), st.integers(0, 1))
+def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # type: ignore[no-untyped-def]
+    state = replace(opened(a=a), annotations={"b": Annotation("b", mask, seen)})
+    whole = fusing.labels(state)
+    part = fusing.labels(state, region=(slice(i, 4), slice(j, 3), slice(k, 2)))
+    np.testing.assert_array_equal(part.array, whole.array[i:, j:, k:])
+    corner = part.geometry.affine @ [0, 0, 0, 1]
+    np.testing.assert_allclose(corner, AFFINE @ [i, j, k, 1])
+    np.testing.assert_array_equal(part.geometry.affine[:, :3], AFFINE[:, :3])
+
+
+def test_making_the_map_changes_nothing() -> None:
+    level = np.full(SHAPE, 200, np.uint8)
+    everywhere = np.ones(SHAPE, bool)
+    state = replace(opened(a=level), annotations={"a": Annotation("a", ~everywhere, everywhere)})
+    assert not fusing.labels(state).array.any()
+    assert not fusing.mask(state, "a").any()
+    assert (level == 200).all()
+    assert state.threshold("a") == 0.5
+
+
+def test_only_the_named_classes_take_part() -> None:
+    level = np.full(SHAPE, 200, np.uint8)
+    state = opened(a=level, b=level + 1)
+    assert (fusing.labels(state).array == 2).all()
+    assert (fusing.labels(state, ["a"]).array == 1).all()
+
+
+def test_a_class_that_is_only_marked_is_in_the_map() -> None:
+    mask = np.zeros(SHAPE, bool)
+    mask[1, 1, 1] = True
+    state = replace(opened(), annotations={"b": Annotation("b", mask, np.ones(SHAPE, bool))})
+    labels = fusing.labels(state)
+    assert labels.array.sum() == 2
+    np.testing.assert_array_equal(labels.mask("b"), mask)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        (Geometry.with_spacing((9, 9, 9), (2, 2, 5)), Measure(2.0, "ml")),
+        (Geometry.with_spacing((9, 9, 1), (2, 0.5, 5)), Measure(100.0, "mm²")),
+        (Geometry.of_picture(9, 9), Measure(100.0, "pixels")),
+        (Geometry((9, 9, 9), np.eye(4), "pixel"), Measure(100.0, "voxels")),
+        (Geometry.with_spacing((9, 9, 9), (1, 1, 2), "µm"), Measure(200.0, "µm³")),
+        (Geometry.with_spacing((9, 9, 1), (1, 2, 7), "µm"), Measure(200.0, "µm²")),
+    ],
+)
+def test_a_hundred_voxels_in_the_unit_that_people_use(geometry: Geometry, expected: Measure) -> None:
+    found = measure(100, geometry)
+    assert found.unit == expected.unit
+    assert found.value == pytest.approx(expected.value)
+
+
+def test_an_area_does_not_depend_on_how_the_slice_lies() -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = [[0, 0, 3.0], [2.0, 0, 0], [0, 0.5, 0]]
+    assert measure(10, Geometry((5, 5, 1), turned)) == Measure(10.0, "mm²")

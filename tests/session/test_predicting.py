@@ -1,0 +1,292 @@
+"""What is predicted, in which order, and what is left when it is stopped."""
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condseg_app import io
+from condseg_app.compute import PredictorLike, Step, TeacherLike
+from condseg_app.data import Block, ClassTable, DeviceInfo, Geometry, Image, Lesson, Prediction
+from condseg_app.errors import ClassTableError, EngineLost, ModelError
+from condseg_app.session import Session
+from condseg_app.session.predicting import Delivery, Windows, pasted, regrouped
+from condseg_app.session.state import State
+
+# The fixture `desk` is a session with a stand-in engine: see conftest.py. Typed Any, for conftest cannot be imported.
+CLASSES = ("liver", "spleen", "kidney")
+
+
+def predicted(session: Session) -> Prediction:
+    prediction = session.prediction
+    assert prediction is not None
+    return prediction
+
+
+def truth(image: Image, value: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    found: np.ndarray[Any, np.dtype[np.bool_]] = np.asarray(image.voxels()[0]) == value
+    return found
+
+
+def test_one_class_is_predicted_completely(desk: Any, volume: Image) -> None:
+    desk.session.predict(["spleen"])
+    assert desk.session.job is not None
+    assert desk.session.job.title == "Predicting spleen"
+    desk.finish()
+    assert desk.heard.failures == []
+    assert desk.session.job is None
+    prediction = predicted(desk.session)
+    assert prediction.complete == {"spleen"}
+    assert set(prediction.probabilities) == {"spleen"}
+    np.testing.assert_array_equal(prediction.mask("spleen"), truth(volume, 2))
+    assert desk.session.state_of("spleen") == "complete"
+    assert desk.session.state_of("liver") == "not asked"
+
+
+def test_it_grows_from_the_slice_in_view_outwards(desk: Any) -> None:
+    desk.session.predict(["liver"], near=(0, 0, 2))
+    desk.finish()
+    regions = [args for name, args in desk.heard.signals if name == "prediction_changed"]
+    assert [name for name, _ in regions] == ["liver"] * 4
+    starts = [region[2].start for _, region in regions]
+    assert starts[0] == 2
+    assert [abs(k - 2) for k in starts] == sorted(abs(k - 2) for k in starts)
+
+
+def test_progress_goes_to_one(desk: Any) -> None:
+    desk.session.predict()
+    desk.finish()
+    fractions = [args[0].fraction for name, args in desk.heard.signals if name == "job_progressed"]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+def test_all_classes_are_asked_together_the_current_one_first(desk: Any) -> None:
+    desk.session.choose_class("kidney")
+    desk.session.predict()
+    desk.finish()
+    assert [name for window, name in desk.tools.asked if window == 0] == ["kidney", "liver", "spleen"]
+    assert predicted(desk.session).complete == set(CLASSES)
+    assert desk.tools.calls == 4, "each window is encoded once"
+
+
+def test_a_complete_class_is_not_computed_again(desk: Any) -> None:
+    desk.session.predict(["liver"])
+    desk.finish()
+    asked = list(desk.tools.asked)
+    desk.session.predict(["liver"])
+    assert desk.session.job is None
+    desk.session.predict()
+    desk.finish()
+    assert len(desk.tools.asked) == len(asked) + 8
+    assert len(set(desk.tools.asked)) == len(desk.tools.asked)
+
+
+def test_asking_for_a_complete_class_does_not_disturb_what_is_under_way(desk: Any) -> None:
+    desk.session.predict(["liver"])
+    desk.finish()
+    desk.hold()
+    desk.session.predict(["spleen"])
+    job = desk.session.job
+    desk.session.predict(["liver"])
+    assert desk.session.job is job
+
+
+def test_cancel_keeps_what_is_computed_and_asking_again_resumes(desk: Any) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"], near=(0, 0, 3))
+    gate.release(2)
+    desk.until(lambda: len(desk.tools.asked) == 2)
+    desk.session.cancel()
+    assert desk.session.job is None
+    desk.finish()
+    assert desk.session.state_of("liver") == "filling"
+    assert predicted(desk.session).complete == frozenset()
+    kept = len(desk.tools.asked)
+    assert kept <= 3, "at most the window under way is still computed"
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert sorted(desk.tools.asked) == [(window, "liver") for window in range(4)]
+    assert desk.tools.opened == 1, "the image is not prepared again"
+    assert desk.session.state_of("liver") == "complete"
+
+
+def test_a_new_request_comes_first_and_what_was_asked_before_is_still_finished(desk: Any) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver", "kidney"])
+    gate.release(1)
+    desk.until(lambda: len(desk.tools.asked) == 2)
+    desk.session.predict(["spleen"])
+    desk.finish()
+    assert predicted(desk.session).complete == set(CLASSES)
+    assert len(set(desk.tools.asked)) == len(desk.tools.asked) == 12
+    last = [name for _, name in desk.tools.asked[-4:]]
+    assert "spleen" not in last
+
+
+def test_pause_and_resume(desk: Any) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"])
+    assert desk.tools.entered.acquire(timeout=5)
+    desk.session.pause()
+    assert desk.session.job.state == "paused"
+    gate.release(1)
+    assert not desk.tools.entered.acquire(timeout=0.2)
+    desk.session.resume()
+    desk.finish()
+    assert desk.session.state_of("liver") == "complete"
+    assert desk.heard.names().count("job_changed") == 4
+
+
+def test_a_block_that_comes_after_another_image_was_opened_is_dropped(desk: Any, volume: Image) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"])
+    assert desk.tools.entered.acquire(timeout=5)
+    other = Image(np.zeros((1, 2, 2, 9), np.int16), type(volume.geometry).with_spacing((2, 2, 9), (1, 1, 1)), "other")
+    desk.session.set_image(other)
+    gate.release(1)
+    desk.finish()
+    assert desk.heard.failures == []
+    assert predicted(desk.session).probabilities == {}
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert predicted(desk.session).probabilities["liver"].shape == (2, 2, 9)
+
+
+def test_another_model_drops_the_prediction_and_keeps_the_marks(desk: Any, volume: Image, tmp_path: Path) -> None:
+    desk.session.predict(["liver", "spleen"])
+    desk.finish()
+    marked = truth(volume, 1)
+    desk.session.annotate("liver", marked, np.ones_like(marked))
+    other = tmp_path / "other.safetensors"
+    model = io.read_model(desk.session.model_path)
+    io.write_model(other, type(model)(**{**vars(model), "classes": ClassTable.from_names(["heart", "liver"])}))
+    desk.heard.signals.clear()
+    desk.session.open_model(other)
+    assert predicted(desk.session).probabilities == {}
+    assert ("prediction_changed", ("spleen", None)) in desk.heard.signals
+    assert desk.session.classes.names == ("heart", "liver")
+    np.testing.assert_array_equal(desk.session.annotations["liver"].mask, marked)
+
+
+def test_the_engines_death_fails_the_job_and_the_next_request_starts_anew(desk: Any) -> None:
+    desk.session.predict(["liver"])
+    desk.finish()
+    desk.tools.fail[6] = EngineLost("the engine was killed")
+    desk.session.predict(["spleen"])
+    desk.finish()
+    assert [type(failure) for failure in desk.heard.failures] == [EngineLost]
+    assert desk.session.job is None
+    assert desk.session.state_of("spleen") == "filling"
+    assert desk.session.state_of("liver") == "complete"
+    desk.session.predict(["spleen", "liver"])
+    desk.finish()
+    assert desk.tools.opened == 2
+    assert desk.session.state_of("spleen") == "complete"
+    # The dead engine had added up the windows of spleen: it begins again, liver does not.
+    assert [name for _, name in desk.tools.asked[-4:]] == ["spleen"] * 4
+    assert len(desk.tools.asked) == 4 + 2 + 4
+
+
+def test_a_renamed_class_goes_on_being_predicted(desk: Any, volume: Image) -> None:
+    gate = desk.hold()
+    desk.session.predict(["spleen"])
+    gate.release(1)
+    desk.until(lambda: desk.session.state_of("spleen") == "filling")
+    desk.session.rename_class("spleen", "Milz")
+    desk.finish()
+    assert desk.session.state_of("Milz") == "complete"
+    np.testing.assert_array_equal(desk.session.mask_of("Milz"), truth(volume, 2))
+    desk.session.predict(["Milz"])
+    assert desk.session.job is None
+
+
+def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
+    desk.session.add_class("tumour")
+    desk.session.predict(["tumour"])
+    desk.session.predict(["nose"])
+    rgb = Image(np.zeros((3, *volume.geometry.shape), np.uint8), volume.geometry, "rgb", ("red", "green", "blue"))
+    desk.session.set_image(rgb)
+    desk.session.predict()
+    desk.session.close_image()
+    desk.session.predict()
+    kinds = [type(failure) for failure in desk.heard.failures]
+    assert kinds[:4] == [ModelError, ClassTableError, ModelError, ModelError]
+    assert "mark it and teach it first" in str(desk.heard.failures[0])
+    assert "open one first" in str(desk.heard.failures[4])
+    assert desk.tools.calls == 0
+
+
+Request = st.tuples(st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3, unique=True), st.integers(0, 3))
+
+
+@given(st.lists(st.tuples(Request, st.integers(0, 5)), max_size=6))
+def test_whatever_is_asked_and_abandoned_each_window_is_computed_once(plan: list[tuple[Any, int]]) -> None:
+    """Requests are given up after some steps, in any order; a last one for all classes finds the rest."""
+    tools, image, path = Counting(), make_image(), Path("unused")
+    windows = Windows(tools, path, image)
+    state = State(image=image)
+    for (names, k), steps in [*plan, ((CLASSES, 0), 1000)]:
+        for step in islice(windows.steps([tuple(names)], (0, 0, k)), steps):
+            state = taken(state, step)
+    assert state.complete == set(CLASSES)
+    assert sorted(tools.asked) == sorted((w, n) for w in range(4) for n in CLASSES)
+    for name in CLASSES:
+        np.testing.assert_array_equal(state.levels[name][0, 0], [1, 2, 3, 4])
+
+
+@given(
+    st.lists(st.sampled_from(CLASSES), min_size=1, unique=True),
+    st.lists(st.lists(st.sampled_from(CLASSES), min_size=1, unique=True).map(tuple), max_size=3),
+    st.sets(st.sampled_from(CLASSES)),
+)
+def test_new_requests_come_first_and_nothing_asked_is_lost(
+    wanted: list[str], groups: list[tuple[str, ...]], complete: set[str]
+) -> None:
+    new = regrouped(wanted, groups, frozenset(complete))
+    assert new[0] == tuple(wanted)
+    assert all(new)
+    asked = {name for group in groups for name in group} - complete
+    assert {name for group in new for name in group} == asked | set(wanted)
+
+
+class Counting:
+    """An engine of four windows, each one voxel; window n holds n + 1."""
+
+    windows = 4
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
+        return self
+
+    def order(self, near: tuple[int, int, int] | None) -> list[int]:
+        k = 0 if near is None else near[2]
+        return sorted(range(4), key=lambda window: abs(window - k))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        self.asked += [(window, name) for name in classes]
+        block = np.full((1, 1, 1), window + 1, np.uint8)
+        return Block((slice(0, 1), slice(0, 1), slice(window, window + 1)), dict.fromkeys(classes, block))
+
+    def device(self) -> DeviceInfo:
+        raise NotImplementedError
+
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+def make_image() -> Image:
+    return Image(np.zeros((1, 1, 1, 4), np.int16), Geometry.with_spacing((1, 1, 4), (1, 1, 1)))
+
+
+def taken(state: State, step: Step) -> State:
+    return pasted(state, step.result) if isinstance(step.result, Delivery) else state

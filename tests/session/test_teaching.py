@@ -1,0 +1,220 @@
+"""Teaching a class: what is saved, what is not, and what goes on meanwhile."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from condseg_app import io
+from condseg_app.data import Image, TrainingProgress
+from condseg_app.errors import ClassTableError, CondsegError, EngineLost, WriteError
+from condseg_app.session import LessonResult
+
+
+def mark(desk: Any, name: str) -> None:
+    """Mark a class on one slice."""
+    shape = desk.session.image.geometry.shape
+    mask, seen = np.zeros(shape, bool), np.zeros(shape, bool)
+    mask[1:3, 1:3, 1] = True
+    seen[:, :, 1] = True
+    desk.session.annotate(name, mask, seen)
+
+
+@pytest.fixture
+def lesson(desk: Any) -> Any:
+    """A desk where a new class is marked."""
+    desk.session.add_class("tumour", (9, 8, 7))
+    mark(desk, "tumour")
+    return desk
+
+
+def taught(desk: Any) -> LessonResult:
+    result = desk.session.lesson
+    assert isinstance(result, LessonResult)
+    return result
+
+
+def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, model_path: Path) -> None:
+    before = model_path.read_bytes()
+    lesson.session.teach("tumour", steps=50)
+    assert lesson.session.job.title == "Teaching tumour"
+    lesson.finish()
+    assert lesson.heard.failures == []
+    result = taught(lesson)
+    assert result.path == lesson.models / "abdomen+tumour.safetensors"
+    assert ("lesson_ended", (result,)) in lesson.heard.signals
+    model = io.read_model(result.path)
+    assert model.name == "abdomen+tumour"
+    assert model.classes.names == ("liver", "spleen", "kidney", "tumour")
+    assert model.parent == io.file_hash(model_path)
+    assert model_path.read_bytes() == before
+    assert [change.name for change in result.changes] == list(model.classes.names)
+    steps = [args[0] for name, args in lesson.heard.signals if name == "lesson_progressed"]
+    assert [type(step) for step in steps] == [TrainingProgress] * 5
+    assert steps[-1].finished
+    assert lesson.session.model_path == model_path, "not taken up before it is accepted"
+
+
+def test_accepting_goes_on_with_the_new_model_and_all_that_was_set(lesson: Any) -> None:
+    lesson.session.set_threshold("tumour", 0.2)
+    lesson.session.choose_class("tumour")
+    lesson.session.teach("tumour", steps=10)
+    lesson.finish()
+    path = taught(lesson).path
+    lesson.session.accept_lesson()
+    assert lesson.session.lesson is None
+    assert lesson.session.model_path == path
+    assert lesson.session.can_predict("tumour")
+    assert lesson.session.classes["tumour"].color == (9, 8, 7)
+    assert lesson.session.current_class == "tumour"
+    assert lesson.session.thresholds["tumour"] == 0.2
+    assert lesson.session.annotations["tumour"].state == "present"
+    lesson.session.predict(["tumour"])
+    lesson.finish()
+    assert lesson.session.state_of("tumour") == "complete"
+
+
+def test_discarding_removes_the_file(lesson: Any, model_path: Path) -> None:
+    lesson.session.teach("tumour", steps=10)
+    lesson.finish()
+    path = taught(lesson).path
+    lesson.session.discard_lesson()
+    assert not path.exists()
+    assert lesson.session.lesson is None
+    assert lesson.session.model_path == model_path
+    assert lesson.session.annotations["tumour"].state == "present"
+
+
+def test_no_model_is_ever_overwritten(lesson: Any) -> None:
+    for _ in range(3):
+        lesson.session.teach("tumour", steps=10)
+        lesson.finish()
+    names = sorted(path.name for path in lesson.models.iterdir())
+    assert names == [
+        "abdomen+tumour 2.safetensors",
+        "abdomen+tumour 3.safetensors",
+        "abdomen+tumour.safetensors",
+    ]
+
+
+def test_a_class_name_need_not_be_a_file_name(desk: Any) -> None:
+    desk.session.add_class("../a:b?")
+    mark(desk, "../a:b?")
+    desk.session.teach("../a:b?", steps=10)
+    desk.finish()
+    assert [path.name for path in desk.models.iterdir()] == ["abdomen+.._a_b_.safetensors"]
+    assert io.read_model(taught(desk).path).classes.names[-1] == "../a:b?"
+
+
+def test_cancel_saves_nothing_and_says_so(lesson: Any) -> None:
+    gate = lesson.hold()
+    lesson.session.teach("tumour", steps=1000)
+    gate.release(3)
+    lesson.until(lambda: "lesson_progressed" in lesson.heard.names())
+    lesson.session.cancel()
+    assert lesson.session.job is None
+    lesson.finish()
+    assert "nothing was saved" in lesson.heard.notices[-1]
+    assert not lesson.models.exists()
+    assert lesson.session.lesson is None
+
+
+def test_a_lesson_cancelled_at_its_very_end_leaves_no_file(lesson: Any) -> None:
+    gate = lesson.hold()
+    lesson.session.teach("tumour", steps=10)
+    gate.release(1)
+    lesson.tools.entered.acquire(timeout=5)
+    assert lesson.tools.entered.acquire(timeout=5), "it compares; saving is next"
+    job = lesson.session.job
+    lesson.let_go()
+    assert job.wait(10)
+    assert [path.name for path in lesson.models.iterdir()] == ["abdomen+tumour.safetensors"]
+    lesson.session.cancel()  # before the session has heard of it
+    lesson.finish()
+    assert list(lesson.models.iterdir()) == []
+    assert lesson.session.lesson is None
+
+
+def test_a_lesson_can_be_paused(lesson: Any) -> None:
+    gate = lesson.hold()
+    lesson.session.teach("tumour", steps=100)
+    assert lesson.tools.entered.acquire(timeout=5)
+    lesson.session.pause()
+    gate.release(1)
+    assert not lesson.tools.entered.acquire(timeout=0.2)
+    lesson.session.resume()
+    lesson.finish()
+    assert taught(lesson).class_name == "tumour"
+
+
+def test_while_teaching_one_is_asked_to_wait(lesson: Any) -> None:
+    lesson.hold()
+    lesson.session.teach("tumour", steps=100)
+    job = lesson.session.job
+    lesson.session.predict(["liver"])
+    lesson.session.teach("tumour")
+    assert lesson.session.job is job
+    assert len(lesson.heard.notices) == 2
+    assert lesson.tools.asked == []
+
+
+def test_teaching_stops_a_prediction_under_way(lesson: Any) -> None:
+    lesson.hold()
+    lesson.session.predict(["liver"])
+    lesson.session.teach("tumour", steps=10)
+    assert lesson.session.job.title == "Teaching tumour"
+    lesson.finish()
+    assert taught(lesson).class_name == "tumour"
+
+
+def test_a_lesson_goes_on_while_another_image_is_opened(lesson: Any, volume: Image, model_path: Path) -> None:
+    lesson.hold()
+    lesson.session.teach("tumour", steps=50)
+    lesson.session.close_image()
+    lesson.session.add_class("unborn")
+    lesson.finish()
+    assert io.read_model(taught(lesson).path).classes.names[-1] == "tumour"
+    lesson.session.set_image(volume)
+    assert lesson.session.annotations["tumour"].state == "present"
+
+
+def test_failures_leave_nothing_behind(lesson: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lesson.tools.fail[2] = EngineLost("the engine was killed")
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+
+    def refuse(path: Path, model: object) -> None:
+        raise WriteError("the disk is full; free some of it", path=path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "write_model", refuse)
+        lesson.session.teach("tumour", steps=10)
+        lesson.finish()
+    assert [type(failure) for failure in lesson.heard.failures] == [EngineLost, WriteError]
+    assert list(lesson.models.iterdir()) == []
+    assert lesson.session.job is None
+
+
+def test_what_cannot_be_taught_says_why(desk: Any) -> None:
+    desk.session.add_class("tumour")
+    desk.session.teach("tumour")
+    desk.session.teach("nose")
+    desk.session.close_image()
+    desk.session.teach("tumour")
+    assert [type(f) for f in desk.heard.failures] == [ClassTableError, ClassTableError, CondsegError]
+    assert "paint it" in str(desk.heard.failures[0])
+
+
+def test_a_renamed_class_of_the_models_is_taught_as_that_class_and_keeps_its_new_name(desk: Any) -> None:
+    desk.session.rename_class("liver", "Leber")
+    mark(desk, "Leber")
+    desk.session.teach("Leber", steps=10)
+    desk.finish()
+    assert desk.heard.failures == []
+    model = io.read_model(taught(desk).path)
+    assert model.classes.names == ("Leber", "spleen", "kidney")
+    assert [change.name for change in taught(desk).changes] == ["Leber", "spleen", "kidney"]
+    desk.session.accept_lesson()
+    assert desk.session.classes.names == ("Leber", "spleen", "kidney")
+    assert desk.session.annotations["Leber"].state == "present"
