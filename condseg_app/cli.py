@@ -8,6 +8,7 @@ import logging
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
@@ -182,12 +183,15 @@ def train(
         device=device,
     )
     training = Training(plan, resume)
+    log = _PacedLog()
     with _progress() as bar:
         task = bar.add_task("training", total=training.trainer.recipe.steps)
         try:
             for progress in run(training):
                 dice = "  ".join(f"{key} {value:.3f}" for key, value in progress.dice.items())
-                bar.update(task, completed=progress.step, description=f"loss {progress.loss:.3f}  Dice {dice}")
+                line = f"loss {progress.loss:.3f}  Dice {dice}"
+                bar.update(task, completed=progress.step, description=line)
+                log.write(f"step {progress.step} of {progress.steps}: {line}")
         finally:
             training.finish()
     _console.print(f"{output} ({training.trainer.progress.step} steps)", highlight=False, soft_wrap=True)
@@ -253,6 +257,18 @@ def engine(
     from condseg_app.compute.engine_process import serve
 
     serve(listen, certificate)
+
+
+class _PacedLog:
+    """A line a minute where there is no terminal for a progress bar."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self._seconds, self._next = seconds, 0.0
+
+    def write(self, line: str) -> None:
+        if not _errors.is_terminal and monotonic() >= self._next:
+            _errors.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._next = monotonic() + self._seconds
 
 
 def main(arguments: list[str] | None = None) -> int:

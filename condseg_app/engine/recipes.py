@@ -17,7 +17,9 @@ class Recipe:
         steps: optimiser steps.
         batch: samples per step.
         learning_rate: highest rate.
-        row_rate: factor on it for the rows of the look-up table.
+        row_rate: factor on it for the rows of the look-up table. Adam moves a number by at most the rate per
+            step, and a row has far to go from near zero: two look-alike boxes, one bright and one dark, were told
+            apart after 60 steps with 10 (Dice 0.98) and not with 1 (0.66, both boxes for either class).
         warm_up: steps over which the rate rises to its highest.
         decay: whether the rate falls to zero along a cosine afterwards.
         weight_decay: of AdamW; 0 makes it Adam.
@@ -33,7 +35,7 @@ class Recipe:
     steps: int = 3000
     batch: int = 2
     learning_rate: float = 3e-3
-    row_rate: float = 1.0
+    row_rate: float = 10.0
     warm_up: int = 100
     decay: bool = True
     weight_decay: float = 1e-3
@@ -54,6 +56,7 @@ RECIPES = {
         steps=25_000,
         batch=2,
         learning_rate=5e-5,
+        row_rate=1.0,
         warm_up=0,
         decay=False,
         weight_decay=0.0,
