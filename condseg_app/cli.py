@@ -25,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+_INTERRUPTED = 130
 _console = Console()
 _errors = Console(stderr=True)
 
@@ -230,6 +231,26 @@ def evaluate(
 
 
 @app.command()
+def teach(
+    name: Annotated[str, typer.Argument(help="the class, new to the model or not")],
+    model: ModelName,
+    data: Annotated[Path, typer.Option(help="a data set that labels it")],
+    output: Annotated[Path, typer.Option(help="the model file to write; the old one stays")],
+    steps: Annotated[int, typer.Option(min=1)] = 200,
+    device: Device = "auto",
+) -> None:
+    """Teach a model one class, with its own old answers as the targets of all others."""
+    from condseg_app.compute.teaching import TeachingPlan
+    from condseg_app.compute.teaching import teach as teach_from_files
+
+    with _progress() as bar:
+        task = bar.add_task("teaching", total=steps)
+        for progress in teach_from_files(TeachingPlan(name, model, data, output, steps, device)):
+            bar.update(task, completed=progress.step, description=f"loss {progress.loss:.3f}")
+    _console.print(str(output), highlight=False, soft_wrap=True)
+
+
+@app.command()
 def phantom(
     folder: Annotated[Path, typer.Argument(help="where to write the data sets 'ct' and 'scene'")],
     ct_cases: Annotated[int, typer.Option(min=0)] = 72,
@@ -275,21 +296,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors become one line on standard error."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        app(args=arguments, standalone_mode=False)
+        code = app(args=arguments, standalone_mode=False)
     except CondsegError as error:
         _errors.print(f"condseg: {error}", highlight=False, soft_wrap=True, markup=False)
         return 2
-    except (KeyboardInterrupt, typer.Abort):
-        _errors.print("condseg: interrupted")
-        return 130
-    except typer.Exit as stop:
-        return int(stop.exit_code)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors
             _errors.print(f"condseg: {error.format_message()}", highlight=False, soft_wrap=True, markup=False)
             return 2
         raise
-    return 0
+    # Commands return nothing; what arrives here is click's own code, 130 for Ctrl-C.
+    if code == _INTERRUPTED:
+        _errors.print("condseg: interrupted")
+    return code if isinstance(code, int) else 0
 
 
 def _progress() -> Progress:

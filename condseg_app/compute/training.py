@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from condseg_app.data import ClassTable, DataSet, Image, Model, Preprocessing, TrainingProgress
-from condseg_app.errors import CondsegError, ReadError
+from condseg_app.errors import CondsegError, ReadError, WriteError
 from condseg_app.io import (
     Checkpoint,
     read_case,
@@ -74,6 +74,9 @@ class Training:
         from condseg_app.engine.networks import new_model
         from condseg_app.engine.plan import suggest_network
 
+        if not plan.output.parent.is_dir():
+            # Said now, not when hours of training are to be saved.
+            raise WriteError(f"the folder {plan.output.parent} does not exist; make it first", path=plan.output)
         self.plan = plan
         sets = _data_sets(plan)
         classes = shared_table(sets, plan.classes)

@@ -18,11 +18,13 @@ class LabelMap:
         array: (I, J, K) unsigned integers.
         geometry: the grid.
         classes: what the values mean; values that occur but have no row are allowed, and kept.
+        warnings: what was odd about the file it was read from, a sentence each.
     """
 
     array: NDArray[np.unsignedinteger]
     geometry: Geometry
     classes: ClassTable
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.array.shape != self.geometry.shape:

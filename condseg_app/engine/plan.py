@@ -8,7 +8,7 @@ import numpy as np
 
 from condseg_app.data import Image, Intensity, Preprocessing
 from condseg_app.engine.preprocess import WorkingGrid
-from condseg_app.errors import GeometryError
+from condseg_app.errors import GeometryError, ModelError
 from condseg_models import PRESETS
 
 # Soft tissue in Hounsfield units: fat at -100 to contrast-filled vessels at 240.
@@ -29,7 +29,10 @@ def plan_preprocessing(images: Sequence[Image], preset: str) -> Preprocessing:
 
     Raises:
         GeometryError: pictures and volumes, or images of different channels, are mixed.
+        ModelError: there is no such preset.
     """
+    if preset not in PRESETS:
+        raise ModelError(f"there is no network '{preset}'; choose one of {', '.join(PRESETS)}")
     chosen = PRESETS[preset]
     if len({len(image.channels) for image in images}) > 1:
         raise GeometryError("the images differ in their number of channels; train on images of one kind")

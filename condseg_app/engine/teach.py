@@ -5,7 +5,7 @@ say what keeps the old classes; here the old model's own answers on the lesson's
 without forgetting, Li & Hoiem, 2016).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condseg_app.data import Annotation, ClassChange, Lesson, Model
+from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model
 from condseg_app.engine.augment import Augmentation, augmenter
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.networks import add_class, build_network, condition_for
@@ -22,6 +22,8 @@ from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import Cropping, PreparedCase, SampleSource, TrainingSample, crop, prepare_case
 from condseg_app.engine.train import Trainer
 from condseg_models import DenseUNet
+
+Shown = tuple[Image, Sequence[Annotation]]
 
 # The trunk is good already and moves slowly; the new row has everything to learn.
 _LESSON_RECIPE = Recipe(
@@ -35,24 +37,35 @@ _LESSON_RECIPE = Recipe(
 
 
 def start_teaching(model: Model, lesson: Lesson, device: str = "auto") -> Trainer:
-    """A trainer for a lesson: half of its samples show the class, half keep the old ones.
+    """A trainer for a lesson.
 
     Raises:
         ModelError: the model does not fit the image, or is not conditioned on a class.
     """
-    model.check_fits(lesson.image)
-    name = lesson.entry.name
-    pupil = model if name in model.classes else add_class(model, lesson.entry)
-    picked = pick_device(device)
-    teacher = build_network(model, picked)
-    recipe = replace(_LESSON_RECIPE, steps=lesson.steps)
-    window = model.preprocessing.window
-    augment = augmenter(recipe.augmentation, model.preprocessing, window)
+    return start_teaching_from(model, lesson.entry, [(lesson.image, lesson.annotations)], lesson.steps, device)
+
+
+def start_teaching_from(
+    model: Model, entry: ClassEntry, shown: Iterable[Shown], steps: int, device: str = "auto"
+) -> Trainer:
+    """A trainer for a class that is shown on several images: half of its samples show it, half keep the old ones.
+
+    Raises:
+        ModelError: the model does not fit an image, or is not conditioned on a class.
+    """
+    taught = entry.name
+    pupil = model if taught in model.classes else add_class(model, entry)
+    teacher = build_network(model, pick_device(device))
+    recipe = replace(_LESSON_RECIPE, steps=steps)
+    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
     cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
-    case = prepare_case(lesson.image, lesson.annotations, model.preprocessing)
-    sources: list[SampleSource] = [AnnotationSource(name, case, cropping)]
-    if len(model.classes) > (name in model.classes):
-        sources.append(TeacherSource(model, name, teacher, case, cropping))
+    cases = []
+    for image, annotations in shown:
+        model.check_fits(image)
+        cases.append(prepare_case(image, annotations, model.preprocessing))
+    sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), cropping)]
+    if set(model.classes.names) != {taught}:
+        sources.append(TeacherSource(model, taught, teacher, tuple(cases), cropping))
     return Trainer(pupil, sources, recipe, device)
 
 
@@ -61,7 +74,7 @@ class AnnotationSource:
     """Samples of what a person marked of one class; nothing is learnt where nothing was marked."""
 
     class_name: str
-    case: PreparedCase
+    cases: tuple[PreparedCase, ...]
     cropping: Cropping
 
     @property
@@ -71,7 +84,7 @@ class AnnotationSource:
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
         """A window about a voxel of the class."""
-        return crop(self.case, self.class_name, self.cropping, rng)
+        return crop(_one_of(self.cases, rng), self.class_name, self.cropping, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +98,7 @@ class TeacherSource:
     model: Model
     taught: str
     teacher: DenseUNet
-    case: PreparedCase
+    cases: tuple[PreparedCase, ...]
     cropping: Cropping
 
     @property
@@ -97,8 +110,9 @@ class TeacherSource:
         """A window near what was marked, for a random old class."""
         others = [name for name in self.model.classes.names if name != self.taught]
         class_name = others[rng.integers(len(others))]
-        marked = class_name if class_name in self.case.masks else self.taught
-        sample = crop(self.case, marked, self.cropping, rng)
+        case = _one_of(self.cases, rng)
+        marked = class_name if class_name in case.masks else self.taught
+        sample = crop(case, marked, self.cropping, rng)
         target = self._answer(sample.image, class_name)
         if marked == class_name:
             target = torch.where(sample.supervised > 0, sample.target, target)
@@ -110,6 +124,10 @@ class TeacherSource:
         condition = condition_for(self.model.classes, [class_name], device)
         logits: Tensor = self.teacher(image[None].to(device), condition)[0]
         return logits.sigmoid().float().cpu()
+
+
+def _one_of(cases: Sequence[PreparedCase], rng: np.random.Generator) -> PreparedCase:
+    return cases[int(rng.integers(len(cases)))]
 
 
 def compare_on_lesson(

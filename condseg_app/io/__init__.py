@@ -2,11 +2,13 @@
 
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from condseg_app.io.contents import SUFFIXES, can_read
 from condseg_app.io.data_sets import read_case, read_data_set
 from condseg_app.io.describe import FileDescription, describe
-from condseg_app.io.export_formats import EXPORT_FORMATS, ExportFormat
-from condseg_app.io.images import SUFFIXES, can_read, check_voxels, read_image
-from condseg_app.io.label_maps import read_binary_mask, read_label_map, write_binary_masks, write_label_map
+from condseg_app.io.export_formats import EXPORT_FORMATS, ExportFormat, export_files
+from condseg_app.io.images import read_image
+from condseg_app.io.label_maps import read_binary_mask, read_label_map
+from condseg_app.io.label_writers import write_binary_masks, write_label_map
 from condseg_app.io.model_file import file_hash, read_model, read_model_description, write_model
 from condseg_app.io.zoo import ModelFile, find_model, models_available, user_models_folder
 
@@ -19,8 +21,8 @@ __all__ = [
     "ModelFile",
     "atomic_write",
     "can_read",
-    "check_voxels",
     "describe",
+    "export_files",
     "file_hash",
     "find_model",
     "models_available",

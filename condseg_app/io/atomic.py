@@ -1,9 +1,10 @@
 """Files that are there whole or not at all."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condseg_app.errors import WriteError
@@ -13,46 +14,71 @@ from condseg_app.errors import WriteError
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary file in the same folder; it takes the place of `path` only if the block succeeds.
 
-    The temporary's name ends like the path's, for writers that choose the format by it. Data and folder are
-    flushed to the disk before the name changes and after.
+    The temporary's name ends like the path's, for writers that choose the format by it. Data are flushed to the
+    disk before the name changes, and the folder after.
 
     Raises:
         WriteError: the folder does not exist, or the disk is full or refuses.
     """
+    with atomic_files((path,)) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """As `atomic_write`, for files that belong together: all are written before the first one takes its place.
+
+    Raises:
+        WriteError: a folder does not exist, or the disk is full or refuses.
+    """
+    temporaries: list[Path] = []
+    targets = [path.resolve() for path in paths]  # a link stays a link; its file is replaced
+    try:
+        temporaries.extend(_new_file_beside(path) for path in targets)
+        yield tuple(temporaries)
+        for temporary in temporaries:
+            _flush(temporary)
+        for temporary, target in zip(temporaries, targets, strict=True):
+            temporary.replace(target)
+        for folder in {target.parent for target in targets}:
+            _flush_folder(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(
+            f"could not be written ({reason}); free the disk or choose another folder", path=paths[0]
+        ) from error
+    finally:
+        for temporary in temporaries:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _new_file_beside(path: Path) -> Path:
+    """An empty file with a new file's usual rights (those of the file it will replace, if there is one)."""
     if not path.parent.is_dir():
         raise WriteError(f"the folder {path.parent} does not exist; make it first", path=path)
-    suffix = "".join(path.suffixes[-2:])
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".condseg-", suffix=suffix, dir=path.parent)
-        os.close(descriptor)
-    except OSError as error:
-        raise WriteError(f"cannot be written ({error.strerror}); choose another folder", path=path) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        _flush(temporary)
-        _keep_mode(temporary)
-        temporary.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise WriteError(f"could not be written ({error.strerror or error})", path=path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    if path.is_dir():
+        raise WriteError("is a folder; choose another name", path=path)
+    temporary = path.parent / f".condseg-{secrets.token_hex(6)}{''.join(path.suffixes[-2:])}"
+    temporary.touch(exist_ok=False)
+    if path.exists():
+        shutil.copymode(path, temporary)
+    return temporary
 
 
 def _flush(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows has no handle to flush a folder by
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _keep_mode(path: Path) -> None:
-    """A temporary file is for its owner only; the finished one is as any other new file."""
-    if os.name != "nt":
-        mask = os.umask(0)
-        os.umask(mask)
-        path.chmod(0o666 & ~mask)
+def _flush_folder(path: Path) -> None:
+    if os.name == "nt":
+        return  # Windows has no handle to flush a folder by
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

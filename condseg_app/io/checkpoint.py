@@ -13,6 +13,7 @@ from safetensors.numpy import save
 
 from condseg_app.errors import ModelError
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.model_file import packable
 
 _KEY = "condseg-checkpoint"
 
@@ -27,9 +28,7 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; an earlier one stays whole until the new one is."""
-    # safetensors stores no scalars' shape by itself in numpy 2 unless they are arrays.
-    tensors = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in checkpoint.tensors.items()}
-    data = save(tensors, metadata={_KEY: json.dumps(dict(checkpoint.plain))})
+    data = save(packable(checkpoint.tensors), metadata={_KEY: json.dumps(dict(checkpoint.plain))})
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
@@ -44,7 +43,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError("there is no checkpoint to go on from; start without resuming", path=path)
     try:
         with safe_open(path, framework="numpy") as file:
-            plain = json.loads((file.metadata() or {})[_KEY])
+            plain = dict(json.loads((file.metadata() or {})[_KEY]))
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, plain)  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError("is not a checkpoint, or is damaged; start without resuming", path=path) from error

@@ -1,48 +1,53 @@
 """Data sets as folders: the Medical Segmentation Decathlon's layout, and folders of images with binary masks."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from condseg_app.data import Annotation, Case, ClassEntry, ClassTable, DataSet, Image, Split
-from condseg_app.errors import ClassTableError, ReadError
-from condseg_app.io import nifti
-from condseg_app.io.images import can_read, is_nifti, read_image
+from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelMap
+from condseg_app.errors import ReadError
+from condseg_app.io.contents import can_read, name_of
+from condseg_app.io.dataset_json import DataSetFile, read_dataset_json, told
+from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map
-
-_SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
 def read_data_set(folder: Path) -> DataSet:
     """Read which files belong together; the images themselves are read case by case.
 
-    A folder with a `dataset.json` has the Decathlon's layout (`imagesTr`, `labelsTr`; optionally `split`, name of
-    a split -> case names, and `single_class_groups`, class -> case names, or variant -> class -> case names). Else
-    each folder in it with `images` and `masks` is a class, or it is one such folder itself.
+    Two layouts: that of the Medical Segmentation Decathlon, with a `dataset.json` beside `imagesTr` and `labelsTr`
+    (optionally with `split`, name of a split -> case names, and `single_class_groups`, class -> case names or
+    variant -> class -> case names); or one folder a class with `images` and `masks` in it, or a single such folder
+    (a `dataset.json` may add `classes` with values and colours, `split` and `licence`).
 
     Raises:
         ReadError: it is none of these, or its dataset.json is damaged.
     """
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise ReadError("there is no such folder; check the path", path=folder)
-    if (folder / "dataset.json").exists():
-        return _read_decathlon(folder)
-    classes = [folder] if _is_class_folder(folder) else sorted(f for f in folder.iterdir() if _is_class_folder(f))
-    if not classes:
-        raise ReadError(
-            "is not a data set: it has neither a dataset.json nor folders with 'images' and 'masks'", path=folder
-        )
-    return _read_class_folders(folder, classes)
+    described = read_dataset_json(folder)
+    if "training" in described.content or (folder / "imagesTr").is_dir():
+        return _decathlon(folder, described)
+    class_folders = [folder] if _is_class_folder(folder) else [f for f in _inside(folder) if _is_class_folder(f)]
+    if class_folders:
+        return _class_folders(folder, class_folders, described)
+    raise ReadError(
+        "is not a data set; it needs dataset.json with imagesTr and labelsTr, or folders with 'images' and 'masks'",
+        path=folder,
+    )
 
 
 def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation, ...]]:
     """Read a case's image and, for each class that it labels, the mask, known everywhere.
 
+    What is odd about the labels is told in the image's warnings.
+
     Raises:
-        ReadError: a file is missing or damaged.
+        ReadError: a file is missing or damaged, or a binary mask is empty.
         GeometryError: image and labels do not fit.
     """
     image = read_image(case.image)
@@ -50,99 +55,112 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
     if case.labels is not None:
         labels = read_label_map(case.labels, image, classes)
         masks |= {name: labels.mask(name) for name in sorted(case.labelled - masks.keys())}
+        image = replace(image, warnings=(*image.warnings, *labels.warnings, *_unknown_values(labels)))
     everywhere = np.broadcast_to(np.True_, image.geometry.shape)
     return image, tuple(Annotation(name, mask, everywhere) for name, mask in sorted(masks.items()))
 
 
-def _read_decathlon(folder: Path) -> DataSet:
-    content = _content(folder / "dataset.json")
-    classes = _class_table(content, folder / "dataset.json")
-    split_of = {case: split for split in _SPLITS for case in content.get("split", {}).get(split, ())}
-    cases, warnings = [], []
-    for image, labels in _pairs(content, folder):
-        name = _stem(image)
-        if not image.exists() or not labels.exists():
-            missing = image if not image.exists() else labels
-            warnings.append(f"case '{name}' is left out: {missing.relative_to(folder)} is missing")
-            continue
-        labelled = frozenset(classes.names)
-        cases.append(Case(name, image, labels, labelled=labelled, split=split_of.get(name)))
+def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
+    known = {0, *(entry.value for entry in labels.classes)}
+    values = np.flatnonzero(np.bincount(labels.array.ravel()))
+    return told("label {} not in the class table and left out", [str(v) for v in values if v not in known])
+
+
+def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
+    classes = described.classes()
+    pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
+    complete = {name_of(image): (image, labels) for image, labels in pairs if image.is_file() and labels.is_file()}
+    split, odd_split = described.splits(complete)
+    groups, odd_groups = described.groups(classes, complete)
+    cases = tuple(
+        Case(name, image, labels, labelled=frozenset(classes.names), split=split.get(name))
+        for name, (image, labels) in sorted(complete.items())
+    )
     if not cases:
-        raise ReadError("names no case whose image and labels are both there; check the folder", path=folder)
-    ordered = tuple(sorted(cases, key=lambda case: case.name))
-    groups = _groups(content.get("single_class_groups", {}))
-    return DataSet(folder.name, folder, classes, ordered, groups, str(content.get("licence", "")), tuple(warnings))
+        raise ReadError("holds no image with labels of the same name; check imagesTr and labelsTr", path=folder)
+    used = {path.name for pair in complete.values() for path in pair}
+    warnings += (*_left_out(folder, pairs, used), *odd_split, *odd_groups)
+    return DataSet(folder.name, folder, classes, cases, groups, described.licence, warnings)
 
 
-def _content(path: Path) -> Mapping[str, Any]:
+def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path]], tuple[str, ...]]:
+    """The pairs that 'training' lists; a path that leads out of the data set is not followed."""
+    pairs, outside = [], []
+    listed: Any = described.content["training"]
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ReadError(f"is not readable JSON ({error}); mend it", path=path) from error
-    if not isinstance(content, dict) or not isinstance(content.get("labels"), dict):
-        raise ReadError("lacks 'labels', the table of class values and names; add it", path=path)
-    return content
+        for item in listed:
+            image, labels = Path(item["image"]), Path(item["label"])
+            if any(path.is_absolute() or ".." in path.parts for path in (image, labels)):
+                outside.append(str(image))
+            else:
+                pairs.append((folder / image, folder / labels))
+    except (KeyError, TypeError) as error:
+        raise ReadError("'training' must list {'image': ..., 'label': ...}; mend it", path=described.path) from error
+    return pairs, told("{} outside of the folder and left out", outside)
 
 
-def _class_table(content: Mapping[str, Any], path: Path) -> ClassTable:
-    """From {"1": "liver"} or {"liver": 1}; both are in use."""
-    table = ClassTable()
-    try:
-        pairs = [(int(a), str(b)) if str(a).isdigit() else (int(b), str(a)) for a, b in content["labels"].items()]
-        for value, name in sorted(pairs):
-            if value != 0:
-                proposed = table.propose(name)
-                table = table.adding(ClassEntry(value, name, proposed.color, proposed.code))
-    except (TypeError, ValueError, ClassTableError) as error:
-        raise ReadError(f"has a wrong table of labels ({error}); mend it", path=path) from error
-    return table
+def _lying(folder: Path) -> list[tuple[Path, Path]]:
+    labels = {name_of(path): path for path in _images(folder / "labelsTr")}
+    images = {name_of(path): path for path in _images(folder / "imagesTr")}
+    return [(images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
 
 
-def _pairs(content: Mapping[str, Any], folder: Path) -> list[tuple[Path, Path]]:
-    """Image and label files: those that dataset.json lists, or else those that lie in imagesTr."""
-    listed = content.get("training")
-    if listed:
-        try:
-            return [(folder / item["image"], folder / item["label"]) for item in listed]
-        except (KeyError, TypeError) as error:
-            raise ReadError(
-                "'training' must list {'image': ..., 'label': ...}", path=folder / "dataset.json"
-            ) from error
-    images = sorted(f for f in (folder / "imagesTr").glob("*") if can_read(f) and not f.name.startswith("."))
-    return [(image, folder / "labelsTr" / image.name) for image in images]
+def _left_out(folder: Path, pairs: Iterable[tuple[Path, Path]], used: set[str]) -> tuple[str, ...]:
+    """Files without their counterpart: named in dataset.json, or lying in the folders."""
+    missing = [str(path.relative_to(folder)) for pair in pairs for path in pair if not path.is_file()]
+    images = {name_of(path): path.name for path in _images(folder / "imagesTr") if path.name not in used}
+    labels = {name_of(path): path.name for path in _images(folder / "labelsTr") if path.name not in used}
+    return (
+        *told("{} missing; its case is left out", sorted(missing)),
+        *told("image {} without labels and left out", sorted(images[n] for n in images.keys() - labels.keys())),
+        *told("label map {} without an image and left out", sorted(labels[n] for n in labels.keys() - images.keys())),
+        *told("{} not listed in dataset.json and left out", sorted(images[n] for n in images.keys() & labels.keys())),
+    )
 
 
-def _groups(declared: Mapping[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """One variant (class -> cases) is called 'single'; several are named (variant -> class -> cases)."""
-    if all(isinstance(value, list) for value in declared.values()):
-        declared = {"single": declared} if declared else {}
-    return {variant: {name: tuple(cases) for name, cases in classes.items()} for variant, classes in declared.items()}
+def _class_folders(folder: Path, class_folders: list[Path], described: DataSetFile) -> DataSet:
+    """Each case is labelled with its own folder's class only; nothing is known of the others on it."""
+    names = [f.name for f in class_folders]
+    classes = described.classes() if described.content.keys() & {"labels", "classes"} else ClassTable.from_names(names)
+    cases: list[Case] = []
+    warnings: tuple[str, ...] = told(
+        "folder {} no class of dataset.json and left out", sorted(set(names) - set(classes.names))
+    )
+    for class_folder in (f for f in class_folders if f.name in classes):
+        found, odd = _class_cases(class_folder)
+        cases, warnings = [*cases, *found], warnings + odd
+    if not cases:
+        raise ReadError("holds no image with a mask of the same name; check 'images' and 'masks'", path=folder)
+    split, odd = described.splits(case.name for case in cases)
+    ordered = tuple(replace(c, split=split.get(c.name)) for c in sorted(cases, key=lambda case: case.name))
+    groups = {n: tuple(c.name for c in ordered if n in c.labelled) for n in classes.names}
+    single = {"single": {name: members for name, members in groups.items() if members}}
+    return DataSet(folder.name, folder, classes, ordered, single, described.licence, warnings + odd)
+
+
+def _class_cases(folder: Path) -> tuple[list[Case], tuple[str, ...]]:
+    images = {name_of(path): path for path in _images(folder / "images")}
+    masks = {name_of(path): path for path in _images(folder / "masks")}
+    cases = [
+        Case(f"{folder.name}/{name}", images[name], masks={folder.name: masks[name]}, labelled=frozenset({folder.name}))
+        for name in sorted(images.keys() & masks.keys())
+    ]
+    lone = sorted(f"{folder.name}/images/{images[n].name}" for n in images.keys() - masks.keys())
+    lost = sorted(f"{folder.name}/masks/{masks[n].name}" for n in masks.keys() - images.keys())
+    return cases, (
+        *told("image {} without a mask and left out", lone),
+        *told("mask {} without an image and left out", lost),
+    )
 
 
 def _is_class_folder(folder: Path) -> bool:
     return (folder / "images").is_dir() and (folder / "masks").is_dir()
 
 
-def _read_class_folders(folder: Path, class_folders: list[Path]) -> DataSet:
-    names = [f.name for f in class_folders]
-    cases, warnings = [], []
-    for class_folder in class_folders:
-        masks = {_stem(f): f for f in sorted((class_folder / "masks").iterdir()) if can_read(f)}
-        for image in sorted(f for f in (class_folder / "images").iterdir() if can_read(f)):
-            mask = masks.pop(_stem(image), None)
-            if mask is None:
-                warnings.append(f"image {image.relative_to(folder)} is left out: it has no mask of the same name")
-                continue
-            own = {class_folder.name: mask}
-            name = f"{class_folder.name}/{_stem(image)}"
-            cases.append(Case(name, image, masks=own, labelled=frozenset(own)))
-        warnings += [f"mask {mask.relative_to(folder)} is left out: it has no image" for mask in masks.values()]
-    if not cases:
-        raise ReadError("holds no image with a mask of the same name; check 'images' and 'masks'", path=folder)
-    groups = {name: tuple(case.name for case in cases if name in case.labelled) for name in names}
-    table = ClassTable.from_names(names)
-    return DataSet(folder.name, folder, table, tuple(cases), {"single": groups}, warnings=tuple(warnings))
+def _images(folder: Path) -> list[Path]:
+    return [path for path in _inside(folder) if path.is_file() and can_read(path)]
 
 
-def _stem(path: Path) -> str:
-    return nifti.name_of(path) if is_nifti(path) else path.stem
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder, in order, without hidden files."""
+    return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []

@@ -7,10 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from condseg_app.errors import ReadError
+from condseg_app.data import Image
+from condseg_app.io.class_files import classes_beside
+from condseg_app.io.contents import format_of
 from condseg_app.io.data_sets import read_data_set
-from condseg_app.io.images import check_voxels, is_nifti, read_image
+from condseg_app.io.images import read_image
 from condseg_app.io.model_file import SUFFIX, read_model_description
+from condseg_app.io.nifti_header import read_layout
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class FileDescription:
     """What a path holds; what does not apply is None or empty."""
 
     path: str
-    kind: Literal["image", "data set", "model"]
+    kind: Literal["image", "label map", "data set", "model"]
     format: str
     shape: tuple[int, ...] | None = None
     spacing: tuple[float, ...] | None = None
@@ -31,7 +34,7 @@ class FileDescription:
 
 
 def describe(path: Path) -> FileDescription:
-    """Describe an image, a data set or a model.
+    """Describe an image, a label map, a data set or a model.
 
     Raises:
         CondsegError: it cannot be read as any of them.
@@ -40,28 +43,38 @@ def describe(path: Path) -> FileDescription:
         return _describe_data_set(path)
     if path.suffix == SUFFIX:
         return _describe_model(path)
-    if not path.exists():
-        raise ReadError("there is no such file or folder; check the path", path=path)
     return _describe_image(path)
 
 
 def _describe_image(path: Path) -> FileDescription:
-    image = check_voxels(read_image(path))
-    voxels = image.voxels()
+    """An image; a label map where a class table comes with it."""
+    image, found = read_image(path), format_of(path)
+    classes, odd = classes_beside(path, read_layout(path).extensions if found == "NIfTI" else b"")
     geometry = image.geometry
+    details = _range(image) if classes is None else {"classes": {e.name: e.value for e in classes}}
     return FileDescription(
         str(path),
-        "image",
-        "NIfTI" if is_nifti(path) else path.suffix.lstrip(".").upper(),
+        "image" if classes is None else "label map",
+        found,
         geometry.shape,
         tuple(round(s, 6) for s in geometry.spacing),
         geometry.unit,
-        geometry.orientation if is_nifti(path) else None,
-        str(voxels.dtype),
+        geometry.orientation if found == "NIfTI" else None,
+        str(image.array.dtype),
         image.channels,
-        image.warnings,
-        {"lowest": float(np.nanmin(voxels)), "highest": float(np.nanmax(voxels))},
+        (*image.warnings, *odd),
+        details,
     )
+
+
+def _range(image: Image) -> dict[str, float]:
+    """Lowest and highest intensity, slice by slice; nothing where no voxel is finite."""
+    ends: list[float] = []
+    for k in range(image.geometry.shape[2]):
+        values = np.asarray(image.array[..., k])
+        finite = values[np.isfinite(values)]
+        ends += [finite.min().item(), finite.max().item()] if finite.size else []
+    return {"lowest": min(ends), "highest": max(ends)} if ends else {}
 
 
 def _describe_data_set(path: Path) -> FileDescription:

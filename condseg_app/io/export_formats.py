@@ -1,6 +1,10 @@
 """The formats that masks are exported in, as the Export page lists them."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from condseg_app.data import ClassTable
+from condseg_app.io.label_writers import label_map_files, mask_files
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,14 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         loses="nothing",
     ),
 )
+
+
+def export_files(form: ExportFormat, target: Path, classes: ClassTable) -> tuple[Path, ...]:
+    """The files that an export makes.
+
+    Args:
+        form: the format.
+        target: the label map's file, or the folder for one mask a class.
+        classes: those to be written.
+    """
+    return mask_files(target, classes, form.suffix) if form.one_file_a_class else label_map_files(target)

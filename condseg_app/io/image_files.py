@@ -42,10 +42,8 @@ def write_image(path: Path, image: Image) -> None:
 def _nifti(path: Path, image: Image) -> bytes:
     if len(image.channels) != 1:
         raise WriteError(f"a volume of one channel can be written, this one has {len(image.channels)}", path=path)
-    volume = nibabel.Nifti1Image(  # type: ignore[no-untyped-call]
-        np.asarray(image.voxels()[0]), image.geometry.affine
-    )
-    volume.header.set_xyzt_units(_NIFTI_UNITS[image.geometry.unit])  # type: ignore[no-untyped-call]
+    volume = nibabel.Nifti1Image(np.asarray(image.voxels()[0]), image.geometry.affine)
+    volume.header.set_xyzt_units(_NIFTI_UNITS[image.geometry.unit])
     return bytes(volume.to_bytes())
 
 

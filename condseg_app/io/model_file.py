@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from condseg_app.data import ClassEntry, ClassTable, Dimensions, Intensity, Model, Preprocessing
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.contents import reading
 
 SUFFIX = ".safetensors"
 FORMAT_VERSION = 1
@@ -38,14 +39,14 @@ class _Class(_Strict):
 
 class _Preprocessing(_Strict):
     dimensions: Dimensions
-    window: tuple[int, int, int]
-    channels: int
+    window: tuple[PositiveInt, PositiveInt, PositiveInt]
+    channels: PositiveInt
     orientation: str | None
-    spacing: tuple[float, float, float] | None
+    spacing: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None
     intensity: Intensity
     low: float
     high: float
-    neighbours: int
+    neighbours: NonNegativeInt
 
 
 class _Manifest(_Strict):
@@ -65,8 +66,8 @@ def write_model(path: Path, model: Model) -> None:
     """Write a model; equal models give equal bytes.
 
     Raises:
-        ModelError: it has no weights.
-        WriteError: the disk refuses.
+        ModelError: it has no weights, or its settings or training record are not plain JSON values.
+        WriteError: the disk refuses; a file that stood there is untouched.
     """
     if not model.weights:
         raise ModelError(f"model '{model.name}' was opened without its weights, so it cannot be written", path=path)
@@ -82,8 +83,11 @@ def write_model(path: Path, model: Model) -> None:
         "parent": model.parent,
         "tensors": sorted(model.weights),
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
-    data = save(tensors, metadata={_KEY: json.dumps(content, sort_keys=True)})
+    try:
+        manifest = json.dumps(content, sort_keys=True, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"model '{model.name}' holds more than plain values ({error}); mend its settings") from error
+    data = save(packable(model.weights), metadata={_KEY: manifest})
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
@@ -103,9 +107,21 @@ def read_model_description(path: Path) -> Model:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    """SHA-256 of a file, in hexadecimal; ReadError where it cannot be read."""
+    with reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def packable(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    """Tensors as safetensors can write them: it takes the bytes as they lie, whatever strides say."""
+    return {name: np.array(a, dtype=a.dtype.newbyteorder("="), order="C", copy=None) for name, a in tensors.items()}
+
+
+def _plain(value: object) -> object:
+    """Numpy's numbers as Python's, for JSON."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not a plain value")
 
 
 def _read(path: Path, with_weights: bool) -> Model:
@@ -121,7 +137,7 @@ def _read(path: Path, with_weights: bool) -> Model:
                     f"lacks {len(missing)} of its tensors, such as '{missing[0]}'; get the file again", path=path
                 )
             weights = {name: file.get_tensor(name) for name in manifest.tensors} if with_weights else {}
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ModelError("is not a model file (safetensors), or is damaged; get it again", path=path) from error
     return _as_model(manifest, weights, path)
 
@@ -131,7 +147,7 @@ def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
         raise ModelError("is a safetensors file, but not a CondSeg model; choose another file", path=path)
     try:
         content = json.loads(metadata[_KEY])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError("has a damaged description; get the file again", path=path) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
@@ -143,14 +159,16 @@ def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"has a description that is wrong at '{where}' ({first['msg']})", path=path) from error
+        raise ModelError(
+            f"has a description that is wrong at '{where}' ({first['msg']}); get it again", path=path
+        ) from error
 
 
 def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], path: Path) -> Model:
     try:
         classes = ClassTable(tuple(ClassEntry(**entry.model_dump()) for entry in manifest.classes))
     except ClassTableError as error:
-        raise ModelError(f"has an impossible class table: {error.message}", path=path) from error
+        raise ModelError(f"has an impossible class table ({error.message}); get it again", path=path) from error
     return Model(
         name=manifest.name,
         network=manifest.network,

@@ -1,44 +1,78 @@
-"""NIfTI volumes."""
+"""NIfTI volumes: voxels that are read when they are asked for."""
 
 import gzip
-import zlib
-from dataclasses import dataclass
+import io
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import Geometry, Image, Unit
-from condseg_app.errors import GeometryError, ReadError
+from condseg_app.data import Geometry, Image
+from condseg_app.errors import GeometryError, OutOfMemory, ReadError
+from condseg_app.io.contents import name_of, reading
+from condseg_app.io.nifti_header import NiftiLayout, read_layout
 
-SUFFIXES = (".nii", ".nii.gz")
+_UNITS = {"mm": "mm", "µm": "micron", "pixel": "unknown"}
+_LONGEST_NIFTI1_AXIS = 32767
+# A gzipped file has no way to a single slice: its voxels are unpacked once, up to this size when it is opened.
+_UNPACKED_AT_ONCE = 1 << 28
+_CHUNK = 1 << 22
 
-# Deflate packs no better than this; a header that claims more voxels than its file can hold is wrong.
-_BEST_COMPRESSION = 1032
-_GZIP = b"\x1f\x8b"
 
+class NiftiVoxels:
+    """Voxels (1, I, J, K), scaled and in native byte order.
 
-@dataclass(frozen=True)
-class NiftiArray:
-    """Voxels (1, I, J, K) that are read from the file when they are asked for."""
+    An uncompressed file is read slice by slice, as asked for. A compressed one is unpacked when it is first
+    looked at, and kept.
+    """
 
-    proxy: Any
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
+    def __init__(self, layout: NiftiLayout) -> None:
+        self._layout = layout
+        self._kept: NDArray[np.generic] | None = None
+        self.shape: tuple[int, ...] = (1, *layout.geometry.shape)
+        self.ndim = 4
+        self.dtype: np.dtype[np.generic] = _value_type(layout)
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Read; scaled by scl_slope and scl_inter, in native byte order."""
-        try:
-            values = np.asarray(self.proxy).reshape(self.shape[1:])
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise ReadError("the file is truncated or damaged; get it again", path=self.path) from error
-        native: NDArray[np.generic] = values.astype(self.dtype, copy=False)[None][key]
-        return native
+        """Any numpy index; ReadError if the file is damaged or has gone."""
+        layout = self._layout
+        if layout.compressed:
+            return self.unpack()[np.newaxis][key]  # type: ignore[no-any-return]  # scalars included
+        with reading(layout.voxels_path):
+            try:
+                stored = np.memmap(
+                    layout.voxels_path, layout.dtype, "r", layout.offset, layout.geometry.shape, order="F"
+                )
+            except ValueError as error:
+                raise ReadError("the file has become shorter; open it again", path=layout.path) from error
+            return self._values(np.array(stored[np.newaxis][key]))  # a copy, so that the file is let go
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
+        whole = self[...]
+        return whole if dtype is None else whole.astype(dtype)
+
+    def unpack(self) -> NDArray[np.generic]:
+        """All voxels (I, J, K) of a compressed file, read only.
+
+        Raises:
+            ReadError: it is cut off or damaged.
+            OutOfMemory: they do not fit into the memory.
+        """
+        if self._kept is None:
+            values = self._values(_unpacked(self._layout))
+            values.setflags(write=False)
+            self._kept = values
+        return self._kept
+
+    def _values(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
+        if self._layout.slope == 1.0 and self._layout.intercept == 0.0:
+            return stored.astype(self.dtype, copy=False)
+        values = np.asarray(stored).astype(self.dtype)
+        values *= self.dtype.type(self._layout.slope)
+        values += self.dtype.type(self._layout.intercept)
+        return values
 
 
 def read_nifti(path: Path) -> Image:
@@ -48,111 +82,75 @@ def read_nifti(path: Path) -> Image:
         ReadError: not a NIfTI file, damaged, or not one volume of numbers.
         GeometryError: the affine cannot be used.
     """
-    volume = _open(path)
-    shape = _volume_shape(volume, path)
-    _check_size(volume, path)
-    unit, scale = _unit(volume.header)
-    warnings = _orientation_warnings(volume.header)
-    affine = np.array(volume.affine, dtype=np.float64)
-    affine[:3] *= scale
+    layout = read_layout(path)
+    voxels = NiftiVoxels(layout)
+    if layout.compressed and (layout.stored_bytes <= _UNPACKED_AT_ONCE or not _has_claimed_length(layout)):
+        voxels.unpack()
+    return Image(voxels, layout.geometry, name_of(path), source=path, warnings=layout.warnings)
+
+
+def nifti_bytes(array: NDArray[np.generic], geometry: Geometry, *, packed: bool) -> bytes:
+    """A file's content (gzipped if `packed`) that holds an array (I, J, K) with its exact affine.
+
+    The sform holds any affine; a qform is added where rotation and zoom alone say the same. Equal arrays give
+    equal bytes.
+    """
+    long = max(array.shape) > _LONGEST_NIFTI1_AXIS
+    kind: Any = nibabel.Nifti2Image if long else nibabel.Nifti1Image
+    volume = kind(array, geometry.affine)
+    volume.set_sform(geometry.affine, code="aligned")
+    volume.set_qform(geometry.affine, code="aligned")
+    if not _same_place(volume.get_qform(), geometry):
+        volume.set_qform(None, code="unknown")
+    volume.header.set_xyzt_units(_UNITS[geometry.unit])
+    content = bytes(volume.to_bytes())
+    return gzip.compress(content, 6, mtime=0) if packed else content
+
+
+def _same_place(affine: NDArray[np.float64], geometry: Geometry) -> bool:
     try:
-        geometry = Geometry(shape, affine, unit)
-    except GeometryError as error:
-        raise GeometryError(error.message, path=path) from error
-    if geometry.is_sheared:
-        warnings += ("its axes are not at right angles (gantry tilt?); they are kept as they are",)
-    array = NiftiArray(volume.dataobj, path, (1, *shape), _value_type(volume))
-    return Image(array, geometry, name_of(path), source=path, warnings=warnings)
+        return Geometry(geometry.shape, affine, geometry.unit).fits(geometry)
+    except GeometryError:
+        return False
 
 
-def name_of(path: Path) -> str:
-    """The file's name without its NIfTI ending."""
-    lower = path.name.lower()
-    ending = next((s for s in reversed(SUFFIXES) if lower.endswith(s)), "")
-    return path.name[: len(path.name) - len(ending)] or path.name
+def _value_type(layout: NiftiLayout) -> np.dtype[np.generic]:
+    """float32 holds scaled 16-bit numbers; wider ones need float64."""
+    if layout.slope == 1.0 and layout.intercept == 0.0:
+        return layout.dtype.newbyteorder("=")
+    narrow = layout.dtype.itemsize <= 2 or layout.dtype == np.float32
+    return np.dtype(np.float32 if narrow else np.float64)
 
 
-def _open(path: Path) -> Any:
-    start = _first_bytes(path)
-    zipped_name = path.name.lower().endswith(".gz")
-    if start.startswith(b"version https://git-lfs"):
-        raise ReadError("is a git-LFS pointer, not the file itself; fetch it with 'git lfs pull'", path=path)
-    if start.startswith(_GZIP) != zipped_name:
-        what = "is not compressed, though its name ends in .gz" if zipped_name else "is compressed (gzip)"
-        raise ReadError(f"{what}; rename it to {'.nii' if zipped_name else '.nii.gz'}", path=path)
+def _has_claimed_length(layout: NiftiLayout) -> bool:
+    """Whether the file's end says that as many bytes are packed as its header claims (modulo 4 GiB)."""
+    with reading(layout.voxels_path), layout.voxels_path.open("rb") as file:
+        file.seek(-4, io.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+    return (layout.offset + layout.stored_bytes) % (1 << 32) == length
+
+
+def _unpacked(layout: NiftiLayout) -> NDArray[np.generic]:
     try:
-        return nibabel.Nifti1Image.from_filename(path) if _is_nifti1(path) else nibabel.Nifti2Image.from_filename(path)
-    except (ImageFileError, HeaderDataError, ValueError, OSError, EOFError, zlib.error) as error:
-        raise ReadError("is not a NIfTI file, or its header is damaged; get it again", path=path) from error
+        flat = np.empty(layout.stored_bytes, np.uint8)
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"its voxels need {layout.stored_bytes / 2**30:.1f} GiB, more than is free; close other programs",
+            path=layout.path,
+        ) from error
+    with reading(layout.path), gzip.open(layout.voxels_path, "rb") as file:
+        file.seek(layout.offset)
+        _fill(file, flat.data, layout.path)
+        file.read(1)  # the end of the stream is where its checksum is compared
+    return flat.view(layout.dtype).reshape(layout.geometry.shape, order="F")
 
 
-def _first_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise ReadError(f"cannot be opened ({error.strerror}); check the path", path=path) from error
-    if not start:
-        raise ReadError("is empty; get the file again", path=path)
-    return start
-
-
-def _is_nifti1(path: Path) -> bool:
-    """Whether the header's own length says NIfTI-1 (348), in either byte order."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        with opener(path, "rb") as file:
-            length = file.read(4)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ReadError("is damaged at its very start; get the file again", path=path) from error
-    return 540 not in (int.from_bytes(length, "little"), int.from_bytes(length, "big"))
-
-
-def _volume_shape(volume: Any, path: Path) -> tuple[int, int, int]:
-    if not np.issubdtype(volume.get_data_dtype(), np.number) or volume.get_data_dtype().kind == "c":
-        kind = "complex numbers" if volume.get_data_dtype().kind == "c" else "colours"
-        raise ReadError(f"holds {kind}, not intensities; convert it to one number a voxel", path=path)
-    shape = tuple(int(n) for n in volume.shape)
-    if not shape or min(shape) < 1:
-        raise ReadError(f"claims the impossible shape {shape}; get the file again", path=path)
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) > 3:
-        raise ReadError(f"holds {len(shape)}D data of shape {shape}; save one frame or channel as a volume", path=path)
-    shape += (1,) * (3 - len(shape))
-    if sum(n > 1 for n in shape) < 2:
-        raise ReadError(f"holds a row of numbers (shape {shape}), not an image", path=path)
-    return shape[0], shape[1], shape[2]
-
-
-def _check_size(volume: Any, path: Path) -> None:
-    """Before anything is allocated: can the file hold what its header claims?"""
-    claimed = int(np.prod([int(n) for n in volume.shape], dtype=object)) * volume.get_data_dtype().itemsize
-    there = path.stat().st_size
-    zipped = path.name.lower().endswith(".gz")
-    if claimed > there * (_BEST_COMPRESSION if zipped else 1):
-        raise ReadError(f"is truncated: its header claims {claimed:,} bytes of voxels; get the file again", path=path)
-
-
-def _value_type(volume: Any) -> np.dtype[np.generic]:
-    slope, intercept = volume.dataobj.slope, volume.dataobj.inter
-    if slope == 1 and intercept == 0:
-        native: np.dtype[np.generic] = np.dtype(volume.get_data_dtype()).newbyteorder("=")
-        return native
-    return np.dtype(np.float32)
-
-
-def _unit(header: Any) -> tuple[Unit, float]:
-    match header.get_xyzt_units()[0]:
-        case "micron":
-            return "µm", 1.0
-        case "meter":
-            return "mm", 1000.0
-        case _:
-            return "mm", 1.0
-
-
-def _orientation_warnings(header: Any) -> tuple[str, ...]:
-    if header["qform_code"] == 0 and header["sform_code"] == 0:
-        return ("its orientation is not stated; left and right may be swapped",)
-    return ()
+def _fill(file: gzip.GzipFile, room: memoryview, path: Path) -> None:
+    filled = 0
+    while filled < len(room):
+        count = file.readinto(room[filled : filled + _CHUNK])
+        if not count:
+            raise ReadError(
+                f"the file is cut off: {filled:,} of {len(room):,} bytes of voxels are there; copy it again", path=path
+            )
+        filled += count

@@ -1,9 +1,12 @@
-"""2D images: PNG, JPEG, TIFF, BMP."""
+"""2D images: PNG, JPEG, BMP through Pillow; TIFF through tifffile, which knows its 16-bit and float kinds."""
 
+import re
+import struct
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -11,30 +14,30 @@ import tifffile
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
-from condseg_app.errors import ReadError
+from condseg_app.errors import OutOfMemory, ReadError
+from condseg_app.io.contents import format_of, name_of
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _RGB = ("red", "green", "blue")
 _MOST_PIXELS = 400_000_000
-_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+# More than any packing of an honest picture; claims beyond it are bombs.
+_BEST_COMPRESSION = 1100
+_EXIF_ORIENTATION = 0x0112
+_SEVERAL_PLANES = re.compile(r'<BinaryOnly|Size[ZT]="(?!1")\d+"')
+_ALPHA = frozenset((tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA))
+_COLOURS = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 
 
 @dataclass(frozen=True, eq=False)
-class PictureArray:
-    """Pixels (C, I, J, 1) that are read when they are first asked for, and kept."""
+class Picture:
+    """A picture's content.
 
-    path: Path
-    shape: tuple[int, ...]
-    dtype: np.dtype[np.generic]
-    _read: list[NDArray[np.generic]] = field(default_factory=list)
+    Attributes:
+        pixels: (H, W) or (H, W, 3).
+        warnings: what was odd, a sentence each.
+    """
 
-    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Read; ReadError if the file is damaged."""
-        if not self._read:
-            self._read.append(to_voxels(read_pixels(self.path)))
-        part: NDArray[np.generic] = self._read[0][key]
-        return part
+    pixels: NDArray[np.generic]
+    warnings: tuple[str, ...] = ()
 
 
 def read_picture(path: Path) -> Image:
@@ -43,111 +46,151 @@ def read_picture(path: Path) -> Image:
     An alpha channel is dropped; palettes and CMYK become red, green, blue.
 
     Raises:
-        ReadError: not a picture, damaged, or several pages.
+        ReadError: not a picture, damaged, too large, or several pages.
     """
-    shape, dtype, notes = _header(path)
-    height, width, channels = shape
-    array = PictureArray(path, (channels, width, height, 1), dtype)
-    names = _RGB if channels == 3 else ("intensity",)
-    geometry = Geometry.of_picture(width, height)
-    return Image(array, geometry, path.stem, names, source=path, warnings=notes)
-
-
-def read_pixels(path: Path) -> NDArray[np.generic]:
-    """All pixels, (H, W) or (H, W, 3)."""
-    if _is_tiff(path):
-        return _tiff_pixels(path)
-    try:
-        with _open(path) as picture:
-            return np.asarray(picture.convert("RGB") if _becomes_rgb(picture.mode) else _plain(picture))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ReadError("is truncated or damaged; get the file again", path=path) from error
+    picture = _tiff(path) if format_of(path) == "TIFF" else _by_pillow(path)
+    pixels = picture.pixels
+    voxels = to_voxels(pixels)
+    voxels.setflags(write=False)
+    names = _RGB if pixels.ndim == 3 else ("intensity",)
+    geometry = Geometry.of_picture(pixels.shape[1], pixels.shape[0])
+    return Image(voxels, geometry, name_of(path), names, source=path, warnings=picture.warnings)
 
 
 def read_indices(path: Path) -> NDArray[np.generic]:
-    """The numbers of a label picture (H, W): grey values, or palette indices rather than their colours.
+    """A label picture: the numbers (H, W) of a grey or palette picture (indices, not colours), or colours (H, W, 3).
 
     Raises:
-        ReadError: it holds colours, which are no class values.
+        ReadError: not a picture, damaged, or JPEG, which blurs numbers.
     """
-    if _is_tiff(path):
-        pixels = _tiff_pixels(path)
-    else:
-        try:
-            with _open(path) as picture:
-                pixels = np.asarray(picture if picture.mode in ("P", "L", "1", "I", "F", "I;16") else picture.convert())
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ReadError("is truncated or damaged; get the file again", path=path) from error
-    if pixels.ndim != 2:
-        raise ReadError("holds colours, not class values; save it as a grey or palette picture", path=path)
-    return pixels
+    found = format_of(path)
+    if found == "JPEG":
+        raise ReadError("JPEG changes values, so it cannot hold labels; save them as PNG", path=path)
+    if found == "TIFF":
+        return _tiff(path).pixels
+    with _opened(path) as picture:
+        if picture.mode == "1":
+            return np.asarray(picture).astype(np.uint8)
+        if picture.mode in ("P", "L") or picture.mode.startswith(("I", "F")):
+            return np.array(picture)
+        return np.array(picture.convert("L" if picture.mode == "LA" else "RGB"))
 
 
 def to_voxels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Pixels (H, W) or (H, W, C) as voxels (C, I, J, 1): I runs right, J down."""
-    planes = pixels[..., None] if pixels.ndim == 2 else pixels
-    return planes.transpose(2, 1, 0)[..., None]
+    planes = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    return planes.transpose(2, 1, 0)[..., np.newaxis]
 
 
-def _header(path: Path) -> tuple[tuple[int, int, int], np.dtype[np.generic], tuple[str, ...]]:
-    """(height, width, channels), type and warnings, without reading the pixels."""
-    if _is_tiff(path):
-        pixels = _tiff_pixels(path)  # tifffile's own header is no promise; a TIFF of one page is small
-        return (*pixels.shape[:2], 1 if pixels.ndim == 2 else 3), pixels.dtype, ()
+def _by_pillow(path: Path) -> Picture:
+    with _opened(path) as picture:
+        notes: tuple[str, ...] = ()
+        if getattr(picture, "n_frames", 1) > 1 and picture.format == "PNG":
+            notes += ("it is animated; its first frame is shown",)
+        if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
+            notes += ("its note on how the camera was held is not followed; pixels are kept as they are stored",)
+        if picture.mode not in ("1", "L", "RGB", "F") and not picture.mode.startswith("I"):
+            notes += (f"its colours ({picture.mode}) are converted; transparency is dropped",)
+        if _is_deep_colour_png(path):
+            notes += ("its 16-bit colours are reduced to 8 bits; save it as TIFF to keep them",)
+        if picture.mode in ("1", "L", "LA"):
+            return Picture(np.array(picture.convert("L")), notes)
+        if picture.mode == "F" or picture.mode.startswith("I"):
+            return Picture(_native(np.array(picture)), notes)
+        return Picture(np.array(picture.convert("RGB")), notes)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[PIL.Image.Image]:
+    """A picture with its pixels loaded; what goes wrong inside is a ReadError."""
+    with _telling(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's are for programmers
+        with PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "TIFF")) as picture:
+            _check_size(picture.width, picture.height, path)
+            if getattr(picture, "n_frames", 1) > 1 and picture.format == "TIFF":
+                raise ReadError("holds several pages; save one page as a picture, or a volume as NIfTI", path=path)
+            picture.load()
+            yield picture
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
     try:
-        with _open(path) as picture:
-            width, height = picture.size
-            rgb = _becomes_rgb(picture.mode)
-            dtype = np.dtype(np.uint8) if rgb else np.asarray(_plain(picture.crop((0, 0, 1, 1)))).dtype
-            odd = picture.mode in ("RGBA", "LA", "PA", "P", "CMYK")
-            notes = (f"its {picture.mode} colours were converted",) if odd else ()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ReadError("is truncated or damaged; get the file again", path=path) from error
-    return (height, width, 3 if rgb else 1), dtype, notes
+        yield
+    except PIL.Image.DecompressionBombError as error:
+        raise ReadError("claims far more pixels than are reasonable; crop or shrink it", path=path) from error
+    except MemoryError as error:
+        raise OutOfMemory("its pixels do not fit into the memory; crop or shrink it", path=path) from error
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, struct.error) as error:
+        raise ReadError("the picture is cut off or damaged; copy it again", path=path) from error
 
 
-def _open(path: Path) -> PIL.Image.Image:
+def _check_size(width: int, height: int, path: Path) -> None:
+    if width * height > _MOST_PIXELS:
+        raise ReadError(f"claims {width} x {height} pixels, which is too many; crop or shrink it", path=path)
+
+
+def _is_deep_colour_png(path: Path) -> bool:
+    """Pillow reads these with 8 bits; the header says the depth in byte 24 and the kind of colour in byte 25."""
+    with path.open("rb") as file:
+        start = file.read(26)
+    return start.startswith(b"\x89PNG") and start[24] == 16 and start[25] != 0
+
+
+def _tiff(path: Path) -> Picture:
+    with _telling(path):
+        try:
+            with tifffile.TiffFile(path) as file:
+                page = _only_page(file, path)
+                xml = file.ome_metadata if file.is_ome else None
+                pixels = _page_pixels(page, path)
+        except (tifffile.TiffFileError, RuntimeError, TypeError, ZeroDivisionError) as error:
+            raise ReadError("the TIFF is cut off or damaged; copy it again", path=path) from error
+    notes: tuple[str, ...] = ()
+    if xml and _SEVERAL_PLANES.search(xml):
+        notes = ("it is one plane of a larger OME-TIFF image, whose other planes are not opened",)
+    return Picture(pixels, notes) if pixels is not None else _by_pillow(path)
+
+
+def _only_page(file: tifffile.TiffFile, path: Path) -> tifffile.TiffPage:
+    """The one page; stacks are refused, also those that ImageJ writes into a single page."""
+    count = len(file.pages)
+    described = file.imagej_metadata or {}
+    count = max(count, int(described.get("images", 1)), int(getattr(file.pages.first, "imagedepth", 1)))
+    if count != 1:
+        raise ReadError(f"holds {count} pages; save one page as a picture, or a volume as NIfTI", path=path)
+    page = file.pages.first
+    if page.dtype is None or page.dtype.kind not in "buif":
+        raise ReadError(f"holds {page.dtype or 'unknown data'}, not plain numbers; convert it", path=path)
+    _check_size(page.imagewidth, page.imagelength, path)
+    if page.nbytes > path.stat().st_size * _BEST_COMPRESSION:
+        raise ReadError("claims far more pixels than the file can hold; copy it again", path=path)
+    return page
+
+
+def _page_pixels(page: tifffile.TiffPage, path: Path) -> NDArray[np.generic] | None:
+    """(H, W) or (H, W, 3); None for what Pillow has to read: palettes, CMYK, and packings tifffile lacks."""
+    if page.photometric not in _COLOURS:
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            picture = PIL.Image.open(path, formats=_FORMATS)
-    except PIL.UnidentifiedImageError as error:
-        raise ReadError(f"is not a picture that can be read; use {', '.join(_FORMATS)}", path=path) from error
-    except (OSError, PIL.Image.DecompressionBombError) as error:
-        raise ReadError(f"cannot be opened ({error})", path=path) from error
-    if picture.width * picture.height > _MOST_PIXELS:
-        raise ReadError(f"claims {picture.width} x {picture.height} pixels, which is too many; crop it", path=path)
-    return picture
+        pixels = np.asarray(page.asarray())
+    except (ValueError, KeyError, ImportError) as error:
+        if "requires the 'imagecodecs' package" in str(error):
+            return None
+        raise
+    if page.axes == "SYX":
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim == 3:
+        colours = page.photometric == tifffile.PHOTOMETRIC.RGB
+        transparency = len(page.extrasamples if colours else _ALPHA.intersection(page.extrasamples))
+        plain = pixels.shape[2] - transparency
+        if plain != (3 if colours else 1):
+            raise ReadError(f"holds {plain} channels, which are neither grey nor colours; save one", path=path)
+        pixels = pixels[..., :3] if colours else pixels[..., 0]
+    if pixels.ndim != 2 and pixels.shape[2:] != (3,):
+        raise ReadError(f"holds an array of shape {pixels.shape}, not a picture; save one plane", path=path)
+    return _native(pixels.astype(np.uint8) if pixels.dtype == np.bool_ else pixels)
 
 
-def _becomes_rgb(mode: str) -> bool:
-    return mode not in ("1", "L", "LA", "F") and not mode.startswith("I")
-
-
-def _plain(picture: PIL.Image.Image) -> PIL.Image.Image:
-    return picture.convert("L") if picture.mode in ("1", "LA") else picture
-
-
-def _is_tiff(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(4) in _TIFF_STARTS
-    except OSError as error:
-        raise ReadError(f"cannot be opened ({error.strerror}); check the path", path=path) from error
-
-
-def _tiff_pixels(path: Path) -> NDArray[np.generic]:
-    try:
-        with tifffile.TiffFile(path) as file:
-            if len(file.pages) != 1:
-                raise ReadError(f"holds {len(file.pages)} pages; save one page, or a volume as NIfTI", path=path)
-            pixels = np.asarray(file.asarray())
-    except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
-        raise ReadError("is not a TIFF that can be read, or is damaged; get it again", path=path) from error
-    if pixels.ndim == 3 and pixels.shape[0] in (3, 4) and pixels.shape[2] not in (3, 4):
-        pixels = pixels.transpose(1, 2, 0)  # planes one after another
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = pixels[..., :3]
-    if pixels.ndim != 2 and not (pixels.ndim == 3 and pixels.shape[2] == 3):
-        raise ReadError(f"holds an array of shape {pixels.shape}, not a grey or colour picture", path=path)
-    return pixels
+def _native(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)

@@ -1,5 +1,7 @@
 """The models that are there: shipped ones, and those in the user's folder."""
 
+import logging
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,8 +9,10 @@ from pathlib import Path
 import platformdirs
 
 from condseg_app.data import Model
-from condseg_app.errors import ModelError
+from condseg_app.errors import CondsegError, ModelError
 from condseg_app.io.model_file import SUFFIX, read_model_description
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +47,8 @@ def models_available() -> tuple[ModelFile, ...]:
     for path in _files():
         try:
             found.setdefault(path.stem, ModelFile(path.stem, path, read_model_description(path)))
-        except ModelError:
-            continue
+        except CondsegError as error:
+            _log.warning("left out: %s", error)
     return tuple(found.values())
 
 
@@ -54,16 +58,16 @@ def find_model(name: str | Path) -> Path:
     Raises:
         ModelError: there is no such model; the message names those that there are.
     """
+    known = {file.stem: file for file in reversed(_files())}
+    if str(name) in known:
+        return known[str(name)]
     path = Path(name).expanduser()
-    if path.suffix == SUFFIX or path.is_file():
-        if not path.is_file():
-            raise ModelError("there is no such model file; check the path", path=path)
+    if path.is_file():
         return path
-    for file in _files():
-        if file.stem == str(name):
-            return file
-    known = ", ".join(sorted({f.stem for f in _files()})) or "none"
-    raise ModelError(f"no model '{name}' is known; there are: {known}, or give a {SUFFIX} file")
+    if path.suffix == SUFFIX or len(path.parts) > 1:
+        raise ModelError("there is no such model file; check the path", path=path)
+    names = ", ".join(sorted(known)) or "none"
+    raise ModelError(f"no model '{name}' is known; there are: {names} (or give the path of a {SUFFIX} file)")
 
 
 def _files() -> list[Path]:
@@ -74,6 +78,8 @@ def _files() -> list[Path]:
 
 def _shipped_folders() -> tuple[Path, ...]:
     """Inside the installed package, or beside it in a source checkout; the package is not imported for it."""
+    if hasattr(sys, "_MEIPASS"):  # a bundle made by PyInstaller
+        return (Path(sys._MEIPASS) / "condseg_models" / "zoo",)
     package = find_spec("condseg_models")
     if package is None or not package.submodule_search_locations:
         return ()

@@ -57,7 +57,7 @@ class ClassShift(nn.Module):
         if self.conditioning == "constant":
             shift = condition.codes.to(x.dtype).reshape(-1, 1) * self.weight  # (B, C)
             return x + shift.reshape(*shift.shape, *spatial)
-        row = getattr(self, ROWS)[condition.rows].to(x.dtype)  # (B, C or 2 C)
+        row: Tensor = getattr(self, ROWS)[condition.rows].to(x.dtype)  # (B, C or 2 C)
         row = row.reshape(*row.shape, *spatial)
         if self.conditioning == "vector":
             return x + row

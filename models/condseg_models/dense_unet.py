@@ -6,7 +6,7 @@ which the class joins after the norm and before the non-linearity.
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,9 @@ class DenseUNetSettings:
             raise ValueError(f"a dense U-Net has 2 or 3 dimensions, not {self.dimensions}")
         if len(self.growth) != len(self.layers) or not self.growth:
             raise ValueError(f"growth {self.growth} and layers {self.layers} must name the same levels")
+        _check_choice("condition_at", self.condition_at, get_args(ConditionAt))
+        _check_choice("conditioning", self.conditioning, get_args(Conditioning))
+        _check_choice("layer_order", self.layer_order, get_args(LayerOrder))
         if self.condition_at == "input" and self.conditioning != "constant":
             raise ValueError(f"condition_at 'input' takes conditioning 'constant', not '{self.conditioning}'")
         if self.stem_stride not in (1, 2):
@@ -224,6 +227,11 @@ class PaperDenseBlock(nn.Module):
         for conv in self.convs:
             x = torch.cat([x, conv(nn.functional.leaky_relu(x, self.slope))], dim=1)
         return x
+
+
+def _check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{setting} is one of {', '.join(choices)}, not '{value}'")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,73 @@
+"""What this program is, what it runs on, and whose work it stands on."""
+
+from html import escape
+from importlib.metadata import PackageNotFoundError, metadata
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+
+from condseg_app import __version__
+from condseg_app.compute import log_path
+from condseg_app.data import DeviceInfo
+from condseg_app.qt.text import device_text
+from condseg_app.viewer.keys import KEYS, NAPARI_KEYS
+
+_LIBRARIES = (
+    "napari", "vispy", "PySide6_Essentials", "torch", "monai", "lightning-fabric", "distributed", "numpy", "scipy",
+    "nibabel", "pillow", "tifffile", "safetensors", "pydantic", "psygnal", "superqt", "pyqtgraph", "typer",
+)  # fmt: skip
+
+
+class TextDialog(QDialog):
+    """A page of rich text."""
+
+    def __init__(self, name: str, title: str, html: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(title)
+        self.resize(480, 520)
+        self.text = QTextBrowser()
+        self.text.setOpenExternalLinks(True)
+        self.text.setHtml(html)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.text)
+        layout.addWidget(buttons)
+
+
+def about_html(device: DeviceInfo | None) -> str:
+    """Version, device, where the log is, libraries and their licences."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(version)}</td><td>{escape(licence)}</td></tr>"
+        for name, version, licence in map(_library, _LIBRARIES)
+    )
+    return (
+        f"<h2>CondSeg {__version__}</h2><p>Class-conditioned segmentation of images and volumes: "
+        "one network, told which class to look for. Licence: Apache-2.0.</p>"
+        f"<p>Runs on {escape(device_text(device))}.<br>Log: {escape(str(log_path()))}</p>"
+        f"<h3>Libraries</h3><table cellspacing='5'>{rows}</table>"
+    )
+
+
+def keys_html() -> str:
+    """All keys that matter here."""
+    own = "".join(f"<tr><td><b>{key.shown}</b></td><td>{escape(key.text)}</td></tr>" for key in KEYS)
+    others = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(text)}</td></tr>" for key, text in NAPARI_KEYS)
+    return (
+        f"<h3>Of CondSeg, in the viewer</h3><table cellspacing='6'>{own}</table>"
+        f"<h3>Of the viewer</h3><table cellspacing='6'>{others}</table>"
+        "<p>Ctrl+Z and Ctrl+Shift+Z undo and redo what was marked and changes of the class table.</p>"
+    )
+
+
+def _library(name: str) -> tuple[str, str, str]:
+    try:
+        found = metadata(name)
+    except PackageNotFoundError:
+        return name, "", ""
+    classified = [line for line in found.get_all("Classifier", []) if line.startswith("License ::")]
+    said = [*found.get_all("License-Expression", []), *(line.rsplit("::", 1)[-1].strip() for line in classified)]
+    free_text = [text.splitlines()[0][:60] for text in found.get_all("License", []) if text.strip()]
+    return name, found["Version"], next(iter(said + free_text), "")

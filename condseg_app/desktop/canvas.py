@@ -1,0 +1,43 @@
+"""napari's viewer inside a window of one's own: the one place that depends on how it is embedded."""
+
+from napari.components import ViewerModel
+from napari.qt import QtViewer, get_stylesheet
+from napari.utils.theme import get_system_theme
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+_LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+_EXTRA = """
+QTabBar::tab { padding: 5px 12px; }
+QMainWindow::separator { width: 4px; height: 4px; }
+QToolTip { padding: 4px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
+"""
+
+
+class Canvas:
+    """A QtViewer over a ViewerModel, with napari's layer controls and layer list as docks at the left."""
+
+    def __init__(self, window: QMainWindow) -> None:
+        self.model = ViewerModel()
+        self.widget = QtViewer(self.model)
+        self.docks: tuple[QDockWidget, ...] = (self.widget.dockLayerControls, self.widget.dockLayerList)
+        for dock in self.docks:
+            window.addDockWidget(_LEFT, dock)
+        self._leave_drops_to(window)
+
+    def _leave_drops_to(self, window: QMainWindow) -> None:
+        """Dropped files are opened by the session, not by napari's own readers."""
+        window.setAcceptDrops(True)
+        for widget in (self.widget, *self.widget.findChildren(QWidget)):
+            widget.setAcceptDrops(False)
+
+    def set_theme(self, theme: str) -> str:
+        """Show a theme ('dark', 'light' or 'system'); returns the style sheet for the window."""
+        chosen = get_system_theme() if theme == "system" else theme
+        self.model.theme = chosen
+        return str(get_stylesheet(chosen)) + _EXTRA
+
+    def close(self) -> None:
+        """Let the graphics card go."""
+        self.widget.close()

@@ -1,0 +1,95 @@
+"""Starting and ending the app."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from condseg_app.compute import start_log
+
+if TYPE_CHECKING:
+    from condseg_app.desktop.window import MainWindow
+
+_QUEUE_MS = 30
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Open the window; with `--tour DIR` take the tour instead and end.
+
+    Args:
+        argv: [FILE] [--model NAME] [--tour DIR [--image FILE]].
+
+    Returns:
+        0, or 1 where the tour met a problem.
+    """
+    arguments = _parser().parse_args(list(argv))
+    os.environ["QT_API"] = "pyside6"  # before any Qt import: another binding may be installed, too
+    start_log()
+    from napari.qt import get_qapp
+    from psygnal.qt import start_emitting_from_queue
+
+    application = get_qapp()
+    application.setApplicationName("CondSeg")
+    application.setApplicationDisplayName("")
+    start_emitting_from_queue(msec=_QUEUE_MS)
+    window = _window(arguments.tour)
+    window.show()
+    image = arguments.image or arguments.file
+    if arguments.tour is not None:
+        return _tour(window, image, arguments.model, arguments.tour)
+    if image is not None:
+        window.open_path(image)
+    if arguments.model is not None:
+        window.session.open_model(arguments.model)
+    window.session.find_device()
+    return int(application.exec())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="condseg app", description="Open the window.")
+    parser.add_argument("file", nargs="?", type=Path, help="image to open")
+    parser.add_argument("--image", type=Path, help="image to open, or to take the tour on")
+    parser.add_argument("--model", help="model's name or file")
+    parser.add_argument(
+        "--tour", type=Path, metavar="DIR", help="take the tour by itself; screenshots and masks go here"
+    )
+    return parser
+
+
+def _window(tour: Path | None) -> "MainWindow":
+    """The window; one for a tour by itself remembers nothing and leaves taught models in the tour's folder."""
+    from condseg_app.desktop.crash import catch_all
+    from condseg_app.desktop.guide import guide
+    from condseg_app.desktop.settings import Settings, load_settings, settings_path
+    from condseg_app.desktop.window import MainWindow
+    from condseg_app.io import models_available
+    from condseg_app.session import Session
+
+    settings_file, taught = (None, tour / "models") if tour is not None else (settings_path(), None)
+    settings = Settings() if settings_file is None else load_settings(settings_file)
+    window = MainWindow(Session(models_folder=taught), settings, settings_file, models_available)
+    window.tour_asked.connect(lambda: guide(window))
+    catch_all(window.panel.show_problem)
+    return window
+
+
+def _tour(window: "MainWindow", image: Path | None, model: str | None, output: Path) -> int:
+    from condseg_app.desktop.tour import run_tour
+
+    console = logging.StreamHandler(sys.stdout)
+    console.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("condseg_app.desktop")
+    logger.addHandler(console)
+    logger.setLevel(logging.INFO)
+    window.ask_before_closing = False
+    report = run_tour(window, image, model, output)
+    if report.problem is not None:
+        logger.error("The tour ended early: %s", report.problem)
+    else:
+        logger.info("Pictures: %s", ", ".join(str(path) for path in report.screenshots))
+        logger.info("Masks: %s", ", ".join(str(path) for path in report.files))
+    window.close()
+    return 0 if report.problem is None else 1

@@ -1,0 +1,347 @@
+"""The tour: what a person does with the app, done to the real widgets of a real window."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
+
+from condseg_app.desktop.window import MainWindow
+from condseg_app.errors import CondsegError
+from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.class_model import Column
+from condseg_app.qt.text import counted, measure_text
+from condseg_app.viewer.samples import SAMPLES
+
+_logger = logging.getLogger(__name__)
+_CLASS = "my class"
+_PAINTED_SLICES = 3
+_STEPS = 12
+_PATIENCE = 300.0  # seconds that one step of the tour may take
+
+Step = Callable[[], str]
+
+
+@dataclass
+class TourReport:
+    """What the tour did.
+
+    Attributes:
+        lines: a sentence a step.
+        screenshots: pictures of the window.
+        files: masks that were exported.
+        problem: why it ended early, None where it did not.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    screenshots: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    problem: str | None = None
+
+
+def run_tour(window: MainWindow, image_path: Path | None, model_name: str | None, output: Path) -> TourReport:
+    """Take the tour and leave screenshots and masks in a folder.
+
+    Args:
+        window: shown already.
+        image_path: the image to take it on; the sample if None.
+        model_name: the model to use; one that fits if None.
+        output: a folder, made if need be.
+    """
+    tour = Tour(window, output)
+    problems: list[CondsegError] = []
+    window.session.failed.connect(problems.append)
+    try:
+        for _, do in tour.steps(image_path, model_name):
+            line = do()
+            _logger.info(line)
+            tour.report.lines.append(line)
+            if problems:
+                raise problems[0]
+    except CondsegError as error:
+        tour.report.problem = str(error)
+    finally:
+        window.session.failed.disconnect(problems.append)
+    return tour.report
+
+
+class Tour:
+    """The steps: what to tell about each, and a function that does it and says what was done.
+
+    Args:
+        window: shown already.
+        output: an existing folder for pictures and masks.
+        keep: whether to go on with the model that was taught; else it is discarded.
+    """
+
+    def __init__(self, window: MainWindow, output: Path, *, keep: bool = True) -> None:
+        self.window = window
+        self.keep = keep
+        self.session = window.session
+        self.panel = window.panel
+        self.binding = window.binding
+        self.output = output
+        self.report = TourReport()
+
+    def steps(self, image_path: Path | None, model_name: str | None) -> tuple[tuple[str, Step], ...]:
+        """All of it, in order."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        return (
+            ("Drop a file anywhere, or use File > Open. A model that fits is chosen.",
+             lambda: self._open(image_path, model_name)),
+            ("A click on a class asks the network for it. The slice in view comes first.", self._predict_one),
+            ("'Predict all' asks for every class; the image is looked at only once.", self._predict_all),
+            ("Ctrl+Y turns to 3D and back.", self._look_in_3d),
+            ("The threshold of the class in hand changes the view at once.", self._move_threshold),
+            ("A class that is missing? Add it: a name and a colour are enough.", self._add_class),
+            ("Paint it on a few slices, and say which of them are complete.", self._paint),
+            ("Teach it to the network. The old model stays as it is.", self._teach),
+            ("Now it can be asked for like any other class.", self._predict_taught),
+            ("Export: what will be written is listed before it is.", self._export),
+        )  # fmt: skip
+
+    def _open(self, image_path: Path | None, model_name: str | None) -> str:
+        self.look("welcome")
+        if image_path is None and self.session.image is None:
+            _click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
+        elif image_path is None:
+            self.window.open_sample(SAMPLES[0])
+        else:
+            self.window.open_path(image_path)
+        image = self.session.image
+        if image is None:
+            raise CondsegError("no image was opened", path=image_path)
+        if model_name is not None:
+            self.session.open_model(model_name)
+        self._until(lambda: self.session.model is not None, "a model that fits the image")
+        self.session.find_device()
+        self._until(lambda: self.session.device is not None, "the engine")
+        self.look("opened")
+        shape = " x ".join(str(n) for n in image.geometry.shape[: 2 if image.geometry.is_2d else 3])
+        model = self.session.model
+        return f"opened {image.name} ({shape}) with the model {model.name if model else ''}"
+
+    def _predict_one(self) -> str:
+        name = self.session.classes.names[0]
+        began = time.monotonic()
+        self._click_class(name)
+        self._until(lambda: self.session.state_of(name) != "not asked", f"the first part of {name}")
+        first = time.monotonic() - began
+        self.look("filling")
+        self._until(lambda: self.session.state_of(name) == "complete", name)
+        self.look("predicted")
+        size = self.session.volume_of(name)
+        return f"predicted {name}: first part after {first:.1f} s, {measure_text(size) if size else ''} in all"
+
+    def _predict_all(self) -> str:
+        _click(self.panel.classes.predict_all)
+        names = [n for n in self.session.classes.names if self.session.can_predict(n)]
+        self._until(lambda: all(self.session.state_of(n) == "complete" for n in names), "all classes")
+        self._go_to_largest(names)
+        self.look("all_classes")
+        return f"predicted all {counted(len(names), 'class', 'classes')}"
+
+    def _look_in_3d(self) -> str:
+        image = self.session.image
+        if image is None or image.geometry.is_2d:
+            return "a 2D image has no 3D view"
+        self.window.toggle_3d()
+        self.window.canvas.model.camera.angles = (10.0, 25.0, 60.0)
+        self.look("in_3d")
+        self.window.toggle_3d()
+        return "looked at it in 3D"
+
+    def _move_threshold(self) -> str:
+        name = self.session.current_class or self.session.classes.names[0]
+        slider = self.panel.classes.threshold
+        before = slider.value()
+        for value in (0.3, 0.8, before):
+            slider.setValue(value)
+            self.rest(0.15)
+        return f"moved the threshold of {name} to and fro"
+
+    def _add_class(self) -> str:
+        _click(self.panel.classes.add)
+        self._until(lambda: self.window.findChild(ClassDialog) is not None, "the dialog for a new class")
+        dialog = self.window.findChildren(ClassDialog)[-1]
+        dialog.name.clear()
+        QTest.keyClicks(dialog.name, _CLASS)
+        self.look("new_class", dialog)
+        _click(dialog.findChild(QPushButton, "class_ok"))
+        entry = self.session.classes[_CLASS]
+        return f"added '{entry.name}' with value {entry.value} and code {entry.code:g}"
+
+    def _paint(self) -> str:
+        self.panel.show_teach(_CLASS)
+        target = self._target()
+        _click(self.panel.teach.paint)
+        axis = 0 if target.ndim == 3 else None
+        for index in _busiest(target, _PAINTED_SLICES) if axis == 0 else [None]:
+            if index is not None:
+                self._show_slice(index)
+            self._stroke(target if index is None else target[index], index)
+            self.rest(0.2)
+            _click(self.panel.teach.slice_done)
+        self.look("painted")
+        return f"painted '{_CLASS}': {self.panel.teach.marked.text()}"
+
+    def _target(self) -> np.ndarray:
+        """What to paint, as displayed: the predicted classes as one; else a box in the middle."""
+        placement = self.binding.placement
+        if placement is None:
+            raise CondsegError("no image is open")
+        union = np.zeros(placement.shape, bool)
+        for name in self.session.classes.names:
+            if self.session.can_predict(name):
+                union |= self.session.mask_of(name)
+        shown = placement.to_display(union)
+        if shown.any():
+            return shown
+        grid = np.indices(shown.shape).T - (np.array(shown.shape) - 1) / 2
+        return np.asarray((np.abs(grid) < np.array(shown.shape) / 8).all(axis=-1)).T
+
+    def _stroke(self, wanted: np.ndarray, index: int | None) -> None:
+        """Brush over what is wanted on one slice, as with a small round brush."""
+        layer = self.binding.annotation.layer
+        if layer is None:
+            raise CondsegError("the brush was not taken up")
+        layer.brush_size = max(1, round(min(wanted.shape) / 60))
+        reach = max(1, int(layer.brush_size) // 2)
+        rows, columns = np.nonzero(wanted)
+        with layer.block_history():
+            for row, column in zip(rows[::reach], columns[::reach], strict=True):
+                at = (row, column) if index is None else (index, row, column)
+                layer.paint([float(a) for a in at], layer.selected_label, refresh=False)
+        layer.refresh()
+
+    def _teach(self) -> str:
+        self.panel.teach.steps.setValue(_STEPS)
+        _click(self.panel.teach.start)
+        self._until(lambda: self.session.job is None or self.session.lesson is not None, "the lesson", shot="teaching")
+        self._until(lambda: self.session.lesson is not None, "the lesson's result")
+        self.look("taught")
+        lesson = self.session.lesson
+        changes = lesson.changes if lesson is not None else ()
+        figures = ", ".join(
+            f"{c.name} {'new' if c.before is None else f'{c.before:.2f}'} to {c.after:.2f}" for c in changes
+        )
+        _click(self.panel.teach.accept if self.keep else self.panel.teach.discard)
+        return f"taught '{_CLASS}' in {_STEPS} steps; Dice on this image: {figures}"
+
+    def _predict_taught(self) -> str:
+        self.binding.stop_painting()
+        self.panel.pages.setCurrentIndex(0)
+        self._click_class(_CLASS)
+        if not self.keep:
+            return f"discarded the model; what was marked of '{_CLASS}' stays"
+        self._until(lambda: self.session.state_of(_CLASS) == "complete", f"'{_CLASS}'")
+        _click(self.panel.classes.predict_all)
+        names = [n for n in self.session.classes.names if self.session.can_predict(n)]
+        self._until(lambda: all(self.session.state_of(n) == "complete" for n in names), "all classes")
+        self.look("with_new_class")
+        return f"predicted '{_CLASS}' with the model it was taught to"
+
+    def _export(self) -> str:
+        page = self.panel.export
+        self.panel.pages.setCurrentIndex(2)
+        for row in range(page.format.count()):
+            page.format.setCurrentIndex(row)
+            form = page.chosen_format()
+            if form is None:
+                continue
+            name = self.session.image.name if self.session.image is not None else "image"
+            target = self.output / (f"{name}_masks" if form.one_file_a_class else f"{name}_labels{form.suffix}")
+            page.path.setText(str(target))
+            written: list[tuple[Path, ...]] = []
+            self.session.exported.connect(written.append)
+            _click(page.write)
+            self._until(lambda: bool(written), f"the export as {form.title}")  # noqa: B023 - waited for in this round
+            self.session.exported.disconnect(written.append)
+            self.report.files.extend(written[0])
+        self.look("exported")
+        return f"exported {counted(len(self.report.files), 'file')} to {self.output}"
+
+    # helpers
+
+    def _click_class(self, name: str) -> None:
+        table = self.panel.classes.table
+        index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), Column.NAME))
+        table.scrollTo(index)
+        QTest.mouseClick(
+            table.viewport(),
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            table.visualRect(index).center(),
+        )
+
+    def _go_to_largest(self, names: list[str]) -> None:
+        """Show the slice on which most is to be seen."""
+        placement = self.binding.placement
+        if placement is None or placement.ndim == 2:
+            return
+        shown = np.sum([placement.to_display(self.session.mask_of(n)) for n in names], axis=0)
+        self._show_slice(int(shown.sum(axis=(1, 2)).argmax()))
+
+    def _show_slice(self, index: int) -> None:
+        sight = self.binding.sight
+        if sight is not None:
+            middle = [n // 2 for n in sight.placement.display_shape]
+            sight.go_to(sight.placement.voxel([index, *middle[1:]]))
+
+    def _until(self, ready: Callable[[], bool], what: str, shot: str = "") -> None:
+        end = time.monotonic() + _PATIENCE
+        began = time.monotonic()
+        while not ready():
+            _spin(0.02)
+            if not self.window.isVisible():
+                raise CondsegError("the window was closed")
+            if shot and self.session.job is not None and time.monotonic() - began > 1.5:
+                self.look(shot)
+                shot = ""
+            if time.monotonic() > end:
+                raise CondsegError(f"{what} did not come within {_PATIENCE:.0f} s")
+
+    def rest(self, seconds: float) -> None:
+        """Let the window live for a while."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            _spin(0.02)
+
+    def look(self, name: str, widget: object = None) -> None:
+        """Take a picture once everything is drawn."""
+        self.rest(0.4)
+        path = self.output / f"{len(self.report.screenshots) + 1:02}_{name}.png"
+        shown = self.window if widget is None else widget
+        shown.grab().save(str(path))  # type: ignore[attr-defined]
+        self.report.screenshots.append(path)
+
+
+def _click(button: QPushButton | None) -> None:
+    """Click as a person would: a disabled button cannot be."""
+    if button is None or not button.isEnabled():
+        name = "a button" if button is None else f"'{button.text()}' cannot be clicked: {button.toolTip()}"
+        raise CondsegError(f"{name}")
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    _spin(0.02)
+
+
+def _spin(seconds: float) -> None:
+    QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, int(seconds * 1000)))
+    time.sleep(min(seconds, 0.01))
+    QApplication.sendPostedEvents()
+
+
+def _busiest(target: np.ndarray, number: int) -> list[int]:
+    """Slices with the most to paint, not all next to each other."""
+    areas = target.sum(axis=(1, 2)).astype(float)
+    chosen: list[int] = []
+    for _ in range(min(number, int((areas > 0).sum()))):
+        best = int(areas.argmax())
+        chosen.append(best)
+        areas[max(0, best - 1) : best + 2] = 0
+    return chosen

@@ -1,0 +1,324 @@
+"""The app's window: napari's viewer in the middle, the panel at the right."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
+
+from condseg_app.desktop.about import TextDialog, about_html, keys_html
+from condseg_app.desktop.canvas import Canvas
+from condseg_app.desktop.log_window import LogWindow
+from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
+from condseg_app.desktop.settings import Settings, Theme, save_settings
+from condseg_app.desktop.welcome import WelcomePage
+from condseg_app.qt import Panel
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.header import Models
+from condseg_app.qt.text import listed
+from condseg_app.session import Session
+from condseg_app.viewer import LayerBinding
+from condseg_app.viewer.readout import readout
+from condseg_app.viewer.samples import SAMPLES, Sample
+
+_RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+_IMAGES = "Images (*.nii *.nii.gz *.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
+_THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
+
+
+class MainWindow(QMainWindow):
+    """File, edit, view and help around one session.
+
+    Args:
+        session: what is open; closed with the window.
+        settings: what is remembered.
+        settings_file: where; None remembers nothing.
+        models: finds the models at hand.
+    """
+
+    tour_asked = Signal()
+
+    def __init__(self, session: Session, settings: Settings, settings_file: Path | None, models: Models) -> None:
+        super().__init__()
+        self.session = session
+        self.settings = settings
+        self._settings_file = settings_file
+        self._unsaved: set[str] = set()
+        self.ask_before_closing = True
+        self.setObjectName("condseg_window")
+        self.setWindowTitle("CondSeg")
+        self.resize(settings.width, settings.height)
+        self.canvas = Canvas(self)
+        self.binding = LayerBinding(session, self.canvas.model)
+        self.panel = Panel(self.binding, models)
+        self._lay_out()
+        self._actions, self._menus = build(self, self._menu_bar())
+        self._connect()
+        self.set_theme(settings.theme)
+        self._show_recent()
+        self._follow_image()
+
+    def _lay_out(self) -> None:
+        self.welcome = WelcomePage()
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.welcome)
+        self.middle.addWidget(self.canvas.widget)
+        self.setCentralWidget(self.middle)
+        self.panel_dock = QDockWidget("CondSeg")
+        self.panel_dock.setObjectName("panel_dock")
+        self.panel_dock.setWidget(self.panel)
+        self.panel_dock.setFeatures(
+            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetFloatable
+        )
+        self.addDockWidget(_RIGHT, self.panel_dock)
+        self.resizeDocks([self.panel_dock], [360], Qt.Orientation.Horizontal)
+        self.under_mouse = QLabel()
+        self.under_mouse.setObjectName("under_mouse")
+        self.statusBar().addWidget(self.under_mouse, 1)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def _menu_bar(self) -> tuple[Submenu, ...]:
+        samples = tuple(Entry(f"sample_{s.key}", s.title, lambda s=s: self.open_sample(s)) for s in SAMPLES)  # type: ignore[misc]
+        themes = tuple(
+            Entry(f"theme_{key}", text, lambda key=key: self.set_theme(key), checkable=True)  # type: ignore[misc]
+            for key, text in _THEMES
+        )
+        return (
+            Submenu("file", "&File", (
+                Entry("open", "&Open…", self.ask_for_image, "Ctrl+O"),
+                Submenu("samples", "Open &sample", samples),
+                Submenu("recent", "Open &recent"),
+                Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
+                SEPARATOR,
+                Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
+                Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
+                SEPARATOR,
+                Entry("quit", "&Quit", self.close, "Ctrl+Q"),
+            )),
+            Submenu("edit", "&Edit", (
+                Entry("undo", "&Undo", self.undo, "Ctrl+Z", hint="Marks and changes of the class table"),
+                Entry("redo", "&Redo", self.redo, "Ctrl+Shift+Z"),
+            )),
+            Submenu("view", "&View", (
+                Submenu("theme", "&Theme", themes),
+                SEPARATOR,
+                Entry("in_3d", "In &3D", self.toggle_3d, "Ctrl+Y", checkable=True),
+                Entry("fit", "&Fit to window", self.canvas.model.reset_view, "Ctrl+R"),
+                SEPARATOR,
+                Entry("show_layers", "&Layer list and controls", self.toggle_layers, checkable=True),
+                Entry("show_panel", "&CondSeg panel", self.toggle_panel, checkable=True),
+                Entry("full_screen", "F&ull screen", self.toggle_full_screen, "F11", checkable=True),
+            )),
+            Submenu("help", "&Help", (
+                Entry("tour", "Take the &tour", self.take_tour),
+                Entry("keys", "&Keys", self.show_keys, "F1"),
+                Entry("log", "&Log", self.show_log),
+                SEPARATOR,
+                Entry("about", "&About CondSeg", self.show_about),
+            )),
+        )  # fmt: skip
+
+    def _connect(self) -> None:
+        self.welcome.open_asked.connect(self.ask_for_image)
+        self.welcome.sample_asked.connect(lambda: self.open_sample(SAMPLES[0]))
+        self.welcome.tour_asked.connect(self.take_tour)
+        connections = Connections(self)
+        connections.to(self.session.image_changed, self._follow_image)
+        connections.to(self.session.annotation_changed, self._on_marked)
+        connections.to(self.session.exported, self._on_exported)
+        self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
+        self.canvas.model.dims.events.ndisplay.connect(self._show_checks)
+        self._menus["view"].aboutToShow.connect(self._show_checks)
+        self._menus["edit"].aboutToShow.connect(self._show_edits)
+
+    # files
+
+    def open_path(self, path: Path) -> None:
+        """Open an image, or a model's file."""
+        if path.suffix == ".safetensors":
+            self.session.open_model(path)
+            return
+        before = self.session.image
+        self.session.open_image(path)
+        if self.session.image is not before:
+            self.settings.opened(path.resolve())
+            self._show_recent()
+
+    def open_sample(self, sample: Sample) -> None:
+        """Open an image that comes with the program, with its model."""
+        self.session.open_image(sample.path)
+        if self.session.image is not None:
+            self.session.open_model(sample.model)
+
+    def ask_for_image(self) -> None:
+        """Ask for a file and open it."""
+        folder = self.settings.last_folder
+        dialog = QFileDialog(self, "Open", "" if folder is None else str(folder), _IMAGES)
+        dialog.setObjectName("open_dialog")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
+        dialog.open()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        """Take files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """Open what was dropped: models first, then the last image."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        for path in sorted(paths, key=lambda p: p.suffix != ".safetensors"):
+            self.open_path(path)
+        event.acceptProposedAction()
+
+    def _show_recent(self) -> None:
+        menu = self._menus["recent"]
+        menu.clear()
+        for path in self.settings.recent:
+            action = menu.addAction(path.name)
+            action.setToolTip(str(path))
+            action.triggered.connect(lambda _=False, path=path: self.open_path(path))
+        menu.setEnabled(bool(self.settings.recent))
+
+    # edit
+
+    def undo(self) -> None:
+        """Take back the last mark or change of the class table."""
+        self.binding.collect()
+        self.session.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.session.redo()
+
+    # view
+
+    def set_theme(self, theme: Theme) -> None:
+        """Show the window dark, light, or as the system is."""
+        self.settings.theme = theme
+        self.setStyleSheet(self.canvas.set_theme(theme))
+        self._show_checks()
+
+    def toggle_3d(self) -> None:
+        """Turn between slices and the whole volume."""
+        dims = self.canvas.model.dims
+        dims.ndisplay = 2 if dims.ndisplay == 3 or dims.ndim < 3 else 3
+        self.canvas.model.reset_view()
+
+    def toggle_layers(self) -> None:
+        """Show or hide napari's docks."""
+        visible = not self.canvas.docks[0].isVisible()
+        for dock in self.canvas.docks:
+            dock.setVisible(visible)
+
+    def toggle_panel(self) -> None:
+        """Show or hide the panel."""
+        self.panel_dock.setVisible(not self.panel_dock.isVisible())
+
+    def toggle_full_screen(self) -> None:
+        """Use all of the screen, or not."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def _show_checks(self) -> None:
+        checked = {
+            "in_3d": self.canvas.model.dims.ndisplay == 3,
+            "show_layers": self.canvas.docks[0].isVisible(),
+            "show_panel": self.panel_dock.isVisible(),
+            "full_screen": self.isFullScreen(),
+            **{f"theme_{key}": key == self.settings.theme for key, _ in _THEMES},
+        }
+        for name, on in checked.items():
+            self._actions[name].setChecked(on)
+
+    def _show_edits(self) -> None:
+        self._actions["undo"].setEnabled(self.session.can_undo)
+        self._actions["redo"].setEnabled(self.session.can_redo)
+
+    # help
+
+    def take_tour(self) -> None:
+        """Show what can be done, on the sample."""
+        QTimer.singleShot(0, self.tour_asked.emit)
+
+    def show_keys(self) -> None:
+        """List the keys."""
+        TextDialog("keys_dialog", "Keys", keys_html(), self).open()
+
+    def show_log(self) -> None:
+        """Show what has happened."""
+        LogWindow(self.panel.log, self).show()
+
+    def show_about(self) -> None:
+        """Version, device, licences."""
+        TextDialog("about_dialog", "About CondSeg", about_html(self.session.device), self).open()
+
+    # following the session
+
+    def _follow_image(self) -> None:
+        image = self.session.image
+        self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
+        self.middle.setCurrentIndex(0 if image is None else 1)
+        for dock in (*self.canvas.docks, self.panel_dock):
+            dock.setVisible(image is not None)
+        QTimer.singleShot(0, self.canvas.model.reset_view)  # once the canvas has got its size
+        self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
+        self._actions["close_image"].setEnabled(image is not None)
+        self.under_mouse.setText("")
+
+    def _on_mouse(self, viewer: object, event: object) -> None:
+        del viewer
+        position = getattr(event, "position", None)
+        if position is not None:
+            self.under_mouse.setText(readout(self.binding, tuple(position)))
+
+    def _on_marked(self, name: str) -> None:
+        self._unsaved.add(name)
+
+    def _on_exported(self, paths: object) -> None:
+        del paths
+        self._unsaved.clear()
+
+    # the end
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        """Ask where marks would be lost, then end everything."""
+        self.binding.collect()
+        marked = sorted(self._unsaved & set(self.session.annotations))
+        if marked and self.ask_before_closing:
+            event.ignore()
+            self._ask_to_close(marked)
+            return
+        self.settings.width, self.settings.height = max(400, self.width()), max(300, self.height())
+        if self._settings_file is not None:
+            save_settings(self.settings, self._settings_file)
+        self.panel.shut()
+        self.canvas.close()
+        self.session.close()
+        super().closeEvent(event)
+
+    def _ask_to_close(self, marked: list[str]) -> None:
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Quit CondSeg",
+            f"What you marked ({listed(marked)}) was not exported and will be lost.",
+            QMessageBox.StandardButton.Cancel,
+            self,
+        )
+        box.setObjectName("quit_dialog")
+        export = box.addButton("Export…", QMessageBox.ButtonRole.ActionRole)
+        quit_anyway = box.addButton("Quit anyway", QMessageBox.ButtonRole.DestructiveRole)
+        export.clicked.connect(lambda: self.panel.pages.setCurrentIndex(2))
+        quit_anyway.clicked.connect(self._close_for_good)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _close_for_good(self) -> None:
+        self.ask_before_closing = False
+        QTimer.singleShot(0, self.close)
+
+
+def session_call(command: Callable[[], None]) -> Callable[[], None]:
+    """A command as a menu's function."""
+    return lambda: command()

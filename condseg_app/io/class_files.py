@@ -1,0 +1,172 @@
+"""Class tables beside label maps: condseg's JSON sidecar, ITK-SNAP's label description, Caret's label table."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+from pydantic import BaseModel, Field, ValidationError
+
+from condseg_app import __version__
+from condseg_app.data import ClassEntry, ClassTable
+from condseg_app.errors import ClassTableError
+from condseg_app.io.contents import name_of
+
+SCHEMA = "condseg-classes"
+_LARGEST_TABLE = 1 << 24
+_CARET = re.compile(rb"<CaretExtension>.*?</CaretExtension>", re.DOTALL)
+
+Found = tuple[ClassTable | None, tuple[str, ...]]
+
+
+class ClassRow(BaseModel):
+    """One class as it is written to files."""
+
+    value: int
+    name: str
+    color: tuple[int, int, int]
+    code: float = 0.0
+    part_of: str | None = None
+    terminology: str | None = None
+    notes: str = ""
+
+    def entry(self) -> ClassEntry:
+        """The row as a value."""
+        return ClassEntry(**self.model_dump())
+
+
+class _Sidecar(BaseModel):
+    """What is read of a sidecar; whatever else is in it is for people."""
+
+    version: Literal[1]
+    classes: list[ClassRow]
+    declared: Literal["condseg-classes"] = Field(alias="schema")
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the class table of a label map lies."""
+    return path.with_name(name_of(path) + ".json")
+
+
+def itksnap_path(path: Path) -> Path:
+    """Where the ITK-SNAP label description of a label map lies."""
+    return path.with_name(name_of(path) + ".label.txt")
+
+
+def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
+    """A class table as JSON; `extra` are plain values on how the labels came about."""
+    content = {
+        "schema": SCHEMA,
+        "version": 1,
+        "software": f"condseg {__version__}",
+        **extra,
+        "classes": [asdict(entry) for entry in classes],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def itksnap_text(classes: ClassTable) -> str:
+    """A label description as ITK-SNAP reads it: index, red, green, blue, opacity, visible, in mesh, name."""
+    lines = [
+        "################################################",
+        "# ITK-SnAP Label Description File",
+        "# File format:",
+        "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
+        "# Where:",
+        "#    IDX:   Zero-based index",
+        "#    -R-:   Red color component (0..255)",
+        "#    -G-:   Green color component (0..255)",
+        "#    -B-:   Blue color component (0..255)",
+        "#    -A-:   Label transparency (0.00 .. 1.00)",
+        "#    VIS:   Label visibility (0 or 1)",
+        "#    IDX:   Label mesh visibility (0 or 1)",
+        "#  LABEL:   Label description",
+        "################################################",
+        '    0     0    0    0        0  0  0    "Clear Label"',
+    ]
+    for entry in classes:
+        (red, green, blue), name = entry.color, entry.name.replace('"', "'")
+        lines.append(f'{entry.value:5d} {red:5d} {green:4d} {blue:4d}        1  1  1    "{name}"')
+    return "\n".join(lines) + "\n"
+
+
+def classes_beside(path: Path, extensions: bytes = b"") -> Found:
+    """The class table that comes with a label map, and what was odd about it.
+
+    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), the table that
+    Caret and TotalSegmentator put into a NIfTI header's extension. One that cannot be used is passed over.
+    """
+    warnings: tuple[str, ...] = ()
+    for name, read in _sources(path, extensions):
+        try:
+            table = read()
+        except (OSError, ValueError, ClassTableError, ValidationError, ElementTree.ParseError) as error:
+            warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
+            continue
+        if table is not None and len(table):
+            return table, warnings
+    return None, warnings
+
+
+def _sources(path: Path, extensions: bytes) -> Iterator[tuple[str, Callable[[], ClassTable | None]]]:
+    sidecar = sidecar_path(path)
+    if sidecar.is_file():
+        yield sidecar.name, lambda: _of_sidecar(sidecar)
+    for ending in (".label.txt", ".label"):
+        description = path.with_name(name_of(path) + ending)
+        if description.is_file():
+            yield description.name, lambda: _of_itksnap(_text(description))  # noqa: B023  (called at once)
+    caret = _CARET.search(extensions)
+    if caret is not None:
+        yield "its header", lambda: _of_caret(caret.group())
+
+
+def _of_sidecar(path: Path) -> ClassTable | None:
+    content = json.loads(_text(path))
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        return None  # somebody else's JSON, such as BIDS'
+    return ClassTable(tuple(row.entry() for row in _Sidecar.model_validate(content).classes))
+
+
+def _of_itksnap(text: str) -> ClassTable:
+    table = ClassTable()
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        numbers, name, _ = line.split('"')
+        value, red, green, blue = (int(n) for n in numbers.split()[:4])
+        if value:
+            table = table.adding(_entry(table, value, name, (red, green, blue)))
+    return table
+
+
+def _of_caret(xml: bytes) -> ClassTable:
+    table = ClassTable()
+    if b"<!" in xml.replace(b"<![CDATA[", b""):
+        raise ValueError("it declares XML entities")
+    for label in ElementTree.fromstring(xml).iter("Label"):
+        value = int(label.attrib["Key"])
+        red, green, blue = (round(255 * float(label.attrib.get(key, "0"))) for key in ("Red", "Green", "Blue"))
+        if value:
+            table = table.adding(_entry(table, value, label.text or "", (red, green, blue)))
+    return table
+
+
+def _entry(table: ClassTable, value: int, name: str, color: tuple[int, int, int]) -> ClassEntry:
+    return ClassEntry(value, name.strip(), color, table.propose(name.strip()).code)
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LARGEST_TABLE:
+        raise ValueError("it is far too long")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,149 @@
+"""dataset.json: what a data set says about itself."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from condseg_app.data import ClassEntry, ClassTable, Color, Split
+from condseg_app.errors import ClassTableError, ReadError
+from condseg_app.io.contents import name_of, reading
+
+_SPLITS: tuple[Split, ...] = ("train", "val", "test")
+_NAMES_IN_A_SENTENCE = 5
+
+Groups = dict[str, dict[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class DataSetFile:
+    """A dataset.json that was read.
+
+    Attributes:
+        path: the file; it need not exist.
+        content: its object, empty if there is no file.
+    """
+
+    path: Path
+    content: Mapping[str, Any]
+
+    @property
+    def licence(self) -> str:
+        """Of the data."""
+        return str(self.content.get("licence") or self.content.get("license") or "")
+
+    def classes(self) -> ClassTable:
+        """The class table: 'labels' (value -> name, or name -> value), colours from 'classes' where it is there.
+
+        Raises:
+            ReadError: neither names a class, or the table is wrong.
+        """
+        colors = self._colors()
+        try:
+            pairs = self._labels() if "labels" in self.content else self._values()
+            table = ClassTable()
+            for value, name in sorted(pairs):
+                proposed = table.propose(name, colors.get(name))
+                table = table.adding(ClassEntry(value, name, proposed.color, proposed.code))
+        except (TypeError, ValueError, KeyError, AttributeError, ClassTableError) as error:
+            raise ReadError(f"its table of labels is wrong ({error}); mend it", path=self.path) from error
+        if not len(table):
+            raise ReadError('it names no class; add \'labels\', such as {"1": "liver"}', path=self.path)
+        return table
+
+    def splits(self, cases: Iterable[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
+        """Case name -> its split, and what was odd.
+
+        Raises:
+            ReadError: a case is in two splits.
+        """
+        there, found = set(cases), dict[str, Split]()
+        declared = self._mapping("split")
+        for split in _SPLITS:
+            for name in map(name_of_text, declared.get(split) or ()):
+                if found.setdefault(name, split) != split:
+                    raise ReadError(f"case '{name}' is in splits {found[name]} and {split}; choose one", path=self.path)
+        others = sorted(set(declared) - set(_SPLITS))
+        warnings = (
+            *told("split {} not known (train, val and test are) and left out", others),
+            *told("{} in a split without being there", sorted(set(found) - there)),
+        )
+        return {name: split for name, split in found.items() if name in there}, warnings
+
+    def groups(self, classes: ClassTable, cases: Iterable[str]) -> tuple[Groups, tuple[str, ...]]:
+        """Variant -> class -> cases; a set that declares one variant only calls it 'single'."""
+        there = set(cases)
+        declared = self._mapping("single_class_groups")
+        variants = {"single": declared} if all(isinstance(v, list) for v in declared.values()) else declared
+        found: Groups = {}
+        unknown: set[str] = set()
+        for variant, members in variants.items():
+            if not isinstance(members, dict) or not all(isinstance(names, list) for names in members.values()):
+                raise ReadError(f"'single_class_groups' is wrong at '{variant}'; list cases by class", path=self.path)
+            named = {c: tuple(name_of_text(n) for n in names) for c, names in members.items()}
+            unknown |= set(named) - set(classes.names) | {n for names in named.values() for n in names} - there
+            kept = {c: tuple(n for n in names if n in there) for c, names in named.items() if c in classes}
+            if any(kept.values()):
+                found[variant] = {c: names for c, names in kept.items() if names}
+        return found, told("{} named in 'single_class_groups' without being there", sorted(unknown))
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value = self.content.get(key) or {}
+        if not isinstance(value, dict):
+            raise ReadError(f"'{key}' must be an object with names; mend it", path=self.path)
+        return value
+
+    def _labels(self) -> list[tuple[int, str]]:
+        """{"1": "liver"} and {"liver": 1} are both in use; 0 is background."""
+        items = self._mapping("labels").items()
+        pairs = [(int(a), str(b)) if str(a).strip().isdigit() else (int(b), str(a)) for a, b in items]
+        return [(value, name.strip()) for value, name in pairs if value != 0]
+
+    def _values(self) -> list[tuple[int, str]]:
+        rows = self.content.get("classes") or ()
+        pairs = [(int(row["value"] if "value" in row else row["id"]), str(row["name"]).strip()) for row in rows]
+        return [(value, name) for value, name in pairs if (value, name.casefold()) != (0, "background")]
+
+    def _colors(self) -> dict[str, Color]:
+        rows = self.content.get("classes")
+        found: dict[str, Color] = {}
+        for row in rows if isinstance(rows, list) else ():
+            color = row.get("color") if isinstance(row, dict) else None
+            if isinstance(color, list) and len(color) == 3 and all(isinstance(c, int) for c in color):
+                found[str(row.get("name")).strip()] = (color[0], color[1], color[2])
+        return found
+
+
+def read_dataset_json(folder: Path) -> DataSetFile:
+    """Read a folder's dataset.json, empty if there is none.
+
+    Raises:
+        ReadError: it is not JSON, or no object.
+    """
+    path = folder / "dataset.json"
+    if not path.is_file():
+        return DataSetFile(path, {})
+    try:
+        with reading(path):
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"it is not readable JSON ({error}); mend it", path=path) from error
+    if not isinstance(content, dict):
+        raise ReadError("it does not hold an object with names; mend it", path=path)
+    return DataSetFile(path, content)
+
+
+def told(sentence: str, names: list[str]) -> tuple[str, ...]:
+    """A warning about some names, none where there are no names; '{}' stands for 'a, b are'."""
+    if not names:
+        return ()
+    shown = ", ".join(names[:_NAMES_IN_A_SENTENCE])
+    more = f" and {len(names) - _NAMES_IN_A_SENTENCE} more" if len(names) > _NAMES_IN_A_SENTENCE else ""
+    return (sentence.format(f"{shown}{more} {'is' if len(names) == 1 else 'are'}"),)
+
+
+def name_of_text(name: object) -> str:
+    """A case's name; some lists have file names."""
+    path = Path(str(name))
+    return (path.parent / name_of(path)).as_posix()

@@ -1,0 +1,221 @@
+"""NIfTI headers: what a file claims to hold, checked before anything of it is believed."""
+
+import gzip
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from nibabel.spatialimages import HeaderDataError
+
+from condseg_app.data import Affine, Geometry, Shape, Unit
+from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.contents import GZIP, first_bytes, nifti_version, reading
+
+# Deflate packs no better than 1032 to 1; a header that claims more than its file can hold is wrong.
+_BEST_COMPRESSION = 1100
+_MOST_EXTENSION_BYTES = 1 << 24
+_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
+}  # fmt: skip
+_OTHER_TYPES = {
+    1: "single bits",
+    32: "complex numbers",
+    128: "colours",
+    1536: "numbers of 128 bits",
+    1792: "complex numbers",
+    2048: "complex numbers",
+    2304: "colours",
+}
+_VECTORS = (1006, 1007, 2003, 2004)  # intents: displacement, vector, RGB, RGBA
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiLayout:
+    """Where a volume's voxels are, and what they mean.
+
+    Attributes:
+        path: the file that was asked for.
+        voxels_path: the file with the voxels (the .img of a pair).
+        compressed: whether that file is gzipped.
+        offset: of the first voxel, in (decompressed) bytes.
+        dtype: of the voxels as they are stored.
+        slope: a value is slope * stored + intercept.
+        intercept: see slope.
+        geometry: the grid.
+        warnings: what was odd, a sentence each.
+        extensions: what lies between header and voxels.
+    """
+
+    path: Path
+    voxels_path: Path
+    compressed: bool
+    offset: int
+    dtype: np.dtype[np.generic]
+    slope: float
+    intercept: float
+    geometry: Geometry
+    warnings: tuple[str, ...]
+    extensions: bytes
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much room the voxels take."""
+        return math.prod(self.geometry.shape) * self.dtype.itemsize
+
+
+def read_layout(path: Path) -> NiftiLayout:
+    """Read and check a header.
+
+    Raises:
+        ReadError: it is damaged, or does not describe one volume of numbers that can be in the file.
+        GeometryError: the affine cannot be used.
+    """
+    header_path, voxels_path = _halves(path)
+    compressed = first_bytes(voxels_path).startswith(GZIP)
+    header, extensions = _header(header_path)
+    shape = _volume_shape(header, path)
+    dtype = _stored_type(header, path)
+    offset = _offset(header, single=header_path == voxels_path)
+    _check_size(math.prod(shape) * dtype.itemsize, offset, voxels_path, compressed)
+    slope, intercept, notes = _scaling(header)
+    geometry, oddities = _geometry(header, shape, path)
+    warnings = (*_name_warnings(voxels_path, compressed), *notes, *oddities)
+    return NiftiLayout(path, voxels_path, compressed, offset, dtype, slope, intercept, geometry, warnings, extensions)
+
+
+def _halves(path: Path) -> tuple[Path, Path]:
+    """The files of header and voxels; two only for a pair of .hdr and .img."""
+    ending = path.suffix.lower()
+    if ending not in (".hdr", ".img"):
+        return path, path
+    wanted = path.stem.casefold(), {".hdr", ".img"} - {ending}
+    for other in path.parent.iterdir():
+        if other.stem.casefold() == wanted[0] and other.suffix.lower() in wanted[1]:
+            return (path, other) if ending == ".hdr" else (other, path)
+    missing = f"{path.stem}{wanted[1].pop()}"
+    raise ReadError(f"its other half {missing} is missing; put it in the same folder", path=path)
+
+
+def _header(path: Path) -> tuple[Any, bytes]:
+    opener = gzip.open if first_bytes(path).startswith(GZIP) else open
+    with reading(path), opener(path, "rb") as file:
+        block = file.read(540)
+        version = nifti_version(block)
+        if version is None:
+            raise ReadError("is not NIfTI (Analyze 7.5 is not supported), or its header is damaged", path=path)
+        kind: Any = nibabel.Nifti1Header if version == 1 else nibabel.Nifti2Header
+        size = kind.template_dtype.itemsize
+        if len(block) < size:
+            raise ReadError("the file is cut off within its header; copy it again", path=path)
+        try:
+            header = kind(block[:size], check=False)
+        except (HeaderDataError, ValueError) as error:
+            raise ReadError("its header is damaged; copy the file again", path=path) from error
+        room = _offset(header, single=True) - size
+        extensions = (block[size:] + file.read(max(0, min(room, _MOST_EXTENSION_BYTES))))[:room]
+    return header, extensions
+
+
+def _offset(header: Any, *, single: bool) -> int:
+    claimed = float(header["vox_offset"])
+    least = header.template_dtype.itemsize + 4 if single else 0
+    return max(int(claimed), least) if math.isfinite(claimed) else least
+
+
+def _volume_shape(header: Any, path: Path) -> Shape:
+    count = int(header["dim"][0])
+    if not 1 <= count <= 7:
+        raise ReadError(f"its header claims {count} dimensions; copy the file again", path=path)
+    shape = tuple(int(n) for n in header["dim"][1 : count + 1])
+    if min(shape) < 1:
+        raise ReadError(f"its header claims the impossible shape {shape}; copy the file again", path=path)
+    if math.prod(shape[3:]) > 1:
+        what = "vectors, not intensities" if int(header["intent_code"]) in _VECTORS else "several frames or channels"
+        raise ReadError(f"holds {what} (shape {shape}); save one of them as a volume and open that", path=path)
+    volume = (*shape, 1, 1)[:3]
+    if sum(n > 1 for n in volume) < 2:
+        raise ReadError(f"holds a row of numbers (shape {shape}), not an image; choose another file", path=path)
+    return volume[0], volume[1], volume[2]
+
+
+def _stored_type(header: Any, path: Path) -> np.dtype[np.generic]:
+    code = int(header["datatype"])
+    if code in _TYPES:
+        return np.dtype(f"{header.endianness}{_TYPES[code]}")
+    held = _OTHER_TYPES.get(code, f"data of the unknown type {code}")
+    raise ReadError(f"holds {held}, not intensities; convert it to one plain number a voxel", path=path)
+
+
+def _check_size(claimed: int, offset: int, path: Path, compressed: bool) -> None:
+    there = path.stat().st_size
+    most = there * _BEST_COMPRESSION if compressed else there
+    if offset + claimed > most:
+        raise ReadError(
+            f"the file is cut off: its header claims {claimed:,} bytes of voxels, it has {there:,}; copy it again",
+            path=path,
+        )
+
+
+def _scaling(header: Any) -> tuple[float, float, tuple[str, ...]]:
+    """Slope 0 means that there is no scaling."""
+    if "scl_slope" not in header.template_dtype.names:
+        return 1.0, 0.0, ()
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if math.isfinite(slope) and slope != 0 and not math.isfinite(intercept):
+        return slope, 0.0, (f"its intercept scl_inter is {intercept}; 0 is used",)
+    return (slope, intercept, ()) if math.isfinite(slope) and slope != 0 else (1.0, 0.0, ())
+
+
+def _geometry(header: Any, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:
+    affine, warnings = _affine(header, shape, path)
+    unit, factor, oddity = _unit(header)
+    scaled = affine.copy()
+    scaled[:3] *= factor
+    try:
+        geometry = Geometry(shape, scaled, unit)
+    except GeometryError as error:
+        raise GeometryError(error.message, path=path) from error
+    if geometry.is_sheared:
+        warnings += ("its axes are not at right angles (an uncorrected gantry tilt?); they are kept as they are",)
+    return geometry, (*warnings, *oddity)
+
+
+def _affine(header: Any, shape: Shape, path: Path) -> tuple[Affine, tuple[str, ...]]:
+    """By the sform, else the qform, else voxel sizes alone (x to the left, as nibabel and FSL do)."""
+    if int(header["sform_code"]) > 0:
+        return np.asarray(header.get_sform(), np.float64), ()
+    if int(header["qform_code"]) > 0:
+        try:
+            return np.asarray(header.get_qform(), np.float64), ()
+        except (HeaderDataError, ValueError) as error:
+            raise GeometryError(f"its qform is damaged ({error}); repair the file's header", path=path) from error
+    stated = [float(size) for size in header["pixdim"][1:4]]
+    sizes = np.array([size if math.isfinite(size) and size > 0 else 1.0 for size in stated])
+    warnings: tuple[str, ...] = ("its orientation is not stated; left and right may be swapped",)
+    if any(size not in stated for size in sizes):
+        warnings += (f"its voxel sizes {tuple(stated)} cannot be used; 1 is taken where they are not positive",)
+    affine = np.diag([-sizes[0], sizes[1], sizes[2], 1.0])
+    affine[:3, 3] = -(np.array(shape) - 1) / 2 * np.diag(affine)[:3]
+    return affine, warnings
+
+
+def _unit(header: Any) -> tuple[Unit, float, tuple[str, ...]]:
+    match int(header["xyzt_units"]) & 0x07:
+        case 1:
+            return "mm", 1000.0, ()
+        case 3:
+            return "µm", 1.0, ()
+        case 0 | 2:
+            return "mm", 1.0, ()
+        case code:
+            return "mm", 1.0, (f"its unit of length has the unknown code {code}; mm is taken",)
+
+
+def _name_warnings(path: Path, compressed: bool) -> tuple[str, ...]:
+    if compressed == path.name.lower().endswith(".gz"):
+        return ()
+    what = "compressed, though its name does not end" if compressed else "not compressed, though its name ends"
+    return (f"it is {what} in .gz; rename it, for other programs may refuse it",)

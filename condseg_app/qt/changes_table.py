@@ -1,0 +1,57 @@
+"""What a lesson has changed, class by class."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+
+from condseg_app.data import ClassChange
+
+_TITLES = ("Class", "Before", "After", "Change")
+_BETTER, _WORSE = QColor(47, 163, 107), QColor(217, 83, 79)
+_ROW = 24
+
+
+class ChangesTable(QTableWidget):
+    """Dice before and after; better is green, worse is red."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(_TITLES), parent)
+        self.setObjectName("changes")
+        self.setHorizontalHeaderLabels(list(_TITLES))
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setShowGrid(False)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(_ROW)
+        header = self.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+
+    def show_changes(self, changes: Sequence[ClassChange]) -> None:
+        """Fill the table."""
+        self.setRowCount(len(changes))
+        for row, change in enumerate(changes):
+            by = None if change.before is None else change.after - change.before
+            texts = (change.name, _figure(change.before), _figure(change.after), "new" if by is None else f"{by:+.2f}")
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(_compared_with(change))
+                if column:
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                if column == 3 and by is not None and abs(by) >= 0.005:
+                    item.setForeground(_BETTER if by > 0 else _WORSE)
+                self.setItem(row, column, item)
+        self.setFixedHeight(min(6, len(changes)) * _ROW + self.horizontalHeader().sizeHint().height() + 6)
+
+
+def _figure(dice: float | None) -> str:
+    return "–" if dice is None else f"{dice:.2f}"
+
+
+def _compared_with(change: ClassChange) -> str:
+    if change.reference == "annotation":
+        return f"Dice of {change.name} against what you marked on this image"
+    return f"{change.name} is not marked here, so it is compared with what the model before predicted (1 is: unchanged)"

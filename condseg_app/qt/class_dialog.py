@@ -1,0 +1,134 @@
+"""Asking for a class's name and colour, with the reason in place where they cannot be used."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.data import ClassEntry, ClassTable, Color
+from condseg_app.errors import ClassTableError
+from condseg_app.qt import glyphs
+from condseg_app.session import Session
+
+_WRONG = "QLineEdit { border: 1px solid #d9534f; }"
+
+
+class ClassDialog(QDialog):
+    """Adds a class to the session's table, or renames one."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None, *, renamed: str | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._renamed = renamed
+        self._color: Color | None = None
+        self.setObjectName("class_dialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Add class" if renamed is None else f"Rename {renamed}")
+        self.setMinimumWidth(340)
+        self._build()
+        self._check()
+
+    def _build(self) -> None:
+        self.name = QLineEdit(self._renamed or "")
+        self.name.setObjectName("class_name")
+        self.name.setAccessibleName("Name of the class")
+        self.name.setPlaceholderText("liver, nucleus, road…")
+        self.name.textChanged.connect(self._check)
+        self.reason = QLabel()
+        self.reason.setObjectName("class_reason")
+        self.reason.setWordWrap(True)
+        self.reason.setMinimumHeight(2 * self.reason.fontMetrics().lineSpacing() + 2)
+        self.reason.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.reason.setStyleSheet("color: #d9534f;")
+        self.color = QPushButton()
+        self.color.setObjectName("class_color")
+        self.color.setAccessibleName("Colour of the class")
+        self.color.setToolTip("Colour in the viewer, the table, curves and exports")
+        self.color.clicked.connect(self._choose_color)
+        self.numbers = QLabel()
+        self.numbers.setObjectName("class_numbers")
+        self.numbers.setToolTip("The value stands for the class in label maps; the network is asked with the code.")
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self._ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self._ok.setText("Add" if self._renamed is None else "Rename")
+        self._ok.setObjectName("class_ok")
+        form = QFormLayout()
+        form.addRow("Name", self.name)
+        form.addRow("", self.reason)
+        if self._renamed is None:
+            form.addRow("Colour", self.color)
+            form.addRow("", self.numbers)
+        outer = QVBoxLayout(self)
+        outer.addLayout(form)
+        outer.addWidget(self.buttons)
+
+    def accept(self) -> None:
+        """Hand the class to the session."""
+        entry = self._proposed()
+        if isinstance(entry, str):
+            return
+        if self._renamed is None:
+            added = self._session.add_class(entry.name, entry.color)
+            if added is not None:
+                self._session.choose_class(added.name)
+        elif entry.name != self._renamed:
+            self._session.rename_class(self._renamed, entry.name)
+        super().accept()
+
+    def _proposed(self) -> ClassEntry | str:
+        """The row that would be made, or why it cannot be."""
+        name = self.name.text().strip()
+        if not name:
+            return ""
+        if name.casefold() in {e.name.casefold() for e in self._session.classes if e.name != self._renamed}:
+            return f"'{name}' is in the table already; choose another name."
+        try:
+            if self._renamed is None:
+                return self._session.propose_class(name, self._color)
+            others = ClassTable(tuple(e for e in self._session.classes if e.name != self._renamed))
+            entry = others.propose(name)
+            others.adding(entry)
+        except ClassTableError as error:
+            return error.message[0].upper() + error.message[1:] + "."
+        return entry
+
+    def _check(self) -> None:
+        entry = self._proposed()
+        wrong = isinstance(entry, str)
+        self._ok.setEnabled(not wrong)
+        self._ok.setToolTip("Type a name first" if wrong and not entry else "")
+        self.reason.setText(entry if isinstance(entry, str) else "")
+        self.name.setStyleSheet(_WRONG if self.reason.text() else "")
+        if isinstance(entry, ClassEntry):
+            self.numbers.setText(f"Value {entry.value}, code {entry.code:g}")
+            self._show_color(entry.color)
+        else:
+            self.numbers.setText("Value and code are given by the table")
+            self._show_color(self._color or self._session.classes.propose("class").color)
+
+    def _show_color(self, color: Color) -> None:
+        self.color.setIcon(glyphs.swatch(color, glyphs.text_color(self), 18))
+        self.color.setText("#{:02x}{:02x}{:02x}".format(*color))
+        self._shown = color
+
+    def _choose_color(self) -> None:
+        dialog = QColorDialog(QColor(*self._shown), self)
+        dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(self._take_color)
+        dialog.open()
+
+    def _take_color(self, color: QColor) -> None:
+        self._color = (color.red(), color.green(), color.blue())
+        self._check()

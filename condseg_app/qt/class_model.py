@@ -1,0 +1,180 @@
+"""The class table as Qt's item model."""
+
+from enum import IntEnum
+from typing import Any
+
+from psygnal import Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtGui import QColor
+
+from condseg_app.data import ClassEntry
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.text import measure_text
+from condseg_app.session import Session
+
+Index = QModelIndex | QPersistentModelIndex
+NAME_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+class Column(IntEnum):
+    """What stands where."""
+
+    COLOR = 0
+    SHOWN = 1
+    NAME = 2
+    STATE = 3
+    SIZE = 4
+    VALUE = 5
+
+
+_TITLES = {
+    Column.COLOR: "",
+    Column.SHOWN: "",
+    Column.NAME: "Class",
+    Column.STATE: "",
+    Column.SIZE: "Size",
+    Column.VALUE: "Value",
+}
+_STATES = {
+    "not asked": (glyphs.not_asked, "Not asked for yet: click to predict it"),
+    "filling": (glyphs.filling, "Being filled in"),
+    "complete": (glyphs.complete, "Predicted everywhere"),
+}
+
+
+class ClassModel(QAbstractTableModel):
+    """One row a class; reads the session, changes nothing.
+
+    Sizes are counted over the whole image, so they are kept until the session says that they changed.
+    """
+
+    changed = Signal()  # rows may have come, gone or changed: what filters them has to look again
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._rows: tuple[ClassEntry, ...] = session.classes.entries
+        self._sizes: dict[str, str] = {}
+        self.text_color = QColor(200, 200, 200)
+        connections = Connections(self)
+        for signal in (session.classes_changed, session.image_changed, session.model_changed):
+            connections.to(signal, self.reload)
+        for signal in (session.visibility_changed, session.job_changed):
+            connections.to(signal, self.refresh)
+        for signal in (session.annotation_changed, session.threshold_changed):
+            connections.to(signal, self._on_class)
+        connections.to(session.prediction_changed, self._on_prediction)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's own signature
+        """How many classes."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
+        """How many columns."""
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
+        """The columns' titles."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _TITLES[Column(section)]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """What a cell shows."""
+        entry = self._rows[index.row()]
+        column = Column(index.column())
+        if role == NAME_ROLE:
+            return entry.name
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(entry, column)
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icon(entry, column)
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self._hint(entry, column)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SIZE, Column.VALUE):
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def name_at(self, row: int) -> str:
+        """The class of a row."""
+        return self._rows[row].name
+
+    def row_of(self, name: str) -> int:
+        """The row of a class, -1 where there is none."""
+        return next((row for row, entry in enumerate(self._rows) if entry.name == name), -1)
+
+    def reload(self) -> None:
+        """Take the rows anew."""
+        self.beginResetModel()
+        self._rows = self._session.classes.entries
+        self._sizes.clear()
+        self.endResetModel()
+        self.changed.emit()
+
+    def refresh(self) -> None:
+        """Draw all rows anew."""
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(Column) - 1))
+        self.changed.emit()
+
+    def _on_prediction(self, name: str, region: object) -> None:
+        del region
+        self._on_class(name)
+
+    def _on_class(self, name: str) -> None:
+        self._sizes.pop(name, None)
+        row = self.row_of(name)
+        if row >= 0:
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
+
+    def _text(self, entry: ClassEntry, column: Column) -> str | None:
+        if column == Column.NAME:
+            return entry.name
+        if column == Column.VALUE:
+            return str(entry.value)
+        if column == Column.SIZE:
+            return self._size(entry.name)
+        return None
+
+    def _size(self, name: str) -> str:
+        if self._session.state_of(name) == "filling":
+            return "…"
+        if name not in self._sizes:
+            size = self._session.volume_of(name)
+            self._sizes[name] = "" if size is None else measure_text(size, short=True)
+        return self._sizes[name]
+
+    def _icon(self, entry: ClassEntry, column: Column) -> Any:
+        if column == Column.COLOR:
+            return glyphs.swatch(entry.color, self.text_color)
+        if column == Column.SHOWN:
+            hidden = entry.name in self._session.hidden
+            return glyphs.icon(glyphs.closed_eye if hidden else glyphs.eye, self.text_color)
+        if column == Column.STATE:
+            return glyphs.icon(self._state(entry.name)[0], self.text_color)
+        return None
+
+    def _state(self, name: str) -> tuple[glyphs.Draw, str]:
+        if name in self._session.annotations and self._session.state_of(name) != "filling":
+            return glyphs.pencil, "Marked by hand"
+        if self._session.state_of(name) == "not asked" and not self._session.can_predict(name):
+            return glyphs.not_asked, "Not known to the model yet: mark it on a few slices and teach it"
+        return _STATES[self._session.state_of(name)]
+
+    def _hint(self, entry: ClassEntry, column: Column) -> str:
+        if column == Column.COLOR:
+            return f"Colour of {entry.name}; double-click to change"
+        if column == Column.SHOWN:
+            return f"{entry.name} is hidden; click to show" if self._is_hidden(entry) else f"Click to hide {entry.name}"
+        if column == Column.STATE:
+            return self._state(entry.name)[1]
+        if column == Column.SIZE:
+            size = self._session.volume_of(entry.name) if self._session.state_of(entry.name) != "filling" else None
+            return "Size: known once it is predicted" if size is None else f"{entry.name}: {measure_text(size)}"
+        if column == Column.VALUE:
+            return f"Value {entry.value} in label maps; code {entry.code:g} in the network"
+        return f"{entry.name}: click to predict; right-click for more"
+
+    def _is_hidden(self, entry: ClassEntry) -> bool:
+        return entry.name in self._session.hidden

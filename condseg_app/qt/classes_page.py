@@ -1,0 +1,250 @@
+"""The first page: the class table, the threshold of the class in hand, and what can be done with it."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.class_view import ClassView
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import allow, push_button
+from condseg_app.session import Session
+from condseg_app.viewer import LayerBinding
+
+Names = Callable[[Session], frozenset[str]]
+
+
+def _shown(session: Session) -> frozenset[str]:
+    return frozenset(session.classes.names) - session.hidden
+
+
+def _missing(session: Session) -> frozenset[str]:
+    return frozenset(n for n in session.classes.names if session.state_of(n) != "complete")
+
+
+def _predicted(session: Session) -> frozenset[str]:
+    return frozenset(session.classes.names) - _missing(session)
+
+
+def _marked(session: Session) -> frozenset[str]:
+    return frozenset(session.annotations)
+
+
+PRESETS: tuple[tuple[str, Names | None], ...] = (
+    ("all", None),
+    ("shown", _shown),
+    ("not predicted", _missing),
+    ("predicted", _predicted),
+    ("marked", _marked),
+)
+
+
+class ClassesPage(QWidget):
+    """Filter, table, threshold, buttons."""
+
+    lesson_asked = Signal(str)
+    export_asked = Signal(str)
+
+    def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._binding = binding
+        self._session = binding.session
+        self._build()
+        session = self._session
+        connections = Connections(self)
+        for signal in (session.image_changed, session.model_changed, session.classes_changed, session.job_changed):
+            connections.to(signal, self._update)
+        for signal in (session.current_class_changed, session.visibility_changed):
+            connections.to(signal, self._update)
+        connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.threshold_changed, self._on_threshold)
+        self._update()
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self._table(), 1)
+        layout.addLayout(self._threshold())
+        layout.addLayout(self._buttons())
+
+    def _table(self) -> QWidget:
+        self.search = QLineEdit()
+        self.search.setObjectName("class_filter")
+        self.search.setPlaceholderText("Filter…")
+        self.search.setClearButtonEnabled(True)
+        self.preset = QComboBox()
+        self.preset.setObjectName("class_preset")
+        self.preset.setToolTip("Which classes the table lists, and 'Predict all' asks for")
+        self.preset.addItems([title for title, _ in PRESETS])
+        self.table = ClassView(self._session)
+        self.search.textChanged.connect(self._filter)
+        self.preset.currentIndexChanged.connect(self._filter)
+        self.add = QPushButton("+  Add class…")
+        self.add.setObjectName("add_class")
+        self.add.setToolTip("A class of your own: name it, mark it on a few slices, teach it")
+        self.add.setFlat(True)
+        self.add.setStyleSheet("QPushButton { text-align: left; padding: 5px 8px; background: transparent; }")
+        self.add.clicked.connect(self.add_class)
+        self.table.asked.connect(self.ask)
+        self.table.correction_asked.connect(self.correct)
+        self.table.lesson_asked.connect(self.lesson_asked)
+        self.table.export_asked.connect(self.export_asked)
+        top = QHBoxLayout()
+        top.addWidget(self.search, 1)
+        top.addWidget(QLabel("Preset"))
+        top.addWidget(self.preset)
+        frame = QFrame()
+        inner = QVBoxLayout(frame)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(4)
+        inner.addLayout(top)
+        inner.addWidget(self.table, 1)
+        inner.addWidget(self.add)
+        return frame
+
+    def _threshold(self) -> QHBoxLayout:
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.threshold.setObjectName("threshold")
+        self.threshold.setAccessibleName("Threshold of the class in hand")
+        self.threshold.setRange(0.0, 1.0)
+        self.threshold.setDecimals(2)
+        self.threshold.valueChanged.connect(self._set_threshold)
+        self._threshold_label = QLabel("Threshold")
+        row = QHBoxLayout()
+        row.addWidget(self._threshold_label)
+        row.addWidget(self.threshold, 1)
+        return row
+
+    def _buttons(self) -> QGridLayout:
+        self.predict = push_button("predict", "Predict", self._predict_current)
+        self.predict_all = push_button("predict_all", "Predict all", self._predict_all)
+        self.correct_button = push_button("correct", "Correct", self._correct_current)
+        self.teach = push_button("teach", "Teach", self._teach_current)
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        buttons = (self.predict, self.predict_all, self.correct_button, self.teach)
+        for number, button in enumerate(buttons):
+            grid.addWidget(button, number // 2, number % 2)
+        return grid
+
+    # what is clicked
+
+    def ask(self, name: str) -> None:
+        """Take a class in hand, and predict it if the model knows it, the slice in view first."""
+        self._session.choose_class(name)
+        if self._session.image is not None and self._session.can_predict(name):
+            self._session.predict([name], self._binding.near())
+
+    def correct(self, name: str) -> None:
+        """Take up the brush for a class, or put it down."""
+        if self._binding.annotation.class_name == name:
+            self._binding.stop_painting()
+        else:
+            self._session.choose_class(name)
+            self._binding.begin_painting(name)
+        self._update()
+
+    def add_class(self) -> None:
+        """Ask for a new class."""
+        ClassDialog(self._session, self).open()
+
+    def _predict_current(self) -> None:
+        if self._session.current_class is not None:
+            self.ask(self._session.current_class)
+
+    def _predict_all(self) -> None:
+        self._session.predict([n for n in self._listed() if self._session.can_predict(n)], self._binding.near())
+
+    def _correct_current(self) -> None:
+        if self._session.current_class is not None:
+            self.correct(self._session.current_class)
+
+    def _teach_current(self) -> None:
+        if self._session.current_class is not None:
+            self.lesson_asked.emit(self._session.current_class)
+
+    def _filter(self) -> None:
+        self.table.filter.set_text(self.search.text())
+        chosen = PRESETS[self.preset.currentIndex()][1]
+        self.table.filter.set_names(None if chosen is None else chosen(self._session))
+        self._update()
+
+    def _listed(self) -> list[str]:
+        rows = range(self.table.filter.rowCount())
+        return [name for name in (self.table.name_at(self.table.filter.index(row, 0)) for row in rows) if name]
+
+    # following the session
+
+    def _set_threshold(self, value: float) -> None:
+        if self._session.current_class is not None:
+            self._session.set_threshold(self._session.current_class, value)
+
+    def _on_threshold(self, name: str) -> None:
+        if name == self._session.current_class:
+            self._show_threshold()
+
+    def _on_annotation(self, name: str) -> None:
+        del name
+        self._update()
+
+    def _show_threshold(self) -> None:
+        name = self._session.current_class
+        known = name is not None and name in self._session.classes
+        with QSignalBlocker(self.threshold):
+            self.threshold.setValue(self._session.thresholds[name] if known and name is not None else 0.5)
+        self.threshold.setEnabled(known)
+        hint = f"From which probability on a voxel is {name}" if known else "Choose a class first"
+        self.threshold.setToolTip(hint)
+        self._threshold_label.setToolTip(hint)
+
+    def _update(self) -> None:
+        self._show_threshold()
+        name = self._session.current_class
+        painting = name is not None and self._binding.annotation.class_name == name
+        self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Mark")
+        allow(self.predict, self._why_not_predict(name), f"Predict {name}, the slice in view first")
+        listed = [n for n in self._listed() if self._session.can_predict(n)]
+        why_not = self._why_nothing() or (None if listed else "None of the listed classes is known to the model")
+        allow(self.predict_all, why_not, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
+        hint = "Put the brush down; what you painted is kept" if painting else f"Paint {name} right with the brush"
+        allow(self.correct_button, self._why_not_mark(name), hint)
+        allow(
+            self.teach, self._why_not_mark(name) or self._why_nothing(), f"Teach the model {name} from what is marked"
+        )
+
+    def _is_known(self, name: str | None) -> bool:
+        return name is not None and (self._session.can_predict(name) or name in self._session.annotations)
+
+    def _why_nothing(self) -> str | None:
+        if self._session.image is None:
+            return "Open an image first"
+        if self._session.model is None:
+            return "Choose a model first"
+        return self._session.model.misfit(self._session.image)
+
+    def _why_not_predict(self, name: str | None) -> str | None:
+        if name is None:
+            return self._why_nothing() or "Choose a class in the table first"
+        if not self._session.can_predict(name):
+            return self._why_nothing() or f"The model does not know {name} yet: mark it on a few slices and teach it"
+        return self._why_nothing() or (
+            f"{name} is predicted everywhere" if self._session.state_of(name) == "complete" else None
+        )
+
+    def _why_not_mark(self, name: str | None) -> str | None:
+        if self._session.image is None:
+            return "Open an image first"
+        return "Choose a class in the table first" if name is None else None

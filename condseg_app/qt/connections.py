@@ -1,0 +1,29 @@
+"""Connections to the session that end with the widget that made them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from psygnal import SignalInstance
+from qtpy.QtCore import QObject
+
+
+class Connections:
+    """Connects psygnal signals for a Qt object and lets go of them when it is destroyed.
+
+    psygnal knows nothing of Qt: a slot of a widget whose C++ side is gone would raise.
+    """
+
+    def __init__(self, owner: QObject) -> None:
+        self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
+        owner.destroyed.connect(self.end)
+
+    def to(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
+        """Connect a signal to a slot."""
+        signal.connect(slot)
+        self._made.append((signal, slot))
+
+    def end(self) -> None:
+        """Let go of all of them."""
+        made, self._made = self._made, []
+        for signal, slot in made:
+            signal.disconnect(slot, missing_ok=True)

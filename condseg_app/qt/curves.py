@@ -1,0 +1,90 @@
+"""Loss and Dice of a lesson while it runs."""
+
+import math
+
+import pyqtgraph
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from condseg_app.data import ClassTable, TrainingProgress
+from condseg_app.qt import glyphs
+
+_HEIGHT = 104
+
+
+class Curves(QWidget):
+    """Two small plots over the training's steps: loss, and Dice of each class in its colour."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("curves")
+        self.loss = _plot("Loss")
+        self.dice = _plot("Dice")
+        self.dice.setYRange(0, 1, padding=0.02)
+        self.dice.setXLink(self.loss)
+        self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
+        self._values: dict[str, tuple[list[int], list[float]]] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.loss)
+        layout.addWidget(self.dice)
+        self._recolor()
+
+    def clear(self, steps: int) -> None:
+        """Begin a new lesson of so many steps."""
+        for plot in (self.loss, self.dice):
+            plot.clear()
+            plot.setXRange(0, max(1, steps), padding=0.02)
+        self._lines.clear()
+        self._values.clear()
+
+    def add(self, progress: TrainingProgress, classes: ClassTable) -> None:
+        """Draw one more point of each curve."""
+        self._point("", progress.step, progress.loss, classes)
+        for name, value in progress.dice.items():
+            self._point(name, progress.step, value, classes)
+
+    def _point(self, name: str, step: int, value: float, classes: ClassTable) -> None:
+        if not math.isfinite(value):
+            return
+        steps, values = self._values.setdefault(name, ([], []))
+        steps.append(step)
+        values.append(value)
+        if name not in self._lines:
+            color = QColor(*classes[name].color) if name in classes else glyphs.text_color(self)
+            pen = pyqtgraph.mkPen(color, width=2)
+            self._lines[name] = (self.dice if name else self.loss).plot(pen=pen, name=name or None)
+        self._lines[name].setData(steps, values)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Take over a new theme."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange) and hasattr(self, "dice"):
+            self._recolor()
+
+    def _recolor(self) -> None:
+        color = glyphs.text_color(self)
+        for plot in (self.loss, self.dice):
+            plot.setBackground(None)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).setTextPen(color)
+                plot.getAxis(side).setPen(color)
+        if "" in self._lines:
+            self._lines[""].setPen(pyqtgraph.mkPen(color, width=2))
+
+
+def _plot(title: str) -> pyqtgraph.PlotWidget:
+    plot = pyqtgraph.PlotWidget()
+    plot.setMenuEnabled(False)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.hideButtons()
+    plot.setLabel("left", title)
+    plot.showGrid(x=False, y=True, alpha=0.15)
+    plot.getAxis("left").setWidth(44)
+    plot.setFixedHeight(_HEIGHT)
+    plot.getAxis("left").enableAutoSIPrefix(False)
+    plot.getPlotItem().layout.setContentsMargins(0, 4, 8, 0)
+    plot.setFrameShape(plot.Shape.NoFrame)
+    return plot

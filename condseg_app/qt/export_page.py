@@ -1,0 +1,253 @@
+"""The third page: which classes, in which format, where to, and exactly which files that makes."""
+
+from pathlib import Path
+
+from qtpy.QtCore import QSize, Qt, QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.export_plan import suggested
+from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.text import counted
+from condseg_app.session import Session
+
+_WRONG = "QLineEdit { border: 1px solid #d9534f; }"
+
+
+class ExportPage(QWidget):
+    """Says what will be written before it is written."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._folder: Path | None = None
+        self._written: tuple[Path, ...] = ()
+        self._build()
+        connections = Connections(self)
+        connections.to(session.image_changed, self._on_image)
+        for signal in (session.classes_changed, session.model_changed, session.job_changed):
+            connections.to(signal, self._fill)
+        connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.exported, self._on_exported)
+        self._on_image()
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(self._classes(), 1)
+        layout.addLayout(self._format())
+        layout.addLayout(self._target())
+        layout.addWidget(self._outcome())
+
+    def _classes(self) -> QVBoxLayout:
+        self.chosen = QListWidget()
+        self.chosen.setObjectName("export_classes")
+        self.chosen.setAccessibleName("Classes to export")
+        self.chosen.setIconSize(QSize(14, 14))
+        self.chosen.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.chosen.setMinimumHeight(60)
+        self.chosen.itemChanged.connect(self._update)
+        self.every = push_button("export_all", "All", lambda: self._check_all(True))
+        self.none = push_button("export_none", "None", lambda: self._check_all(False))
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Classes to export"), 1)
+        row.addWidget(self.every)
+        row.addWidget(self.none)
+        column = QVBoxLayout()
+        column.addLayout(row)
+        column.addWidget(self.chosen, 1)
+        return column
+
+    def _format(self) -> QFormLayout:
+        self.format = QComboBox()
+        self.format.setObjectName("export_format")
+        self.format.setAccessibleName("Format")
+        self.format.currentIndexChanged.connect(self._on_format)
+        self.keeps = quiet()
+        self.keeps.setObjectName("export_keeps")
+        form = QFormLayout()
+        form.addRow("Format", self.format)
+        form.addRow("", self.keeps)
+        return form
+
+    def _target(self) -> QVBoxLayout:
+        self.path = QLineEdit()
+        self.path.setObjectName("export_path")
+        self.path.setAccessibleName("Where to")
+        self.path.textChanged.connect(self._update)
+        self.browse = push_button("export_browse", "…", self._browse)
+        self.browse.setToolTip("Choose where to")
+        self.browse.setFixedWidth(32)
+        self.files = quiet()
+        self.files.setObjectName("export_files")
+        self.files.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("To"))
+        row.addWidget(self.path, 1)
+        row.addWidget(self.browse)
+        column = QVBoxLayout()
+        column.addLayout(row)
+        column.addWidget(self.files)
+        return column
+
+    def _outcome(self) -> QWidget:
+        self.write = push_button("export", "Export", self._export)
+        self.show_folder = push_button("show_folder", "Show in folder", self._show_folder)
+        self.show_folder.hide()
+        self.said = quiet()
+        self.said.setObjectName("export_result")
+        outcome = QWidget()
+        column = QVBoxLayout(outcome)
+        column.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
+        row.addWidget(self.write, 1)
+        row.addWidget(self.show_folder)
+        column.addLayout(row)
+        column.addWidget(self.said)
+        return outcome
+
+    def choose_only(self, name: str) -> None:
+        """Tick one class only."""
+        self._fill()
+        for item in self._items():
+            item.setCheckState(Qt.CheckState.Checked if item.text() == name else Qt.CheckState.Unchecked)
+
+    def chosen_names(self) -> list[str]:
+        """The classes that are ticked."""
+        return [item.text() for item in self._items() if item.checkState() == Qt.CheckState.Checked]
+
+    def chosen_format(self) -> ExportFormat | None:
+        """The format in the box."""
+        return next((form for form in EXPORT_FORMATS if form.key == self.format.currentData()), None)
+
+    def target(self) -> Path | None:
+        """Where to write, None while nothing usable is typed."""
+        text = self.path.text().strip()
+        return Path(text).expanduser() if text else None
+
+    # what is clicked
+
+    def _browse(self) -> None:
+        form = self.chosen_format()
+        if form is None:
+            return
+        dialog = QFileDialog(self, "Export to", self.path.text())
+        dialog.setObjectName("export_dialog")
+        if form.one_file_a_class:
+            dialog.setFileMode(QFileDialog.FileMode.Directory)
+        else:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            dialog.setNameFilter(f"{form.title} (*{form.suffix})")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.path.setText)
+        dialog.open()
+
+    def _export(self) -> None:
+        form, target = self.chosen_format(), self.target()
+        if form is not None and target is not None:
+            self._folder = target if form.one_file_a_class else target.parent
+            self.said.setText("")
+            self._session.export(target, form.key, self.chosen_names())
+
+    def _show_folder(self) -> None:
+        if self._written:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
+
+    def _check_all(self, on: bool) -> None:
+        for item in self._items():
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+
+    # following the session
+
+    def _on_image(self) -> None:
+        image = self._session.image
+        flat = image is not None and image.geometry.is_2d
+        self.format.blockSignals(True)
+        self.format.clear()
+        for form in sorted(EXPORT_FORMATS, key=lambda form: form.for_3d == flat):  # made for it first
+            if form.for_2d if flat else form.for_3d:
+                self.format.addItem(form.title, form.key)
+        self.format.blockSignals(False)
+        self._written = ()
+        self.said.setText("")
+        self.show_folder.hide()
+        self._on_format()
+        self._fill()
+
+    def _on_format(self) -> None:
+        form, image = self.chosen_format(), self._session.image
+        self.keeps.setText("" if form is None else f"Keeps {form.keeps}. Loses {form.loses}.")
+        if form is not None and image is not None:
+            self.path.setText(str(suggested(image, form, self._folder)))
+        self._update()
+
+    def _on_annotation(self, name: str) -> None:
+        del name
+        self._fill()
+
+    def _fill(self) -> None:
+        """List the classes of which something is known; ticks stay as they are."""
+        off = {item.text() for item in self._items() if item.checkState() == Qt.CheckState.Unchecked}
+        self.chosen.blockSignals(True)
+        self.chosen.clear()
+        for entry in self._session.classes:
+            if self._session.state_of(entry.name) == "not asked" and entry.name not in self._session.annotations:
+                continue
+            item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
+            item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)
+            self.chosen.addItem(item)
+        self.chosen.blockSignals(False)
+        self._update()
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [self.chosen.item(row) for row in range(self.chosen.count())]
+
+    def _update(self) -> None:
+        form, target, names = self.chosen_format(), self.target(), self.chosen_names()
+        reason = self._why_not(target, names)
+        allow(self.write, reason, "Write the files listed above")
+        wrong = target is not None and reason is not None and names != []
+        self.path.setStyleSheet(_WRONG if wrong and self._session.image is not None else "")
+        if form is None or target is None or not names:
+            self.files.setText(reason or "")
+            return
+        files = export_files(form, target, self._session.classes.keeping(names))
+        there = [file for file in files if file.exists()]
+        text = f"Writes {counted(len(files), 'file')}: " + ", ".join(file.name for file in files)
+        self.files.setText(text + (f". Replaces {len(there)} that exist." if there else "."))
+
+    def _why_not(self, target: Path | None, names: list[str]) -> str | None:
+        form = self.chosen_format()
+        if self._session.image is None:
+            return "Open an image first"
+        if self.chosen.count() == 0:
+            return "Nothing to export yet: predict or mark a class first"
+        if not names:
+            return "Tick at least one class"
+        if target is None:
+            return "Say where to"
+        if form is not None and not form.one_file_a_class and not target.name.lower().endswith(form.suffix):
+            return f"The name has to end in {form.suffix}"
+        return None
+
+    def _on_exported(self, paths: tuple[Path, ...]) -> None:
+        self._written = paths
+        self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
+        self.show_folder.setVisible(bool(paths))
+        self._update()

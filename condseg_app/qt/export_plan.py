@@ -1,0 +1,18 @@
+"""Where an export goes unless somebody says otherwise."""
+
+import os
+import re
+from pathlib import Path
+
+from condseg_app.data import Image
+from condseg_app.io import ExportFormat
+
+_SUFFIXES = re.compile(r"(\.nii|\.gz|\.png|\.jpe?g|\.tiff?|\.bmp)+$", re.IGNORECASE)
+
+
+def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
+    """Where the last export went, else beside the image, else at home; named after the image."""
+    name = _SUFFIXES.sub("", image.name)
+    beside = image.source.parent if image.source is not None else Path.home()
+    where = folder or (beside if os.access(beside, os.W_OK) else Path.home())
+    return where / (f"{name}_masks" if form.one_file_a_class else f"{name}_labels{form.suffix}")

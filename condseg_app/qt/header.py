@@ -1,0 +1,175 @@
+"""The panel's first two lines: which image, which model."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from condseg_app.data import Image, Model
+from condseg_app.io import ModelFile
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.model_card import ModelCard
+from condseg_app.qt.model_choice import ranked
+from condseg_app.qt.style import ElidedLabel, GlyphButton
+from condseg_app.qt.text import counted, image_details, spacing_text
+from condseg_app.session import Session
+
+Models = Callable[[], Sequence[ModelFile]]
+_OPEN = "Open model file…"
+_REASON_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+class Header(QWidget):
+    """Image and model, one line each."""
+
+    def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image = ImageLine(session)
+        self.model = ModelLine(session, models)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        grid.setColumnStretch(1, 1)
+        for row, (title, line) in enumerate((("Image", self.image), ("Model", self.model))):
+            grid.addWidget(QLabel(title), row, 0)
+            grid.addWidget(line, row, 1)
+
+
+class ImageLine(QWidget):
+    """Name, spacing and dimension of the image; everything else on hovering."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.name = ElidedLabel()
+        self.name.setObjectName("image_name")
+        self.facts = QLabel()
+        self.facts.setObjectName("image_facts")
+        self.warning = GlyphButton(glyphs.warning, "")
+        self.warning.setObjectName("image_warning")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.name, 1)
+        row.addWidget(self.warning)
+        row.addWidget(self.facts)
+        Connections(self).to(session.image_changed, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        image = self._session.image
+        self.name.setText("none open" if image is None else image.name)
+        self.name.setEnabled(image is not None)
+        self.facts.setText("" if image is None else f"{spacing_text(image.geometry)}  {_dimension(image)}")
+        details = "Drop a file anywhere, or use File > Open" if image is None else image_details(image)
+        for widget in (self, self.name, self.facts, self.warning):
+            widget.setToolTip(details)
+        self.warning.setVisible(image is not None and bool(image.warnings))
+
+
+class ModelLine(QWidget):
+    """The box of models, how many classes the one in use knows, and its card."""
+
+    def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._models = models
+        self.box = QComboBox()
+        self.box.setObjectName("model_box")
+        self.box.setAccessibleName("Model")
+        self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.box.setMinimumWidth(80)
+        self.box.activated.connect(self._choose)
+        self.count = QLabel()
+        self.count.setObjectName("model_classes")
+        self.card = GlyphButton(glyphs.info, "About this model")
+        self.card.setObjectName("model_card_button")
+        self.card.clicked.connect(self.show_card)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.box, 1)
+        row.addWidget(self.count)
+        row.addWidget(self.card)
+        connections = Connections(self)
+        connections.to(session.model_changed, self._show)
+        connections.to(session.image_changed, self._on_image)
+        self._files: list[ModelFile] = []
+        self._show()
+        QTimer.singleShot(0, self._look)
+
+    def _look(self) -> None:
+        """Look which models there are, and take one that fits where none is open."""
+        self._files = list(self._models())
+        self._on_image()
+
+    def _on_image(self) -> None:
+        image = self._session.image
+        model = self._session.model
+        if image is not None and (model is None or model.misfit(image) is not None):
+            fitting = [file for file, reason in ranked(self._files, image) if reason is None]
+            if fitting:
+                self._session.open_model(fitting[0].path)
+        self._show()
+
+    def _show(self) -> None:
+        model, path = self._session.model, self._session.model_path
+        self.box.clear()
+        for file, reason in ranked(self._known(), self._session.image):
+            self.box.addItem(file.name, file.path)
+            row = self.box.count() - 1
+            self.box.setItemData(row, reason or _described(file.description), Qt.ItemDataRole.ToolTipRole)
+            self.box.setItemData(row, reason, _REASON_ROLE)
+            if reason is not None:
+                self.box.setItemText(row, f"{file.name} (does not fit)")
+            if path is not None and file.path == path:
+                self.box.setCurrentIndex(row)
+        if model is None:
+            self.box.insertItem(0, "choose…")
+            self.box.setCurrentIndex(0)
+        self.box.insertSeparator(self.box.count())
+        self.box.addItem(_OPEN)
+        self.count.setText("" if model is None else counted(len(model.classes), "class", "classes"))
+        self.card.setVisible(model is not None)
+        self.box.setToolTip("Choose a model" if model is None else _described(model))
+
+    def _known(self) -> list[ModelFile]:
+        """The models found, and the open one if it lies elsewhere."""
+        model, path = self._session.model, self._session.model_path
+        if model is None or path is None or any(file.path == path for file in self._files):
+            return self._files
+        return [*self._files, ModelFile(model.name, path, model)]
+
+    def _choose(self, row: int) -> None:
+        path = self.box.itemData(row)
+        if self.box.itemText(row) == _OPEN:
+            self.open_file()
+        elif path is not None:
+            self._session.open_model(path)
+        self._show()
+
+    def open_file(self) -> None:
+        """Ask for a model's file."""
+        dialog = QFileDialog(self, "Open model", "", "Models (*.safetensors)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self._session.open_model(Path(name)))
+        dialog.open()
+
+    def show_card(self) -> None:
+        """Show what is known about the model."""
+        if self._session.model is not None:
+            ModelCard(self._session.model, self._session.model_path, self).open()
+
+    def look_again(self) -> None:
+        """Look which models there are now: a lesson makes new ones."""
+        self._files = list(self._models())
+        self._show()
+
+
+def _dimension(image: Image) -> str:
+    return "2D" if image.geometry.is_2d else "3D"
+
+
+def _described(model: Model) -> str:
+    return f"{model.name}: {', '.join(model.classes.names)} ({model.preprocessing.dimensions})"

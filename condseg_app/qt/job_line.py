@@ -1,0 +1,139 @@
+"""What is being worked on: how far, how long still, and the way to stop it."""
+
+from qtpy.QtCore import QRectF, Qt, QTimer
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QWidget
+
+from condseg_app.compute import Progress
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import ElidedLabel, GlyphButton
+from condseg_app.qt.text import device_hint, device_text, time_text
+from condseg_app.session import Session
+
+_NOTICE_MS = 12_000
+_DONE = QColor(86, 130, 233)
+
+
+class Bar(QWidget):
+    """A slim progress bar. Qt's own repaints the whole window, canvas included, at every step."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fraction = 0.0
+        self.setFixedSize(84, 6)
+        self.setAccessibleName("Progress")
+
+    def show_fraction(self, fraction: float) -> None:
+        """Fill so much of it."""
+        self.fraction = min(max(fraction, 0.0), 1.0)
+        self.setAccessibleDescription(f"{self.fraction:.0%}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """A groove, and how much of it is done."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        groove = QColor(glyphs.text_color(self))
+        groove.setAlpha(50)
+        box = QRectF(self.rect())
+        for color, width in ((groove, box.width()), (_DONE, box.width() * self.fraction)):
+            painter.setBrush(color)
+            if width > 0:
+                painter.drawRoundedRect(QRectF(0, 0, max(width, box.height()), box.height()), 3, 3)
+
+
+class JobLine(QStackedWidget):
+    """One line: the work, or the last notice, or nothing; its height never changes."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.notice = ElidedLabel()
+        self.notice.setObjectName("notice")
+        self.addWidget(self.notice)
+        self.addWidget(self._work())
+        self._fade = QTimer(self)
+        self._fade.setSingleShot(True)
+        self._fade.setInterval(_NOTICE_MS)
+        self._fade.timeout.connect(lambda: self._say(""))
+        connections = Connections(self)
+        connections.to(session.job_changed, self._on_job)
+        connections.to(session.job_progressed, self._on_progress)
+        connections.to(session.notice, self._say)
+        self._on_job()
+
+    def _work(self) -> QWidget:
+        self.bar = Bar()
+        self.bar.setObjectName("job_progress")
+        self.what = ElidedLabel()
+        self.what.setObjectName("job_text")
+        self.left = QLabel()
+        self.left.setObjectName("job_time")
+        self.left.setToolTip("Time left")
+        self.stop = GlyphButton(glyphs.cross, "Cancel (Esc)")
+        self.stop.setObjectName("job_cancel")
+        self.stop.clicked.connect(self._session.cancel)
+        page = QWidget()
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.what, 1)
+        row.addWidget(self.bar)
+        row.addWidget(self.left)
+        row.addWidget(self.stop)
+        return page
+
+    def _on_job(self) -> None:
+        job = self._session.job
+        self.setCurrentIndex(0 if job is None else 1)
+        if job is not None:
+            self._on_progress(job.progress)
+            if job.state == "paused":
+                self._tell(f"{job.title}, paused")
+
+    def _on_progress(self, progress: Progress) -> None:
+        job = self._session.job
+        started = progress.fraction > 0
+        self.bar.show_fraction(progress.fraction)
+        text = progress.text or (job.title if job is not None else "")
+        self._tell(f"{text} {progress.fraction:.0%}" if started else text)
+        self.left.setText(time_text(progress.seconds_left))
+
+    def _tell(self, text: str) -> None:
+        self.what.setText(text)
+        self.setToolTip(text)
+
+    def _say(self, text: str) -> None:
+        self.notice.setText(text)
+        self.notice.setToolTip(text)
+        if text:
+            self._fade.start()
+
+
+class DeviceLine(QWidget):
+    """Where the work runs."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.dot = QLabel()
+        self.dot.setFixedSize(9, 9)
+        self.text = ElidedLabel()
+        self.text.setObjectName("device")
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.dot)
+        row.addWidget(self.text, 1)
+        Connections(self).to(session.device_changed, self.show_device)
+        self.show_device()
+
+    def show_device(self) -> None:
+        """Show what computes."""
+        device = self._session.device
+        self.text.setText(device_text(device))
+        self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
+        self.setToolTip(device_hint(device))

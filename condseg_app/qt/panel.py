@@ -1,0 +1,158 @@
+"""The panel: the same in napari's dock and at the right of the app."""
+
+import logging
+
+from psygnal.qt import start_emitting_from_queue
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from condseg_app.errors import CondsegError
+from condseg_app.io import models_available
+from condseg_app.qt.classes_page import ClassesPage
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.export_page import ExportPage
+from condseg_app.qt.header import Header, Models
+from condseg_app.qt.job_line import DeviceLine, JobLine
+from condseg_app.qt.problem import ProblemDialog, RecentLog
+from condseg_app.qt.teach_page import TeachPage
+from condseg_app.session import Session
+from condseg_app.viewer import LayerBinding
+from condseg_app.viewer.keys import ViewerKeys
+
+_FRAME_MS, _HEARTBEAT_MS = 50, 1000
+_COMPARED_AT_REST = 2**24  # voxels that are compared within a few milliseconds
+MINIMUM_WIDTH = 320
+
+
+class Panel(QWidget):
+    """Header, three pages, job line and device line, over one session and its binding to a viewer."""
+
+    def __init__(self, binding: LayerBinding, models: Models = models_available, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.binding = binding
+        self.session: Session = binding.session
+        self.log = RecentLog()
+        logging.getLogger("condseg_app").addHandler(self.log)
+        self.setObjectName("condseg_panel")
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        self._build(models)
+        self._connect()
+        self._start_timers()
+
+    def _build(self, models: Models) -> None:
+        self.header = Header(self.session, models)
+        self.classes = ClassesPage(self.binding)
+        self.teach = TeachPage(self.binding)
+        self.export = ExportPage(self.session)
+        self.pages = QTabWidget()
+        self.pages.setObjectName("pages")
+        self.pages.setDocumentMode(True)
+        self.pages.tabBar().setDrawBase(False)
+        self.pages.addTab(self.classes, "Classes")
+        self._teach_area = _scrolled(self.teach)
+        self.pages.addTab(self._teach_area, "Teach")
+        self.pages.addTab(self.export, "Export")
+        self.job = JobLine(self.session)
+        self.device = DeviceLine(self.session)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.header)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.job)
+        layout.addWidget(self.device)
+
+    def _connect(self) -> None:
+        self._connections = Connections(self)
+        self.classes.lesson_asked.connect(self.show_teach)
+        self.classes.export_asked.connect(self.show_export)
+        self._connections.to(self.session.lesson_ended, self._show_result)
+        self.teach.accepted.connect(self.header.model.look_again)
+        self._connections.to(self.session.failed, self.show_problem)
+        self.keys = ViewerKeys(
+            self.binding.viewer,
+            {
+                "complete_slice": self.teach.complete_slice,
+                "complete_volume": self.teach.complete_volume,
+                "next_class": lambda: self._step(1),
+                "previous_class": lambda: self._step(-1),
+                "ask": self.classes.predict.click,
+                "correct": self.classes.correct_button.click,
+                "hide": self._hide,
+                "cancel": self.session.cancel,
+            },
+        )
+
+    def _start_timers(self) -> None:
+        start_emitting_from_queue(msec=30)
+        self._frame = QTimer(self)
+        self._frame.setInterval(_FRAME_MS)
+        self._frame.timeout.connect(self.binding.flush)
+        self._frame.start()
+        self._heartbeat = QTimer(self)
+        self._heartbeat.setInterval(_HEARTBEAT_MS)
+        self._heartbeat.timeout.connect(self._keep_marks)
+        self._heartbeat.start()
+
+    def show_teach(self, name: str) -> None:
+        """Turn to the page for teaching a class."""
+        self.session.choose_class(name)
+        self.pages.setCurrentIndex(1)
+
+    def show_export(self, name: str) -> None:
+        """Turn to the page for exporting a class."""
+        self.export.choose_only(name)
+        self.pages.setCurrentIndex(2)
+
+    def _show_result(self, result: object) -> None:
+        """Bring what a lesson has changed into view, once it is laid out."""
+        del result
+        QTimer.singleShot(0, lambda: self._teach_area.ensureWidgetVisible(self.teach.accept))
+
+    def show_problem(self, error: CondsegError) -> None:
+        """Say what went wrong; an older message makes room."""
+        for older in self.findChildren(ProblemDialog):
+            older.close()
+        ProblemDialog(error, self.log, self).show()
+
+    def shut(self) -> None:
+        """Keep what was painted, take the own layers away, let viewer and session go. Nothing of Qt is touched."""
+        self.keys.release()
+        self._connections.end()
+        self.binding.close()
+        logging.getLogger("condseg_app").removeHandler(self.log)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Esc cancels the work under way."""
+        if event.key() == Qt.Key.Key_Escape and self.session.job is not None:
+            self.session.cancel()
+        else:
+            super().keyPressEvent(event)
+
+    def _keep_marks(self) -> None:
+        """Napari's undo tells nobody, so what is painted is looked at now and then."""
+        draft = self.binding.annotation.draft
+        if draft is not None and draft.work.size <= _COMPARED_AT_REST:
+            self.binding.collect()
+
+    def _step(self, by: int) -> None:
+        names = self.session.classes.names
+        if names:
+            current = self.session.current_class
+            row = names.index(current) + by if current is not None else 0
+            self.session.choose_class(names[row % len(names)])
+
+    def _hide(self) -> None:
+        name = self.session.current_class
+        if name is not None:
+            self.session.set_hidden(name, name not in self.session.hidden)
+
+
+def _scrolled(page: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidget(page)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    return area

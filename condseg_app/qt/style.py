@@ -1,0 +1,93 @@
+"""A few shared touches; everything else is the host's theme."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from condseg_app.qt import glyphs
+
+
+def quiet(text: str = "", parent: QWidget | None = None) -> QLabel:
+    """A label for explanations: wraps, smaller."""
+    label = QLabel(text, parent)
+    label.setWordWrap(True)
+    label.setProperty("quiet", True)
+    font = label.font()
+    font.setPointSizeF(max(7.0, font.pointSizeF() * 0.92))
+    label.setFont(font)
+    return label
+
+
+def heading(text: str) -> QLabel:
+    """A label over a group."""
+    label = QLabel(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
+    return label
+
+
+class GlyphButton(QToolButton):
+    """A flat button with a drawn icon in the colour of the theme's text."""
+
+    def __init__(self, draw: glyphs.Draw, hint: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._draw = draw
+        self.setAutoRaise(True)
+        self.setToolTip(hint)
+        self.setAccessibleName(hint)
+        self.setIconSize(QSize(16, 16))
+        self.setStyleSheet("QToolButton { border: none; background: transparent; padding: 2px; }")
+        self._drawn_in = ""
+
+    def paintEvent(self, event: object) -> None:  # noqa: N802
+        """Draw the icon in the theme's colour of the moment."""
+        color = glyphs.text_color(self)
+        if color.name() != self._drawn_in:
+            self._drawn_in = color.name()
+            self.setIcon(glyphs.icon(self._draw, color))
+        super().paintEvent(event)  # type: ignore[arg-type]
+
+
+class ElidedLabel(QLabel):
+    """A label that shortens its text to the room there is."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._full = text
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(40)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # noqa: N802
+        """Show a text, or as much of it as there is room for."""
+        self._full = text
+        self._elide()
+
+    def full_text(self) -> str:
+        """The text, not shortened."""
+        return self._full
+
+    def resizeEvent(self, event: object) -> None:  # noqa: N802
+        """Shorten anew."""
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        self._elide()
+
+    def _elide(self) -> None:
+        room = max(0, self.contentsRect().width() - 4)
+        super().setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, room))
+
+
+def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
+    """A button that tests and the tour find by its name."""
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.clicked.connect(lambda: do())
+    return button
+
+
+def allow(button: QPushButton, reason: str | None, hint: str) -> None:
+    """Enable a button with what it does, or disable it with the reason why."""
+    button.setEnabled(reason is None)
+    button.setToolTip(hint if reason is None else reason[0].upper() + reason[1:])

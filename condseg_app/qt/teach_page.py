@@ -1,0 +1,288 @@
+"""The second page: what is marked of a class, and teaching it to the model."""
+
+import numpy as np
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.compute import Job
+from condseg_app.data import Annotation, TrainingProgress
+from condseg_app.qt.changes_table import ChangesTable
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.curves import Curves
+from condseg_app.qt.style import allow, heading, push_button, quiet
+from condseg_app.qt.text import counted
+from condseg_app.session import LessonResult
+from condseg_app.viewer import LayerBinding
+
+_STEPS, _FEWEST, _MOST = 200, 1, 100_000
+_ADVICE = (
+    "Mark the class on a few slices. In a slice that is complete, what is not marked teaches what the class "
+    "is not; anywhere else it says nothing."
+)
+
+
+class TeachPage(QWidget):
+    """Marks, start and stop, curves, and what has changed."""
+
+    accepted = Signal()  # the taught model is in use
+
+    def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._binding = binding
+        self._session = binding.session
+        self._lesson_job: Job | None = None
+        self._build()
+        session = self._session
+        connections = Connections(self)
+        for signal in (session.image_changed, session.model_changed, session.classes_changed, session.job_changed):
+            connections.to(signal, self._update)
+        connections.to(session.current_class_changed, self._update)
+        connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.lesson_progressed, self._on_progress)
+        connections.to(session.lesson_ended, self._on_end)
+        self._update()
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 6, 0, 0)
+        layout.setSpacing(6)
+        layout.addLayout(self._marks())
+        layout.addLayout(self._controls())
+        self.curves = Curves()
+        self.curves.hide()
+        layout.addWidget(self._result())
+        layout.addWidget(self.curves)
+        layout.addStretch(1)
+
+    def _marks(self) -> QVBoxLayout:
+        self.which = QComboBox()
+        self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.which.setObjectName("teach_class")
+        self.which.setAccessibleName("Class to teach")
+        self.which.activated.connect(lambda row: self._session.choose_class(self.which.itemText(row)))
+        self.marked = QLabel()
+        self.marked.setObjectName("marked")
+        self.marked.setWordWrap(True)
+        self.paint = push_button("paint", "Paint", self._toggle_painting)
+        self.slice_done = push_button("complete_slice", "This slice is complete", self.complete_slice)
+        self.volume_done = push_button("complete_volume", "Whole volume is complete", self.complete_volume)
+        form = QFormLayout()
+        form.addRow("Class", self.which)
+        form.addRow("Marked", self.marked)
+        grid = QGridLayout()
+        grid.addWidget(self.paint, 0, 0, 1, 2)
+        grid.addWidget(self.slice_done, 1, 0, 1, 2)
+        grid.addWidget(self.volume_done, 2, 0, 1, 2)
+        column = QVBoxLayout()
+        column.addLayout(form)
+        column.addWidget(quiet(_ADVICE))
+        column.addLayout(grid)
+        return column
+
+    def _controls(self) -> QGridLayout:
+        self.steps = QSpinBox()
+        self.steps.setObjectName("steps")
+        self.steps.setRange(_FEWEST, _MOST)
+        self.steps.setValue(_STEPS)
+        self.steps.setSingleStep(50)
+        self.steps.setToolTip("How often the network looks at a piece of the image; more is slower and surer")
+        self.start = push_button("start_lesson", "Start", self._start)
+        self.pause = push_button("pause_lesson", "Pause", self._pause)
+        self.stop = push_button("stop_lesson", "Stop", self._session.cancel)
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Training steps"), 0, 0, 1, 2)
+        grid.addWidget(self.steps, 0, 2)
+        for column, button in enumerate((self.start, self.pause, self.stop)):
+            grid.addWidget(button, 1, column)
+            grid.setColumnStretch(column, 1)
+        return grid
+
+    def _result(self) -> QWidget:
+        self.changes = ChangesTable()
+        self.verdict = quiet()
+        self.verdict.setObjectName("verdict")
+        self.accept = push_button("accept_lesson", "Use the new model", self._accept)
+        self.accept.setToolTip("Go on with the model that was taught; the one before stays as it is")
+        self.discard = push_button("discard_lesson", "Discard", self._discard)
+        self.discard.setToolTip("Remove the model that was taught")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.accept, 1)
+        buttons.addWidget(self.discard)
+        self.result = QWidget()
+        self.result.setObjectName("lesson_result")
+        column = QVBoxLayout(self.result)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(heading("Before and after, Dice on this image"))
+        column.addWidget(self.changes)
+        column.addWidget(self.verdict)
+        column.addLayout(buttons)
+        self.result.hide()
+        return self.result
+
+    # what is clicked
+
+    def complete_slice(self) -> None:
+        """Declare the slice in view complete."""
+        if not self._ready_to_mark():
+            return
+        if not self._binding.complete_slice():
+            self._session.notice.emit("Turn the view to 2D first: in 3D no single slice is in view.")
+        self._update()
+
+    def complete_volume(self) -> None:
+        """Declare all of the image complete."""
+        if self._ready_to_mark():
+            self._binding.complete_volume()
+            self._update()
+
+    def _ready_to_mark(self) -> bool:
+        """Take up the brush where it is not yet; a class that is absent is declared without a stroke."""
+        name = self._session.current_class
+        if name is None or self._session.image is None:
+            return False
+        if self._binding.annotation.class_name != name:
+            self._binding.begin_painting(name)
+        return True
+
+    def _toggle_painting(self) -> None:
+        name = self._session.current_class
+        if name is None:
+            return
+        if self._binding.annotation.class_name == name:
+            self._binding.stop_painting()
+        else:
+            self._binding.begin_painting(name)
+        self._update()
+
+    def _start(self) -> None:
+        name = self._session.current_class
+        if name is None:
+            return
+        self._binding.collect()
+        self.curves.clear(self.steps.value())
+        self.result.hide()
+        self._session.teach(name, self.steps.value())
+        self._lesson_job = self._session.job
+        self._update()
+
+    def _pause(self) -> None:
+        job = self._session.job
+        if job is not None and job.state == "paused":
+            self._session.resume()
+        else:
+            self._session.pause()
+
+    def _accept(self) -> None:
+        self._session.accept_lesson()
+        self.result.hide()
+        self.accepted.emit()
+
+    def _discard(self) -> None:
+        self._session.discard_lesson()
+        self.result.hide()
+
+    # following the session
+
+    def _on_annotation(self, name: str) -> None:
+        del name
+        self._update()
+
+    def _on_progress(self, progress: TrainingProgress) -> None:
+        self.curves.show()
+        self.curves.add(progress, self._session.classes)
+
+    def _on_end(self, result: LessonResult) -> None:
+        self.changes.show_changes(result.changes)
+        self.verdict.setText(_verdict(result))
+        self.result.show()
+        self.curves.show()
+
+    def _update(self) -> None:
+        name, teaching = self._session.current_class, self._is_teaching()
+        with QSignalBlocker(self.which):
+            self.which.clear()
+            self.which.addItems(list(self._session.classes.names))
+            self.which.setCurrentIndex(-1 if name is None else self.which.findText(name))
+        annotation = None if name is None else self._session.annotations.get(name)
+        self.marked.setText(marked_text(annotation))
+        painting = name is not None and self._binding.annotation.class_name == name
+        self.paint.setText("Put the brush down" if painting else f"Paint {name}" if name else "Paint")
+        why_not = self._why_not_mark(name)
+        allow(self.paint, why_not, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
+        allow(self.slice_done, why_not, "What is not marked on this slice is not this class (K in the viewer)")
+        is_2d = self._session.image is not None and self._session.image.geometry.is_2d
+        self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
+        self.volume_done.setVisible(not is_2d)
+        allow(self.volume_done, why_not, "What is not marked anywhere is not this class (Shift+K in the viewer)")
+        allow(self.start, self._why_not_teach(name, annotation), f"Teach the model {name}; it is saved as a new file")
+        allow(self.pause, None if teaching else "Nothing is being taught", "Let the computer breathe, then go on")
+        allow(self.stop, None if teaching else "Nothing is being taught", "Stop; nothing is saved")
+        job = self._session.job
+        self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
+        self.steps.setEnabled(not teaching)
+
+    def _is_teaching(self) -> bool:
+        return self._lesson_job is not None and self._session.job is self._lesson_job
+
+    def _why_not_mark(self, name: str | None) -> str | None:
+        if self._session.image is None:
+            return "Open an image first"
+        return "Choose a class first" if name is None else None
+
+    def _why_not_teach(self, name: str | None, annotation: Annotation | None) -> str | None:
+        if self._session.image is None or name is None:
+            return self._why_not_mark(name)
+        if self._session.model is None:
+            return "Choose a model first"
+        if self._session.model.misfit(self._session.image) is not None:
+            return self._session.model.misfit(self._session.image)
+        if self._is_teaching():
+            return "A lesson is running"
+        if annotation is None or annotation.state != "present":
+            return f"Nothing of {name} is marked yet: paint it on a few slices first"
+        return None
+
+
+def marked_text(annotation: Annotation | None) -> str:
+    """'412 voxels on 3 slices, 2 of them complete'."""
+    if annotation is None or annotation.state == "unlabelled":
+        return "nothing yet"
+    voxel = "pixel" if annotation.mask.shape[2] == 1 else "voxel"
+    if annotation.supervised.all():
+        return f"{counted(int(annotation.mask.sum()), voxel)}, the whole image is complete"
+    marked = annotation.mask & annotation.supervised
+    axis = _slice_axis(annotation)
+    others = tuple(a for a in range(3) if a != axis)
+    complete = int(annotation.supervised.all(axis=others).sum())
+    touched = int(annotation.supervised.any(axis=others).sum())
+    if voxel == "pixel":
+        return counted(int(marked.sum()), voxel)
+    text = f"{counted(int(marked.sum()), voxel)} on {counted(touched, 'slice')}"
+    return f"{text}, {complete} complete" if complete else text
+
+
+def _slice_axis(annotation: Annotation) -> int:
+    """The axis along which fewest slices are touched: the one that was painted across."""
+    touched = [
+        np.count_nonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)
+    ]
+    return int(np.argmin(touched))
+
+
+def _verdict(result: LessonResult) -> str:
+    worse = [c.name for c in result.changes if c.before is not None and c.after < c.before - 0.02]
+    taught = next((c for c in result.changes if c.name == result.class_name), None)
+    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on what you marked. "
+    if worse:
+        return f"{said}Worse than before: {', '.join(worse)}."
+    return f"{said}No other class has become worse."

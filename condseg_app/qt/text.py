@@ -1,0 +1,87 @@
+"""Figures as people read them: units with every number, times as 0:07."""
+
+from collections.abc import Sequence
+from html import escape
+
+from condseg_app.data import DeviceInfo, Geometry, Image
+from condseg_app.session import Measure
+
+_DECIMALS = {"ml": 2, "mm²": 1, "µm²": 0, "µm³": 0, "pixels": 0, "voxels": 0}
+_SHORT = {"pixels": "px", "voxels": "vox"}
+
+
+def measure_text(measure: Measure, *, short: bool = False) -> str:
+    """'1.62 ml', '312 ml', '1,204 pixels'; short: '1,204 px', and '12.3 M px' where there are millions."""
+    unit = _SHORT.get(measure.unit, measure.unit) if short else measure.unit
+    if short and measure.value >= 1e6:
+        return f"{measure.value / 1e6:.1f} M {unit}"
+    decimals = max(0, _DECIMALS[measure.unit] - sum(measure.value >= bound for bound in (10, 100)))
+    return f"{measure.value:,.{decimals}f} {unit}"
+
+
+def time_text(seconds: float | None) -> str:
+    """'0:07', '1:02:03'; nothing where it is not known."""
+    if seconds is None or seconds != seconds or seconds == float("inf"):
+        return ""
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def spacing_text(geometry: Geometry) -> str:
+    """'1.0 mm', '0.8 x 0.8 x 2.5 mm'; how many pixels where no size is known."""
+    steps = geometry.spacing[:2] if geometry.is_2d else geometry.spacing
+    if geometry.unit == "pixel":
+        return " × ".join(str(n) for n in (geometry.shape[:2] if geometry.is_2d else geometry.shape))
+    figures = [f"{step:.1f}" if step >= 0.95 else f"{step:.2g}" for step in steps]
+    return f"{figures[0] if len(set(figures)) == 1 else ' × '.join(figures)} {geometry.unit}"
+
+
+def image_details(image: Image) -> str:
+    """What hovering over an image's name shows, as rich text."""
+    geometry = image.geometry
+    shape = geometry.shape[:2] if geometry.is_2d else geometry.shape
+    rows = [
+        ("Voxels" if not geometry.is_2d else "Pixels", " × ".join(str(n) for n in shape)),
+        ("Spacing", "not known" if geometry.unit == "pixel" else spacing_text(geometry)),
+        ("Orientation", geometry.orientation if geometry.unit == "mm" else "as in the file"),
+        ("Channels", ", ".join(image.channels)),
+        ("Type", str(image.array.dtype)),
+        ("File", str(image.source) if image.source is not None else "in memory only"),
+    ]
+    table = "".join(f"<tr><td><b>{name}</b>&nbsp;</td><td>{escape(value)}</td></tr>" for name, value in rows)
+    warnings = "".join(f"<p>⚠ {escape(warning)}</p>" for warning in image.warnings)
+    return f"<b>{escape(image.name)}</b><table>{table}</table>{warnings}"
+
+
+def device_text(device: DeviceInfo | None) -> str:
+    """'this computer, CPU (2 threads)'."""
+    if device is None:
+        return "this computer"
+    if device.kind == "cpu":
+        return f"this computer, CPU ({device.threads} threads)"
+    return f"this computer, {device.name}"
+
+
+def device_hint(device: DeviceInfo | None) -> str:
+    """What to expect of a device, said once and calmly."""
+    if device is None:
+        return "The engine is starting."
+    if device.kind == "cpu":
+        return (
+            f"{device.name}. Everything works without a GPU, only slower: expect about a second a window "
+            "and a minute or two to teach a class."
+        )
+    return f"{device.name}. Predictions and lessons run on this GPU."
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """'1 slice', '3 slices', '1,204 voxels'."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """'a, b, c and 12 more'."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"

@@ -1,0 +1,90 @@
+"""A layer of the user's own as an image: axes reversed, geometry from scale, position and units."""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image as ImageLayer
+from napari.layers import Layer
+from numpy.typing import NDArray
+
+from condseg_app.data import AxisMap, Geometry, Image
+from condseg_app.data.geometry import Unit
+from condseg_app.errors import GeometryError
+from condseg_app.viewer.placement import Placement
+
+# World axes of a layer are taken as those of our own: (S, P, L), last first; RAS+ has L and P negative.
+_TO_RAS = np.diag([-1.0, -1.0, 1.0])
+_UNITS: dict[str, tuple[Unit, float]] = {
+    "pixel": ("pixel", 1.0),
+    "nanometer": ("µm", 1e-3),
+    "micrometer": ("µm", 1.0),
+    "micron": ("µm", 1.0),
+    "millimeter": ("mm", 1.0),
+    "centimeter": ("mm", 10.0),
+    "meter": ("mm", 1000.0),
+}
+
+
+def image_from_layer(layer: Layer) -> tuple[Image, Placement]:
+    """An image layer as an image, and the placement that lays results over that very layer.
+
+    Raises:
+        GeometryError: the layer is no image of two or three axes.
+    """
+    if not isinstance(layer, ImageLayer):
+        raise GeometryError(f"layer '{layer.name}' is not an image; choose an image layer")
+    if layer.multiscale or layer.ndim not in (2, 3):
+        what = "a pyramid" if layer.multiscale else f"of {layer.ndim} axes"
+        raise GeometryError(f"layer '{layer.name}' is {what}; choose an image layer of 2 or 3 axes at full resolution")
+    source = _as_source(np.asarray(layer.data), layer.ndim, layer.rgb)
+    channels = ("red", "green", "blue") if layer.rgb else ("intensity",)
+    geometry = geometry_of(layer)
+    return Image(source, geometry, layer.name, channels), _placement_over(layer, geometry)
+
+
+def geometry_of(layer: Layer) -> Geometry:
+    """Where a layer's voxels are, with axes reversed: (X, Y, Z), and Z = 1 for two axes."""
+    unit, factor = _unit_of(layer)
+    shape = (*reversed(layer.data.shape[: layer.ndim]), 1)
+    return Geometry((shape[0], shape[1], shape[2]), _affine_of(layer, unit, factor), unit)
+
+
+def _as_source(array: NDArray[Any], ndim: int, rgb: bool) -> NDArray[Any]:
+    """(Z, Y, X), (Y, X) or (Y, X, colours) as (C, X, Y, Z): a view, nothing is copied."""
+    colors = np.moveaxis(array, -1, 0)[:3] if rgb else array[None]
+    if ndim == 2:
+        colors = colors[:, None]
+    return colors.transpose(0, 3, 2, 1)
+
+
+def _affine_of(layer: Layer, unit: Unit, factor: float) -> NDArray[np.float64]:
+    """Voxel (X, Y, Z) -> RAS+ world, by asking the layer where its voxels are."""
+    n = layer.ndim
+    origin = np.asarray(layer.data_to_world(np.zeros(n)), float)
+    steps = np.stack([np.asarray(layer.data_to_world(row), float) - origin for row in np.eye(n)], axis=1)
+    affine = np.eye(4)
+    affine[:n, :n] = steps[::-1, ::-1] * factor
+    affine[:n, 3] = origin[::-1] * factor
+    affine[:3] = _TO_RAS @ affine[:3]
+    return affine
+
+
+def _unit_of(layer: Layer) -> tuple[Unit, float]:
+    names = {str(unit) for unit in layer.units}
+    if len(names) != 1 or next(iter(names)) not in _UNITS:
+        return "pixel", 1.0
+    return _UNITS[next(iter(names))]
+
+
+def _placement_over(layer: Layer, geometry: Geometry) -> Placement:
+    over = {
+        "affine": layer.affine,
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+    axis_map = AxisMap((2, 1, 0), (False, False, False))
+    return Placement(geometry.shape, axis_map, 0 if layer.ndim == 2 else None, over)

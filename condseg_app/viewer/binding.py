@@ -1,0 +1,307 @@
+"""The session on napari's screen: the one place that knows both."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+from numpy.typing import NDArray
+
+from condseg_app.data import Region
+from condseg_app.session import Session
+from condseg_app.viewer.adopt import image_from_layer
+from condseg_app.viewer.annotation import AnnotationLayer
+from condseg_app.viewer.draft import Draft
+from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer, corrected
+from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.sight import Sight, Upright, overlaps
+from condseg_app.viewer.source import METADATA_KEY, SourceLayers, image_of
+from condseg_app.viewer.throttle import Throttle
+
+_REFRESH_SECONDS = 0.08
+
+
+class LayerBinding:
+    """Shows a session in a viewer and brings back what is painted there. Used on the GUI's thread only.
+
+    Layers: the image (or the user's own layer), one map of all classes, the class in hand, and, while one
+    paints, the marks of one class. The host calls `flush` from a timer, so that the last of many quick
+    changes is drawn too.
+    """
+
+    def __init__(self, session: Session, viewer: ViewerModel) -> None:
+        self.session = session
+        self.viewer = viewer
+        self.placement: Placement | None = None
+        self.source = SourceLayers(viewer)
+        self.class_map = ClassMapLayer(viewer)
+        self.class_layer = ClassLayer(viewer)
+        self.annotation = AnnotationLayer(viewer)
+        self._upright = Upright(viewer)
+        self._adopting: Layer | None = None
+        self._adopted_placement: Placement | None = None
+        self._writing = False
+        self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
+        self._collect = Throttle(self.collect, _REFRESH_SECONDS)
+        for signal, slot in self._connections():
+            signal.connect(slot)
+        self._on_image()
+
+    def _connections(self) -> tuple[tuple[Any, Callable[..., None]], ...]:
+        session, viewer = self.session, self.viewer
+        return (
+            (session.image_changed, self._on_image),
+            (session.classes_changed, self._on_classes),
+            (session.visibility_changed, self._show_current_class),
+            (session.current_class_changed, self._on_current_class),
+            (session.prediction_changed, self._on_prediction),
+            (session.threshold_changed, self._on_threshold),
+            (session.annotation_changed, self._on_annotation),
+            (session.job_changed, self._redraw.request),
+            (self.annotation.painted, self._collect.request),
+            (viewer.layers.events.removed, self._on_removed),
+            (viewer.dims.events.ndisplay, self._on_ndisplay),
+        )
+
+    def close(self) -> None:
+        """Take the own layers out of the viewer and listen no more; the user's layers stay."""
+        self.collect()
+        for signal, slot in self._connections():
+            signal.disconnect(slot)
+        self._clear()
+        self._upright.close()
+
+    # what the user does
+
+    def use_layer(self, layer: Layer) -> None:
+        """Make a layer of the user's the session's image.
+
+        Raises:
+            GeometryError: the layer is no image of two or three axes.
+        """
+        image = image_of(layer)
+        if image is not None:
+            placement = Placement.of(image.geometry)
+        else:
+            image, placement = image_from_layer(layer)
+        self._adopting, self._adopted_placement = layer, placement
+        self.session.set_image(image)
+
+    def owns(self, layer: Layer) -> bool:
+        """Whether a layer is the session's image or one of its results."""
+        own = (self.class_map.layer, self.class_layer.layer, self.annotation.layer)
+        return layer in self.source or any(layer is one for one in own)
+
+    def begin_painting(self, name: str) -> None:
+        """Take up the brush for a class, from what is predicted and marked of it so far."""
+        self.stop_painting()
+        if self.placement is None or self.session.image is None:
+            return
+        entry = self.session.classes[name]
+        self.annotation.begin(entry, self._draft(name, entry.value), self.placement)
+        self._show_current_class()
+        self._redraw.request()
+
+    def stop_painting(self) -> None:
+        """Keep what was painted and put the brush down."""
+        self.collect()
+        self.annotation.clear()
+        self.viewer.layers.selection.active = self.source.main
+        self._show_current_class()
+        self._redraw.request()
+
+    def complete_slice(self) -> bool:
+        """Declare the slice in view complete for the class that is painted; False where there is none."""
+        return self._complete(self.visible_slice())
+
+    def complete_volume(self) -> bool:
+        """Declare all of the image complete for the class that is painted."""
+        return self._complete((slice(None), slice(None), slice(None)))
+
+    def collect(self) -> None:
+        """Hand what was painted to the session."""
+        name, draft = self.annotation.class_name, self.annotation.draft
+        if name is None or draft is None or name not in self.session.classes:
+            return
+        if not draft.differs_from(self.session.annotations.get(name)):
+            return
+        self._writing = True
+        try:
+            self.session.annotate(name, draft.mask(), draft.supervised())
+        finally:
+            self._writing = False
+
+    def flush(self) -> None:
+        """Draw what is waiting to be drawn."""
+        self._redraw.flush()
+        self._collect.flush()
+
+    # what is looked at
+
+    @property
+    def sight(self) -> Sight | None:
+        """What the viewer shows of the image; None without one."""
+        layer = self.source.main
+        return None if layer is None or self.placement is None else Sight(self.viewer, layer, self.placement)
+
+    def near(self) -> tuple[int, int, int] | None:
+        """The voxel in the middle of the view, for `Session.predict`; None without an image."""
+        return None if self.sight is None else self.sight.near()
+
+    def visible_slice(self) -> Region | None:
+        """The slice on screen in the image's own axes; None in a 3D view or without an image."""
+        return None if self.sight is None else self.sight.visible_slice()
+
+    # what the session says
+
+    def _on_image(self) -> None:
+        layer, placement = self._adopting, self._adopted_placement
+        self._adopting = self._adopted_placement = None
+        self._clear()
+        image = self.session.image
+        if image is None:
+            self._upright.set_on(False)
+            return
+        self.placement = placement if placement is not None else Placement.of(image.geometry)
+        if layer is not None:
+            self.source.adopt(layer)
+        else:
+            self.source.show(image)
+            self.viewer.dims.ndisplay = 2
+            self.viewer.reset_view()
+        self._upright.set_on(self.placement.anatomical)
+        self._on_classes()
+        self._on_current_class()
+
+    def _on_classes(self) -> None:
+        name = self.annotation.class_name
+        if name is not None:
+            self._follow_renamed()
+        self._show_map()
+        self._show_current_class()
+
+    def _on_current_class(self) -> None:
+        painted = self.annotation.class_name
+        if painted is not None and painted != self.session.current_class:
+            self.stop_painting()
+        self._show_current_class()
+
+    def _on_prediction(self, name: str, region: Region | None) -> None:
+        self._show_map()
+        if name == self.session.current_class:
+            self._show_current_class()
+        in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
+        if region is None or (not in_3d and overlaps(region, self.visible_slice())):
+            self._redraw.request()
+
+    def _on_threshold(self, name: str) -> None:
+        if name == self.session.current_class and self.viewer.dims.ndisplay == 2:
+            self.class_layer.cut(self.session.thresholds[name])
+        else:
+            self._redraw.request()
+
+    def _on_annotation(self, name: str) -> None:
+        """Take over what undo, redo or clear have made of the marks being painted."""
+        draft = self.annotation.draft
+        if not self._writing and draft is not None and name == self.annotation.class_name:
+            fresh = self._draft(name, draft.value)
+            draft.restart(fresh.start, fresh.known)
+            self.annotation.refresh()
+        self._show_map()
+        self._show_current_class()
+        self._redraw.request()
+
+    def _on_ndisplay(self) -> None:
+        self._show_current_class()
+        self._redraw.request()
+
+    def _on_removed(self, event: object) -> None:
+        """The user took a layer away in napari's list."""
+        layer = getattr(event, "value", None)
+        if layer is self.annotation.layer:
+            self.stop_painting()
+        elif layer in self.source:
+            self.session.close_image()
+
+    # drawing
+
+    def _draft(self, name: str, value: int) -> Draft:
+        annotation = self.session.annotations.get(name)
+        known = None if annotation is None else annotation.supervised
+        return Draft.begin(value, self.session.mask_of(name), known)
+
+    def _complete(self, region: Region | None) -> bool:
+        if region is None or self.annotation.draft is None:
+            return False
+        self.annotation.complete(region)
+        self.collect()
+        return True
+
+    def _follow_renamed(self) -> None:
+        draft = self.annotation.draft
+        entry = next((e for e in self.session.classes if draft is not None and e.value == draft.value), None)
+        if entry is None:
+            self.annotation.clear()
+        else:
+            self.annotation.paint_as(entry)
+
+    def _predicted(self, name: str | None) -> NDArray[np.uint8] | None:
+        prediction = self.session.prediction
+        return None if prediction is None or name is None else prediction.probabilities.get(name)
+
+    def _invisible(self) -> frozenset[str]:
+        """Classes that the map does not show: hidden ones, and the one that has a layer of its own."""
+        own = {self.annotation.class_name, self.session.current_class} - {None}
+        alone = {name for name in own if name is not None and self._has_own_layer(name)}
+        return self.session.hidden | alone
+
+    def _has_own_layer(self, name: str) -> bool:
+        """In 3D only what is painted has one: the map is shaded, so it shows shapes better."""
+        if name == self.annotation.class_name:
+            return True
+        seen = name in self.session.annotations or self._predicted(name) is not None
+        return seen and self.viewer.dims.ndisplay == 2
+
+    def _show_map(self) -> None:
+        """Put the map of all classes up when there is something to see on it."""
+        wanted = self.session.image is not None and len(self.session.classes) > 0
+        if not wanted or self.placement is None:
+            self.class_map.clear()
+            return
+        if self.class_map.layer is None and self._anything_to_see():
+            small = max(e.value for e in self.session.classes) <= 255
+            dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
+            self.class_map.show(self._read_labels, self.placement, dtype, carried)
+        self.class_map.color(self.session.classes, self._invisible())
+
+    def _anything_to_see(self) -> bool:
+        prediction = self.session.prediction
+        return bool(self.session.annotations) or bool(prediction is not None and prediction.probabilities)
+
+    def _read_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
+        return self.session.labels(region=region).array
+
+    def _show_current_class(self) -> None:
+        name = self.session.current_class
+        hidden = name is None or name in self.session.hidden or name == self.annotation.class_name
+        if name is None or hidden or self.placement is None or not self._has_own_layer(name):
+            self.class_layer.hide()
+        else:
+            level, annotation = self._predicted(name), self.session.annotations.get(name)
+            read = partial(corrected, level, annotation)
+            self.class_layer.show(self.session.classes[name], read, self.placement, (id(level), id(annotation)))
+            self.class_layer.cut(self.session.thresholds[name])
+        self.class_map.color(self.session.classes, self._invisible())
+
+    def _refresh(self) -> None:
+        self.class_map.refresh()
+        self.class_layer.refresh()
+
+    def _clear(self) -> None:
+        self.annotation.clear()
+        self.class_layer.clear()
+        self.class_map.clear()
+        self.source.clear()
+        self.placement = None

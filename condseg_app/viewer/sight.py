@@ -1,0 +1,121 @@
+"""What the viewer is looking at, in voxels of the image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Layer
+from numpy.typing import NDArray
+
+from condseg_app.data import Region
+from condseg_app.viewer.placement import Placement
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a viewer shows of one image.
+
+    Attributes:
+        viewer: the viewer.
+        layer: a layer of the image, by which world positions are converted.
+        placement: how the image is laid out.
+    """
+
+    viewer: ViewerModel
+    layer: Layer
+    placement: Placement
+
+    def near(self) -> tuple[int, int, int]:
+        """The voxel in the middle of the view, on the slice that is shown."""
+        dims = self.viewer.dims
+        point = np.array(dims.point[-self.layer.ndim :], float)
+        if dims.ndisplay == 2:
+            for number, axis in enumerate(dims.displayed):
+                point[axis - dims.ndim] = self.viewer.camera.center[number + 1]
+        return self.voxel_at(point)
+
+    def voxel_at(self, world: Sequence[float] | NDArray[np.float64]) -> tuple[int, int, int]:
+        """The voxel nearest to a world position of the viewer."""
+        return self.placement.voxel([float(p) for p in self._position(world)])
+
+    def is_inside(self, world: Sequence[float] | NDArray[np.float64]) -> bool:
+        """Whether a world position lies in the image."""
+        position, shape = self._position(world), np.asarray(self.placement.display_shape)
+        return bool((position >= -0.5).all() and (position <= shape - 0.5).all())
+
+    def visible_slice(self) -> Region | None:
+        """The part of the image that is on screen: one slice, or all of a 2D image; None in a 3D view."""
+        dims = self.viewer.dims
+        if self.placement.ndim == 2:
+            return self.placement.region([slice(None)] * 2)
+        if dims.ndisplay != 2:
+            return None
+        axis = next(a for a in (d - dims.ndim + 3 for d in dims.not_displayed) if a >= 0)
+        index = round(float(self._position(dims.point)[axis]))
+        index = min(max(index, 0), self.placement.display_shape[axis] - 1)
+        key = [slice(None)] * 3
+        key[axis] = slice(index, index + 1)
+        return self.placement.region(key)
+
+    def go_to(self, voxel: tuple[int, int, int]) -> None:
+        """Show the slice that a voxel is on."""
+        dims = self.viewer.dims
+        world = np.asarray(self.layer.data_to_world(self.placement.position(voxel)), float)
+        dims.point = (*dims.point[: dims.ndim - len(world)], *(float(w) for w in world))
+
+    def _position(self, world: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(self.layer.world_to_data(np.asarray(world, float)[-self.layer.ndim :]), float)
+
+
+def overlaps(a: Region | None, b: Region | None) -> bool:
+    """Whether two regions share a voxel; None stands for everything."""
+    if a is None or b is None:
+        return True
+    return all(_starts(p) < _stops(q) and _starts(q) < _stops(p) for p, q in zip(a, b, strict=True))
+
+
+def _starts(part: slice) -> float:
+    return 0 if part.start is None else float(part.start)
+
+
+def _stops(part: slice) -> float:
+    return float("inf") if part.stop is None else float(part.stop)
+
+
+class Upright:
+    """Keeps a body head up and unmirrored, whichever way it is sliced.
+
+    Display axes run to the patient's back and left and, from slice to slice, to the head. Rows of an axial
+    slice go down the screen; where the head's axis is the vertical one it has to go up. In 3D the head's axis
+    has to point away from a viewer who looks from the feet, or left and right would be exchanged.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._before = viewer.camera.orientation
+        self._on = False
+        viewer.dims.events.order.connect(self._turn)
+        viewer.dims.events.ndisplay.connect(self._turn)
+
+    def set_on(self, on: bool) -> None:
+        """Start or stop; stopping puts the camera back as it was found."""
+        if on and not self._on:
+            self._before = self._viewer.camera.orientation
+        elif self._on and not on:
+            self._viewer.camera.orientation = self._before
+        self._on = on
+        self._turn()
+
+    def _turn(self) -> None:
+        if not self._on or self._viewer.dims.ndim != 3:
+            return
+        vertical = self._viewer.dims.displayed[-2]
+        head_up = self._viewer.dims.ndisplay == 2 and vertical == 0
+        self._viewer.camera.orientation = ("away", "up" if head_up else "down", "right")
+
+    def close(self) -> None:
+        """Let the viewer go."""
+        self.set_on(False)
+        self._viewer.dims.events.order.disconnect(self._turn)
+        self._viewer.dims.events.ndisplay.disconnect(self._turn)

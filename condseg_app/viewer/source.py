@@ -1,0 +1,102 @@
+"""The image itself as layers, and the viewer's own layers as an image."""
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image as ImageLayer
+from napari.layers import Layer
+
+from condseg_app.data import Image, Region
+from condseg_app.viewer.contrast import contrast_limits
+from condseg_app.viewer.lazy import LazyView
+from condseg_app.viewer.placement import Placement
+
+METADATA_KEY = "condseg"
+_CHANNEL_COLORS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
+
+
+def image_layers(image: Image) -> list[ImageLayer]:
+    """Layers that show an image: one for grey and colour pictures, one a channel otherwise.
+
+    Each carries the image in its metadata, so that a layer made by the reader becomes the session's
+    image again with its true affine, name and source.
+    """
+    placement = Placement.of(image.geometry)
+    common = {**placement.layer, "metadata": {METADATA_KEY: image}}
+    if image.is_rgb:
+        return [ImageLayer(_colors(image, placement), rgb=True, name=image.name, **common)]
+    layers = []
+    for channel, channel_name in enumerate(image.channels):
+        single = len(image.channels) == 1
+        layers.append(
+            ImageLayer(
+                _channel(image, placement, channel),
+                name=image.name if single else f"{image.name} {channel_name}",
+                contrast_limits=contrast_limits(image, channel),
+                colormap="gray" if single else _CHANNEL_COLORS[channel % len(_CHANNEL_COLORS)],
+                blending="translucent_no_depth" if channel == 0 else "additive",
+                rendering="attenuated_mip",
+                **common,
+            )
+        )
+    return layers
+
+
+def image_of(layer: Layer) -> Image | None:
+    """The image that `image_layers` put into a layer, None for a layer of other origin."""
+    image = layer.metadata.get(METADATA_KEY)
+    return image if isinstance(image, Image) else None
+
+
+class SourceLayers:
+    """The layers of the session's image: its own, or one that the user had already."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layers: list[Layer] = []
+        self._adopted = False
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer is own for own in self._layers)
+
+    @property
+    def main(self) -> Layer | None:
+        """The layer that positions are converted by, None without an image."""
+        return self._layers[0] if self._layers else None
+
+    def show(self, image: Image) -> None:
+        """Put an image's layers at the bottom."""
+        self.clear()
+        self._layers = list(image_layers(image))
+        for position, layer in enumerate(self._layers):
+            self._viewer.layers.insert(position, layer)
+
+    def adopt(self, layer: Layer) -> None:
+        """Use a layer that is in the viewer already; it stays the user's."""
+        self.clear()
+        self._layers, self._adopted = [layer], True
+
+    def clear(self) -> None:
+        """Take the own layers away; an adopted one stays."""
+        layers, self._layers = self._layers, []
+        for layer in layers:
+            if not self._adopted and layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._adopted = False
+
+
+def _colors(image: Image, placement: Placement) -> Any:
+    if isinstance(image.array, np.ndarray):
+        return np.moveaxis(placement.to_display(image.array), 0, -1)
+    return LazyView(lambda region: image.array[(slice(None), *region)], placement, image.array.dtype, colors=3)
+
+
+def _channel(image: Image, placement: Placement, channel: int) -> Any:
+    if isinstance(image.array, np.ndarray):
+        return placement.to_display(image.array[channel])
+
+    def read(region: Region) -> np.ndarray[Any, np.dtype[Any]]:
+        return np.asarray(image.array[(channel, *region)])
+
+    return LazyView(read, placement, image.array.dtype)

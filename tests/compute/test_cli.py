@@ -1,0 +1,204 @@
+"""The command line, from files to files, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import PIL.Image
+import pytest
+
+from condseg_app.cli import main
+from condseg_app.io import read_data_set, read_label_map, read_model, read_model_description
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+TRAIN = ["--steps", "2", "--batch", "1", "--window", "16,16,8", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set in the Decathlon's layout: two boxes on noise, in LPS axes."""
+    folder = tmp_path_factory.mktemp("data") / "blobs"
+    (folder / "imagesTr").mkdir(parents=True)
+    (folder / "labelsTr").mkdir()
+    affine = np.diag([-2.0, -2.0, 3.0, 1.0])
+    names = [f"case_{n}" for n in range(4)]
+    for n, name in enumerate(names):
+        rng = np.random.default_rng(n)
+        labels = np.zeros((18, 20, 9), np.uint8)
+        labels[2:8, 3:12, 2:7] = 1
+        labels[10:16, 6:15, 2:7] = 2
+        voxels = (rng.normal(0, 10, labels.shape) + 100 * (labels == 1) - 100 * (labels == 2)).astype(np.int16)
+        nibabel.Nifti1Image(voxels, affine).to_filename(folder / "imagesTr" / f"{name}.nii.gz")
+        nibabel.Nifti1Image(labels, affine).to_filename(folder / "labelsTr" / f"{name}.nii.gz")
+    content = {
+        "labels": {"0": "background", "1": "bright", "2": "dark"},
+        "training": [{"image": f"imagesTr/{n}.nii.gz", "label": f"labelsTr/{n}.nii.gz"} for n in names],
+        "split": {"train": names[:3], "val": names[3:]},
+        "single_class_groups": {"bright": names[:1], "dark": names[1:3]},
+    }
+    (folder / "dataset.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that `condseg train` made of it."""
+    output = tmp_path_factory.mktemp("models") / "blobs.safetensors"
+    assert main(["train", str(blobs), "--groups", "single", "--output", str(output), *TRAIN]) == 0
+    return output
+
+
+def test_training_leaves_model_log_curves_and_checkpoint(model: Path) -> None:
+    trained = read_model(model)
+    assert trained.classes.names == ("bright", "dark")
+    assert trained.preprocessing.spacing == (2.0, 2.0, 3.0)
+    assert trained.training["steps"] == 2
+    assert trained.training["sources"] == ["blobs/bright", "blobs/dark"]
+    log = model.with_suffix(".csv").read_text().splitlines()
+    assert log[0].startswith("step,loss,learning_rate,seconds,dice ")
+    assert len(log) == 3
+    with PIL.Image.open(model.with_suffix(".png")) as curves:
+        assert curves.width > 500
+    assert model.with_suffix(".checkpoint.safetensors").exists()
+
+
+def test_resuming_goes_on_where_it_stopped(model: Path, blobs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "m.safetensors"
+    command = ["train", str(blobs), "--groups", "single", "--output", str(output), *TRAIN]
+    assert main(command) == 0
+    command[command.index("--steps") + 1] = "4"
+    assert main([*command, "--resume"]) == 0
+    assert read_model(output).training["steps"] == 4
+    assert len(output.with_suffix(".csv").read_text().splitlines()) == 5
+
+
+def test_predictions_fit_their_image_to_the_voxel(model: Path, blobs: Path, tmp_path: Path) -> None:
+    image = blobs / "imagesTr" / "case_3.nii.gz"
+    assert main(["predict", str(image), "--model", str(model), "--output", str(tmp_path), "--masks"]) == 0
+    written = tmp_path / "case_3_labels.nii.gz"
+    assert np.array_equal(
+        nibabel.Nifti1Image.from_filename(written).affine, nibabel.Nifti1Image.from_filename(image).affine
+    )
+    labels = read_label_map(written)
+    assert labels.array.shape == (18, 20, 9)
+    assert labels.classes.names == ("bright", "dark")
+    assert {f.name for f in (tmp_path / "case_3_masks").iterdir()} == {"bright.nii.gz", "dark.nii.gz", "classes.json"}
+
+
+def test_a_folder_is_predicted_file_by_file(model: Path, blobs: Path, tmp_path: Path) -> None:
+    arguments = [
+        "predict",
+        str(blobs / "imagesTr"),
+        "--model",
+        str(model),
+        "--classes",
+        "dark",
+        "--output",
+        str(tmp_path),
+    ]
+    assert main(arguments) == 0
+    assert len(list(tmp_path.glob("*_labels.nii.gz"))) == 4
+
+
+def test_evaluation_writes_means_and_cases(model: Path, blobs: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    arguments = ["evaluate", "--model", str(model), "--data", str(blobs), "--split", "val", "--json", str(figures)]
+    assert main(arguments) == 0
+    content = json.loads(figures.read_text())
+    assert set(content["mean"]["dice"]) == {"bright", "dark"}
+    assert [case["class_name"] for case in content["cases"]] == ["bright", "dark"]
+
+
+def test_teaching_makes_a_new_model_and_leaves_the_old(model: Path, blobs: Path, tmp_path: Path) -> None:
+    one = tmp_path / "bright.safetensors"
+    assert main(["train", str(blobs), "--classes", "bright", "--output", str(one), *TRAIN]) == 0
+    before = one.read_bytes()
+    both = tmp_path / "both.safetensors"
+    arguments = ["teach", "dark", "--model", str(one), "--data", str(blobs), "--output", str(both), "--steps", "2"]
+    assert main(arguments) == 0
+    taught = read_model_description(both)
+    assert taught.classes.names == ("bright", "dark")
+    assert taught.parent is not None
+    assert one.read_bytes() == before
+
+
+def test_lists_are_json_for_programs(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classes", str(model), "--json"]) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["bright", "dark"]
+    assert main(["networks", "--json"]) == 0
+    assert {row["name"] for row in json.loads(capsys.readouterr().out)} >= {"dense-2d", "dense-3d", "paper-3d"}
+    assert main(["info", str(model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "model"
+    assert main(["models", "--json"]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), list)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["info", "nowhere.nii"], "no such file"),
+        (["classes", "nothing"], "no model 'nothing' is known"),
+        (["predict", "nowhere.nii", "--model", "MODEL", "--output", "OUT"], "no such file"),
+        (["predict", "DATA", "--model", "MODEL", "--output", "OUT"], "no image that can be read"),
+        (["predict", "IMAGE", "--model", "MODEL", "--output", "OUT", "--classes", "moon"], "no class 'moon'"),
+        (["train", "nowhere", "--output", "OUT/x.safetensors"], "no such folder"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--groups", "odd"], "no single-class groups 'odd'"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--classes", "moon"], "no class 'moon'"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--network", "dense-2d"], "choose another network"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--network", "alexnet"], "there is no network 'alexnet'"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--resume"], "no checkpoint"),
+        (["train", "DATA", "--output", "nofolder/x.safetensors", "--steps", "1"], "folder"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--spacing", "1,1"], "takes 3 numbers"),
+        (["train", "DATA", "--output", "OUT/x.safetensors", "--condition-at", "roof"], "condition_at"),
+        (["evaluate", "--model", "MODEL", "--data", "DATA", "--split", "moon"], "no split 'moon'"),
+        (["evaluate", "--model", "MODEL", "--data", "DATA", "--split", "test"], "no case of split 'test'"),
+        (["teach", "dark", "--model", "MODEL", "--data", "DATA", "--output", "MODEL"], "choose another file"),
+        (["predict", "IMAGE", "--output", "OUT"], "Missing option"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str], sentence: str, model: Path, blobs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    places = {"MODEL": str(model), "DATA": str(blobs), "OUT": str(tmp_path)}
+    places["IMAGE"] = str(blobs / "imagesTr" / "case_0.nii.gz")
+    filled = []
+    for argument in arguments:
+        first, *rest = argument.split("/")
+        filled.append("/".join([places.get(first, first), *rest]))
+    assert main(filled) == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.strip()]
+    assert len(lines) == 1
+    assert sentence in lines[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_training_leaves_a_usable_model(blobs: Path, tmp_path: Path) -> None:
+    import signal
+    import time
+
+    output = tmp_path / "stopped.safetensors"
+    command = [sys.executable, "-m", "condseg_app", "train", str(blobs), "--output", str(output), *TRAIN]
+    command[command.index("--steps") + 1] = "100000"
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:  # the first line of the log says that it is under way
+        if line.startswith("step "):
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert 0 < read_model(output).training["steps"] < 100_000
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data sets are not on this machine")
+def test_real_single_class_groups_share_no_case() -> None:
+    for name in ("hippocampus", "abdomen_mr"):
+        data = read_data_set(SHARED / name)
+        groups = data.single_class("single")
+        cases = [case.name for group in groups for case in group.cases]
+        assert len(cases) == len(set(cases))
+        training = {case.name for case in data.part("train").cases}
+        assert set(cases) <= training

@@ -1,0 +1,105 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condseg_app.data import PALETTE, ClassEntry, ClassTable, spread_code
+from condseg_app.errors import ClassTableError
+
+names = st.text(min_size=1, max_size=12).map(str.strip).filter(bool)
+tables = st.lists(names, unique_by=str.casefold, max_size=20).map(ClassTable.from_names)
+
+
+@given(tables)
+def test_a_table_of_names_has_values_1_2_3_and_distinct_codes(table: ClassTable) -> None:
+    assert [e.value for e in table] == list(range(1, len(table) + 1))
+    assert len({e.code for e in table}) == len(table)
+    assert all(table.row(e.name) == row and table[e.name] is e for row, e in enumerate(table))
+
+
+@given(tables, names)
+def test_adding_a_proposed_class_changes_no_other(table: ClassTable, name: str) -> None:
+    if name.casefold() in {n.casefold() for n in table.names}:
+        with pytest.raises(ClassTableError, match="twice"):
+            table.adding(table.propose(name))
+        return
+    longer = table.adding(table.propose(name))
+    assert longer.entries[:-1] == table.entries
+    assert longer.entries[-1].name == name
+
+
+@given(tables, st.data())
+def test_keeping_is_in_the_tables_order(table: ClassTable, data: st.DataObject) -> None:
+    wanted = data.draw(st.lists(st.sampled_from(table.names), unique=True) if len(table) else st.just([]))
+    kept = table.keeping(wanted)
+    assert set(kept.names) == set(wanted)
+    assert [table.row(n) for n in kept.names] == sorted(table.row(n) for n in wanted)
+    assert all(kept[n] == table[n] for n in wanted)
+
+
+@given(st.integers(2, 600))
+def test_codes_stay_in_range_and_well_apart(count: int) -> None:
+    codes = sorted(spread_code(row) for row in range(count))
+    assert codes[0] == -1
+    assert codes[-1] == 1
+    gaps = [b - a for a, b in itertools.pairwise(codes)]
+    # Halving a widest gap each time: no two codes are closer than half of an even spread.
+    assert min(gaps) >= 1.0 / (count - 1) - 1e-12
+    assert max(gaps) <= 2 * min(gaps) + 1e-12
+
+
+def test_the_first_codes_are_those_that_are_documented() -> None:
+    assert [spread_code(row) for row in range(7)] == [-1, 1, 0, -0.5, 0.5, -0.75, -0.25]
+
+
+@pytest.mark.parametrize("value", [-1, 0, 65536])
+def test_a_value_outside_1_to_65535_is_refused(value: int) -> None:
+    with pytest.raises(ClassTableError, match="1 to 65535"):
+        ClassEntry(value, "liver")
+
+
+@pytest.mark.parametrize("name", ["", " ", " liver", "liver\n"])
+def test_a_name_with_space_at_its_ends_is_refused(name: str) -> None:
+    with pytest.raises(ClassTableError, match="not a class name"):
+        ClassEntry(1, name)
+
+
+@pytest.mark.parametrize("color", [(256, 0, 0), (0, -1, 0), (1, 2)])
+def test_what_is_no_colour_is_refused(color: tuple[int, int, int]) -> None:
+    with pytest.raises(ClassTableError, match="colour"):
+        ClassEntry(1, "liver", color)
+
+
+def test_names_that_differ_in_case_only_are_the_same() -> None:
+    with pytest.raises(ClassTableError, match="'liver' is used twice"):
+        ClassTable((ClassEntry(1, "liver"), ClassEntry(2, "Liver")))
+
+
+def test_a_value_used_twice_is_refused() -> None:
+    with pytest.raises(ClassTableError, match="value '3' is used twice"):
+        ClassTable((ClassEntry(3, "liver"), ClassEntry(3, "spleen")))
+
+
+def test_an_unknown_name_is_told_which_there_are() -> None:
+    table = ClassTable.from_names(["liver", "spleen"])
+    for ask in (table.row, table.__getitem__, lambda name: table.keeping([name])):
+        with pytest.raises(ClassTableError, match=r"no class 'lung' here; there are: liver, spleen"):
+            ask("lung")
+    with pytest.raises(ClassTableError, match="there are: none"):
+        ClassTable().row("lung")
+
+
+def test_replacing_changes_one_row_and_is_checked() -> None:
+    table = ClassTable.from_names(["liver", "spleen"])
+    assert table.replacing("liver", name="hepar")["hepar"].value == 1
+    assert table.replacing("liver", name="hepar")["spleen"] == table["spleen"]
+    with pytest.raises(ClassTableError, match="twice"):
+        table.replacing("liver", name="spleen")
+
+
+def test_a_proposal_takes_a_free_colour_and_the_next_value() -> None:
+    table = ClassTable((ClassEntry(7, "liver", PALETTE[0]),))
+    assert table.propose("spleen").value == 8
+    assert table.propose("spleen").color == PALETTE[1]
+    assert table.propose("spleen", (1, 2, 3)).color == (1, 2, 3)
