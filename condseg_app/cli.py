@@ -142,6 +142,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1)] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    row_rate: Annotated[float | None, typer.Option(min=0.0, help="rate of the table's rows over the others'")] = None,
     bce: Annotated[float | None, typer.Option(min=0.0, help="weight of the cross-entropy beside the Dice loss")] = None,
     alpha: Annotated[str | None, typer.Option(help="weights of classes: liver=1,pancreas=2")] = None,
     flip: Annotated[str | None, typer.Option(help="axes that may be mirrored, such as 0 or 0,1")] = None,
@@ -162,7 +163,14 @@ def train(
     from condseg_app.engine.recipes import RECIPES
 
     recipe = RECIPES["paper" if paper else "default"]
-    own = {"steps": steps, "batch": batch, "learning_rate": learning_rate, "precision": precision, "seed": seed}
+    own = {
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "row_rate": row_rate,
+        "precision": precision,
+        "seed": seed,
+    }
     recipe = replace(recipe, **{key: value for key, value in own.items() if value is not None})  # type: ignore[arg-type]
     if bce is not None:
         recipe = replace(recipe, loss=replace(recipe.loss, bce=bce))
