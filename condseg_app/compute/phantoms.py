@@ -10,8 +10,8 @@ import numpy as np
 
 from condseg_app.compute.jobs import Progress, Step, Steps
 from condseg_app.data import ClassTable, Image, LabelMap, Split
-from condseg_app.engine.phantom_ct import CT_CLASSES, make_ct
-from condseg_app.engine.phantom_scene import SCENE_CLASSES, make_scene
+from condseg_app.engine.phantoms.ct import CT_CLASSES, make_ct
+from condseg_app.engine.phantoms.scene import SCENE_CLASSES, make_scene
 from condseg_app.errors import WriteError
 from condseg_app.io import write_label_map
 from condseg_app.io.atomic import atomic_write

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from condseg_app.engine.phantom_shapes import Field, smooth_noise
+from condseg_app.engine.phantoms.shapes import Field, smooth_noise
 
 Colour = NDArray[np.float32]  # (3,) or (H, W, 3), red, green, blue in 0 to 1
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from condseg_app.engine.phantom_picture import Colour, Frame, join, meet, pick, vary
-from condseg_app.engine.phantom_shapes import Field
+from condseg_app.engine.phantoms.picture import Colour, Frame, join, meet, pick, vary
+from condseg_app.engine.phantoms.shapes import Field
 
 Draw = Callable[[Frame, np.random.Generator], None]
 

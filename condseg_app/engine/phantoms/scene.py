@@ -10,9 +10,9 @@ import numpy as np
 from scipy import ndimage
 
 from condseg_app.data import ClassTable, Geometry, Image, LabelMap
-from condseg_app.engine.phantom_picture import HEIGHT, Colour, Frame, Light, Picture, pick, vary
-from condseg_app.engine.phantom_shapes import Field
-from condseg_app.engine.phantom_things import DRAW, WIDTHS, draw_balloon
+from condseg_app.engine.phantoms.picture import HEIGHT, Colour, Frame, Light, Picture, pick, vary
+from condseg_app.engine.phantoms.shapes import Field
+from condseg_app.engine.phantoms.things import DRAW, WIDTHS, draw_balloon
 
 SCENE_CLASSES = ("house", "tree", "car", "person", "balloon", "sun")
 _LABELS = {name: value for value, name in enumerate(SCENE_CLASSES, start=1)}

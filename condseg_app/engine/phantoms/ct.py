@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from condseg_app.data import AxisMap, ClassTable, Geometry, Image, LabelMap
-from condseg_app.engine.phantom_body import CAVITY, Build, Trunk, paint_couch, paint_trunk, paint_vessels
-from condseg_app.engine.phantom_shapes import Canvas, Field, Point, Space, curve, inside_all, inside_any, rotation
+from condseg_app.engine.phantoms.body import CAVITY, Build, Trunk, paint_couch, paint_trunk, paint_vessels
+from condseg_app.engine.phantoms.shapes import Canvas, Field, Point, Space, curve, inside_all, inside_any, rotation
 
 CT_CLASSES = ("liver", "spleen", "pancreas", "right_kidney", "left_kidney", "gallbladder")
 _LIVER, _SPLEEN, _PANCREAS, _RIGHT_KIDNEY, _LEFT_KIDNEY, _GALLBLADDER = range(1, 7)

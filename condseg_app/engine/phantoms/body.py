@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from condseg_app.engine.phantom_shapes import Canvas, Field, Point, Space, curve, inside_all, inside_any, oval
+from condseg_app.engine.phantoms.shapes import Canvas, Field, Point, Space, curve, inside_all, inside_any, oval
 
 CAVITY = (125.0, 86.0)
 _WALL = 11.0  # thickness of the muscle around the cavity

@@ -1,0 +1,1 @@
+"""Images made by formulas, with their labels: for tests, and for machines without data."""
