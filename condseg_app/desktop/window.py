@@ -44,6 +44,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.settings = settings
         self._settings_file = settings_file
+        self._models = models
         self._unsaved: set[str] = set()
         self.ask_before_closing = True
         self.setObjectName("condseg_window")
@@ -148,7 +149,7 @@ class MainWindow(QMainWindow):
     def open_sample(self, sample: Sample) -> None:
         """Open an image that comes with the program, with its model."""
         self.session.open_image(sample.path)
-        if self.session.image is not None:
+        if any(file.name == sample.model for file in self._models()):
             self.session.open_model(sample.model)
 
     def ask_for_image(self) -> None:

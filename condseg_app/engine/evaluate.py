@@ -1,5 +1,6 @@
 """How good a prediction is: Dice, and surface distances in mm."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -80,8 +81,11 @@ def surface_distances(
     box = _bounding_box(truth | predicted)
     ours, theirs = (_as_batch(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
     steps = list(spacing[:2] if flat else spacing)
-    hd95 = compute_hausdorff_distance(ours, theirs, include_background=True, percentile=95, spacing=steps)
-    assd = compute_average_surface_distance(ours, theirs, include_background=True, symmetric=True, spacing=steps)
+    with warnings.catch_warnings():
+        # MONAI 1.6 calls a deprecated option of its own.
+        warnings.filterwarnings("ignore", category=FutureWarning, module="monai")
+        hd95 = compute_hausdorff_distance(ours, theirs, include_background=True, percentile=95, spacing=steps)
+        assd = compute_average_surface_distance(ours, theirs, include_background=True, symmetric=True, spacing=steps)
     return float(hd95), float(assd)
 
 

@@ -15,7 +15,7 @@ class Connections:
 
     def __init__(self, owner: QObject) -> None:
         self._made: list[tuple[SignalInstance, Callable[..., Any]]] = []
-        owner.destroyed.connect(self.end)
+        owner.destroyed.connect(lambda: self.end())  # a bound method would be held weakly, and gone by then
 
     def to(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
         """Connect a signal to a slot."""

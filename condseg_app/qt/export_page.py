@@ -242,12 +242,16 @@ class ExportPage(QWidget):
             return "Tick at least one class"
         if target is None:
             return "Say where to"
-        if form is not None and not form.one_file_a_class and not target.name.lower().endswith(form.suffix):
-            return f"The name has to end in {form.suffix}"
-        return None
+        return None if form is None or form.one_file_a_class else _why_no_file(target, form.suffix)
 
     def _on_exported(self, paths: tuple[Path, ...]) -> None:
         self._written = paths
         self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
         self.show_folder.setVisible(bool(paths))
         self._update()
+
+
+def _why_no_file(target: Path, suffix: str) -> str | None:
+    if not target.name.lower().endswith(suffix):
+        return f"The name has to end in {suffix}"
+    return None if target.parent.is_dir() else f"There is no folder {target.parent}"

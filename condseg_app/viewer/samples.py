@@ -17,6 +17,6 @@ class Sample:
 
 
 SAMPLES: tuple[Sample, ...] = (
-    Sample("abdomen", "CT-like abdomen (generated volume)", _FOLDER / "abdomen.nii.gz", "phantom"),
+    Sample("abdomen", "CT-like abdomen (generated volume)", _FOLDER / "abdomen.nii.gz", "phantom_ct"),
     Sample("street", "Street scene (generated picture)", _FOLDER / "street.png", "phantom_scene"),
 )

@@ -166,11 +166,15 @@ def test_a_complete_pair_that_is_not_listed_is_told(decathlon: Callable[..., Pat
     assert data.warnings == ("c.nii.gz is not listed in dataset.json and left out",)
 
 
-def test_a_list_that_leads_out_of_the_folder_is_not_followed(decathlon: Callable[..., Path]) -> None:
-    outside = [{"image": "../x.nii.gz", "label": "/etc/passwd"}]
-    data = read_data_set(decathlon(training=[*listed("a"), *outside]))
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_list_that_leads_out_of_the_folder_is_not_followed(
+    decathlon: Callable[..., Path], save_nifti: SaveNifti, absolute: bool
+) -> None:
+    there = save_nifti(LABELS, name="outside.nii.gz")
+    outside = str(there) if absolute else "../outside.nii.gz"
+    data = read_data_set(decathlon(training=[*listed("a"), {"image": outside, "label": outside}]))
     assert [c.name for c in data.cases] == ["a"]
-    assert any("outside" in warning for warning in data.warnings)
+    assert f"{outside} is outside of the folder and left out" in data.warnings
 
 
 def test_a_list_of_something_else_is_refused(decathlon: Callable[..., Path]) -> None:

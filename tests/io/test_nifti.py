@@ -150,6 +150,7 @@ def test_a_large_compressed_file_that_is_cut_off_is_refused_when_it_is_opened(
 ) -> None:
     path = save_nifti(VOXELS)
     path.write_bytes(path.read_bytes()[:-20])
+    monkeypatch.setattr("condseg_app.io.images._MOST_BYTES_CHECKED", 0)
     monkeypatch.setattr(nifti, "_UNPACKED_AT_ONCE", 0)
     with pytest.raises(ReadError, match="cut off or damaged"):
         read_image(path)
@@ -209,6 +210,7 @@ def test_without_orientation_codes_voxel_sizes_are_taken_and_told(save_nifti: Sa
     path = patched(patched(save_nifti(VOXELS, name="a.nii"), QFORM, "h", 0, 0), PIXDIM + 4, "f", 1.5, 2.0, 3.0)
     image = read_image(path)
     assert image.geometry.spacing == (1.5, 2.0, 3.0)
+    assert image.geometry.orientation == "LAS"
     assert len(image.warnings) == 1
     assert "orientation is not stated" in image.warnings[0]
 

@@ -171,6 +171,17 @@ def test_too_many_pixels_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
             read_image(tmp_path / name)
 
 
+def test_a_tiff_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((19000, 1), np.uint8), photometric="minisblack", compression="zlib")
+    content = path.read_bytes()
+    width = struct.pack("<HHIHH", 256, 3, 1, 1, 0)
+    assert width in content
+    path.write_bytes(content.replace(width, struct.pack("<HHIHH", 256, 3, 1, 19000, 0)))
+    with pytest.raises(ReadError, match="than the file can hold"):
+        read_image(path)
+
+
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 10)
     PIL.Image.fromarray(GREY).save(tmp_path / "a.png")

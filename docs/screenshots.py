@@ -1,0 +1,140 @@
+"""Renders the windows on generated images: the pictures of the README. `make screenshots` runs it.
+
+What it does with the app is the tour's, so that the pictures show what the widgets really do.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from condseg_app.desktop.window import MainWindow
+    from condseg_app.qt import Panel
+
+IMAGES = Path(__file__).parent / "images"
+_WINDOW = (1280, 800)
+_PATIENCE = 900.0  # seconds that one prediction or lesson may take
+
+_logger = logging.getLogger("screenshots")
+
+
+def main() -> int:
+    """Write all pictures."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    _logger.setLevel(logging.INFO)
+    os.environ["QT_API"] = "pyside6"  # before any Qt import
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    from napari.qt import get_qapp
+    from psygnal.qt import start_emitting_from_queue
+
+    application = get_qapp()
+    application.setApplicationDisplayName("")
+    start_emitting_from_queue(msec=30)
+    with tempfile.TemporaryDirectory(prefix="condseg-screenshots-") as folder:
+        _show_app(Path(folder))
+    _show_plugin()
+    return 0
+
+
+def _show_app(folder: Path) -> None:
+    from condseg_app.desktop.tour import Tour
+    from condseg_app.viewer.samples import SAMPLES
+
+    window = _open_app(folder)
+    tour = Tour(window, folder / "tour")
+    steps = dict(zip(_STEPS, (do for _, do in tour.steps(None, None)), strict=True))
+    for name in ("open", "predict one", "predict all"):
+        _logger.info(steps[name]())
+    _grab(window, "app_3d_dark")
+    window.set_theme("light")
+    _grab(window, "app_3d_light")
+    window.set_theme("dark")
+    _grab(window.panel, "panel_classes")
+    for name in ("add class", "paint", "teach"):
+        _logger.info(steps[name]())
+    window.panel.teach.result.setVisible(True)  # accepting the lesson has put it away
+    _grab(window.panel, "panel_teach")
+    _logger.info(steps["predict taught"]())
+    window.panel.pages.setCurrentIndex(2)
+    _grab(window.panel, "panel_export")
+    window.panel.pages.setCurrentIndex(0)
+    window.open_sample(SAMPLES[1])
+    _predict_all(window.panel)
+    _grab(window, "app_2d_dark")
+    window.close()
+
+
+# The tour's steps in order.
+_STEPS = (
+    "open", "predict one", "predict all", "look in 3D", "threshold", "add class", "paint", "teach", "predict taught",
+    "export",
+)  # fmt: skip
+
+
+def _open_app(folder: Path) -> "MainWindow":
+    from condseg_app.desktop.settings import Settings
+    from condseg_app.desktop.window import MainWindow
+    from condseg_app.io import models_available
+    from condseg_app.session import Session
+
+    settings = Settings(width=_WINDOW[0], height=_WINDOW[1])
+    window = MainWindow(Session(models_folder=folder / "models"), settings, None, models_available)
+    window.ask_before_closing = False
+    window.show()
+    return window
+
+
+def _show_plugin() -> None:
+    import napari
+
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(*_WINDOW)
+    viewer.open_sample("condseg", "abdomen")
+    _, widget = viewer.window.add_plugin_dock_widget("condseg", "CondSeg")
+    _wait(lambda: widget.session.model is not None, "a model that fits")
+    _predict_all(widget.panel)
+    _rest(1.0)
+    viewer.window.screenshot(path=str(IMAGES / "napari_plugin.png"), canvas_only=False, flash=False)
+    _logger.info("napari_plugin.png")
+    viewer.close()
+
+
+def _predict_all(panel: "Panel") -> None:
+    session = panel.session
+    _wait(lambda: session.model is not None and session.job is None, "the model")
+    panel.classes.predict_all.click()
+    names = [name for name in session.classes.names if session.can_predict(name)]
+    _wait(lambda: all(session.state_of(name) == "complete" for name in names), "the prediction")
+
+
+def _wait(ready: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not ready():
+        _rest(0.05)
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come within {_PATIENCE:.0f} s")
+
+
+def _rest(seconds: float) -> None:
+    """Let the windows live for a while."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def _grab(widget: Any, name: str) -> None:
+    _rest(0.8)
+    widget.grab().save(str(IMAGES / f"{name}.png"))
+    _logger.info("%s.png", name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

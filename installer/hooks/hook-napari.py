@@ -1,0 +1,6 @@
+"""napari finds its own plugins by metadata, and its parts by name (lazy stubs)."""
+
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules
+
+hiddenimports = collect_submodules("napari", filter=lambda name: "_tests" not in name)
+datas = collect_data_files("napari")

@@ -1,0 +1,6 @@
+"""A plugin: its manifest is data, found through its metadata, and its commands are imported by name."""
+
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
+
+hiddenimports = collect_submodules("napari_console", filter=lambda name: "_tests" not in name)
+datas = collect_data_files("napari_console") + copy_metadata("napari-console")

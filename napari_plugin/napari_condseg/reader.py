@@ -1,0 +1,38 @@
+"""Reading for napari: images and label maps laid out by their true geometry."""
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari.layers import Layer
+
+from condseg_app.errors import CondsegError
+from condseg_app.io import can_read, read_image, read_label_map
+from condseg_app.viewer import image_layers, label_layer
+
+LayerData = tuple[Any, dict[str, Any], str]
+_ENDING = re.compile(r"(\.nii)?\.\w+$", re.IGNORECASE)
+Read = Callable[[str | Sequence[str]], list[LayerData]]
+
+
+def get_reader(path: str | Sequence[str]) -> Read | None:
+    """What reads these files, None where their names say that it cannot."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return read if paths and all(can_read(Path(p)) for p in paths) else None
+
+
+def read(path: str | Sequence[str]) -> list[LayerData]:
+    """Layers of one or more files; errors are sentences that napari shows."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return [layer.as_layer_data_tuple() for p in paths for layer in _layers(Path(p))]
+
+
+def _layers(path: Path) -> list[Layer]:
+    """A label map where a class table lies beside the file, else an image."""
+    stem = _ENDING.sub("", path.name)
+    if path.with_name(f"{stem}.json").exists():
+        with contextlib.suppress(CondsegError):  # somebody else's JSON
+            return [label_layer(read_label_map(path), stem)]
+    return list(image_layers(read_image(path)))

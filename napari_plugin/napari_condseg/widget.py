@@ -1,0 +1,74 @@
+"""The panel in napari's dock, over a session of its own; the active image layer is the session's image."""
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image as ImageLayer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from condseg_app.errors import CondsegError
+from condseg_app.qt import Panel
+from condseg_app.session import Session
+from condseg_app.viewer import LayerBinding
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+_DISPLAY_NAME, _EXPORT_PAGE = "CondSeg", 2
+
+
+class CondSegWidget(QWidget):
+    """What napari puts into its dock.
+
+    Args:
+        napari_viewer: given by napari.
+        session: another session than one of its own, for tests and scripts.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer", session: Session | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self.session = Session() if session is None else session
+        self.binding = LayerBinding(self.session, napari_viewer)
+        self.panel = Panel(self.binding)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.panel)
+        self._viewer.layers.selection.events.active.connect(self._follow_active)
+        self.destroyed.connect(self._end)
+        self._take_first()
+        self.session.find_device()
+
+    def _take_first(self) -> None:
+        active = self._viewer.layers.selection.active
+        images = [layer for layer in self._viewer.layers if isinstance(layer, ImageLayer)]
+        chosen = active if isinstance(active, ImageLayer) else next(reversed(images), None)
+        if chosen is not None:
+            self._use(chosen)
+
+    def _follow_active(self) -> None:
+        """Another image layer was made active: it is the image now, unless work is under way."""
+        layer = self._viewer.layers.selection.active
+        if not isinstance(layer, ImageLayer) or self.binding.owns(layer):
+            return
+        if self.session.job is not None:
+            self.session.notice.emit(f"'{layer.name}' becomes the image when you select it after the work under way.")
+            return
+        self._use(layer)
+
+    def _use(self, layer: ImageLayer) -> None:
+        try:
+            self.binding.use_layer(layer)
+        except CondsegError as error:
+            self.session.notice.emit(str(error))
+
+    def _end(self) -> None:
+        """The dock was closed: what was painted stays with the session's end, the user's layers stay in the viewer."""
+        self._viewer.layers.selection.events.active.disconnect(self._follow_active)
+        self.panel.shut()
+        self.session.close()
+
+
+def show_export(viewer: "napari.viewer.Viewer") -> None:
+    """Open the panel at its Export page."""
+    _, widget = viewer.window.add_plugin_dock_widget("condseg", _DISPLAY_NAME)
+    widget.panel.pages.setCurrentIndex(_EXPORT_PAGE)

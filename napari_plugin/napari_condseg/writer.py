@@ -1,0 +1,18 @@
+"""Writing for napari: label maps with their exact geometry, and names, values and colours beside them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+
+from condseg_app.io import write_label_map
+from condseg_app.viewer import label_map_of
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "metadata", "name", "colormap")
+
+
+def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write a Labels layer as a NIfTI or PNG label map; returns all files written."""
+    layer = Labels(np.asarray(data), **{key: meta[key] for key in _PLACE if key in meta})
+    return [str(file) for file in write_label_map(Path(path), label_map_of(layer))]

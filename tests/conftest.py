@@ -1,0 +1,156 @@
+"""What the tests of viewer, panel, app and plugin share: a session whose answers a test can foretell."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condseg_app import io
+from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.data import (
+    Block,
+    ClassChange,
+    ClassTable,
+    DeviceInfo,
+    Geometry,
+    Image,
+    Lesson,
+    Model,
+    Preprocessing,
+    TrainingProgress,
+)
+from condseg_app.errors import CondsegError
+from condseg_app.session import Session
+
+NAMES = ("liver", "spleen", "kidney")
+
+
+@dataclass(eq=False)
+class IntensityTools:
+    """Stands in for the network: a voxel of intensity n is of class n. One window is one slice of the source."""
+
+    lessons: list[Lesson] = field(default_factory=list)
+
+    def device(self) -> DeviceInfo:
+        return DeviceInfo("cpu", "stand-in", 2)
+
+    def predictor(self, model: Model, image: Image) -> PredictorLike:
+        return _Predictor(model, image)
+
+    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+        self.lessons.append(lesson)
+        return _Trainer(model, lesson)
+
+    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
+        return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.75, "x") for e in after.classes)
+
+
+@dataclass(eq=False)
+class _Predictor:
+    model: Model
+    image: Image
+
+    @property
+    def windows(self) -> int:
+        return self.image.geometry.shape[2]
+
+    def order(self, near: tuple[int, int, int] | None) -> list[int]:
+        return sorted(range(self.windows), key=lambda window: abs(window - (0 if near is None else near[2])))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        region = (slice(None), slice(None), slice(window, window + 1))
+        voxels = np.asarray(self.image.array[0])[region]
+        levels = {n: np.where(voxels == self.model.classes[n].value, 200, 10).astype("u1") for n in classes}
+        return Block(region, levels)
+
+
+@dataclass(eq=False)
+class _Trainer:
+    before: Model
+    lesson: Lesson
+    step: int = 0
+
+    def advance(self, seconds: float) -> TrainingProgress:
+        self.step = min(self.step + 1, self.lesson.steps)
+        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, {self.lesson.entry.name: 0.5}, 1.0)
+
+    def model(self) -> Model:
+        table, entry = self.before.classes, self.lesson.entry
+        return replace(self.before, classes=table if entry.name in table else table.adding(entry))
+
+
+@dataclass(eq=False)
+class Stage:
+    """A session with a model open, and what it has said."""
+
+    session: Session
+    tools: IntensityTools
+    model_file: Path
+    failures: list[CondsegError]
+    notices: list[str]
+
+    @property
+    def model_files(self) -> tuple[io.ModelFile, ...]:
+        return (io.ModelFile("abdomen", self.model_file, io.read_model_description(self.model_file)),)
+
+    def predict_all(self) -> None:
+        self.session.predict()
+        assert self.session.wait(20)
+
+
+def _model(name: str, dimensions: str) -> Model:
+    flat = dimensions == "2D"
+    plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4), 1, intensity="zscore")
+    weights = {"row": np.zeros((len(NAMES), 2), np.float32)}
+    return Model(name, "dense_unet", {}, plan, ClassTable.from_names(NAMES), weights, licence="CC0-1.0")
+
+
+def volume(orientation: str = "LAS", shape: tuple[int, int, int] = (7, 6, 5)) -> Image:
+    """Voxels of 0 to 3 on a grid in mm with spacing 1, 2, 3 along R, A, S."""
+    ras = Geometry.with_spacing(shape, (1.0, 2.0, 3.0))
+    geometry = ras.reoriented(orientation)
+    voxels = np.random.default_rng(5).integers(0, 4, (1, *geometry.shape)).astype(np.int16)
+    return Image(voxels, geometry, "scan")
+
+
+def picture(width: int = 9, height: int = 6) -> Image:
+    """A grey picture with intensities of 0 to 3."""
+    voxels = np.random.default_rng(6).integers(0, 4, (1, width, height, 1)).astype(np.uint8)
+    return Image(voxels, Geometry.of_picture(width, height), "photo")
+
+
+@pytest.fixture
+def scan() -> Image:
+    return volume()
+
+
+@pytest.fixture
+def photo() -> Image:
+    return picture()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A session with the stand-in engine and a model for volumes open, and no image."""
+    path = tmp_path / "abdomen.safetensors"
+    io.write_model(path, _model("abdomen", "3D"))
+    tools = IntensityTools()
+    session = Session(LocalEngine(tools), tmp_path / "models")
+    failures: list[CondsegError] = []
+    notices: list[str] = []
+    session.failed.connect(failures.append)
+    session.notice.connect(notices.append)
+    session.open_model(path)
+    yield Stage(session, tools, path, failures, notices)
+    session.close()
+    session.wait(20)
+
+
+@pytest.fixture
+def flat_model(tmp_path: Path) -> Path:
+    """A model for 2D images."""
+    path = tmp_path / "flat.safetensors"
+    io.write_model(path, _model("flat", "2D"))
+    return path

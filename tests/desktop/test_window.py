@@ -1,0 +1,191 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QDialog, QMessageBox, QPushButton
+
+from condseg_app.data import Image
+from condseg_app.desktop.crash import catch_all, explained
+from condseg_app.desktop.settings import Settings, load_settings
+from condseg_app.desktop.window import MainWindow
+from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io.image_files import write_image
+from condseg_app.qt.problem import ProblemDialog
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def window(stage: Any, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    made = MainWindow(stage.session, Settings(), tmp_path / "settings.json", lambda: stage.model_files)
+    made.ask_before_closing = False
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scan_file(tmp_path: Path, scan: Image) -> Path:
+    path = tmp_path / "scan.nii.gz"
+    write_image(path, scan)
+    return path
+
+
+def drop(window: MainWindow, *paths: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    window.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+
+
+def test_it_starts_with_three_things_to_click(window: MainWindow) -> None:
+    assert window.middle.currentWidget() is window.welcome
+    names = {button.objectName() for button in window.welcome.findChildren(QPushButton)}
+    assert names == {"welcome_open", "welcome_sample", "welcome_tour"}
+    assert not window.panel_dock.isVisible()
+
+
+def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any) -> None:
+    drop(window, scan_file)
+    assert stage.session.image is not None
+    assert stage.session.image.source == scan_file
+    assert window.windowTitle() == "scan – CondSeg"
+    assert window.middle.currentWidget() is window.canvas.widget
+    assert window.panel_dock.isVisible()
+    assert window.settings.recent == [scan_file.resolve()]
+    assert not any(window.canvas.widget.findChildren(type(window.canvas.widget)))
+    assert not window.canvas.widget.acceptDrops()
+
+
+def test_a_dropped_model_opens_before_its_image(window: MainWindow, scan_file: Path, stage: Any) -> None:
+    drop(window, scan_file, stage.model_file)
+    assert stage.session.model_path == stage.model_file
+    assert stage.failures == []
+
+
+def test_a_file_that_is_none_is_a_sentence(window: MainWindow, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"no volume")
+    drop(window, broken)
+    dialog = window.findChild(ProblemDialog)
+    assert dialog is not None
+    assert "broken.nii.gz" in dialog.informativeText()
+    assert window.settings.recent == []
+    assert window.middle.currentWidget() is window.welcome
+
+
+def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> None:
+    window.open_path(scan_file)
+    stage.session.close_image()
+    (action,) = window._menus["recent"].actions()
+    assert action.text() == "scan.nii.gz"
+    action.trigger()
+    assert stage.session.image is not None
+
+
+def test_the_sample_opens_by_a_click(window: MainWindow, qtbot: QtBot, stage: Any) -> None:
+    button = window.welcome.findChild(QPushButton, "welcome_sample")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert stage.session.image is not None
+    assert stage.session.image.name == "abdomen"
+
+
+def test_themes_change_everything(window: MainWindow) -> None:
+    window.set_theme("light")
+    assert window.settings.theme == "light"
+    assert window.canvas.model.theme == "light"
+    light = window.styleSheet()
+    window._actions["theme_dark"].trigger()
+    assert window.styleSheet() != light
+    assert window._actions["theme_dark"].isChecked()
+
+
+def test_3d_and_back(window: MainWindow, scan: Image, stage: Any) -> None:
+    stage.session.set_image(scan)
+    window._actions["in_3d"].trigger()
+    assert window.canvas.model.dims.ndisplay == 3
+    window._actions["in_3d"].trigger()
+    assert window.canvas.model.dims.ndisplay == 2
+
+
+def test_the_status_bar_reads_off_the_voxel(window: MainWindow, scan: Image, stage: Any) -> None:
+    stage.session.set_image(scan)
+    layer = window.canvas.model.layers[0]
+    sight = window.binding.sight
+    assert sight is not None
+    sight.go_to((2, 3, 1))
+    world = layer.data_to_world(sight.placement.position((2, 3, 1)))
+    event = type("Move", (), {"position": tuple(world)})
+    for callback in window.canvas.model.mouse_move_callbacks:
+        callback(window.canvas.model, event)
+    assert window.under_mouse.text().startswith("voxel 2, 3, 1    value ")
+
+
+def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, stage: Any) -> None:
+    stage.session.set_image(scan)
+    stage.session.add_class("lesion")
+    stage.session.choose_class("lesion")
+    window.binding.begin_painting("lesion")
+    draft = window.binding.annotation.draft
+    assert draft is not None
+    draft.work[1, 1, 1] = draft.value
+    window._actions["undo"].trigger()
+    assert not draft.mask().any()
+    window._actions["undo"].trigger()
+    assert "lesion" not in stage.session.classes
+    window._actions["redo"].trigger()
+    assert "lesion" in stage.session.classes
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("keys", "This slice is complete"), ("about", "napari"), ("log", "Nothing so far")]
+)
+def test_help(window: MainWindow, name: str, said: str) -> None:
+    window._actions[name].trigger()
+    dialog = window.findChild(QDialog, {"keys": "keys_dialog", "about": "about_dialog", "log": "log_window"}[name])
+    assert dialog is not None
+    assert said in dialog.text.toPlainText()  # type: ignore[attr-defined]
+
+
+def test_closing_asks_where_marks_would_be_lost(window: MainWindow, qtbot: QtBot, scan: Image, stage: Any) -> None:
+    stage.session.set_image(scan)
+    ones = np.ones(scan.geometry.shape, bool)
+    stage.session.annotate("liver", ones, ones)
+    window.ask_before_closing = True
+    window.close()
+    assert window.isVisible()
+    box = window.findChild(QMessageBox, "quit_dialog")
+    assert box is not None
+    assert "liver" in box.text()
+    (anyway,) = [button for button in box.buttons() if button.text() == "Quit anyway"]
+    qtbot.mouseClick(anyway, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path) -> None:
+    window.open_path(scan_file)
+    window.set_theme("light")
+    window.close()
+    settings = load_settings(tmp_path / "settings.json")
+    assert settings.recent == [scan_file.resolve()]
+    assert settings.theme == "light"
+
+
+def test_what_nobody_expected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[CondsegError] = []
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr("threading.excepthook", None)
+    catch_all(shown.append)
+    error = ZeroDivisionError("x")
+    sys.excepthook(type(error), error, None)
+    assert "ZeroDivisionError" in str(shown[0])
+    assert "log" in str(shown[0])
+    ours = ReadError("is empty; download it again")
+    assert explained(ours) is ours

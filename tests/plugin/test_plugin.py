@@ -1,0 +1,159 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels, Layer
+from npe2 import PluginManifest
+from pytestqt.qtbot import QtBot
+
+import napari_condseg
+from condseg_app.data import ClassTable, Image, LabelMap
+from condseg_app.io import SUFFIXES, read_image, read_label_map, write_label_map
+from condseg_app.io.image_files import write_image
+from napari_condseg.reader import get_reader
+from napari_condseg.sample_data import abdomen, street
+from napari_condseg.writer import write_labels
+
+MANIFEST = Path(napari_condseg.__file__).parent / "napari.yaml"
+
+
+def layers_of(found: list[tuple[Any, dict[str, Any], str]]) -> list[Layer]:
+    return [Layer.create(*data) for data in found]
+
+
+def test_the_manifest_is_valid_and_every_command_exists() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    assert manifest.name == "condseg"
+    manifest.validate_imports()
+
+
+def test_every_suffix_that_can_be_read_is_announced() -> None:
+    manifest = PluginManifest.from_file(MANIFEST)
+    assert manifest.contributions.readers is not None
+    patterns = set(manifest.contributions.readers[0].filename_patterns)
+    assert {f"*{suffix}" for suffix in SUFFIXES} <= patterns
+
+
+def test_an_image_is_read_in_its_place(tmp_path: Path, scan: Image) -> None:
+    path = tmp_path / "scan.nii.gz"
+    write_image(path, scan)
+    read = get_reader(str(path))
+    assert read is not None
+    (layer,) = layers_of(read(str(path)))
+    assert isinstance(layer, ImageLayer)
+    assert layer.scale.tolist() == [3, 2, 1]
+    assert [str(unit) for unit in layer.units] == ["millimeter"] * 3
+    assert get_reader(str(tmp_path / "notes.txt")) is None
+    assert get_reader([str(path), str(tmp_path / "notes.txt")]) is None
+
+
+def test_a_label_map_comes_back_as_it_was(tmp_path: Path, scan: Image) -> None:
+    classes = ClassTable.from_names(["liver", "spleen", "kidney"]).replacing("spleen", color=(1, 2, 3))
+    labels = LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, classes)
+    write_label_map(tmp_path / "a.nii.gz", labels)
+    read = get_reader(str(tmp_path / "a.nii.gz"))
+    assert read is not None
+    (layer,) = layers_of(read(str(tmp_path / "a.nii.gz")))
+    assert isinstance(layer, Labels)
+    assert layer.get_color(2)[:3] * 255 == pytest.approx([1, 2, 3])
+    data, meta, _ = layer.as_layer_data_tuple()
+    written = write_labels(str(tmp_path / "b.nii.gz"), data, meta)
+    assert [Path(file).name for file in written] == ["b.nii.gz", "b.json", "b.label.txt"]
+    back = read_label_map(tmp_path / "b.nii.gz")
+    assert np.array_equal(back.array, labels.array)
+    assert back.geometry.fits(labels.geometry)
+    assert back.classes == labels.classes
+
+
+def test_a_label_layer_is_written_as_png(tmp_path: Path) -> None:
+    data = np.zeros((6, 9), int)
+    data[1:3, 2:7] = 4
+    write_labels(str(tmp_path / "a.png"), *Labels(data, name="mine").as_layer_data_tuple()[:2])
+    assert np.array_equal(read_label_map(tmp_path / "a.png").array[..., 0].T, data)
+
+
+def test_samples_are_what_they_say() -> None:
+    (volume,) = layers_of(abdomen())
+    assert volume.ndim == 3
+    (picture,) = layers_of(street())
+    assert isinstance(picture, ImageLayer)
+    assert picture.rgb
+
+
+@pytest.mark.gui
+def test_the_widget_uses_the_active_image_layer(
+    make_napari_viewer_proxy: Callable[[], Any], qtbot: QtBot, stage: Any
+) -> None:
+    from napari_condseg.widget import CondSegWidget
+
+    viewer = make_napari_viewer_proxy()
+    data = np.random.default_rng(0).integers(0, 4, (4, 5, 6)).astype(np.int16)
+    mine = viewer.add_image(data, scale=(2, 1, 1), units=("mm",) * 3, name="mine")
+    widget = CondSegWidget(viewer, stage.session)
+    viewer.window.add_dock_widget(widget, name="CondSeg")
+    assert stage.session.image is not None
+    assert stage.session.image.name == "mine"
+    widget.panel.classes.ask("liver")
+    qtbot.waitUntil(lambda: stage.session.state_of("liver") == "complete", timeout=10_000)
+    assert [layer.name for layer in viewer.layers] == ["mine", "all classes", "liver"]
+    viewer.layers.selection.active = viewer.layers["liver"]  # a result is no image
+    assert stage.session.image.name == "mine"
+    other = viewer.add_image(data + 1, units=("mm",) * 3, name="other")
+    viewer.layers.selection.active = other
+    assert stage.session.image.name == "other"
+    assert [layer.name for layer in viewer.layers] == ["mine", "other"]
+    viewer.add_image(np.zeros((2, 2, 3, 4)), name="movie")
+    viewer.layers.selection.active = viewer.layers["movie"]
+    assert "4 axes" in stage.notices[-1]
+    assert stage.session.image.name == "other"
+    assert mine.scale.tolist() == [2, 1, 1]
+
+
+@pytest.mark.gui
+def test_closing_the_dock_leaves_the_user_s_layers(
+    make_napari_viewer_proxy: Callable[[], Any], qtbot: QtBot, stage: Any
+) -> None:
+    from napari_condseg.widget import CondSegWidget
+
+    viewer = make_napari_viewer_proxy()
+    viewer.add_image(np.zeros((4, 5, 6)), units=("mm",) * 3, name="mine")
+    widget = CondSegWidget(viewer, stage.session)
+    dock = viewer.window.add_dock_widget(widget, name="CondSeg")
+    stage.session.choose_class("liver")
+    widget.panel.classes.correct("liver")
+    assert len(viewer.layers) == 2
+    viewer.window.remove_dock_widget(dock)
+    widget.deleteLater()
+    del widget, dock
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=5000)
+
+
+@pytest.mark.gui
+def test_a_file_opened_in_napari_keeps_its_affine(
+    make_napari_viewer_proxy: Callable[[], Any], tmp_path: Path, scan: Image, stage: Any
+) -> None:
+    from napari_condseg.widget import CondSegWidget
+
+    path = tmp_path / "scan.nii.gz"
+    write_image(path, scan)
+    viewer = make_napari_viewer_proxy()
+    viewer.open(str(path), plugin="condseg")
+    CondSegWidget(viewer, stage.session)
+    assert stage.session.image is not None
+    assert stage.session.image.geometry == read_image(path).geometry
+    assert stage.session.image.source == path
+    assert len(viewer.layers) == 1
+
+
+@pytest.mark.gui
+def test_napari_finds_the_panel_and_the_menu(make_napari_viewer_proxy: Callable[[], Any]) -> None:
+    from napari_condseg.widget import show_export
+
+    viewer = make_napari_viewer_proxy()
+    show_export(viewer)
+    (widget,) = [w for w in viewer.window.dock_widgets.values() if hasattr(w, "panel")]
+    assert widget.panel.pages.currentIndex() == 2
+    widget.session.close()

@@ -1,0 +1,79 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+
+from condseg_app.data import Image
+from condseg_app.io import EXPORT_FORMATS, export_files, read_label_map
+from condseg_app.qt import Panel
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def test_nothing_to_export_is_said(empty_panel: Panel, scan: Image) -> None:
+    page = empty_panel.export
+    assert page.write.toolTip() == "Open an image first"
+    empty_panel.session.set_image(scan)
+    assert page.write.toolTip() == "Nothing to export yet: predict or mark a class first"
+
+
+@pytest.mark.parametrize("form", [f for f in EXPORT_FORMATS if f.for_3d], ids=lambda f: f.key)
+def test_exactly_the_files_that_were_listed_are_written(
+    qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path, form: Any
+) -> None:
+    stage.predict_all()
+    page = panel.export
+    page.format.setCurrentIndex(page.format.findData(form.key))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder if form.one_file_a_class else folder / f"scan{form.suffix}"
+    page.path.setText(str(target))
+    page.chosen.item(1).setCheckState(Qt.CheckState.Unchecked)
+    names = [path.name for path in export_files(form, target, panel.session.classes.keeping(["liver", "kidney"]))]
+    assert page.chosen_names() == ["liver", "kidney"]
+    assert all(name in page.files.text() for name in names)
+    qtbot.mouseClick(page.write, LEFT)
+    qtbot.waitUntil(lambda: page.said.text() != "", timeout=10_000)
+    assert stage.failures == []
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert page.show_folder.isVisibleTo(page)
+    assert f"Written: {len(names)} files" in page.said.text()
+    assert f"Replaces {len(names)} that exist" in page.files.text()
+
+
+def test_what_was_exported_opens_again_as_it_was(qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path) -> None:
+    stage.predict_all()
+    page = panel.export
+    page.path.setText(str(tmp_path / "scan.nii.gz"))
+    qtbot.mouseClick(page.write, LEFT)
+    qtbot.waitUntil(lambda: page.said.text() != "", timeout=10_000)
+    image = panel.session.image
+    assert image is not None
+    labels = read_label_map(tmp_path / "scan.nii.gz", image)
+    assert np.array_equal(labels.array, image.voxels()[0])
+    assert labels.classes.names == ("liver", "spleen", "kidney")
+
+
+def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:
+    stage.predict_all()
+    page = panel.export
+    page.path.setText("/somewhere/scan.png")
+    assert not page.write.isEnabled()
+    assert page.write.toolTip() == "The name has to end in .nii.gz"
+    assert "border" in page.path.styleSheet()
+    page.path.setText("/no/such/folder/scan.nii.gz")
+    assert page.write.toolTip() == "There is no folder /no/such/folder"
+    page.none.click()
+    assert page.write.toolTip() == "Tick at least one class"
+    page.every.click()
+    assert len(page.chosen_names()) == 3
+
+
+def test_a_picture_is_offered_picture_formats_first(empty_panel: Panel, photo: Image) -> None:
+    empty_panel.session.set_image(photo)
+    form = empty_panel.export.chosen_format()
+    assert form is not None
+    assert form.key == "png"

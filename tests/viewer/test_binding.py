@@ -1,0 +1,314 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image as ImageLayer
+
+from condseg_app.data import Image
+from condseg_app.viewer import LayerBinding, Placement
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def binding(stage: Any, viewer: ViewerModel) -> Iterator[LayerBinding]:
+    made = LayerBinding(stage.session, viewer)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def opened(binding: LayerBinding, scan: Image) -> LayerBinding:
+    """A volume that is predicted, with the liver in hand."""
+    binding.session.set_image(scan)
+    binding.session.choose_class("liver")
+    binding.session.predict()
+    assert binding.session.wait(20)
+    binding.flush()
+    return binding
+
+
+def shown(binding: LayerBinding, name: str) -> np.ndarray:
+    """What the class in hand's layer shows, in the image's own axes."""
+    layer = binding.class_layer.layer
+    assert layer is not None
+    assert layer.name == name
+    assert layer.visible
+    assert binding.placement is not None
+    return binding.placement.to_source(np.asarray(layer.data) > layer.contrast_limits[0])
+
+
+def test_no_qt_and_no_torch_are_imported() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from napari.components import ViewerModel\n"
+        "from condseg_app.session import Session\n"
+        "from condseg_app.viewer import LayerBinding\n"
+        "from condseg_app.data import Image, Geometry\n"
+        "session = Session()\n"
+        "binding = LayerBinding(session, ViewerModel())\n"
+        "session.set_image(Image(np.zeros((1, 3, 4, 5)), Geometry.with_spacing((3, 4, 5), (1, 1, 1))))\n"
+        "binding.close()\n"
+        "found = {'torch', 'qtpy', 'PySide6', 'PyQt6'} & set(sys.modules)\n"
+        "sys.exit(', '.join(found) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_layer_has_place_units_and_axes(opened: LayerBinding, viewer: ViewerModel) -> None:
+    opened.begin_painting("spleen")
+    assert len(viewer.layers) == 4
+    for layer in viewer.layers:
+        assert layer.scale.tolist() == [3, 2, 1]
+        assert [str(unit) for unit in layer.units] == ["millimeter"] * 3
+        assert layer.axis_labels == ("S", "P", "L")
+        assert np.allclose(layer.translate, viewer.layers[0].translate)
+
+
+def test_the_image_is_shown_without_a_copy(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    assert np.shares_memory(viewer.layers[0].data, scan.voxels())
+
+
+def test_the_class_in_hand_is_cut_by_its_threshold(opened: LayerBinding, scan: Image) -> None:
+    liver = scan.voxels()[0] == 1
+    assert np.array_equal(shown(opened, "liver"), liver)
+    opened.session.set_threshold("liver", 0.9)  # the stand-in says 200 of 255
+    assert not shown(opened, "liver").any()
+    opened.session.set_threshold("liver", 0.01)
+    assert shown(opened, "liver").all()
+
+
+def test_moving_the_threshold_uploads_nothing(opened: LayerBinding, viewer: ViewerModel) -> None:
+    uploads: list[object] = []
+    for layer in viewer.layers:
+        layer.events.set_data.connect(uploads.append)
+    for value in np.linspace(0.1, 0.9, 20):
+        opened.session.set_threshold("liver", float(value))
+    opened.flush()
+    assert uploads == []
+
+
+def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan: Image) -> None:
+    layer = opened.class_map.layer
+    assert layer is not None
+    assert opened.placement is not None
+    assert np.array_equal(opened.placement.to_source(np.asarray(layer.data)), scan.voxels()[0])
+    alphas = {value: layer.get_color(value)[3] if layer.get_color(value) is not None else 0 for value in (1, 2, 3)}
+    assert alphas == {1: 0, 2: 1, 3: 1}  # the liver has a layer of its own
+    opened.session.set_hidden("spleen", True)
+    assert layer.get_color(2)[3] == 0
+    opened.session.recolor_class("kidney", (255, 0, 0))
+    assert layer.get_color(3).tolist() == [1, 0, 0, 1]
+
+
+def test_another_class_takes_the_same_layer(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    before = list(viewer.layers)
+    opened.session.choose_class("kidney")
+    assert list(viewer.layers) == before
+    assert np.array_equal(shown(opened, "kidney"), scan.voxels()[0] == 3)
+    opened.session.set_hidden("kidney", True)
+    assert opened.class_layer.layer is not None
+    assert not opened.class_layer.layer.visible
+
+
+def test_a_block_elsewhere_is_not_drawn(binding: LayerBinding, scan: Image) -> None:
+    binding.session.set_image(scan)
+    binding.session.choose_class("liver")
+    binding.session.predict(["liver"])
+    assert binding.session.wait(20)
+    binding.flush()
+    binding._redraw.pending = False
+    visible = binding.visible_slice()
+    assert visible is not None
+    elsewhere = (visible[0], visible[1], slice(visible[2].start + 1, visible[2].stop + 1))
+    binding._on_prediction("liver", elsewhere)
+    assert not binding._redraw.pending
+    binding._redraw._again = float("inf")
+    binding._on_prediction("liver", visible)
+    assert binding._redraw.pending
+
+
+def test_the_slice_in_view_is_found_whichever_way_it_is_cut(opened: LayerBinding, viewer: ViewerModel) -> None:
+    assert opened.placement is not None
+    for _ in range(3):
+        axis = opened.placement.source_axis(viewer.dims.not_displayed[0])
+        for position in range(opened.placement.shape[axis]):
+            voxel = [0, 0, 0]
+            voxel[axis] = position
+            assert opened.sight is not None
+            opened.sight.go_to((voxel[0], voxel[1], voxel[2]))
+            region = opened.visible_slice()
+            assert region is not None
+            assert region[axis] == slice(position, position + 1)
+            near = opened.near()
+            assert near is not None
+            assert near[axis] == position
+        viewer.dims.roll()
+    viewer.dims.ndisplay = 3
+    assert opened.visible_slice() is None
+
+
+def test_painting_marks_only_what_was_touched(opened: LayerBinding) -> None:
+    opened.begin_painting("liver")
+    layer = opened.annotation.layer
+    assert layer is not None
+    assert layer.mode == "paint"
+    assert layer.selected_label == 1
+    before = opened.session.mask_of("liver")
+    layer.brush_size = 1
+    opened._collect._again = 0
+    layer.paint((2, 3, 3), 1)
+    layer.paint((2, 3, 4), 0)
+    opened.collect()
+    annotation = opened.session.annotations["liver"]
+    changed = annotation.supervised
+    assert np.array_equal(changed, annotation.mask != before)
+    assert 0 < changed.sum() <= 2
+
+
+def test_erasing_then_undoing_in_napari_leaves_no_mark(opened: LayerBinding) -> None:
+    opened.begin_painting("liver")
+    layer = opened.annotation.layer
+    assert layer is not None
+    layer.brush_size = 3
+    layer.paint((2, 3, 3), 0)
+    layer.undo()
+    opened.collect()
+    annotation = opened.session.annotations.get("liver")
+    assert annotation is None or annotation.state == "unlabelled"
+
+
+def test_a_complete_slice_is_the_one_on_screen(opened: LayerBinding, viewer: ViewerModel) -> None:
+    opened.begin_painting("liver")
+    viewer.dims.roll()  # along another axis
+    region = opened.visible_slice()
+    assert opened.complete_slice()
+    supervised = opened.session.annotations["liver"].supervised
+    assert region is not None
+    assert supervised[region].all()
+    assert supervised.sum() == supervised[region].size
+    viewer.dims.ndisplay = 3
+    assert not opened.complete_slice()
+    assert opened.complete_volume()
+    assert opened.session.annotations["liver"].supervised.all()
+
+
+def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding) -> None:
+    opened.begin_painting("liver")
+    draft = opened.annotation.draft
+    assert draft is not None
+    before = draft.work.copy()
+    draft.work[:3] = 1
+    opened.collect()
+    opened.session.undo()
+    assert np.array_equal(draft.work, before)
+    opened.session.redo()
+    assert (draft.work[:3] == 1).all()
+
+
+def test_the_brush_keeps_to_its_class(opened: LayerBinding) -> None:
+    opened.begin_painting("spleen")
+    layer = opened.annotation.layer
+    assert layer is not None
+    layer.selected_label = 9
+    assert layer.selected_label == 2
+    layer.selected_label = 0
+    assert layer.selected_label == 0
+
+
+def test_putting_the_brush_down_keeps_the_strokes(opened: LayerBinding, viewer: ViewerModel) -> None:
+    opened.begin_painting("liver")
+    draft = opened.annotation.draft
+    assert draft is not None
+    draft.work[...] = 1  # no event at all
+    opened.session.choose_class("kidney")
+    assert opened.annotation.layer is None
+    assert opened.session.annotations["liver"].mask.all()
+    opened.session.choose_class("liver")
+    assert shown(opened, "liver").all()
+
+
+def test_a_layer_taken_away_by_hand_keeps_the_strokes(opened: LayerBinding, viewer: ViewerModel) -> None:
+    opened.begin_painting("liver")
+    draft, layer = opened.annotation.draft, opened.annotation.layer
+    assert draft is not None
+    draft.work[...] = 1
+    viewer.layers.remove(layer)
+    assert opened.session.annotations["liver"].mask.all()
+    assert opened.annotation.layer is None
+
+
+def test_a_new_class_is_painted_from_nothing(opened: LayerBinding) -> None:
+    opened.session.add_class("lesion")
+    opened.session.choose_class("lesion")
+    opened.begin_painting("lesion")
+    assert opened.annotation.draft is not None
+    assert not opened.annotation.draft.mask().any()
+    opened.session.rename_class("lesion", "cyst")
+    assert opened.annotation.class_name == "cyst"
+    assert opened.annotation.layer is not None
+    assert opened.annotation.layer.name == "cyst, marked"
+
+
+def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, viewer: ViewerModel) -> None:
+    data = np.random.default_rng(0).integers(0, 4, (4, 5, 6)).astype(np.int16)
+    mine = viewer.add_image(data, scale=(2, 1, 1), units=("mm",) * 3, name="mine")
+    binding.use_layer(mine)
+    assert binding.owns(mine)
+    binding.session.choose_class("spleen")
+    stage.predict_all()
+    assert np.array_equal(shown(binding, "spleen").transpose(2, 1, 0), data == 2)
+    assert binding.class_layer.layer is not None
+    assert binding.class_layer.layer.scale.tolist() == mine.scale.tolist()
+    binding.close()
+    assert list(viewer.layers) == [mine]
+
+
+def test_removing_the_image_closes_it(opened: LayerBinding, viewer: ViewerModel) -> None:
+    viewer.layers.remove(viewer.layers[0])
+    assert opened.session.image is None
+    assert len(viewer.layers) == 0
+
+
+def test_a_picture_has_two_axes(
+    stage: Any, binding: LayerBinding, viewer: ViewerModel, photo: Image, flat_model: Path
+) -> None:
+    stage.session.open_model(flat_model)
+    stage.session.set_image(photo)
+    stage.session.choose_class("liver")
+    stage.predict_all()
+    assert viewer.layers[0].data.shape == (6, 9)
+    assert np.array_equal(shown(binding, "liver"), photo.voxels()[0] == 1)
+    assert binding.visible_slice() == (slice(0, 9), slice(0, 6), slice(0, 1))
+    binding.begin_painting("liver")
+    assert binding.complete_slice()
+    assert stage.session.annotations["liver"].supervised.all()
+
+
+def test_a_body_stays_upright_and_unmirrored(opened: LayerBinding, viewer: ViewerModel) -> None:
+    assert [str(o) for o in viewer.scene.camera.orientation] == ["away", "down", "right"]
+    viewer.dims.roll()  # slices along L: rows are S
+    assert viewer.dims.displayed == (0, 1)
+    assert [str(o) for o in viewer.scene.camera.orientation] == ["away", "up", "right"]
+    viewer.dims.ndisplay = 3
+    assert str(viewer.scene.camera.orientation[0]) == "away"
+    opened.session.close_image()
+    assert str(viewer.scene.camera.orientation[0]) == "towards"
+
+
+def test_layers_of_one_image_make_room_for_the_next(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    opened.begin_painting("liver")
+    other = Image(scan.array, scan.geometry, "second")
+    opened.session.set_image(other)
+    assert [layer.name for layer in viewer.layers] == ["second"]
+    assert isinstance(viewer.layers[0], ImageLayer)
+    assert opened.placement == Placement.of(other.geometry)
