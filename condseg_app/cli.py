@@ -228,7 +228,8 @@ def evaluate(
             scores.extend(found)
             bar.update(task, completed=done, total=total, description=found[0].case if found else "")
     figures = write_figures(scores, json_file)
-    table = Table("class", "Dice", "HD95 (mm)", "ASSD (mm)", "cases")
+    unit = scores[0].unit if scores else "mm"
+    table = Table("class", "Dice", f"HD95 ({unit})", f"ASSD ({unit})", "cases")
     for class_name, counts in figures["outcomes"].items():
         mean = (figures["mean"][key][class_name] for key in ("dice", "hd95_mm", "assd_mm"))
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())

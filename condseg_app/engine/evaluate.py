@@ -27,8 +27,9 @@ class Score:
         dice: 0 to 1; None where the class is absent.
         hd95_mm: 95th percentile of the surface distances, both ways; None unless found.
         assd_mm: mean surface distance, both ways; None unless found.
-        volume_ml: of the truth (cubed units otherwise).
+        volume_ml: of the truth.
         predicted_ml: of the prediction.
+        unit: what the distances really are in; for pictures, which have no mm, 'pixel' (and volumes are areas).
     """
 
     case: str
@@ -39,6 +40,7 @@ class Score:
     assd_mm: float | None
     volume_ml: float
     predicted_ml: float
+    unit: str = "mm"
 
 
 def evaluate_case(
@@ -60,15 +62,16 @@ def evaluate_case(
 def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Score:
     """Compare a mask with the truth, both (I, J, K)."""
     in_truth, in_prediction = int(truth.sum()), int(predicted.sum())
-    ml = image.geometry.voxel_volume / (1000.0 if image.geometry.unit == "mm" and not image.geometry.is_2d else 1.0)
+    unit = image.geometry.unit
+    ml = image.geometry.voxel_volume / (1000.0 if unit == "mm" and not image.geometry.is_2d else 1.0)
     if in_truth == 0:
         outcome: Outcome = "absent, but predicted" if in_prediction else "absent, none predicted"
-        return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml)
+        return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml, unit)
     dice = 2.0 * int((truth & predicted).sum()) / (in_truth + in_prediction)
     if in_prediction == 0:
-        return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0)
+        return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0, unit)
     hd95, assd = surface_distances(truth, predicted, image.geometry.spacing)
-    return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml)
+    return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml, unit)
 
 
 def surface_distances(
