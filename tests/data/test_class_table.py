@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condseg_app.data import PALETTE, ClassEntry, ClassTable, spread_code
@@ -11,6 +11,7 @@ names = st.text(min_size=1, max_size=12).map(str.strip).filter(bool)
 tables = st.lists(names, unique_by=str.casefold, max_size=20).map(ClassTable.from_names)
 
 
+@settings(deadline=None)
 @given(tables)
 def test_a_table_of_names_has_values_1_2_3_and_distinct_codes(table: ClassTable) -> None:
     assert [e.value for e in table] == list(range(1, len(table) + 1))
@@ -18,6 +19,7 @@ def test_a_table_of_names_has_values_1_2_3_and_distinct_codes(table: ClassTable)
     assert all(table.row(e.name) == row and table[e.name] is e for row, e in enumerate(table))
 
 
+@settings(deadline=None)
 @given(tables, names)
 def test_adding_a_proposed_class_changes_no_other(table: ClassTable, name: str) -> None:
     if name.casefold() in {n.casefold() for n in table.names}:
@@ -29,6 +31,7 @@ def test_adding_a_proposed_class_changes_no_other(table: ClassTable, name: str) 
     assert longer.entries[-1].name == name
 
 
+@settings(deadline=None)
 @given(tables, st.data())
 def test_keeping_is_in_the_tables_order(table: ClassTable, data: st.DataObject) -> None:
     wanted = data.draw(st.lists(st.sampled_from(table.names), unique=True) if len(table) else st.just([]))
@@ -38,6 +41,7 @@ def test_keeping_is_in_the_tables_order(table: ClassTable, data: st.DataObject) 
     assert all(kept[n] == table[n] for n in wanted)
 
 
+@settings(deadline=None)
 @given(st.integers(2, 600))
 def test_codes_stay_in_range_and_well_apart(count: int) -> None:
     codes = sorted(spread_code(row) for row in range(count))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ probabilities = st.fixed_dictionaries({}, optional=dict.fromkeys(TABLE.names, le
 thresholds = st.fixed_dictionaries({}, optional={name: st.floats(0, 1) for name in TABLE.names})
 
 
+@settings(deadline=None)
 @given(probabilities, thresholds)
 def test_each_voxel_gets_the_most_probable_class_that_reaches_its_threshold(
     found: dict[str, NDArray[np.uint8]], limits: dict[str, float]
@@ -30,6 +31,7 @@ def test_each_voxel_gets_the_most_probable_class_that_reaches_its_threshold(
         assert labels[voxel] == (min(reached)[2] if reached else 0)
 
 
+@settings(deadline=None)
 @given(probabilities, thresholds, st.sets(st.sampled_from(TABLE.names)))
 def test_classes_that_are_not_shown_take_no_part(
     found: dict[str, NDArray[np.uint8]], limits: dict[str, float], shown: set[str]
@@ -39,6 +41,7 @@ def test_classes_that_are_not_shown_take_no_part(
     assert np.array_equal(fused.array, fuse(Prediction(GRID, some), TABLE, limits).array)
 
 
+@settings(deadline=None)
 @given(probabilities, st.randoms())
 def test_the_order_in_which_classes_were_asked_for_does_not_matter(
     found: dict[str, NDArray[np.uint8]], random: object
@@ -49,6 +52,7 @@ def test_the_order_in_which_classes_were_asked_for_does_not_matter(
     assert np.array_equal(fuse(shuffled, TABLE, {}).array, fuse(Prediction(GRID, found), TABLE, {}).array)
 
 
+@settings(deadline=None)
 @given(levels, st.floats(0, 1))
 def test_one_class_alone_is_its_mask(level: NDArray[np.uint8], threshold: float) -> None:
     prediction = Prediction(GRID, {"liver": level})
@@ -62,6 +66,7 @@ def test_the_narrowest_type_holds_the_values() -> None:
     assert fuse(nothing, TABLE.keeping(["liver", "spleen"]), {}).array.dtype == np.uint8
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_what_was_not_computed_reaches_no_threshold(threshold: float) -> None:
     assert 1 <= as_level(threshold) <= 255

@@ -2,7 +2,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -50,6 +50,7 @@ def numbered(shape: Shape) -> NDArray[np.int64]:
     return np.arange(np.prod(shape)).reshape(shape)
 
 
+@settings(deadline=None)
 @given(geometries(), orientations)
 def test_reorienting_leaves_every_voxel_where_it_is(geometry: Geometry, orientation: str) -> None:
     axes = AxisMap.between(geometry, orientation)
@@ -61,11 +62,13 @@ def test_reorienting_leaves_every_voxel_where_it_is(geometry: Geometry, orientat
         assert np.allclose(world(turned, index), world(geometry, tuple(float(i) for i in origin)), atol=1e-6)
 
 
+@settings(deadline=None)
 @given(geometries(), orientations)
 def test_reorienting_gives_the_orientation_that_was_asked_for(geometry: Geometry, orientation: str) -> None:
     assert geometry.reoriented(orientation).orientation == orientation
 
 
+@settings(deadline=None)
 @given(geometries(), orientations, st.integers(0, 2))
 def test_undo_is_the_inverse_of_apply(geometry: Geometry, orientation: str, leading: int) -> None:
     axes = AxisMap.between(geometry, orientation)
@@ -73,6 +76,7 @@ def test_undo_is_the_inverse_of_apply(geometry: Geometry, orientation: str, lead
     assert np.array_equal(axes.undo(axes.apply(array)), array)
 
 
+@settings(deadline=None)
 @given(geometries(), orientations)
 def test_reorienting_there_and_back_gives_the_same_grid(geometry: Geometry, orientation: str) -> None:
     there_and_back = geometry.reoriented(orientation).reoriented(geometry.orientation)
@@ -80,6 +84,7 @@ def test_reorienting_there_and_back_gives_the_same_grid(geometry: Geometry, orie
     assert there_and_back.orientation == geometry.orientation
 
 
+@settings(deadline=None)
 @given(geometries(), orientations)
 def test_reorienting_keeps_the_size_of_a_voxel(geometry: Geometry, orientation: str) -> None:
     turned = geometry.reoriented(orientation)
@@ -87,12 +92,14 @@ def test_reorienting_keeps_the_size_of_a_voxel(geometry: Geometry, orientation: 
     assert sorted(turned.spacing) == pytest.approx(sorted(geometry.spacing))
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_a_voxels_volume_is_the_product_of_its_sides(geometry: Geometry) -> None:
     assert geometry.voxel_volume == pytest.approx(np.prod(geometry.spacing), rel=1e-6)
     assert not geometry.is_sheared
 
 
+@settings(deadline=None)
 @given(geometries(), st.integers(0, 2))
 def test_a_shift_of_a_tenth_of_a_voxel_does_not_fit(geometry: Geometry, axis: int) -> None:
     moved = np.array(geometry.affine)
@@ -103,11 +110,13 @@ def test_a_shift_of_a_tenth_of_a_voxel_does_not_fit(geometry: Geometry, axis: in
     )
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_rounding_the_affine_to_float32_still_fits(geometry: Geometry) -> None:
     assert geometry.fits(Geometry(geometry.shape, geometry.affine.astype(np.float32)))
 
 
+@settings(deadline=None)
 @given(geometries())
 def test_reversed_order_puts_the_last_axis_first(geometry: Geometry) -> None:
     axes = AxisMap.between(geometry, "LPS")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
@@ -35,6 +35,7 @@ def photograph() -> Image:
     return Image(np.zeros((3, 4, 5, 1), np.uint8), Geometry.of_picture(4, 5), "photo", ("red", "green", "blue"))
 
 
+@settings(deadline=None)
 @given(masks, masks)
 def test_an_annotations_state_looks_only_where_it_is_supervised(
     mask: NDArray[np.bool_], supervised: NDArray[np.bool_]
@@ -44,6 +45,7 @@ def test_an_annotations_state_looks_only_where_it_is_supervised(
     assert state == ("unlabelled" if not supervised.any() else "present" if marked else "absent")
 
 
+@settings(deadline=None)
 @given(masks, masks, masks)
 def test_nothing_outside_the_supervised_voxels_changes_the_state(
     mask: NDArray[np.bool_], supervised: NDArray[np.bool_], other: NDArray[np.bool_]

@@ -86,7 +86,7 @@ def test_a_description_is_all_but_the_weights(tmp_path: Path, monkeypatch: pytes
     assert same_weights(read_model(path), MODEL)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     weights=st.dictionaries(
         st.text("abc.", min_size=1, max_size=5),

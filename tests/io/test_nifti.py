@@ -7,7 +7,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -104,6 +104,7 @@ def both_kinds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "volume.nii", folder / "volume.nii.gz"
 
 
+@settings(deadline=None)
 @given(index=hnp.basic_indices((1, *VOXELS.shape), allow_newaxis=True))
 def test_any_index_gives_what_numpy_gives(both_kinds: tuple[Path, Path], index: Any) -> None:
     for path in both_kinds:
@@ -369,6 +370,7 @@ def test_what_does_not_exist_or_is_a_folder_is_told(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
+@settings(deadline=None)
 @given(
     shape=st.tuples(*[st.integers(1, 4)] * 3),
     linear=hnp.arrays(np.float64, (3, 3), elements=st.floats(-50, 50)),
@@ -419,6 +421,7 @@ def test_an_axis_too_long_for_nifti_1_is_written_as_nifti_2(tmp_path: Path) -> N
     assert read_image(path).geometry.shape == array.shape
 
 
+@settings(deadline=None)
 @given(position=st.integers(0, 351), value=st.integers(0, 255), packed=st.booleans())
 def test_no_byte_of_a_header_leads_to_anything_but_an_image_or_a_sentence(
     both_kinds: tuple[Path, Path], position: int, value: int, packed: bool
