@@ -93,11 +93,11 @@ class Predictor:
             probabilities = self._ask(shown, classes)
         except torch.OutOfMemoryError as error:
             raise OutOfMemory("the GPU's memory is too small for one window; choose the CPU in the settings") from error
-        i, j, k = (slice(0, part.stop - part.start) for part in inside)
+        within = self._windows.within(start)
         for name, probability in probabilities.items():
             total = self._sum(name)
-            total.probability[inside] += (probability * self._weights)[i, j, k]
-            total.weight[inside] += self._weights[i, j, k]
+            total.probability[inside] += (probability * self._weights)[within]
+            total.weight[inside] += self._weights[within]
         return self._block(inside, classes)
 
     @torch.inference_mode()

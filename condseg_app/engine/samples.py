@@ -11,7 +11,7 @@ from torch import Tensor
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, Preprocessing, Shape
 from condseg_app.engine.augment import Sample
 from condseg_app.engine.preprocess import WorkingGrid, prepare
-from condseg_app.engine.windows import cut, fitting_window, show
+from condseg_app.engine.windows import cut, first_voxel, network_window, show
 from condseg_app.errors import CondsegError
 
 ReadCase = Callable[[Case, ClassTable], tuple[Image, tuple[Annotation, ...]]]
@@ -65,10 +65,10 @@ class Cropping:
     augment: Augment
     centred: float = 0.6
 
-    def window(self, shape: Shape) -> Shape:
-        """Training windows: always the model's own size, whatever the image's."""
-        strided = tuple(max(n, w) for n, w in zip(shape, self.preprocessing.window, strict=True))
-        return fitting_window((strided[0], strided[1], strided[2]), self.preprocessing, self.stride)
+    @property
+    def window(self) -> Shape:
+        """Voxels of a window."""
+        return network_window(self.preprocessing, self.stride)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
 def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:
     """A random, varied window of a case for one of its classes."""
     shape = (case.image.shape[1], case.image.shape[2], case.image.shape[3])
-    window = cropping.window(shape)
+    window = cropping.window
     start = _start(shape, window, case.inside[class_name], cropping.centred, rng)
     target = cut(case.masks[class_name][None], start, window).float() / 255
     known = case.supervised[class_name]
@@ -165,7 +165,7 @@ def _start(
     starts = []
     for axis, (n, w) in enumerate(zip(shape, window, strict=True)):
         if n <= w:
-            starts.append(-((w - n) // 2))
+            starts.append(first_voxel(n, w))
         elif centre is None:
             starts.append(int(rng.integers(n - w + 1)))
         else:

@@ -18,8 +18,8 @@ class WindowGrid:
 
     Attributes:
         shape: the working grid (I, J, K).
-        window: one window's voxels; never more than the grid needs.
-        starts: each window's first voxel.
+        window: one window's voxels; may reach beyond the grid.
+        starts: each window's first voxel; negative where the window is larger than the grid.
     """
 
     shape: Shape
@@ -29,25 +29,35 @@ class WindowGrid:
     @classmethod
     def over(cls, shape: Shape, preprocessing: Preprocessing, stride: int, overlap: float = OVERLAP) -> "WindowGrid":
         """Windows that overlap by at least `overlap` of their size, evenly spread along each axis."""
-        window = fitting_window(shape, preprocessing, stride)
+        window = network_window(preprocessing, stride)
         axes = [_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
         return cls(shape, window, tuple((i, j, k) for i, j, k in product(*axes)))
 
     def inside(self, start: Shape) -> tuple[slice, slice, slice]:
         """The part of the working grid that a window covers."""
-        i, j, k = (slice(a, min(a + w, n)) for a, w, n in zip(start, self.window, self.shape, strict=True))
+        i, j, k = (slice(max(a, 0), min(a + w, n)) for a, w, n in zip(start, self.window, self.shape, strict=True))
+        return i, j, k
+
+    def within(self, start: Shape) -> tuple[slice, slice, slice]:
+        """The part of a window that lies on the working grid."""
+        i, j, k = (slice(p.start - a, p.stop - a) for p, a in zip(self.inside(start), start, strict=True))
         return i, j, k
 
 
-def fitting_window(shape: Shape, preprocessing: Preprocessing, stride: int) -> Shape:
-    """The model's window, cut to what a grid needs; sizes stay multiples of the network's stride."""
-    volumetric = preprocessing.dimensions == "3D"
-    strides = (stride, stride, stride if volumetric else 1)
-    i, j, k = (
-        min(math.ceil(w / s) * s, math.ceil(n / s) * s)
-        for w, n, s in zip(preprocessing.window, shape, strides, strict=True)
-    )
+def network_window(preprocessing: Preprocessing, stride: int) -> Shape:
+    """The model's window, rounded up to the network's stride.
+
+    It is the same in training and prediction and whatever the image's size: instance norms see all of a window,
+    and answer worse to one of another size (hippocampus, classes hidden in training: Dice 0.891 instead of 0.894).
+    """
+    strides = (stride, stride, stride if preprocessing.dimensions == "3D" else 1)
+    i, j, k = (math.ceil(w / s) * s for w, s in zip(preprocessing.window, strides, strict=True))
     return i, j, k
+
+
+def first_voxel(n: int, window: int) -> int:
+    """Where a window begins that is larger than the grid: so that both sides reach beyond it alike."""
+    return -((window - n) // 2)
 
 
 def cut(voxels: Tensor, start: Shape, window: Shape) -> Tensor:
@@ -83,7 +93,7 @@ def gaussian(window: Shape) -> Tensor:
 
 def _starts(n: int, window: int, overlap: float) -> list[int]:
     if n <= window:
-        return [0]
+        return [first_voxel(n, window)]
     step = max(1, int(window * (1 - overlap)))
     count = math.ceil((n - window) / step) + 1
     return [round(index * (n - window) / (count - 1)) for index in range(count)]

@@ -66,8 +66,8 @@ def test_one_network_learns_two_classes_from_two_single_class_sets(make_model: C
     assert trainer.progress.finished
     unseen = Case("99", Path(), labelled=frozenset({"liver", "spleen"}))
     image, annotations = read_squares(unseen, trainer.model().classes)
-    dice = {s.class_name: s.dice for s in evaluate_case(trainer.model(), image, annotations)}
-    untrained = {s.class_name: s.dice for s in evaluate_case(make_model("3D"), image, annotations)}
+    dice = {s.class_name: s.dice or 0.0 for s in evaluate_case(trainer.model(), image, annotations)}
+    untrained = {s.class_name: s.dice or 0.0 for s in evaluate_case(make_model("3D"), image, annotations)}
     for name in ("liver", "spleen"):
         assert dice[name] > 0.8
         assert dice[name] > untrained[name]
