@@ -64,6 +64,7 @@ def _show_app(folder: Path) -> None:
     _grab(window.panel, "panel_export")
     window.panel.pages.setCurrentIndex(0)
     window.open_sample(SAMPLES[1])
+    window.session.wait()
     _predict_all(window.panel)
     _grab(window, "app_2d_dark")
     window.close()

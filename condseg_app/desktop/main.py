@@ -13,8 +13,6 @@ from condseg_app.compute import start_log
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
 
-_QUEUE_MS = 30
-
 
 def main(argv: Sequence[str] = ()) -> int:
     """Open the window; with `--tour DIR` take the tour instead and end.
@@ -29,12 +27,10 @@ def main(argv: Sequence[str] = ()) -> int:
     os.environ["QT_API"] = "pyside6"  # before any Qt import: another binding may be installed, too
     start_log()
     from napari.qt import get_qapp
-    from psygnal.qt import start_emitting_from_queue
 
     application = get_qapp()
     application.setApplicationName("CondSeg")
     application.setApplicationDisplayName("")
-    start_emitting_from_queue(msec=_QUEUE_MS)
     window = _window(arguments.tour)
     window.show()
     image = arguments.image or arguments.file

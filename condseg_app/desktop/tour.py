@@ -21,7 +21,7 @@ from condseg_app.viewer.samples import SAMPLES
 _logger = logging.getLogger(__name__)
 _CLASS = "my class"
 _PAINTED_SLICES = 3
-_STEPS = 12
+_STEPS = 20
 _PATIENCE = 300.0  # seconds that one step of the tour may take
 
 Step = Callable[[], str]
@@ -54,19 +54,17 @@ def run_tour(window: MainWindow, image_path: Path | None, model_name: str | None
         output: a folder, made if need be.
     """
     tour = Tour(window, output)
-    problems: list[CondsegError] = []
-    window.session.failed.connect(problems.append)
+    window.session.failed.connect(tour.problems.append)
     try:
         for _, do in tour.steps(image_path, model_name):
             line = do()
             _logger.info(line)
             tour.report.lines.append(line)
-            if problems:
-                raise problems[0]
+            tour.check()
     except CondsegError as error:
         tour.report.problem = str(error)
     finally:
-        window.session.failed.disconnect(problems.append)
+        window.session.failed.disconnect(tour.problems.append)
     return tour.report
 
 
@@ -87,6 +85,12 @@ class Tour:
         self.binding = window.binding
         self.output = output
         self.report = TourReport()
+        self.problems: list[CondsegError] = []
+
+    def check(self) -> None:
+        """Raise the first problem that was met, if any."""
+        if self.problems:
+            raise self.problems[0]
 
     def steps(self, image_path: Path | None, model_name: str | None) -> tuple[tuple[str, Step], ...]:
         """All of it, in order."""
@@ -107,12 +111,14 @@ class Tour:
 
     def _open(self, image_path: Path | None, model_name: str | None) -> str:
         self.look("welcome")
+        before = self.session.image
         if image_path is None and self.session.image is None:
             _click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
         elif image_path is None:
             self.window.open_sample(SAMPLES[0])
         else:
             self.window.open_path(image_path)
+        self._until(lambda: self.session.image is not before, "the image")
         image = self.session.image
         if image is None:
             raise CondsegError("no image was opened", path=image_path)
@@ -151,7 +157,7 @@ class Tour:
         if image is None or image.geometry.is_2d:
             return "a 2D image has no 3D view"
         self.window.toggle_3d()
-        self.window.canvas.model.camera.angles = (10.0, 25.0, 60.0)
+        self.window.canvas.model.scene.camera.angles = (10.0, 25.0, 60.0)
         self.look("in_3d")
         self.window.toggle_3d()
         return "looked at it in 3D"
@@ -280,12 +286,12 @@ class Tour:
         )
 
     def _go_to_largest(self, names: list[str]) -> None:
-        """Show the slice on which most is to be seen."""
+        """Show the slice with the most classes, and of those the one with the most of them."""
         placement = self.binding.placement
         if placement is None or placement.ndim == 2:
             return
-        shown = np.sum([placement.to_display(self.session.mask_of(n)) for n in names], axis=0)
-        self._show_slice(int(shown.sum(axis=(1, 2)).argmax()))
+        areas = np.array([placement.to_display(self.session.mask_of(n)).sum(axis=(1, 2)) for n in names])
+        self._show_slice(int(((areas > 0).sum(axis=0) + areas.sum(axis=0) / (areas.sum() + 1)).argmax()))
 
     def _show_slice(self, index: int) -> None:
         sight = self.binding.sight
@@ -298,6 +304,7 @@ class Tour:
         began = time.monotonic()
         while not ready():
             _spin(0.02)
+            self.check()
             if not self.window.isVisible():
                 raise CondsegError("the window was closed")
             if shot and self.session.job is not None and time.monotonic() - began > 1.5:

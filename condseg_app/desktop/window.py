@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
 
@@ -14,7 +14,7 @@ from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
 from condseg_app.desktop.settings import Settings, Theme, save_settings
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.qt import Panel
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.header import Models
 from condseg_app.qt.text import listed
 from condseg_app.session import Session
@@ -140,17 +140,12 @@ class MainWindow(QMainWindow):
         if path.suffix == ".safetensors":
             self.session.open_model(path)
             return
-        before = self.session.image
         self.session.open_image(path)
-        if self.session.image is not before:
-            self.settings.opened(path.resolve())
-            self._show_recent()
 
     def open_sample(self, sample: Sample) -> None:
         """Open an image that comes with the program, with its model."""
-        self.session.open_image(sample.path)
-        if any(file.name == sample.model for file in self._models()):
-            self.session.open_model(sample.model)
+        known = any(file.name == sample.model for file in self._models())
+        self.session.open_image(sample.path, sample.model if known else None)
 
     def ask_for_image(self) -> None:
         """Ask for a file and open it."""
@@ -241,7 +236,7 @@ class MainWindow(QMainWindow):
 
     def take_tour(self) -> None:
         """Show what can be done, on the sample."""
-        QTimer.singleShot(0, self.tour_asked.emit)
+        soon(self, self.tour_asked.emit)
 
     def show_keys(self) -> None:
         """List the keys."""
@@ -259,11 +254,14 @@ class MainWindow(QMainWindow):
 
     def _follow_image(self) -> None:
         image = self.session.image
+        if image is not None and image.source is not None and image.source not in {s.path for s in SAMPLES}:
+            self.settings.opened(image.source.resolve())
+            self._show_recent()
         self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
         self.middle.setCurrentIndex(0 if image is None else 1)
         for dock in (*self.canvas.docks, self.panel_dock):
             dock.setVisible(image is not None)
-        QTimer.singleShot(0, self.canvas.model.reset_view)  # once the canvas has got its size
+        soon(self, self.canvas.model.reset_view)  # once the canvas has got its size
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
         self.under_mouse.setText("")
@@ -317,7 +315,7 @@ class MainWindow(QMainWindow):
 
     def _close_for_good(self) -> None:
         self.ask_before_closing = False
-        QTimer.singleShot(0, self.close)
+        soon(self, self.close)
 
 
 def session_call(command: Callable[[], None]) -> Callable[[], None]:

@@ -11,6 +11,7 @@ from condseg_app.data import ClassChange
 _TITLES = ("Class", "Before", "After", "Change")
 _BETTER, _WORSE = QColor(47, 163, 107), QColor(217, 83, 79)
 _ROW = 24
+_NOTICED = 0.005  # what is less reads as 0.00
 
 
 class ChangesTable(QTableWidget):
@@ -31,20 +32,30 @@ class ChangesTable(QTableWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def show_changes(self, changes: Sequence[ClassChange]) -> None:
-        """Fill the table."""
+        """Fill the table, new classes first, then those that changed most."""
         self.setRowCount(len(changes))
-        for row, change in enumerate(changes):
-            by = None if change.before is None else change.after - change.before
-            texts = (change.name, _figure(change.before), _figure(change.after), "new" if by is None else f"{by:+.2f}")
+        for row, change in enumerate(sorted(changes, key=lambda c: -abs(_by(c) or 2.0 * (c.before is None)))):
+            by = _by(change)
+            texts = (change.name, _figure(change.before), _figure(change.after), _change(by))
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setToolTip(_compared_with(change))
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if column == 3 and by is not None and abs(by) >= 0.005:
+                if column == 3 and by is not None and abs(by) >= _NOTICED:
                     item.setForeground(_BETTER if by > 0 else _WORSE)
                 self.setItem(row, column, item)
         self.setFixedHeight(min(6, len(changes)) * _ROW + self.horizontalHeader().sizeHint().height() + 6)
+
+
+def _by(change: ClassChange) -> float | None:
+    return None if change.before is None else change.after - change.before
+
+
+def _change(by: float | None) -> str:
+    if by is None:
+        return "new"
+    return f"{by:+.2f}" if abs(by) >= _NOTICED else "same"
 
 
 def _figure(dice: float | None) -> str:

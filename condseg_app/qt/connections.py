@@ -1,10 +1,10 @@
-"""Connections to the session that end with the widget that made them."""
+"""Connections and calls that end with the widget that made them."""
 
 from collections.abc import Callable
 from typing import Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 
 class Connections:
@@ -27,3 +27,12 @@ class Connections:
         made, self._made = self._made, []
         for signal, slot in made:
             signal.disconnect(slot, missing_ok=True)
+
+
+def soon(owner: QObject, do: Callable[[], object]) -> None:
+    """Call a function when Qt has nothing else to do, unless its owner is gone by then."""
+    timer = QTimer(owner)
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: do())
+    timer.timeout.connect(timer.deleteLater)
+    timer.start(0)

@@ -27,7 +27,9 @@ def icon(draw: Draw, color: QColor, size: int = 16) -> QIcon:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     draw(painter, QRectF(0, 0, size, size), color)
     painter.end()
-    return QIcon(pixmap)
+    made = QIcon(pixmap)
+    made.addPixmap(pixmap, QIcon.Mode.Selected)  # or Qt would tint it, and a class's colour has to stay what it is
+    return made
 
 
 def swatch(color: Color, outline: QColor, size: int = 14) -> QIcon:

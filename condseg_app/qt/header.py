@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from condseg_app.data import Image, Model
 from condseg_app.io import ModelFile
 from condseg_app.qt import glyphs
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.model_card import ModelCard
 from condseg_app.qt.model_choice import ranked
 from condseg_app.qt.style import ElidedLabel, GlyphButton
@@ -96,7 +96,7 @@ class ModelLine(QWidget):
         connections.to(session.image_changed, self._on_image)
         self._files: list[ModelFile] = []
         self._show()
-        QTimer.singleShot(0, self._look)
+        soon(self, self._look)
 
     def _look(self) -> None:
         """Look which models there are, and take one that fits where none is open."""

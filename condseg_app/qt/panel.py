@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 from condseg_app.errors import CondsegError
 from condseg_app.io import models_available
 from condseg_app.qt.classes_page import ClassesPage
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.export_page import ExportPage
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
@@ -108,7 +108,7 @@ class Panel(QWidget):
     def _show_result(self, result: object) -> None:
         """Bring what a lesson has changed into view, once it is laid out."""
         del result
-        QTimer.singleShot(0, lambda: self._teach_area.ensureWidgetVisible(self.teach.accept))
+        soon(self, lambda: self._teach_area.ensureWidgetVisible(self.teach.accept))
 
     def show_problem(self, error: CondsegError) -> None:
         """Say what went wrong; an older message makes room."""

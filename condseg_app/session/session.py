@@ -18,6 +18,7 @@ from condseg_app.session.exporting import ExportPlan, export_steps
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.opened import Opened
 from condseg_app.session.predicting import Delivery, Groups, Voxel, Windows, pasted, regrouped
+from condseg_app.session.reading import Reading, reading_steps
 from condseg_app.session.state import State, with_image
 from condseg_app.session.teaching import LessonPlan, LessonResult
 
@@ -41,14 +42,19 @@ class Session(Opened):
         self._desk = Desk()
         self._windows: Windows | None = None
         self._taught: Job | None = None
+        self._opening: Job | None = None
         self._asked: Groups = []
 
     # What is open
 
     @command
-    def open_image(self, path: Path) -> None:
-        """Open a file; what was open stays if it cannot be read."""
-        self._open(with_image(self._state, io.read_image(Path(path))))
+    def open_image(self, path: Path, model: str | Path | None = None) -> None:
+        """Open a file, and a model with it if one is named, once they are read in the background.
+
+        What was open stays if one of them cannot be read. Of several files the last one asked for is opened.
+        """
+        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model))
+        self._run(self._opening)
 
     @command
     def set_image(self, image: Image) -> None:
@@ -314,7 +320,10 @@ class Session(Opened):
             self._lesson = result
             self.lesson_ended.emit(result)
 
-    def _on_answer(self, _job: Job, answer: object) -> None:
+    @command
+    def _on_answer(self, job: Job, answer: object) -> None:
+        if isinstance(answer, Reading) and job is self._opening:
+            self._open(answer.onto(self._state))
         if isinstance(answer, DeviceInfo):
             self._device = answer
             self.device_changed.emit()

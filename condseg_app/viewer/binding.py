@@ -92,7 +92,7 @@ class LayerBinding:
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or one of its results."""
         own = (self.class_map.layer, self.class_layer.layer, self.annotation.layer)
-        return layer in self.source or any(layer is one for one in own)
+        return layer in self.source or any(layer == one for one in own if one is not None)
 
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from what is predicted and marked of it so far."""
@@ -220,7 +220,7 @@ class LayerBinding:
     def _on_removed(self, event: object) -> None:
         """The user took a layer away in napari's list."""
         layer = getattr(event, "value", None)
-        if layer is self.annotation.layer:
+        if self.annotation.layer is not None and layer == self.annotation.layer:
             self.stop_painting()
         elif layer in self.source:
             self.session.close_image()

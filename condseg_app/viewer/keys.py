@@ -50,7 +50,7 @@ class ViewerKeys:
         self._viewer = viewer
         self._bound: list[str] = []
         for key in KEYS:
-            if str(key.sequence) not in {str(bound) for bound in viewer.keymap}:
+            if key.shown not in {str(bound) for bound in viewer.keymap}:
                 self._bind(key.sequence, actions[key.action])
 
     def _bind(self, sequence: str, do: Callable[[], None]) -> None:

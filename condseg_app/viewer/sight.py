@@ -32,7 +32,7 @@ class Sight:
         point = np.array(dims.point[-self.layer.ndim :], float)
         if dims.ndisplay == 2:
             for number, axis in enumerate(dims.displayed):
-                point[axis - dims.ndim] = self.viewer.camera.center[number + 1]
+                point[axis - dims.ndim] = self.viewer.scene.camera.center[number + 1]
         return self.voxel_at(point)
 
     def voxel_at(self, world: Sequence[float] | NDArray[np.float64]) -> tuple[int, int, int]:
@@ -93,7 +93,7 @@ class Upright:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._before = viewer.camera.orientation
+        self._before = viewer.scene.camera.orientation
         self._on = False
         viewer.dims.events.order.connect(self._turn)
         viewer.dims.events.ndisplay.connect(self._turn)
@@ -101,9 +101,9 @@ class Upright:
     def set_on(self, on: bool) -> None:
         """Start or stop; stopping puts the camera back as it was found."""
         if on and not self._on:
-            self._before = self._viewer.camera.orientation
+            self._before = self._viewer.scene.camera.orientation
         elif self._on and not on:
-            self._viewer.camera.orientation = self._before
+            self._viewer.scene.camera.orientation = self._before
         self._on = on
         self._turn()
 
@@ -112,7 +112,7 @@ class Upright:
             return
         vertical = self._viewer.dims.displayed[-2]
         head_up = self._viewer.dims.ndisplay == 2 and vertical == 0
-        self._viewer.camera.orientation = ("away", "up" if head_up else "down", "right")
+        self._viewer.scene.camera.orientation = ("away", "up" if head_up else "down", "right")
 
     def close(self) -> None:
         """Let the viewer go."""

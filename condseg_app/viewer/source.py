@@ -58,7 +58,7 @@ class SourceLayers:
         self._adopted = False
 
     def __contains__(self, layer: object) -> bool:
-        return any(layer is own for own in self._layers)
+        return any(layer == own for own in self._layers)  # napari hands plugins stand-ins of its layers
 
     @property
     def main(self) -> Layer | None:

@@ -34,7 +34,7 @@ class CondSegWidget(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.panel)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
-        self.destroyed.connect(self._end)
+        self.destroyed.connect(lambda: self._end())  # a bound method would be held weakly, and gone by then
         self._take_first()
         self.session.find_device()
 

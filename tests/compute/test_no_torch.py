@@ -29,6 +29,7 @@ WINDOW = """
     session.exported.connect(done.append)
     session.find_device()
     session.open_image(Path(sys.argv[2]))
+    assert session.wait(200)
     session.open_model(sys.argv[1])
     session.predict()
     assert session.wait(200)

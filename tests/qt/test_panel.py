@@ -55,6 +55,7 @@ def test_the_card_tells_classes_and_licence(panel: Panel) -> None:
 
 def test_an_error_is_one_sentence_that_stops_nothing(qtbot: QtBot, panel: Panel, tmp_path: Any) -> None:
     panel.session.open_image(tmp_path / "nowhere.nii.gz")
+    assert panel.session.wait(10)
     dialog = panel.findChild(ProblemDialog)
     assert dialog is not None
     assert not dialog.isModal()

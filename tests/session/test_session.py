@@ -35,7 +35,9 @@ def test_a_file_that_cannot_be_read_leaves_what_is_open(desk: Any, volume: Image
     broken = tmp_path / "broken.nii"
     broken.write_bytes(b"not an image")
     desk.session.open_image(broken)
+    assert desk.session.wait(10)
     desk.session.open_image(tmp_path / "missing.nii.gz")
+    assert desk.session.wait(10)
     desk.session.open_model(broken)
     desk.session.open_model("no such model")
     assert len(desk.heard.failures) == 4
