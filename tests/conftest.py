@@ -1,5 +1,6 @@
 """What the tests of viewer, panel, app and plugin share: a session whose answers a test can foretell."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,6 +74,7 @@ class _Trainer:
     step: int = 0
 
     def advance(self, seconds: float) -> TrainingProgress:
+        time.sleep(0.005)  # a real step takes longer still; without any rest the queue would never be empty
         self.step = min(self.step + 1, self.lesson.steps)
         return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, {self.lesson.entry.name: 0.5}, 1.0)
 

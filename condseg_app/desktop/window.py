@@ -126,6 +126,7 @@ class MainWindow(QMainWindow):
         self.welcome.tour_asked.connect(self.take_tour)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
+        connections.to(self.session.failed, lambda _: self.under_mouse.setText(""))
         connections.to(self.session.annotation_changed, self._on_marked)
         connections.to(self.session.exported, self._on_exported)
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
@@ -140,6 +141,7 @@ class MainWindow(QMainWindow):
         if path.suffix == ".safetensors":
             self.session.open_model(path)
             return
+        self.under_mouse.setText(f"Opening {path.name}…")
         self.session.open_image(path)
 
     def open_sample(self, sample: Sample) -> None:

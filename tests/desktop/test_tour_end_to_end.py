@@ -65,7 +65,7 @@ def test_the_tour_goes_from_a_file_to_masks(tmp_path: Path, model_file: Path, im
     assert labels.geometry == image.geometry
     assert labels.classes.names == ("front", "back", "my class")
     masks = next(output.glob("*_masks"))
-    assert {path.name for path in masks.glob("*.nii.gz")} == {"front.nii.gz", "back.nii.gz", "my_class.nii.gz"}
+    assert {path.name for path in masks.glob("*.nii.gz")} == {"front.nii.gz", "back.nii.gz", "my class.nii.gz"}
     assert set(json.loads((masks / "classes.json").read_text())["files"]) == {"front", "back", "my class"}
 
 

@@ -44,6 +44,7 @@ def drop(window: MainWindow, *paths: Path) -> None:
     mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
     window.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, Qt.KeyboardModifier.NoModifier))
+    assert window.session.wait(10)  # files are read in the background
 
 
 def test_it_starts_with_three_things_to_click(window: MainWindow) -> None:
@@ -94,6 +95,7 @@ def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> N
 def test_the_sample_opens_by_a_click(window: MainWindow, qtbot: QtBot, stage: Any) -> None:
     button = window.welcome.findChild(QPushButton, "welcome_sample")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert stage.session.wait(10)
     assert stage.session.image is not None
     assert stage.session.image.name == "abdomen"
 
