@@ -183,13 +183,17 @@ def test_an_interrupted_training_leaves_a_usable_model(blobs: Path, tmp_path: Pa
     command = [sys.executable, "-m", "condseg_app", "train", str(blobs), "--output", str(output), *TRAIN]
     command[command.index("--steps") + 1] = "100000"
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_as_in_a_terminal)
-    assert process.stderr is not None
-    for line in process.stderr:  # the first line of the log says that it is under way
-        if line.startswith("step "):
-            break
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:  # the first line of the log says that it is under way
+            if line.startswith("step "):
+                break
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.communicate()
     assert 0 < read_model(output).training["steps"] < 100_000
 
 
