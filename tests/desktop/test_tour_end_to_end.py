@@ -36,8 +36,9 @@ def image_file(tmp_path: Path) -> Path:
     if found:
         return found[0]
     path = tmp_path / "volume.nii.gz"
-    voxels = np.random.default_rng(0).normal(size=(1, 30, 34, 28)).astype(np.float32)
-    write_image(path, Image(voxels, Geometry.with_spacing((30, 34, 28), (1, 1, 1)).reoriented("LIA"), "volume"))
+    geometry = Geometry.with_spacing((30, 34, 28), (1, 1, 1)).reoriented("LIA")
+    voxels = np.random.default_rng(0).normal(size=(1, *geometry.shape)).astype(np.float32)
+    write_image(path, Image(voxels, geometry, "volume"))
     return path
 
 
