@@ -21,8 +21,8 @@ from condseg_app.viewer.samples import SAMPLES
 _logger = logging.getLogger(__name__)
 _CLASS = "my class"
 _PAINTED_SLICES = 3
-_STEPS = 20
-_PATIENCE = 300.0  # seconds that one step of the tour may take
+_STEPS = 100
+_PATIENCE = 900.0  # seconds that one step of the tour may take
 
 Step = Callable[[], str]
 

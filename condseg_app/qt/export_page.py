@@ -187,8 +187,8 @@ class ExportPage(QWidget):
         self._written = ()
         self.said.setText("")
         self.show_folder.hide()
+        self._fill()  # before anything is asked of the classes: they may be others now
         self._on_format()
-        self._fill()
 
     def _on_format(self) -> None:
         form, image = self.chosen_format(), self._session.image

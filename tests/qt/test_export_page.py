@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +7,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from condseg_app.data import Image
-from condseg_app.io import EXPORT_FORMATS, export_files, read_label_map
+from condseg_app.data import ClassTable, Image
+from condseg_app.io import EXPORT_FORMATS, export_files, read_label_map, read_model, write_model
+from condseg_app.io.image_files import write_image
 from condseg_app.qt import Panel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -77,3 +79,20 @@ def test_a_picture_is_offered_picture_formats_first(empty_panel: Panel, photo: I
     form = empty_panel.export.chosen_format()
     assert form is not None
     assert form.key == "png"
+
+
+def test_another_image_with_other_classes_leaves_no_ticks_behind(
+    panel: Panel, stage: Any, photo: Image, flat_model: Path, tmp_path: Path
+) -> None:
+    """Image and classes change at once; the page must not ask for classes that are gone."""
+    stage.predict_all()
+    assert panel.export.chosen_names() == ["liver", "spleen", "kidney"]
+    write_image(tmp_path / "photo.png", photo)
+    model = read_model(flat_model)
+    write_model(flat_model, replace(model, classes=ClassTable.from_names(["sky", "road", "tree"])))
+    stage.session.open_image(tmp_path / "photo.png", flat_model)
+    assert stage.session.wait(20)
+    assert stage.failures == []
+    assert panel.export.chosen_names() == []
+    stage.predict_all()
+    assert panel.export.chosen_names() == ["sky", "road", "tree"]
