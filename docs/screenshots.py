@@ -61,6 +61,7 @@ def _show_app(folder: Path) -> None:
     _grab(window.panel, "panel_teach")
     _logger.info(steps["predict taught"]())
     window.panel.pages.setCurrentIndex(2)
+    window.panel.export.path.setText(str(Path(tempfile.gettempdir()) / "abdomen_labels.nii.gz"))
     _grab(window.panel, "panel_export")
     window.panel.pages.setCurrentIndex(0)
     window.open_sample(SAMPLES[1])
@@ -99,6 +100,7 @@ def _show_plugin() -> None:
     _, widget = viewer.window.add_plugin_dock_widget("condseg", "CondSeg")
     _wait(lambda: widget.session.model is not None, "a model that fits")
     _predict_all(widget.panel)
+    viewer.reset_view()  # the panel has taken some of the canvas
     _rest(1.0)
     viewer.window.screenshot(path=str(IMAGES / "napari_plugin.png"), canvas_only=False, flash=False)
     _logger.info("napari_plugin.png")

@@ -283,6 +283,8 @@ def _verdict(result: LessonResult) -> str:
     worse = [c.name for c in result.changes if c.before is not None and c.after < c.before - 0.02]
     taught = next((c for c in result.changes if c.name == result.class_name), None)
     said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on what you marked. "
+    against = any(c.reference == "prediction" for c in result.changes)
+    note = " Classes not marked here are compared with what the model before predicted." if against else ""
     if worse:
-        return f"{said}Worse than before: {', '.join(worse)}."
-    return f"{said}No other class has become worse."
+        return f"{said}Worse than before: {', '.join(worse)}.{note}"
+    return f"{said}No other class has become worse.{note}"
