@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout,
 from condseg_app import __version__
 from condseg_app.compute import log_path
 from condseg_app.data import DeviceInfo
+from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import device_text
 from condseg_app.viewer.keys import KEYS, NAPARI_KEYS
 
@@ -31,6 +32,7 @@ class TextDialog(QDialog):
         self.text.setOpenExternalLinks(True)
         self.text.setHtml(html)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        without_icons(buttons)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)

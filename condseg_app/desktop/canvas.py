@@ -11,7 +11,6 @@ _EXTRA = """
 QTabBar::tab { padding: 5px 12px; }
 QMainWindow::separator { width: 4px; height: 4px; }
 QToolTip { padding: 4px; }
-QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 """
 
 

@@ -17,8 +17,10 @@ from qtpy.QtWidgets import (
 from condseg_app.data import ClassEntry, ClassTable, Color
 from condseg_app.errors import ClassTableError
 from condseg_app.qt import glyphs
+from condseg_app.qt.style import without_icons
 from condseg_app.session import Session
 
+_TWO_LINES = 44
 _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 
 
@@ -33,7 +35,7 @@ class ClassDialog(QDialog):
         self.setObjectName("class_dialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Add class" if renamed is None else f"Rename {renamed}")
-        self.setMinimumWidth(340)
+        self.setMinimumWidth(400)
         self._build()
         self._check()
 
@@ -46,7 +48,7 @@ class ClassDialog(QDialog):
         self.reason = QLabel()
         self.reason.setObjectName("class_reason")
         self.reason.setWordWrap(True)
-        self.reason.setMinimumHeight(2 * self.reason.fontMetrics().lineSpacing() + 2)
+        self.reason.setMinimumHeight(_TWO_LINES)
         self.reason.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.reason.setStyleSheet("color: #d9534f;")
         self.color = QPushButton()
@@ -58,6 +60,7 @@ class ClassDialog(QDialog):
         self.numbers.setObjectName("class_numbers")
         self.numbers.setToolTip("The value stands for the class in label maps; the network is asked with the code.")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        without_icons(self.buttons)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self._ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -92,7 +95,7 @@ class ClassDialog(QDialog):
         if not name:
             return ""
         if name.casefold() in {e.name.casefold() for e in self._session.classes if e.name != self._renamed}:
-            return f"'{name}' is in the table already; choose another name."
+            return f"'{name}' is taken; choose another name."
         try:
             if self._renamed is None:
                 return self._session.propose_class(name, self._color)

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from condseg_app.data import Model
+from condseg_app.qt.style import without_icons
 
 
 class ModelCard(QDialog):
@@ -24,6 +25,7 @@ class ModelCard(QDialog):
         self.text.setOpenExternalLinks(True)
         self.text.setHtml(card_html(model, path))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        without_icons(buttons)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)

@@ -5,7 +5,7 @@ import logging
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from condseg_app.errors import CondsegError
 from condseg_app.io import models_available
@@ -36,6 +36,7 @@ class Panel(QWidget):
         logging.getLogger("condseg_app").addHandler(self.log)
         self.setObjectName("condseg_panel")
         self.setMinimumWidth(MINIMUM_WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # or napari pads docks below
         self._build(models)
         self._connect()
         self._start_timers()

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from condseg_app.errors import CondsegError
+from condseg_app.qt.style import without_icons
 
 _KEPT = 400
 
@@ -45,9 +46,11 @@ class ProblemDialog(QMessageBox):
         self.setInformativeText("" if error.path is None else str(error.path))
         self.setDetailedText(f"{type(error).__name__}\n{error}\n\n{log.text(60)}".rstrip())
         self.setStandardButtons(QMessageBox.StandardButton.Ok)
+        without_icons(self)
 
 
 def sentence(error: CondsegError) -> str:
-    """The error's message as a sentence."""
+    """The error's message as a sentence that names the file it is about."""
     said = error.message.strip()
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
+    said = said[:1].upper() + said[1:] if error.path is None else f"{error.path.name}: {said}"
+    return said + ("" if said.endswith((".", "!", "?")) else ".")

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QDialogButtonBox, QLabel, QMessageBox, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from condseg_app.qt import glyphs
 
@@ -91,3 +92,9 @@ def allow(button: QPushButton, reason: str | None, hint: str) -> None:
     """Enable a button with what it does, or disable it with the reason why."""
     button.setEnabled(reason is None)
     button.setToolTip(hint if reason is None else reason[0].upper() + reason[1:])
+
+
+def without_icons(box: QDialogButtonBox | QMessageBox) -> None:
+    """Take the desktop's own icons off a dialog's buttons: they belong to no theme of ours."""
+    for button in box.buttons():
+        button.setIcon(QIcon())

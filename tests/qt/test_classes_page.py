@@ -105,7 +105,7 @@ def test_a_class_is_added_by_name(qtbot: QtBot, panel: Panel) -> None:
     assert ok is not None
     assert not ok.isEnabled()
     qtbot.keyClicks(dialog.name, "Liver")
-    assert dialog.reason.text() == "'Liver' is in the table already; choose another name."
+    assert dialog.reason.text() == "'Liver' is taken; choose another name."
     assert "border" in dialog.name.styleSheet()
     assert not ok.isEnabled()
     dialog.name.clear()

@@ -61,6 +61,7 @@ def test_an_error_is_one_sentence_that_stops_nothing(qtbot: QtBot, panel: Panel,
     assert not dialog.isModal()
     assert "Traceback" not in dialog.text() + dialog.informativeText()
     assert dialog.text().endswith(".")
+    assert dialog.text().startswith("nowhere.nii.gz: ")
     assert "nowhere.nii.gz" in dialog.informativeText()
     assert dialog.detailedText()
     assert panel.session.image is not None
