@@ -63,7 +63,7 @@ screenshots: setup  ## docs/images, from the real windows
 
 .PHONY: docs
 docs: setup  ## docs/commands.md, from the command line's own help
-	$(BIN)/python -m typer condseg_app.cli utils docs --name condseg --title Commands --output docs/commands.md
+	$(BIN)/python -m typer condseg_app.cli.commands utils docs --name condseg --title Commands --output docs/commands.md
 
 .PHONY: installer
 installer: $(BUNDLE)  ## one folder with the app and all it needs, for this system: dist/condseg

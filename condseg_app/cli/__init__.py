@@ -1,0 +1,5 @@
+"""The commands without a window, a module for each group of them."""
+
+from condseg_app.cli.commands import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,73 @@
+"""What several commands share: consoles, options, and how values are read and shown."""
+
+import json
+import sys
+from time import monotonic
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from condseg_app.errors import CondsegError
+
+CONSOLE = Console()
+ERRORS = Console(stderr=True)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+ModelName = Annotated[str, typer.Option("--model", help="a model's name, or its file")]
+
+
+class PacedLog:
+    """A line a minute where there is no terminal for a progress bar."""
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self._seconds, self._next = seconds, 0.0
+
+    def write(self, line: str) -> None:
+        """Write the line, unless one was written a moment ago."""
+        if not ERRORS.is_terminal and monotonic() >= self._next:
+            ERRORS.print(line, highlight=False, markup=False, soft_wrap=True)
+            self._next = monotonic() + self._seconds
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error, gone at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}"))
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=ERRORS, transient=True)
+
+
+def names_in(text: str) -> list[str]:
+    """The names of a list such as 'liver,spleen'."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def numbers_in(option: str, text: str, kind: type[int] | type[float], count: int | None = None) -> tuple[Any, ...]:
+    """The numbers of a list such as '1,1,2.5'.
+
+    Raises:
+        CondsegError: they are not numbers, or not as many as wanted.
+    """
+    try:
+        numbers = tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        raise CondsegError(f"{option} takes numbers separated by commas, not '{text}'") from error
+    if count is not None and len(numbers) != count:
+        raise CondsegError(f"{option} takes {count} numbers, got {len(numbers)} in '{text}'")
+    return numbers
+
+
+def _plain(value: object) -> str | list[object]:
+    """What JSON and the screen cannot show as it is."""
+    return list(value) if isinstance(value, (tuple, set, frozenset)) else str(value)
+
+
+def shown_number(value: float | None) -> str:
+    """A figure for a table."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def print_json(value: object) -> None:
+    """Print a value for other programs."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")

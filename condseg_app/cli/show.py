@@ -1,0 +1,77 @@
+"""What there is: files, models, networks, classes."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from condseg_app.cli.shared import CONSOLE, AsJson, print_json
+
+
+def info(path: Path, as_json: AsJson = False) -> None:
+    """Say what a file or folder is: format, shape, spacing, orientation, warnings."""
+    from condseg_app.io import describe
+
+    description = asdict(describe(path))
+    if as_json:
+        print_json(description)
+        return
+    for key, value in description.items():
+        if value not in (None, "", (), {}):
+            CONSOLE.print(f"[bold]{key:12}[/] {value}", highlight=False)
+
+
+def models(as_json: AsJson = False) -> None:
+    """List the models that are shipped or found in the user's folder."""
+    from condseg_app.io import models_available
+
+    found = models_available()
+    if as_json:
+        print_json([{"name": m.name, "path": m.path, "classes": m.description.classes.names} for m in found])
+        return
+    table = Table("model", "dimensions", "classes", "licence", "file")
+    for m in found:
+        names = ", ".join(m.description.classes.names)
+        table.add_row(m.name, m.description.preprocessing.dimensions, names, m.description.licence, str(m.path))
+    CONSOLE.print(table)
+
+
+def networks(as_json: AsJson = False) -> None:
+    """List the network presets with their parameters (for one class and one channel)."""
+    from condseg_models import PRESETS, build, count_parameters
+
+    rows = [
+        {
+            "name": name,
+            "dimensions": preset.dimensions,
+            "window": preset.window,
+            "parameters": count_parameters(build(preset.network, preset.settings)),
+            "summary": preset.summary,
+        }
+        for name, preset in PRESETS.items()
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("network", "dimensions", "window", "parameters", "for")
+    for row in rows:
+        window = " x ".join(str(n) for n in row["window"])  # type: ignore[attr-defined]
+        table.add_row(row["name"], row["dimensions"], window, f"{row['parameters']:,}", row["summary"])  # type: ignore[arg-type]
+    CONSOLE.print(table)
+
+
+def classes(model: Annotated[str, typer.Argument(help="a model's name, or its file")], as_json: AsJson = False) -> None:
+    """Show a model's look-up table."""
+    from condseg_app.io import find_model, read_model_description
+
+    table = read_model_description(find_model(model)).classes
+    if as_json:
+        print_json([asdict(entry) for entry in table])
+        return
+    shown = Table("value", "class", "colour", "code", "part of")
+    for e in table:
+        colour = f"[rgb({e.color[0]},{e.color[1]},{e.color[2]})]■[/] {e.color}"
+        shown.add_row(str(e.value), e.name, colour, f"{e.code:g}", e.part_of or "")
+    CONSOLE.print(shown)
