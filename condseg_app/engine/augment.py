@@ -55,6 +55,11 @@ def augmenter(
     return augment
 
 
+def unvaried(sample: Sample, _rng: np.random.Generator) -> Sample:
+    """A sample as it is."""
+    return sample
+
+
 def _geometry(settings: Augmentation, window: tuple[int, ...]) -> list[Any]:
     from monai.transforms import RandAffined, RandFlipd
 

@@ -1,9 +1,18 @@
-"""Which device computes."""
+"""Which device computes, and how several train together."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
+import torch.distributed
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor
 
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import CondsegError
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def pick_device(device: str = "auto") -> torch.device:
@@ -30,3 +39,67 @@ def describe_device(device: str = "auto") -> DeviceInfo:
     if picked.type == "cuda":
         return DeviceInfo("cuda", torch.cuda.get_device_name(picked))
     return DeviceInfo(picked.type, "CPU" if picked.type == "cpu" else picked.type, torch.get_num_threads())
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes train one model together, one for each device.
+
+    Attributes:
+        devices: on this computer.
+        nodes: computers; with more than one, torchrun starts the processes.
+    """
+
+    devices: int = 1
+    nodes: int = 1
+
+
+ONE_PROCESS = Processes()
+
+
+def make_fabric(device: torch.device, precision: Precision, processes: Processes) -> Fabric:
+    """Lightning Fabric for one device, or for several with their processes started.
+
+    Fabric starts them by running this program's own command once more for each, so everything before
+    this call happens in each of them.
+    """
+    accelerator = "cuda" if device.type == "cuda" else "cpu"
+    if processes == ONE_PROCESS:
+        return Fabric(accelerator=accelerator, devices=1, precision=precision)
+    # A batch may leave a class's own layers out.
+    strategy = DDPStrategy(find_unused_parameters=True)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=processes.devices,
+        num_nodes=processes.nodes,
+        strategy=strategy,
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def sum_over_processes(x: Tensor) -> Tensor:
+    """The sum of a tensor over all processes of a training."""
+    total: Tensor = _SumOverProcesses.apply(x)  # type: ignore[no-untyped-call]
+    return total
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sums forwards and backwards.
+
+    DDP averages gradients over processes. A loss made of such sums is the same in every process, so each
+    process's part of its gradient arrives there whole.
+    """
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        out = x.clone()
+        torch.distributed.all_reduce(out)
+        return out
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        out = gradient.clone()
+        torch.distributed.all_reduce(out)
+        return out

@@ -1,16 +1,17 @@
 """Between a model, which is a value, and a network, which computes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import ClassEntry, ClassTable, Model, Preprocessing
 from condseg_app.errors import ModelError
-from condseg_models import PRESETS, ROWS, Condition, DenseUNet, build
+from condseg_models import NETWORKS, PRESETS, ROWS, Condition, ConditionedModule, build
 
 
 def new_model(
@@ -32,11 +33,58 @@ def new_model(
         "in_channels": preprocessing.network_channels,
         "classes": len(classes),
     }
+    if _takes(chosen.network, "parts"):
+        all_settings["parts"] = [
+            [classes.row(entry.part_of), row]
+            for row, entry in enumerate(classes)
+            if entry.part_of is not None and entry.part_of in classes
+        ]
     model = Model(name, chosen.network, all_settings, preprocessing, classes)
-    return with_weights(model, _build(model))
+    return with_weights(model, _build(model).state_dict())
 
 
-def build_network(model: Model, device: torch.device) -> DenseUNet:
+def transfer(model: Model, trained: Model) -> Model:
+    """A model with what another one has learnt, for other classes and other images (`condseg train --init-from`).
+
+    Tensors of the same name and shape are taken over; so are the rows of classes of the same name. Everything else
+    keeps its fresh weights.
+
+    Raises:
+        ModelError: nothing fits.
+    """
+    weights, taken = dict(model.weights), 0
+    for name, old in trained.weights.items():
+        if name not in weights:
+            continue
+        if name.endswith(ROWS) and old.shape[1:] == weights[name].shape[1:]:
+            weights[name] = _with_rows_of(weights[name], model.classes, old, trained.classes)
+        elif old.shape == weights[name].shape:
+            weights[name] = old
+            taken += 1
+    if not taken:
+        raise ModelError(
+            f"nothing of model '{trained.name}' fits a network '{model.network}' of these settings; choose its preset",
+            path=trained.source,
+        )
+    record = {**model.training, "initialised_from": trained.name, "tensors_taken": taken}
+    return replace(model, weights=weights, training=record)
+
+
+def _with_rows_of(
+    rows: NDArray[np.generic], classes: ClassTable, old_rows: NDArray[np.generic], old: ClassTable
+) -> NDArray[np.generic]:
+    rows = rows.copy()
+    for row, name in enumerate(classes.names):
+        if name in old:
+            rows[row] = old_rows[old.row(name)]
+    return rows
+
+
+def _takes(network: str, setting: str) -> bool:
+    return setting in {f.name for f in fields(NETWORKS[network].settings)}
+
+
+def build_network(model: Model, device: torch.device) -> ConditionedModule:
     """A model's network with its weights, on a device, in evaluation mode.
 
     Raises:
@@ -48,8 +96,13 @@ def build_network(model: Model, device: torch.device) -> DenseUNet:
     network.load_state_dict({name: torch.from_numpy(np.array(model.weights[name])) for name in wanted})
     network.to(device)
     # torch's own annotations leave out this overload of Module.to.
-    network.to(memory_format=memory_format(network))  # type: ignore[call-overload]
+    network.to(memory_format=memory_format(3 if model.preprocessing.dimensions == "3D" else 2))  # type: ignore[call-overload]
     return network.eval()
+
+
+def answers_together(model: Model) -> bool:
+    """Whether a model's network answers for all classes in one softmax, and not for one class at a time."""
+    return hasattr(NETWORKS[model.network].network, "scores")
 
 
 def network_stride(model: Model) -> int:
@@ -57,9 +110,9 @@ def network_stride(model: Model) -> int:
     return _build(model).stride
 
 
-def with_weights(model: Model, network: torch.nn.Module) -> Model:
-    """The model with a network's weights, float32 on the CPU."""
-    weights = {name: tensor.detach().cpu().contiguous().numpy().copy() for name, tensor in network.state_dict().items()}
+def with_weights(model: Model, state: Mapping[str, Tensor]) -> Model:
+    """The model with a network's state, on the CPU."""
+    weights = {name: tensor.detach().cpu().contiguous().numpy().copy() for name, tensor in state.items()}
     return replace(model, weights=weights)
 
 
@@ -69,16 +122,21 @@ def add_class(model: Model, entry: ClassEntry) -> Model:
     The new row starts as the mean of the others.
 
     Raises:
-        ModelError: the network has no table (`condition_at='none'`).
+        ModelError: the network answers for a fixed set of classes.
     """
-    if model.settings.get("condition_at", "decoder") == "none":
-        raise ModelError(f"model '{model.name}' is not conditioned on a class, so none can be added; use another model")
     weights = {
         name: np.concatenate([w, w.mean(axis=0, keepdims=True)]) if name.endswith(ROWS) else w
         for name, w in model.weights.items()
     }
     classes = model.classes.adding(entry)
-    return replace(model, classes=classes, settings={**model.settings, "classes": len(classes)}, weights=weights)
+    wider = replace(model, classes=classes, settings={**model.settings, "classes": len(classes)}, weights=weights)
+    try:
+        _check_weights(wider, _build(wider).state_dict())
+    except ModelError as error:
+        raise ModelError(
+            f"model '{model.name}' is not conditioned on a class, so none can be added; use another model"
+        ) from error
+    return wider
 
 
 def condition_for(classes: ClassTable, names: Iterable[str], device: torch.device) -> Condition:
@@ -88,12 +146,12 @@ def condition_for(classes: ClassTable, names: Iterable[str], device: torch.devic
     return Condition(torch.tensor(rows, device=device), torch.tensor(codes, dtype=torch.float32, device=device))
 
 
-def memory_format(network: DenseUNet) -> torch.memory_format:
-    """Channels last: convolutions are quicker in it on CPUs and on GPUs with tensor cores."""
-    return torch.channels_last_3d if network.settings.dimensions == 3 else torch.channels_last
+def memory_format(spatial: int) -> torch.memory_format:
+    """Channels last, for 2 or 3 spatial axes: convolutions are quicker in it on CPUs and on GPUs with tensor cores."""
+    return torch.channels_last_3d if spatial == 3 else torch.channels_last
 
 
-def _build(model: Model) -> DenseUNet:
+def _build(model: Model) -> ConditionedModule:
     try:
         return build(model.network, model.settings)
     except (TypeError, ValueError) as error:

@@ -14,7 +14,6 @@ from condseg_app.engine.networks import build_network, condition_for, memory_for
 from condseg_app.engine.preprocess import WorkingGrid, along, axis_weights, prepare
 from condseg_app.engine.windows import WindowGrid, gaussian, show
 from condseg_app.errors import CondsegError, OutOfMemory
-from condseg_models import DenseUNet
 
 
 @dataclass(eq=False)
@@ -40,7 +39,7 @@ class Predictor:
         model.check_fits(image)
         self.model = model
         self._device = pick_device(device)
-        self._network: DenseUNet = build_network(model, self._device)
+        self._network = build_network(model, self._device)
         self._grid = WorkingGrid.of(image.geometry, model.preprocessing)
         self._voxels = prepare(image, model.preprocessing, self._grid)
         self._windows = WindowGrid.over(self._grid.shape, model.preprocessing, self._network.stride)
@@ -88,7 +87,7 @@ class Predictor:
         start = self._windows.starts[window]
         inside = self._windows.inside(start)
         shown = show(self._voxels, start, self._windows.window, self.model.preprocessing)[None]
-        shown = shown.to(self._device, memory_format=memory_format(self._network))
+        shown = shown.to(self._device, memory_format=memory_format(shown.dim() - 2))
         try:
             probabilities = self._ask(shown, classes)
         except torch.OutOfMemoryError as error:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from condseg_app.engine.augment import Augmentation
+from condseg_app.engine.devices import Precision
 from condseg_app.engine.losses import LossSettings
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Sampling = Literal["equal", "sqrt", "per_image"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Recipe:
 
     Attributes:
         steps: optimiser steps.
-        batch: samples per step.
+        batch: samples per device and pass.
+        accumulate: passes whose gradients make one step: `accumulate * batch` samples on each device.
         learning_rate: highest rate.
         row_rate: factor on it for the rows of the look-up table. Adam moves a number by at most the rate per
             step, and a row has far to go from near zero: two look-alike boxes, one bright and one dark, were told
@@ -26,14 +28,22 @@ class Recipe:
         ema: decay of the moving average of the weights that the model is taken from; 0 for none.
         clip: largest norm of the gradient; 0 for none.
         loss: what is minimised.
+        deep_supervision: part of the steps in which only a network's further outputs are supervised, where it has
+            them; then its main output alone (the two stages of PIPO-FAN's training).
         augmentation: how samples are varied.
         centred: part of the windows cut about a voxel of their class.
+        sampling: how often a data set is drawn: 'equal' (the paper's), 'sqrt' (by the root of its number of images,
+            as MultiTalent) or 'per_image' (by the number, as DoDNet).
+        validate_every: steps between two looks at the validation samples; 0 for none.
+        validation_windows: how many they are, the same ones each time.
+        patience: looks without a better Dice after which the training ends; 0 to take all steps.
         precision: Lightning Fabric's name: '32-true', 'bf16-mixed', '16-mixed'.
         seed: of everything random.
     """
 
     steps: int = 3000
     batch: int = 2
+    accumulate: int = 1
     learning_rate: float = 3e-3
     row_rate: float = 10.0
     warm_up: int = 100
@@ -43,7 +53,12 @@ class Recipe:
     clip: float = 5.0
     loss: LossSettings = field(default_factory=LossSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    deep_supervision: float = 0.5
     centred: float = 0.6
+    sampling: Sampling = "equal"
+    validate_every: int = 0
+    validation_windows: int = 64
+    patience: int = 0
     precision: Precision = "32-true"
     seed: int = 0
 

@@ -20,19 +20,19 @@ Augment = Callable[[Sample, np.random.Generator], Sample]
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """One window of one image, asked for one class.
+    """One window of one image, asked for one class or for several.
 
     Attributes:
         image: (C, *spatial).
-        target: (1, *spatial), 0 to 1.
-        supervised: (1, *spatial), 1 where the target is known.
-        class_name: the class.
+        target: (classes asked, *spatial), 0 to 1.
+        supervised: (classes asked, *spatial), 1 where the target is known.
+        classes: the names of the classes asked.
     """
 
     image: Tensor
     target: Tensor
     supervised: Tensor
-    class_name: str
+    classes: tuple[str, ...]
 
 
 class SampleSource(Protocol):
@@ -41,6 +41,11 @@ class SampleSource(Protocol):
     @property
     def name(self) -> str:
         """What to call it in messages."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many images it has; how often it is drawn may depend on it."""
         ...
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
@@ -58,12 +63,14 @@ class Cropping:
         augment: varies a sample.
         centred: part of the windows that lie about a voxel of their class; pure chance would rarely meet a
             small organ, and Dice learns nothing where it is absent.
+        ask_all: whether a sample asks for every class that its case labels, and not for one of them.
     """
 
     preprocessing: Preprocessing
     stride: int
     augment: Augment
     centred: float = 0.6
+    ask_all: bool = False
 
     @property
     def window(self) -> Shape:
@@ -103,18 +110,23 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
 
 
 def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:
-    """A random, varied window of a case for one of its classes."""
+    """A random, varied window of a case about one of its classes."""
     shape = (case.image.shape[1], case.image.shape[2], case.image.shape[3])
     window = cropping.window
     start = _start(shape, window, case.inside[class_name], cropping.centred, rng)
-    target = cut(case.masks[class_name][None], start, window).float() / 255
-    known = case.supervised[class_name]
-    supervised = torch.ones_like(target) if known is None else cut(known[None], start, window).float()
+    classes = tuple(sorted(case.masks)) if cropping.ask_all else (class_name,)
+    target = cut(torch.stack([case.masks[name] for name in classes]), start, window).float() / 255
+    supervised = torch.cat([_known(case.supervised[name], start, window) for name in classes])
     if cropping.preprocessing.dimensions != "3D":
         target, supervised = target[..., 0], supervised[..., 0]
     image = show(case.image, start, window, cropping.preprocessing).float()
     varied = cropping.augment({"image": image, "target": target, "supervised": supervised}, rng)
-    return TrainingSample(varied["image"], varied["target"], varied["supervised"], class_name)
+    return TrainingSample(varied["image"], varied["target"], varied["supervised"], classes)
+
+
+def _known(supervised: Tensor | None, start: Shape, window: Shape) -> Tensor:
+    """(1, I, J, K), 1 where a class's target is known; None says everywhere."""
+    return torch.ones(1, *window) if supervised is None else cut(supervised[None], start, window).float()
 
 
 @dataclass(eq=False)
@@ -139,6 +151,11 @@ class DataSetSource:
     def name(self) -> str:
         """The data set's name."""
         return self.data.name
+
+    @property
+    def size(self) -> int:
+        """Cases that label something."""
+        return sum(bool(case.labelled) for case in self.data.cases)
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
         """A window of a random case, for one of the classes that the case labels."""

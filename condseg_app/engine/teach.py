@@ -21,7 +21,7 @@ from condseg_app.engine.predict import Predictor
 from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import Cropping, PreparedCase, SampleSource, TrainingSample, crop, prepare_case
 from condseg_app.engine.train import Trainer
-from condseg_models import DenseUNet
+from condseg_models import ConditionedModule
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -82,6 +82,11 @@ class AnnotationSource:
         """What it shows."""
         return f"annotation of {self.class_name}"
 
+    @property
+    def size(self) -> int:
+        """Images."""
+        return len(self.cases)
+
     def draw(self, rng: np.random.Generator) -> TrainingSample:
         """A window about a voxel of the class."""
         return crop(_one_of(self.cases, rng), self.class_name, self.cropping, rng)
@@ -97,7 +102,7 @@ class TeacherSource:
 
     model: Model
     taught: str
-    teacher: DenseUNet
+    teacher: ConditionedModule
     cases: tuple[PreparedCase, ...]
     cropping: Cropping
 
@@ -105,6 +110,11 @@ class TeacherSource:
     def name(self) -> str:
         """What it shows."""
         return f"{self.model.name}'s own answers"
+
+    @property
+    def size(self) -> int:
+        """Images."""
+        return len(self.cases)
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
         """A window near what was marked, for a random old class."""
@@ -116,13 +126,13 @@ class TeacherSource:
         target = self._answer(sample.image, class_name)
         if marked == class_name:
             target = torch.where(sample.supervised > 0, sample.target, target)
-        return TrainingSample(sample.image, target, torch.ones_like(target), class_name)
+        return TrainingSample(sample.image, target, torch.ones_like(target), (class_name,))
 
     @torch.no_grad()
     def _answer(self, image: Tensor, class_name: str) -> Tensor:
         device = next(self.teacher.parameters()).device
         condition = condition_for(self.model.classes, [class_name], device)
-        logits: Tensor = self.teacher(image[None].to(device), condition)[0]
+        logits = self.teacher.decode(self.teacher.encode(image[None].to(device)), condition)[0]
         return logits.sigmoid().float().cpu()
 
 

@@ -1,26 +1,30 @@
 """Training: a loop of short calls."""
 
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from condseg_app.data import Model, TrainingProgress
-from condseg_app.engine.devices import pick_device
-from condseg_app.engine.losses import conditioned_loss, dice_score
-from condseg_app.engine.networks import build_network, condition_for, memory_format, with_weights
+from condseg_app.engine.batches import Batch, ask_unlabelled, make_batch
+from condseg_app.engine.devices import ONE_PROCESS, Processes, make_fabric, pick_device, sum_over_processes
+from condseg_app.engine.loading import Loader, Share
+from condseg_app.engine.losses import dice_score
+from condseg_app.engine.networks import build_network, with_weights
+from condseg_app.engine.objectives import make_objective
 from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import SampleSource, TrainingSample
-from condseg_app.errors import CondsegError, ModelError
-from condseg_models import ROWS
+from condseg_app.engine.validate import Look, Validation
+from condseg_app.errors import ModelError
+from condseg_models import ROWS, ConditionedModule
 
 # Displayed figures are means over about this many samples.
 _SMOOTHING = 20
@@ -38,51 +42,70 @@ class Step:
 
 
 class Trainer:
-    """Trains a model on samples of several sources, each drawn with equal probability.
-
-    Every step draws from a generator seeded by the recipe's seed and the step's number, so an interrupted
-    training that is resumed sees what it would have seen.
+    """Trains a model on samples of several sources.
 
     Args:
         model: where to start from.
         sources: where samples come from.
         recipe: how to train.
         device: 'auto', 'cpu', 'cuda', ...
+        validation: sources of held-out samples, where the recipe says that they are looked at. Then the model is
+            the best one seen, and the recipe's patience ends the training early.
+        processes: how many train together.
     """
 
-    def __init__(self, model: Model, sources: Sequence[SampleSource], recipe: Recipe, device: str = "auto") -> None:
-        if not sources:
-            raise CondsegError("there is nothing to learn from; name at least one data set")
+    def __init__(
+        self,
+        model: Model,
+        sources: Sequence[SampleSource],
+        recipe: Recipe,
+        device: str = "auto",
+        validation: Sequence[SampleSource] = (),
+        processes: Processes = ONE_PROCESS,
+    ) -> None:
         self.recipe = recipe
         self.history: list[Step] = []
-        self._start_model, self._sources = model, tuple(sources)
+        self._model, self._sources = model, tuple(sources)
         picked = pick_device(device)
-        self._fabric = Fabric(
-            accelerator="cuda" if picked.type == "cuda" else "cpu", devices=1, precision=recipe.precision
+        self._fabric = make_fabric(picked, recipe.precision, processes)
+        self._loader = Loader(self._sources, recipe, Share(self._fabric.global_rank, self._fabric.world_size))
+        self._validation = (
+            Validation(validation, model.classes, recipe) if validation and recipe.validate_every else None
         )
-        network = build_network(model, picked).train()
-        self._memory_format = memory_format(network)
-        optimizer = torch.optim.AdamW(_parameter_groups(network, recipe), weight_decay=recipe.weight_decay)
-        self._network, self._optimizer = self._fabric.setup(network, optimizer)
+        self._network = build_network(model, self._fabric.device).train()
+        objective = make_objective(self._network, model, recipe.loss, self._total)
+        optimizer = torch.optim.AdamW(_parameter_groups(self._network, recipe), weight_decay=recipe.weight_decay)
+        self._objective, self._optimizer = self._fabric.setup(objective, optimizer)
         self._average = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+            AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
             if recipe.ema
             else None
         )
         self._step, self._seconds = 0, 0.0
 
     @property
+    def is_first(self) -> bool:
+        """Whether this is the one of several processes that writes files and speaks."""
+        return bool(self._fabric.global_rank == 0)
+
+    @property
+    def looks(self) -> list[Look]:
+        """What was seen on the validation samples, in order."""
+        return self._validation.looks if self._validation else []
+
+    @property
     def progress(self) -> TrainingProgress:
         """How far it is."""
         recent = self.history[-_SMOOTHING:]
         loss = float(np.mean([s.loss for s in recent])) if recent else float("nan")
-        left = None if self._step == 0 else self._seconds / self._step * (self.recipe.steps - self._step)
-        return TrainingProgress(self._step, self.recipe.steps, loss, self._recent_dice(), left)
+        steps = self._step if self._exhausted else self.recipe.steps
+        left = None if self._step == 0 else self._seconds / self._step * (steps - self._step)
+        return TrainingProgress(self._step, steps, loss, self._recent_dice(), left)
 
     def advance(self, seconds: float = 0.5) -> TrainingProgress:
         """Train for about so long, at least one step; nothing happens once all steps are taken."""
         end = time.perf_counter() + seconds
-        while self._step < self.recipe.steps:
+        while self._step < self.recipe.steps and not self._exhausted:
             self._take_step()
             if time.perf_counter() >= end:
                 break
@@ -90,30 +113,46 @@ class Trainer:
 
     def model(self) -> Model:
         """What has been learnt so far, with a record of how."""
-        network = self._average.module if self._average is not None else self._network.module
+        best = self._validation.best if self._validation else None
         record = {
-            **self._start_model.training,
+            **self._model.training,
             "sources": [source.name for source in self._sources],
             "steps": self._step,
             "seconds": round(self._seconds, 1),
             "recipe": asdict(self.recipe),
+            **({"best": asdict(best)} if best else {}),
         }
-        return with_weights(replace(self._start_model, training=record), network)
+        weights = self._validation.best_weights if self._validation and best else self._learnt.state_dict()
+        return with_weights(replace(self._model, training=record), weights)
 
     def state(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
         """Everything needed to go on later: tensors by name, and plain values."""
-        tensors = {f"network.{name}": t for name, t in self._network.module.state_dict().items()}
+        tensors = {f"network.{name}": t for name, t in self._network.state_dict().items()}
         if self._average is not None:
             tensors |= {f"average.{name}": t for name, t in self._average.state_dict().items()}
         for index, state in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": t for name, t in state.items()}
+        best, looks = self._validation.state() if self._validation else ({}, [])
+        tensors |= {f"best.{name}": t for name, t in best.items()}
         arrays = {name: t.detach().cpu().contiguous().numpy().copy() for name, t in tensors.items()}
-        return arrays, {"step": self._step, "seconds": self._seconds, "history": [asdict(s) for s in self.history]}
+        plain = {
+            "step": self._step,
+            "seconds": self._seconds,
+            "history": [asdict(s) for s in self.history],
+            "looks": looks,
+            "settings": self._settings(),
+        }
+        return arrays, plain
 
     def resume(self, tensors: Mapping[str, NDArray[np.generic]], plain: Mapping[str, Any]) -> None:
-        """Go on from an earlier `state` of a training with the same model and recipe."""
+        """Go on from an earlier `state` of a training with the same model, sources and recipe.
+
+        Raises:
+            ModelError: something differs, but for the number of steps, which may grow.
+        """
+        _check_settings(plain.get("settings"), self._settings())
         try:
-            self._network.module.load_state_dict(_part(tensors, "network."))
+            self._network.load_state_dict(_part(tensors, "network."))
             if self._average is not None:
                 self._average.load_state_dict(_part(tensors, "average."))
             optimizer: dict[int, dict[str, Tensor]] = {}
@@ -122,38 +161,75 @@ class Trainer:
                 optimizer.setdefault(int(index), {})[key] = tensor
             groups = self._optimizer.state_dict()["param_groups"]
             self._optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+            if self._validation:
+                self._validation.resume(_part(tensors, "best."), plain["looks"])
             self._step, self._seconds = int(plain["step"]), float(plain["seconds"])
             self.history = [Step(**step) for step in plain["history"]]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError("the checkpoint is of another network or recipe; start without resuming") from error
 
+    @property
+    def _learnt(self) -> ConditionedModule:
+        """The network with the weights that the model is taken from."""
+        return self._network if self._average is None else cast("ConditionedModule", self._average.module)
+
+    @property
+    def _exhausted(self) -> bool:
+        return self._validation is not None and self._validation.exhausted
+
     def _take_step(self) -> None:
         started = time.perf_counter()
         rate = self._set_learning_rate()
-        samples = self._draw()
-        images = torch.stack([s.image for s in samples]).to(self._fabric.device, memory_format=self._memory_format)
-        target = torch.stack([s.target for s in samples]).to(self._fabric.device)
-        supervised = torch.stack([s.supervised for s in samples]).to(self._fabric.device)
-        condition = condition_for(self._start_model.classes, [s.class_name for s in samples], self._fabric.device)
-        logits = self._network(images, condition)
-        loss = conditioned_loss(logits, target, supervised, condition.rows, self.recipe.loss)
+        deep = self._step < self.recipe.deep_supervision * self.recipe.steps
         self._optimizer.zero_grad()
-        self._fabric.backward(loss)
+        passes = self._loader.take(self._step)
+        losses, dice = [], dict[str, float]()
+        for number, samples in enumerate(passes, start=1):
+            batch = self._batch(samples)
+            with self._fabric.no_backward_sync(self._objective, enabled=number < len(passes)):
+                loss, logits = self._objective(batch, deep)
+                self._fabric.backward(loss / len(passes))
+            losses.append(float(loss.detach()))
+            dice |= self._dice(batch, logits.detach())
         if self.recipe.clip:
-            self._fabric.clip_gradients(self._network, self._optimizer, max_norm=self.recipe.clip)
+            self._fabric.clip_gradients(self._objective, self._optimizer, max_norm=self.recipe.clip)
         self._optimizer.step()
         if self._average is not None:
-            self._average.update_parameters(self._network.module)
+            self._average.update_parameters(self._network)
         self._step += 1
         taken = time.perf_counter() - started
         self._seconds += taken
-        dice = {s.class_name: dice_score(logits[i], target[i], supervised[i]) for i, s in enumerate(samples)}
-        self.history.append(Step(self._step, float(loss.detach()), rate, round(taken, 3), dice))
+        self.history.append(Step(self._step, float(np.mean(losses)), rate, round(taken, 3), dice))
+        if self._validation and self._validation.due(self._step):
+            self._validation.look(self._step, self._learnt)
 
-    def _draw(self) -> list[TrainingSample]:
-        rng = np.random.default_rng([self.recipe.seed, self._step])
-        chosen = rng.integers(len(self._sources), size=self.recipe.batch)
-        return [self._sources[index].draw(rng) for index in chosen]
+    def _batch(self, samples: Sequence[TrainingSample]) -> Batch:
+        if self.recipe.loss.unlabelled_as_background:
+            samples = [ask_unlabelled(sample, self._model.classes) for sample in samples]
+        return make_batch(samples, self._model.classes, self._fabric.device)
+
+    def _dice(self, batch: Batch, logits: Tensor) -> dict[str, float]:
+        names = [self._model.classes.names[row] for row in batch.rows.tolist()]
+        return {name: dice_score(logits[n], batch.target[n], batch.supervised[n]) for n, name in enumerate(names)}
+
+    def _total(self, sums: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return sums if self._fabric.world_size == 1 else sum_over_processes(sums)
+
+    def _settings(self) -> dict[str, Any]:
+        """What a resumed training must share with the one that was interrupted, as JSON would keep it."""
+        recipe = asdict(self.recipe)
+        settings = {
+            **{name: value for name, value in recipe.items() if not isinstance(value, dict)},
+            **{f"{name} {key}": value for name in ("loss", "augmentation") for key, value in recipe[name].items()},
+            "network": self._model.network,
+            **{f"network {name}": value for name, value in self._model.settings.items()},
+            **asdict(self._model.preprocessing),
+            "classes": self._model.classes.names,
+            "data sets": [[source.name, source.size] for source in self._sources],
+            "processes": self._fabric.world_size,
+        }
+        return cast("dict[str, Any]", json.loads(json.dumps(settings)))
 
     def _set_learning_rate(self) -> float:
         rate = learning_rate(self.recipe, self._step)
@@ -177,6 +253,18 @@ def learning_rate(recipe: Recipe, step: int) -> float:
         return recipe.learning_rate
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def _check_settings(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> None:
+    """Refuse to go on with other settings; more steps are no other settings."""
+    if before is None:
+        raise ModelError("the checkpoint does not say how it was trained; start without resuming")
+    for name in sorted(before.keys() | now.keys()):
+        if name != "steps" and before.get(name) != now.get(name):
+            raise ModelError(
+                f"the training was begun with {name} {before.get(name)}, not {now.get(name)}; "
+                "use what it was begun with, or start without resuming"
+            )
 
 
 def _parameter_groups(network: torch.nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 from condseg_models.conditioning import ROWS, ClassShift, Conditioning
 from condseg_models.dense_unet import DenseUNet, DenseUNetSettings
 from condseg_models.presets import NETWORKS, PRESETS, Preset, build, count_parameters
-from condseg_models.protocol import Condition, ConditionedNetwork, Features
+from condseg_models.protocol import Condition, ConditionedModule, ConditionedNetwork, Features, SoftmaxNetwork
+from condseg_models.softmax import class_logits, members
 
 __all__ = [
     "NETWORKS",
@@ -11,12 +12,16 @@ __all__ = [
     "ROWS",
     "ClassShift",
     "Condition",
+    "ConditionedModule",
     "ConditionedNetwork",
     "Conditioning",
     "DenseUNet",
     "DenseUNetSettings",
     "Features",
     "Preset",
+    "SoftmaxNetwork",
     "build",
+    "class_logits",
     "count_parameters",
+    "members",
 ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from condseg_models.conditioning import ClassShift, Conditioning, append_constant
-from condseg_models.protocol import Condition, Features
+from condseg_models.protocol import Condition, ConditionedModule, Features
 
 ConditionAt = Literal["none", "input", "encoder", "decoder"]
 LayerOrder = Literal["norm_first", "activation_first"]
@@ -64,7 +64,7 @@ class DenseUNetSettings:
             raise ValueError(f"stem_stride is 1 or 2, not {self.stem_stride}")
 
 
-class DenseUNet(nn.Module):
+class DenseUNet(ConditionedModule):
     """Dense blocks joined by poolings on the way down and transposed convolutions on the way up.
 
     Raises:
@@ -133,10 +133,6 @@ class DenseUNet(nn.Module):
                 return self._up(self._down(features[0], condition), None)
             case "decoder":
                 return self._up(features, condition)
-
-    def forward(self, image: Tensor, condition: Condition) -> Tensor:
-        """`encode` and `decode` in one."""
-        return self.decode(self.encode(image), condition)
 
     def _down(self, x: Tensor, condition: Condition | None) -> Features:
         x = self.stem(x)

@@ -1,9 +1,10 @@
 """What every network here can do: encode an image once, then answer for one class after another."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,35 @@ class ConditionedNetwork(Protocol):
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of one class per sample; features of one image serve any number of classes."""
         ...
+
+
+class SoftmaxNetwork(ConditionedNetwork, Protocol):
+    """Answers for all classes at once, the background among them."""
+
+    def scores(self, features: Features) -> tuple[Tensor, ...]:
+        """Scores before the softmax, each (B, 1 + classes, *spatial of the image), background first.
+
+        The first is what predictions are made of; any behind it are further outputs to supervise.
+        """
+        ...
+
+
+class ConditionedModule(nn.Module):
+    """What every network here is: a torch module that keeps to `ConditionedNetwork`."""
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """Each spatial size of an image must be a multiple of this."""
+
+    @abstractmethod
+    def encode(self, image: Tensor) -> Features:
+        """Everything that does not depend on the class. Image (B, C, *spatial)."""
+
+    @abstractmethod
+    def decode(self, features: Features, condition: Condition) -> Tensor:
+        """Logits (B, 1, *spatial) of one class per sample."""
+
+    def forward(self, image: Tensor, condition: Condition) -> Tensor:
+        """`encode` and `decode` in one."""
+        return self.decode(self.encode(image), condition)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from condseg_app.engine.losses import LossSettings, conditioned_loss, dice_loss, dice_score
+from condseg_app.engine.losses import ConditionedLoss, LossSettings, dice_loss, dice_score, overlap_sums
 
 DICE_ONLY = LossSettings(dice=1.0, bce=0.0, smooth=0.0)
 
@@ -15,33 +15,39 @@ def samples(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return logits, target, torch.ones_like(target)
 
 
+def dice_of(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Equation 5 over everything given."""
+    sums = overlap_sums(probability.flatten()[None], target.flatten()[None], torch.ones(1, target.numel()))
+    return dice_loss(*(x[0] for x in sums), smooth=0.0)
+
+
 def test_equation_5_is_one_minus_dice() -> None:
     y = torch.tensor([1.0, 1.0, 0.0, 0.0])
     p = torch.tensor([1.0, 0.5, 0.5, 0.0])
     expected = 1 - 2 * 1.5 / (2.0 + 2.0)
-    assert dice_loss(p, y, torch.ones(4), smooth=0.0).item() == pytest.approx(expected)
+    assert dice_of(p, y).item() == pytest.approx(expected)
 
 
 def test_equation_4_sums_the_classes_of_the_batch_with_their_weights() -> None:
     logits, target, supervised = samples()
     rows = torch.tensor([0, 2])
     weighted = LossSettings(dice=1.0, bce=0.0, smooth=0.0, alpha=(1.0, 5.0, 3.0))
-    parts = [dice_loss(logits[i].sigmoid(), target[i], supervised[i], 0.0) for i in range(2)]
-    together = conditioned_loss(logits, target, supervised, rows, weighted)
+    parts = [dice_of(logits[i].sigmoid(), target[i]) for i in range(2)]
+    together = ConditionedLoss(weighted, 3)(logits, target, supervised, rows)
     torch.testing.assert_close(together, (1.0 * parts[0] + 3.0 * parts[1]) / 2)
 
 
 def test_samples_of_one_class_share_one_dice() -> None:
     logits, target, supervised = samples()
-    together = conditioned_loss(logits, target, supervised, torch.tensor([1, 1]), DICE_ONLY)
-    torch.testing.assert_close(together, dice_loss(logits.sigmoid(), target, supervised, 0.0))
+    together = ConditionedLoss(DICE_ONLY, 3)(logits, target, supervised, torch.tensor([1, 1]))
+    torch.testing.assert_close(together, dice_of(logits.sigmoid(), target))
 
 
 @pytest.mark.parametrize("bce", [0.0, 1.0])
 def test_unsupervised_voxels_get_exactly_no_gradient(bce: float) -> None:
     logits, target, supervised = samples()
     supervised[:, :, :3] = 0
-    conditioned_loss(logits, target, supervised, torch.tensor([0, 1]), LossSettings(bce=bce)).backward()
+    ConditionedLoss(LossSettings(bce=bce), 3)(logits, target, supervised, torch.tensor([0, 1])).backward()
     assert logits.grad is not None
     assert not logits.grad[:, :, :3].any()
     assert logits.grad[:, :, 3:].all()
@@ -49,7 +55,7 @@ def test_unsupervised_voxels_get_exactly_no_gradient(bce: float) -> None:
 
 def test_nothing_supervised_gives_no_gradient_and_no_nan() -> None:
     logits, target, supervised = samples()
-    loss = conditioned_loss(logits, target, torch.zeros_like(supervised), torch.tensor([0, 1]), LossSettings())
+    loss = ConditionedLoss(LossSettings(), 3)(logits, target, torch.zeros_like(supervised), torch.tensor([0, 1]))
     loss.backward()
     assert torch.isfinite(loss)
     assert logits.grad is not None
@@ -59,7 +65,7 @@ def test_nothing_supervised_gives_no_gradient_and_no_nan() -> None:
 def test_a_class_that_is_absent_still_has_a_gradient() -> None:
     # Plain Dice has none there, so that false positives would go unpunished.
     logits, target, supervised = samples()
-    conditioned_loss(logits, torch.zeros_like(target), supervised, torch.tensor([0, 1]), LossSettings()).backward()
+    ConditionedLoss(LossSettings(), 3)(logits, torch.zeros_like(target), supervised, torch.tensor([0, 1])).backward()
     assert logits.grad is not None
     assert (logits.grad > 0).all()
 

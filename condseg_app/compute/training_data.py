@@ -1,0 +1,134 @@
+"""What a training learns from: the data sets of a plan, cut and named as the plan says, and their shared table."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from condseg_app.data import Case, ClassTable, DataSet, Image
+from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io import read_data_set, read_image
+
+_log = logging.getLogger(__name__)
+_IMAGES_TO_PLAN_BY = 16
+
+# The name of groups that no data set declares, but that are made of its training cases.
+DISJOINT = "disjoint"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of some data sets is shown.
+
+    Attributes:
+        folders: the data sets.
+        groups: variant of their `single_class_groups`, 'disjoint', or None for every label there is.
+        classes: the classes to learn; None for all.
+        rename: names of classes in the data sets -> what they are called here.
+    """
+
+    folders: tuple[Path, ...]
+    groups: str | None = None
+    classes: tuple[str, ...] | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Data sets to learn from and to validate on, with one table over them."""
+
+    train: tuple[DataSet, ...]
+    validation: tuple[DataSet, ...]
+    classes: ClassTable
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Everything that is learnt from."""
+        return tuple(case for data in self.train for case in data.cases)
+
+
+def choose(choice: Choice) -> TrainingData:
+    """Read which cases there are, and which classes each of them shows.
+
+    Raises:
+        ReadError: a data set cannot be read, or does not declare the groups.
+        ClassTableError: a wanted class is in none of the sets.
+        CondsegError: nothing is left to learn from.
+    """
+    train: list[DataSet] = []
+    validation: list[DataSet] = []
+    for folder in choice.folders:
+        data = renamed(read_data_set(folder), choice.rename)
+        for warning in data.warnings:
+            _log.warning("%s: %s", data.name, warning)
+        train.extend(_only(part, choice.classes) for part in _grouped(data.part("train"), choice))
+        if any(case.split == "val" for case in data.cases):
+            validation.append(_only(data.part("val"), choice.classes))
+    train = [data for data in train if data.cases]
+    if not train:
+        raise CondsegError("the data sets hold no labelled training case; check their folders, splits and classes")
+    return TrainingData(tuple(train), tuple(v for v in validation if v.cases), shared_table(train, choice.classes))
+
+
+def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -> ClassTable:
+    """One table over several data sets: classes of the same name are the same class.
+
+    A class keeps its data set's value where that is still free.
+
+    Raises:
+        ClassTableError: a wanted class is in none of the sets.
+    """
+    table = ClassTable()
+    labelled = {name for data in sets for case in data.cases for name in case.labelled}
+    for entry in (entry for data in sets for entry in data.classes):
+        if entry.name in table or entry.name not in labelled or (wanted and entry.name not in wanted):
+            continue
+        proposed = table.propose(entry.name)
+        free = entry.value not in {e.value for e in table}
+        part_of = entry.part_of if entry.part_of in labelled else None
+        table = table.adding(
+            replace(proposed, value=entry.value if free else proposed.value, color=entry.color, part_of=part_of)
+        )
+    for name in wanted or ():
+        table.row(name)
+    return table
+
+
+def renamed(data: DataSet, names: Mapping[str, str]) -> DataSet:
+    """The data set with some of its classes called otherwise."""
+    if not names:
+        return data
+
+    def new(name: str) -> str:
+        return names.get(name, name)
+
+    entries = tuple(replace(e, name=new(e.name), part_of=e.part_of and new(e.part_of)) for e in data.classes)
+    cases = tuple(
+        replace(c, labelled=frozenset(map(new, c.labelled)), masks={new(n): path for n, path in c.masks.items()})
+        for c in data.cases
+    )
+    groups = {variant: {new(n): members for n, members in g.items()} for variant, g in data.groups.items()}
+    return replace(data, classes=ClassTable(entries), cases=cases, groups=groups)
+
+
+def some_images(cases: Sequence[Case]) -> list[Image]:
+    """A few images, to plan the preprocessing by."""
+    return [read_image(case.image) for case in cases[:: max(1, len(cases) // _IMAGES_TO_PLAN_BY)]]
+
+
+def _grouped(data: DataSet, choice: Choice) -> tuple[DataSet, ...]:
+    if choice.groups is None:
+        return (data,)
+    if choice.groups == DISJOINT:
+        return data.disjoint(choice.classes or data.classes.names)
+    if choice.groups in data.groups:
+        return data.single_class(choice.groups)
+    declared = ", ".join(data.groups) or "none"
+    raise ReadError(f"no single-class groups '{choice.groups}' are declared; there are: {declared}", path=data.root)
+
+
+def _only(data: DataSet, classes: Sequence[str] | None) -> DataSet:
+    """The cases that label some classes, and of what they label only those."""
+    wanted = set(classes or data.classes.names)
+    cases = (replace(case, labelled=case.labelled & wanted) for case in data.cases)
+    return replace(data, cases=tuple(case for case in cases if case.labelled))
