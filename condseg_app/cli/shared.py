@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from time import monotonic
 from typing import Annotated, Any
 
@@ -32,15 +33,32 @@ class PacedLog:
             self._next = monotonic() + self._seconds
 
 
-def progress_bar() -> Progress:
+def progress_bar(shown: bool = True) -> Progress:
     """A bar on standard error, gone at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}"))
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=ERRORS, transient=True)
+    return Progress(
+        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=ERRORS, transient=True, disable=not shown
+    )
 
 
 def names_in(text: str) -> list[str]:
     """The names of a list such as 'liver,spleen'."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def pairs_in(option: str, pairs: Iterable[str]) -> dict[str, str]:
+    """'liver=1' and the like as a table.
+
+    Raises:
+        CondsegError: one has no '=' in it.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CondsegError(f"{option} takes NAME=VALUE, not '{pair}'")
+        found[name.strip()] = value.strip()
+    return found
 
 
 def numbers_in(option: str, text: str, kind: type[int] | type[float], count: int | None = None) -> tuple[Any, ...]:

@@ -1,86 +1,128 @@
 """Making a model: `train` and `teach`."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, Device, ModelName, PacedLog, names_in, numbers_in, progress_bar
+from condseg_app.cli.shared import CONSOLE, Device, ModelName, PacedLog, names_in, numbers_in, pairs_in, progress_bar
+
+if TYPE_CHECKING:
+    from condseg_app.compute.training import TrainingPlan
 
 
 def train(
     data: Annotated[list[Path], typer.Argument(help="data set folders")],
-    output: Annotated[Path, typer.Option(help="the model file to write, NAME.safetensors")],
+    output: Annotated[Path | None, typer.Option(help="the model file to write, NAME.safetensors")] = None,
     network: Annotated[str | None, typer.Option(help="a preset; see 'condseg networks'")] = None,
-    groups: Annotated[str | None, typer.Option(help="show one class per case, by these single_class_groups")] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(help="show one class per case, by these single_class_groups; 'disjoint' makes such groups"),
+    ] = None,
     class_names: Annotated[str | None, typer.Option("--classes", help="learn only these, separated by commas")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help="a class that a data set calls otherwise: 'Left Kidney=left_kidney'")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="read everything, say what is there and stop")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="the paper's optimiser settings")] = False,
     steps: Annotated[int | None, typer.Option(min=1)] = None,
-    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="samples per device and pass")] = None,
+    accumulate: Annotated[int | None, typer.Option(min=1, help="passes per step")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
     row_rate: Annotated[float | None, typer.Option(min=0.0, help="rate of the table's rows over the others'")] = None,
+    ema: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="decay of the weights' moving average")] = None,
+    loss: Annotated[str | None, typer.Option(help="dice_bce, target_adaptive or marginal_exclusion")] = None,
     bce: Annotated[float | None, typer.Option(min=0.0, help="weight of the cross-entropy beside the Dice loss")] = None,
     alpha: Annotated[str | None, typer.Option(help="weights of classes: liver=1,pancreas=2")] = None,
+    sampling: Annotated[str | None, typer.Option(help="how often a set is drawn: equal, sqrt or per_image")] = None,
     flip: Annotated[str | None, typer.Option(help="axes that may be mirrored, such as 0 or 0,1")] = None,
-    condition_at: Annotated[str | None, typer.Option(help="none, input, encoder or decoder")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(min=0, help="steps between looks at the 'val' cases; the best model is kept")
+    ] = None,
+    patience: Annotated[int | None, typer.Option(min=0, help="looks without a better Dice that end it early")] = None,
+    condition_at: Annotated[str | None, typer.Option(help="none, input, encoder, decoder or both")] = None,
     conditioning: Annotated[str | None, typer.Option(help="constant, vector or film")] = None,
+    code_range: Annotated[float, typer.Option(help="the table's codes lie in -R to R")] = 1.0,
     spacing: Annotated[str | None, typer.Option(help="voxel size in mm to work at: 1,1,1")] = None,
     window: Annotated[str | None, typer.Option(help="voxels of a window: 40,64,40")] = None,
-    intensity: Annotated[str | None, typer.Option(help="zscore, unit, or LOW:HIGH in the images' units")] = None,
+    intensity: Annotated[
+        str | None, typer.Option(help="zscore, unit, LOW:HIGH in the images' units, or percentile:LOW:HIGH")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="32-true, bf16-mixed or 16-mixed")] = None,
-    seed: int = 0,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
     name: Annotated[str | None, typer.Option(help="the model's name; the file's if left out")] = None,
     licence: Annotated[str, typer.Option(help="the model's licence")] = "",
+    init_from: Annotated[Path | None, typer.Option(help="a model whose trunk to begin with, for other classes")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from OUTPUT's checkpoint")] = False,
     device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="how many train together")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="on how many computers, started by torchrun")] = 1,
 ) -> None:
     """Train one network on any number of single-class or partly labelled data sets."""
-    from condseg_app.compute.training import Training, TrainingPlan, run
-    from condseg_app.engine.recipes import RECIPES
+    from condseg_app.compute.training import TrainingPlan
+    from condseg_app.engine.recipes import RECIPES, changed
 
-    recipe = RECIPES["paper" if paper else "default"]
-    own = {
+    changes = {
         "steps": steps,
         "batch": batch,
+        "accumulate": accumulate,
         "learning_rate": learning_rate,
         "row_rate": row_rate,
+        "ema": ema,
+        "loss.kind": loss,
+        "loss.bce": bce,
+        "sampling": sampling,
+        "augmentation.flip": None if flip is None else numbers_in("--flip", flip, int),
+        "validate_every": validate_every,
+        "patience": patience,
         "precision": precision,
         "seed": seed,
     }
-    recipe = replace(recipe, **{key: value for key, value in own.items() if value is not None})  # type: ignore[arg-type]
-    if bce is not None:
-        recipe = replace(recipe, loss=replace(recipe.loss, bce=bce))
-    if flip is not None:
-        recipe = replace(recipe, augmentation=replace(recipe.augmentation, flip=numbers_in("--flip", flip, int)))
-    wanted = {"condition_at": condition_at, "conditioning": conditioning}
+    settings = {"condition_at": condition_at, "conditioning": conditioning}
     plan = TrainingPlan(
         data=tuple(data),
-        output=output,
-        recipe=recipe,
+        output=output or Path(),
+        recipe=changed(RECIPES["paper" if paper else "default"], _given(changes)),
         network=network,
         groups=groups,
         classes=tuple(names_in(class_names)) if class_names else None,
+        rename=pairs_in("--rename", rename or ()),
+        code_range=code_range,
         preprocessing=_preprocessing(spacing, window, intensity),
-        settings={key: value for key, value in wanted.items() if value is not None},
-        alpha=_weights(alpha),
+        settings=_given(settings),
+        alpha={
+            key: numbers_in("--alpha", v, float, 1)[0] for key, v in pairs_in("--alpha", names_in(alpha or "")).items()
+        },
         name=name,
         licence=licence,
+        init_from=init_from,
         device=device,
+        processes=(devices, nodes),
     )
+    if output is None:
+        raise typer.BadParameter("say with --output which file to write")
+    else:
+        _run(plan, resume)
+
+
+def _run(plan: "TrainingPlan", resume: bool) -> None:
+    from condseg_app.compute.training import Training, run
+
     training = Training(plan, resume)
     log = PacedLog()
-    with progress_bar() as bar:
+    with progress_bar(shown=training.trainer.is_first) as bar:
         task = bar.add_task("training", total=training.trainer.recipe.steps)
         try:
             for progress in run(training):
                 dice = "  ".join(f"{key} {value:.3f}" for key, value in progress.dice.items())
                 line = f"loss {progress.loss:.3f}  Dice {dice}"
                 bar.update(task, completed=progress.step, description=line)
-                log.write(f"step {progress.step} of {progress.steps}: {line}")
+                if training.trainer.is_first:
+                    log.write(f"step {progress.step} of {progress.steps}: {line}")
         finally:
             training.finish()
-    CONSOLE.print(f"{output} ({training.trainer.progress.step} steps)", highlight=False, soft_wrap=True)
+    if training.trainer.is_first:
+        CONSOLE.print(f"{plan.output} ({training.trainer.progress.step} steps)", highlight=False, soft_wrap=True)
 
 
 def teach(
@@ -102,10 +144,9 @@ def teach(
     CONSOLE.print(str(output), highlight=False, soft_wrap=True)
 
 
-def _weights(text: str | None) -> dict[str, float]:
-    """'liver=1,pancreas=2' as a table."""
-    pairs = [part.partition("=") for part in names_in(text or "")]
-    return {name.strip(): numbers_in("--alpha", weight, float, 1)[0] for name, _, weight in pairs}
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that were set."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _preprocessing(spacing: str | None, window: str | None, intensity: str | None) -> dict[str, Any]:
@@ -118,6 +159,8 @@ def _preprocessing(spacing: str | None, window: str | None, intensity: str | Non
     if intensity in ("zscore", "unit"):
         wanted["intensity"] = intensity
     elif intensity is not None:
-        low, high = numbers_in("--intensity", intensity.replace(":", ","), float, 2)
-        wanted |= {"intensity": "window", "low": low, "high": high}
+        kind = "percentile" if intensity.startswith("percentile:") else "window"
+        ends = intensity.removeprefix("percentile:").replace(":", ",")
+        low, high = numbers_in("--intensity", ends, float, 2)
+        wanted |= {"intensity": kind, "low": low, "high": high}
     return wanted

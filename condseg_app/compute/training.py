@@ -119,7 +119,7 @@ def _model(plan: TrainingPlan, data: TrainingData) -> Model:
     preset = plan.network or suggest_network(images)
     preprocessing = replace(plan_preprocessing(images, preset), **plan.preprocessing)
     classes = ClassTable(tuple(replace(e, code=e.code * plan.code_range) for e in data.classes))
-    model = new_model(plan.name or plan.output.stem, preset, classes, preprocessing, plan.settings)
+    model = new_model(plan.name or plan.output.stem, preset, classes, preprocessing, plan.settings, plan.recipe.seed)
     record = {"network_preset": preset, "data": [s.name for s in data.train], "cases": len(data.cases)}
     model = replace(model, licence=plan.licence, training=record)
     return model if plan.init_from is None else transfer(model, read_model(plan.init_from))

@@ -61,13 +61,14 @@ def choose(choice: Choice) -> TrainingData:
         data = renamed(read_data_set(folder), choice.rename)
         for warning in data.warnings:
             _log.warning("%s: %s", data.name, warning)
-        train.extend(_only(part, choice.classes) for part in _grouped(data.part("train"), choice))
+        train.extend(_grouped(data.part("train"), choice))
         if any(case.split == "val" for case in data.cases):
             validation.append(_only(data.part("val"), choice.classes))
-    train = [data for data in train if data.cases]
+    classes = shared_table(train, choice.classes)
+    train = [shown for data in train if (shown := _only(data, choice.classes)).cases]
     if not train:
         raise CondsegError("the data sets hold no labelled training case; check their folders, splits and classes")
-    return TrainingData(tuple(train), tuple(v for v in validation if v.cases), shared_table(train, choice.classes))
+    return TrainingData(tuple(train), tuple(data for data in validation if data.cases), classes)
 
 
 def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -> ClassTable:

@@ -15,9 +15,14 @@ from condseg_models import NETWORKS, PRESETS, ROWS, Condition, ConditionedModule
 
 
 def new_model(
-    name: str, preset: str, classes: ClassTable, preprocessing: Preprocessing, settings: Mapping[str, Any] | None = None
+    name: str,
+    preset: str,
+    classes: ClassTable,
+    preprocessing: Preprocessing,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
 ) -> Model:
-    """A model with fresh weights.
+    """A model with fresh weights, the same ones for the same seed.
 
     Args:
         name: what to call it.
@@ -25,6 +30,7 @@ def new_model(
         classes: its look-up table.
         preprocessing: what its images go through.
         settings: network settings that differ from the preset's.
+        seed: of the weights.
     """
     chosen = PRESETS[preset]
     all_settings = {
@@ -40,7 +46,9 @@ def new_model(
             if entry.part_of is not None and entry.part_of in classes
         ]
     model = Model(name, chosen.network, all_settings, preprocessing, classes)
-    return with_weights(model, _build(model).state_dict())
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(seed)
+        return with_weights(model, _build(model).state_dict())
 
 
 def transfer(model: Model, trained: Model) -> Model:

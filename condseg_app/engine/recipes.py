@@ -1,11 +1,15 @@
 """How a network is trained: the settings of a training, and the ready-made ones."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
 
 from condseg_app.engine.augment import Augmentation
 from condseg_app.engine.devices import Precision
 from condseg_app.engine.losses import LossSettings
+from condseg_app.errors import CondsegError
 
 Sampling = Literal["equal", "sqrt", "per_image"]
 
@@ -81,3 +85,30 @@ RECIPES = {
         augmentation=Augmentation(rotation=10.0, zoom=0.1, shift=0.05, intensity=0.0),
     ),
 }
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """A recipe with some of its settings changed; those of loss and augmentation as 'loss.bce', 'augmentation.zoom'.
+
+    Raises:
+        CondsegError: there is no such setting, or it cannot have that value.
+    """
+    plain = asdict(recipe)
+    for name, value in changes.items():
+        *group, last = name.split(".")
+        part = plain[group[0]] if group and group[0] in ("loss", "augmentation") else plain
+        if last not in part or len(group) > 1 or isinstance(part[last], dict):
+            raise CondsegError(f"there is no training setting '{name}'; there are: {', '.join(_settings(recipe))}")
+        part[last] = value
+    try:
+        return TypeAdapter(Recipe).validate_python(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CondsegError(f"the training setting '{where}' cannot be {first['input']!r}: {first['msg']}") from error
+
+
+def _settings(recipe: Recipe) -> list[str]:
+    plain = asdict(recipe)
+    nested = [f"{name}.{key}" for name in ("loss", "augmentation") for key in plain[name]]
+    return [*(name for name, value in plain.items() if not isinstance(value, dict)), *nested]

@@ -1,6 +1,7 @@
 """Training: it learns, it resumes, and what is not labelled teaches nothing."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Geometry, Image, Model, Preprocessing
-from condseg_app.engine.augment import Augmentation, augmenter
+from condseg_app.engine.augment import Augmentation, augmenter, unvaried
 from condseg_app.engine.evaluate import evaluate_case
-from condseg_app.engine.networks import build_network, condition_for, network_stride
+from condseg_app.engine.losses import ConditionedLoss, LossSettings
+from condseg_app.engine.networks import build_network, condition_for, network_stride, new_model, transfer
+from condseg_app.engine.predict import predict
 from condseg_app.engine.recipes import RECIPES, Recipe
 from condseg_app.engine.samples import Cropping, DataSetSource
 from condseg_app.engine.train import Trainer, learning_rate
@@ -48,10 +51,14 @@ def single_class_sets() -> list[DataSet]:
     ]
 
 
-def make_trainer(model: Model, recipe: Recipe = RECIPE) -> Trainer:
+def make_trainer(
+    model: Model, recipe: Recipe = RECIPE, sets: Sequence[DataSet] = (), validate: bool = False
+) -> Trainer:
     augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
     cropping = Cropping(model.preprocessing, network_stride(model), augment, recipe.centred)
-    return Trainer(model, [DataSetSource(d, read_squares, cropping) for d in single_class_sets()], recipe)
+    sources = [DataSetSource(d, read_squares, cropping) for d in sets or single_class_sets()]
+    still = [DataSetSource(source.data, read_squares, replace(cropping, augment=unvaried)) for source in sources]
+    return Trainer(model, sources, recipe, validation=still if validate else ())
 
 
 def run(trainer: Trainer, steps: int) -> None:
@@ -89,8 +96,116 @@ def test_a_resumed_training_is_bit_equal_to_an_uninterrupted_one(make_model: Cal
 def test_a_foreign_checkpoint_is_refused(make_model: Callable[..., Model]) -> None:
     tensors, plain = make_trainer(make_model("3D")).state()
     other = make_trainer(make_model("3D", growth=(16, 32)))
-    with pytest.raises(ModelError, match=r"begun with network growth \[16, 16\], not \[16, 32\]; use what it was begun with"):
+    with pytest.raises(
+        ModelError, match=r"begun with network growth \[16, 16\], not \[16, 32\]; use what it was begun with"
+    ):
         other.resume(tensors, plain)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 4}, "begun with batch 2, not 4"),
+        ({"loss": LossSettings(bce=0.5)}, "begun with loss bce 1.0, not 0.5"),
+        ({"seed": 3}, "begun with seed 0, not 3"),
+    ],
+)
+def test_going_on_with_other_settings_is_refused(
+    make_model: Callable[..., Model], change: dict[str, object], message: str
+) -> None:
+    tensors, plain = make_trainer(make_model("3D")).state()
+    other = make_trainer(make_model("3D"), replace(RECIPE, **change))  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=message):
+        other.resume(tensors, json.loads(json.dumps(plain)))
+
+
+def test_more_steps_are_no_other_settings(make_model: Callable[..., Model]) -> None:
+    trainer = make_trainer(make_model("3D"))
+    run(trainer, 6)
+    longer = make_trainer(make_model("3D"), replace(RECIPE, steps=8))
+    longer.resume(*trainer.state())
+    assert longer.advance(0).step == 7
+
+
+def test_two_passes_have_the_gradient_of_both(make_model: Callable[..., Model]) -> None:
+    """With a loss that is a mean over samples, two passes of one sample step as one pass of two does."""
+    mean = replace(RECIPE, steps=1, ema=0.0, clip=0.0, sampling="equal", loss=LossSettings(dice=0.0, bce=1.0))
+    model = make_model("3D", names=("liver",))
+    sets = single_class_sets()[:1]
+    weights = []
+    for recipe in (replace(mean, batch=2), replace(mean, batch=1, accumulate=2)):
+        trainer = make_trainer(model, recipe, sets)
+        run(trainer, 1)
+        weights.append(trainer.model().weights)
+    for name, one in weights[0].items():
+        np.testing.assert_allclose(one, weights[1][name], atol=1e-5, err_msg=name)
+
+
+def test_a_training_that_no_longer_improves_ends_early_with_its_best_model(make_model: Callable[..., Model]) -> None:
+    recipe = replace(RECIPE, steps=40, learning_rate=0.0, validate_every=2, validation_windows=4, patience=3, ema=0.0)
+    trainer = make_trainer(make_model("3D"), recipe, validate=True)
+    progress = trainer.advance(60)
+    assert progress.finished
+    assert progress.step == progress.steps == 8  # the first look, and three that are no better
+    assert [look.step for look in trainer.looks] == [2, 4, 6, 8]
+    assert set(trainer.looks[0].dice) == {"liver", "spleen"}
+
+
+def test_the_best_model_seen_is_the_one_that_is_kept(make_model: Callable[..., Model]) -> None:
+    recipe = replace(RECIPE, steps=12, learning_rate=5e-3, validate_every=3, validation_windows=6, ema=0.0)
+    trainer = make_trainer(make_model("3D"), recipe, validate=True)
+    after = []
+    for _ in range(4):
+        run(trainer, 3)
+        after.append({name: w.copy() for name, w in trainer.state()[0].items() if name.startswith("network.")})
+    best = max(range(4), key=lambda n: trainer.looks[n].mean)
+    for name, weights in trainer.model().weights.items():
+        assert np.array_equal(weights, after[best][f"network.{name}"]), name
+    resumed = make_trainer(make_model("3D"), recipe, validate=True)
+    resumed.resume(*trainer.state())
+    assert resumed.looks == trainer.looks
+    assert np.array_equal(resumed.model().weights["stem.weight"], trainer.model().weights["stem.weight"])
+
+
+def test_transfer_keeps_the_trunk_and_the_rows_of_shared_classes(make_model: Callable[..., Model]) -> None:
+    trained = make_model("3D", names=("liver", "spleen"))
+    fresh = make_model("3D", names=("pancreas", "spleen", "aorta"))
+    started = transfer(fresh, replace(trained, weights={n: w + 1 for n, w in trained.weights.items()}))
+    rows = [name for name in fresh.weights if name.endswith("class_rows")]
+    for name, weights in started.weights.items():
+        if name not in rows:
+            assert np.array_equal(weights, trained.weights[name] + 1), name
+    for name in rows:
+        assert np.array_equal(started.weights[name][1], trained.weights[name][1] + 1)
+        assert np.array_equal(started.weights[name][[0, 2]], fresh.weights[name][[0, 2]])
+
+
+def test_transfer_from_another_network_is_refused(make_model: Callable[..., Model]) -> None:
+    other = make_model("3D", width=32, growth=(32, 32))
+    other = replace(other, weights={name: w for name, w in other.weights.items() if w.ndim > 1})
+    with pytest.raises(ModelError, match="choose its preset"):
+        transfer(make_model("3D"), other)
+
+
+def test_the_same_seed_gives_the_same_fresh_weights(make_model: Callable[..., Model]) -> None:
+    plan = Preprocessing("3D", (16, 16, 8))
+    one, same, other = (new_model("m", "dense-3d", ClassTable.from_names(["a"]), plan, seed=s) for s in (1, 1, 2))
+    assert all(np.array_equal(w, same.weights[name]) for name, w in one.weights.items())
+    assert not np.array_equal(one.weights["stem.weight"], other.weights["stem.weight"])
+
+
+def test_unlabelled_classes_count_as_background_where_asked(make_model: Callable[..., Model]) -> None:
+    """The paper's "no cond": the network learns to deny what other sets show."""
+    fair = replace(RECIPE, steps=60, learning_rate=5e-3, ema=0.0)
+    naive = replace(fair, loss=LossSettings(unlabelled_as_background=True))
+    means = []
+    image, annotations = read_squares(Case("99", Path(), labelled=frozenset({"liver"})), ClassTable())
+    for recipe in (fair, naive):
+        trainer = make_trainer(make_model("3D", condition_at="none"), recipe)
+        run(trainer, 60)
+        *_, (_, prediction) = predict(trainer.model(), image, ["liver"])
+        means.append(float(prediction.probabilities["liver"][annotations[0].mask].mean()))
+    assert means[1] < 0.8 * means[0]
 
 
 def test_advance_returns_in_time_and_stops_at_the_end(make_model: Callable[..., Model]) -> None:
@@ -115,8 +230,6 @@ def test_a_class_that_no_sample_asks_for_keeps_its_row(make_model: Callable[...,
 def test_unlabelled_voxels_of_a_case_teach_nothing(make_model: Callable[..., Model]) -> None:
     model = make_model("3D")
     network = build_network(model, torch.device("cpu"))
-    from condseg_app.engine.losses import ConditionedLoss, LossSettings
-
     logits = network(torch.randn(1, 1, 16, 16, 8), condition_for(model.classes, ["liver"], torch.device("cpu")))
     supervised = torch.zeros_like(logits)
     loss = ConditionedLoss(LossSettings(), 2)(logits, torch.ones_like(logits), supervised, torch.tensor([0]))
