@@ -6,18 +6,34 @@ from typing import Any, Literal
 
 from torch import nn
 
+from condseg_models.dense_trunk import TrunkSettings
 from condseg_models.dense_unet import DenseUNet, DenseUNetSettings
+from condseg_models.dodnet import DoDNet, DoDNetSettings
+from condseg_models.individual import Individual
+from condseg_models.multi_head import MultiHead, MultiHeadSettings
+from condseg_models.pipo_fan import PipoFan, PipoFanSettings
+from condseg_models.protocol import ConditionedModule
+from condseg_models.softmax_unet import SoftmaxUNet, SoftmaxUNetSettings
+from condseg_models.triplanar import Triplanar, TriplanarSettings
 
 
 @dataclass(frozen=True)
 class NetworkKind:
     """A network class and the dataclass of its settings."""
 
-    network: type[DenseUNet]
-    settings: type[DenseUNetSettings]
+    network: type[ConditionedModule]
+    settings: type[Any]
 
 
-NETWORKS = {"dense_unet": NetworkKind(DenseUNet, DenseUNetSettings)}
+NETWORKS = {
+    "dense_unet": NetworkKind(DenseUNet, DenseUNetSettings),
+    "individual": NetworkKind(Individual, TrunkSettings),
+    "multi_head": NetworkKind(MultiHead, MultiHeadSettings),
+    "softmax_unet": NetworkKind(SoftmaxUNet, SoftmaxUNetSettings),
+    "dodnet": NetworkKind(DoDNet, DoDNetSettings),
+    "pipo_fan": NetworkKind(PipoFan, PipoFanSettings),
+    "triplanar": NetworkKind(Triplanar, TriplanarSettings),
+}
 
 
 @dataclass(frozen=True)
@@ -51,21 +67,18 @@ _PAPER = {
     "layer_order": "activation_first",
     "slope": 0.3,
 }
+# The trunk of all networks that work slice by slice, so that they can be compared.
+_TRUNK_2D = {"dimensions": 2, "width": 16, "growth": (16, 32, 48, 64, 64), "layers": (1, 2, 2, 2, 2)}
+_SLICE = (256, 256, 1)
 
 PRESETS: dict[str, Preset] = {
-    "dense-2d": Preset(
-        "2D pictures, on a CPU or a GPU",
-        "dense_unet",
-        "2D",
-        (256, 256, 1),
-        {"dimensions": 2, "width": 16, "growth": (16, 32, 48, 64, 64), "layers": (1, 2, 2, 2, 2)},
-    ),
+    "dense-2d": Preset("2D pictures, on a CPU or a GPU", "dense_unet", "2D", _SLICE, _TRUNK_2D),
     "dense-2.5d": Preset(
         "volumes slice by slice with one neighbour on each side; learns fastest on a CPU",
         "dense_unet",
         "2.5D",
-        (256, 256, 1),
-        {"dimensions": 2, "width": 16, "growth": (16, 32, 48, 64, 64), "layers": (1, 2, 2, 2, 2)},
+        _SLICE,
+        _TRUNK_2D,
         neighbours=1,
     ),
     "dense-3d": Preset(
@@ -82,24 +95,69 @@ PRESETS: dict[str, Preset] = {
         (96, 96, 64),
         {"dimensions": 3, "width": 32, "growth": (32, 48, 64), "layers": (2, 2, 2), "stem_stride": 2},
     ),
+    "individual-2d": Preset("a network per class, for pictures", "individual", "2D", _SLICE, _TRUNK_2D),
+    "individual-2.5d": Preset(
+        "a network per class, slice by slice", "individual", "2.5D", _SLICE, _TRUNK_2D, neighbours=1
+    ),
+    "multi-head-2d": Preset("an encoder and a decoder per class, for pictures", "multi_head", "2D", _SLICE, _TRUNK_2D),
+    "multi-head-2.5d": Preset(
+        "an encoder and a decoder per class, slice by slice", "multi_head", "2.5D", _SLICE, _TRUNK_2D, neighbours=1
+    ),
+    "tal-2d": Preset("a softmax with the target adaptive loss, for pictures", "softmax_unet", "2D", _SLICE, _TRUNK_2D),
+    "tal-2.5d": Preset(
+        "a softmax with the target adaptive loss, slice by slice",
+        "softmax_unet",
+        "2.5D",
+        _SLICE,
+        _TRUNK_2D,
+        neighbours=1,
+    ),
+    "dodnet-2d": Preset("a head made on demand, for pictures", "dodnet", "2D", _SLICE, {**_TRUNK_2D, "shape": "dense"}),
+    "dodnet-2.5d": Preset(
+        "a head made on demand, slice by slice",
+        "dodnet",
+        "2.5D",
+        _SLICE,
+        {**_TRUNK_2D, "shape": "dense"},
+        neighbours=1,
+    ),
+    "pipo-fan-2d": Preset("five scales in and out, for pictures", "pipo_fan", "2D", _SLICE, {"width": 16}),
+    "pipo-fan-2.5d": Preset(
+        "five scales in and out, slice by slice", "pipo_fan", "2.5D", _SLICE, {"width": 16}, neighbours=1
+    ),
+    "triplanar-3d": Preset(
+        "three planes through each voxel, without pooling; slow on a CPU",
+        "triplanar",
+        "3D",
+        (32, 32, 32),
+        {"width": 16, "layers": 12, "joint": 96},
+    ),
     "paper-2d": Preset(
-        "the paper's network in 2D (its street scenes); wants a GPU",
+        "Dmitriev & Kaufman's network in 2D (its street scenes); wants a GPU",
         "dense_unet",
         "2D",
         (512, 1024, 1),
         {"dimensions": 2, **_PAPER},
     ),
     "paper-3d": Preset(
-        "the paper's network in 3D (its abdominal CT); wants a GPU",
+        "Dmitriev & Kaufman's network in 3D (its abdominal CT); wants a GPU",
         "dense_unet",
         "3D",
         (256, 256, 32),
         {"dimensions": 3, **_PAPER},
     ),
+    # The paper's patches are 64 slices of 192 x 192.
+    "dodnet-paper": Preset("DoDNet as published; wants a GPU", "dodnet", "3D", (192, 192, 64), {"shape": "residual"}),
+    "pipo-fan-paper": Preset(
+        "PIPO-FAN as published; wants a GPU", "pipo_fan", "2.5D", (224, 224, 1), {"width": 64}, neighbours=1
+    ),
+    "triplanar-paper": Preset(
+        "the triplanar CNN as published; wants a GPU", "triplanar", "3D", (64, 64, 64), {"width": 32, "layers": 25}
+    ),
 }
 
 
-def build(network: str, settings: Mapping[str, Any]) -> DenseUNet:
+def build(network: str, settings: Mapping[str, Any]) -> ConditionedModule:
     """A network with fresh weights.
 
     Raises:

@@ -1,33 +1,58 @@
-"""One battery over every network, and what only the dense U-Net promises."""
+"""One battery over every network."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
 
-from condseg_models import PRESETS, Condition, DenseUNet, DenseUNetSettings, build, count_parameters
+from condseg_models import NETWORKS, PRESETS, Condition, ConditionedModule, SoftmaxNetwork, build, count_parameters
 
-SMALL = {"width": 16, "growth": (16, 16, 16), "layers": (1, 2, 1), "classes": 3}
-SETTINGS = [
+SMALL = {"width": 16, "growth": (16, 16, 16), "layers": (1, 2, 1)}
+DENSE = [
     {"dimensions": dimensions, "condition_at": at, "conditioning": kind, "layer_order": order, **SMALL}
     for dimensions in (2, 3)
-    for at in ("none", "input", "encoder", "decoder")
+    for at in ("none", "input", "encoder", "decoder", "both")
     for kind in ("constant", "vector", "film")
     for order in ("norm_first", "activation_first")
     if at != "input" or kind == "constant"
 ]
+OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("dense_unet", {"condition_levels": (1,), **SMALL}),
+    *(
+        (network, {"dimensions": d, **SMALL})
+        for network in ("individual", "multi_head", "softmax_unet")
+        for d in (2, 3)
+    ),
+    *(("dodnet", {"dimensions": d, "shape": "dense", **SMALL}) for d in (2, 3)),
+    ("dodnet", {"shape": "residual"}),
+    ("dodnet", {"shape": "dense", "outputs_per_task": 3, **SMALL}),
+    ("pipo_fan", {"width": 16, "in_channels": 1}),
+    ("triplanar", {"width": 16, "layers": 3, "joint": 32, "dropout": 0.0}),
+]
+EVERY = [*(("dense_unet", settings) for settings in DENSE), *OTHERS]
+TOGETHER = [case for case in OTHERS if hasattr(NETWORKS[case[0]].network, "scores")]
 
 
-def name_of(settings: dict[str, object]) -> str:
-    return "-".join(str(settings[key]) for key in ("dimensions", "condition_at", "conditioning", "layer_order"))
+def name_of(case: tuple[str, Mapping[str, Any]] | object) -> str:
+    network, settings = case if isinstance(case, tuple) else (str(case), {})
+    keys = ("dimensions", "condition_at", "conditioning", "layer_order", "shape", "outputs_per_task")
+    return "-".join([network, *(str(settings[key]) for key in keys if key in settings)])
 
 
-@pytest.fixture(params=SETTINGS, ids=name_of)
-def network(request: pytest.FixtureRequest) -> DenseUNet:
+def make(case: tuple[str, Mapping[str, Any]]) -> ConditionedModule:
     torch.manual_seed(0)
-    return build("dense_unet", request.param).eval()
+    return build(case[0], {"classes": 3, **case[1]}).eval()
 
 
-def image_for(network: DenseUNet, batch: int = 1) -> torch.Tensor:
-    size = (24, 16, 16)[: network.settings.dimensions]
+@pytest.fixture(params=EVERY, ids=name_of)
+def network(request: pytest.FixtureRequest) -> ConditionedModule:
+    return make(request.param)
+
+
+def image_for(network: ConditionedModule, batch: int = 1) -> torch.Tensor:
+    step = max(4, network.stride)
+    size = (2 * step, step, step)[: network.settings.dimensions]
     return torch.randn(batch, network.settings.in_channels, *size, generator=torch.Generator().manual_seed(1))
 
 
@@ -36,7 +61,7 @@ def condition(*rows: int) -> Condition:
 
 
 @torch.no_grad()
-def test_logits_have_one_channel_and_the_images_size(network: DenseUNet) -> None:
+def test_logits_have_one_channel_and_the_images_size(network: ConditionedModule) -> None:
     image = image_for(network, batch=2)
     logits = network.decode(network.encode(image), condition(0, 2))
     assert logits.shape == (2, 1, *image.shape[2:])
@@ -44,7 +69,7 @@ def test_logits_have_one_channel_and_the_images_size(network: DenseUNet) -> None
 
 
 @torch.no_grad()
-def test_the_answer_depends_on_the_class(network: DenseUNet) -> None:
+def test_the_answer_depends_on_the_class(network: ConditionedModule) -> None:
     # A norm in the wrong place erases the class without any other sign.
     features = network.encode(image_for(network))
     a, b, c = (network.decode(features, condition(row)) for row in range(3))
@@ -54,7 +79,7 @@ def test_the_answer_depends_on_the_class(network: DenseUNet) -> None:
 
 
 @torch.no_grad()
-def test_encoding_once_equals_a_full_pass_per_class(network: DenseUNet) -> None:
+def test_encoding_once_equals_a_full_pass_per_class(network: ConditionedModule) -> None:
     image = image_for(network)
     features = network.encode(image)
     for row in range(3):
@@ -63,52 +88,79 @@ def test_encoding_once_equals_a_full_pass_per_class(network: DenseUNet) -> None:
 
 
 @torch.no_grad()
-def test_classes_can_be_asked_together(network: DenseUNet) -> None:
+def test_classes_can_be_asked_together(network: ConditionedModule) -> None:
     features = network.encode(image_for(network))
-    together = network.decode(features, condition(0, 1, 2))
-    for row in range(3):
-        torch.testing.assert_close(together[row : row + 1], network.decode(features, condition(row)))
+    together = network.decode(features, condition(0, 2, 1, 0))
+    for place, row in enumerate((0, 2, 1, 0)):
+        alone = network.decode(features, condition(row))
+        torch.testing.assert_close(together[place : place + 1], alone, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
-def test_samples_of_a_batch_do_not_mix(network: DenseUNet) -> None:
+def test_samples_of_a_batch_do_not_mix(network: ConditionedModule) -> None:
     images = image_for(network, batch=2)
     both = network(images, condition(0, 1))
-    torch.testing.assert_close(both[1:], network(images[1:], condition(1)))
+    torch.testing.assert_close(both[1:], network(images[1:], condition(1)), rtol=1e-4, atol=1e-5)
 
 
-def test_every_parameter_learns(network: DenseUNet) -> None:
-    logits = network(image_for(network, batch=3), condition(0, 1, 2))
-    logits.square().mean().backward()
+def test_every_parameter_learns(network: ConditionedModule) -> None:
+    network.train()
+    features = network.encode(image_for(network, batch=3))
+    logits = network.decode(features, condition(0, 1, 2)).square().mean()
+    for further in network.scores(features)[1:] if hasattr(network, "scores") else ():
+        logits = logits + further.square().mean()
+    logits.backward()
     idle = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert idle == []
 
 
-def test_a_size_that_does_not_divide_is_refused_with_the_remedy(network: DenseUNet) -> None:
-    odd = image_for(network)[:, :, :-1]
-    with pytest.raises(ValueError, match=f"multiples of {network.stride}"):
-        network.encode(odd)
+@torch.no_grad()
+def test_what_is_saved_and_loaded_answers_the_same(network: ConditionedModule) -> None:
+    image = image_for(network)
+    torch.manual_seed(1)
+    copy = type(network)(network.settings).eval()
+    copy.load_state_dict({name: tensor.clone() for name, tensor in network.state_dict().items()})
+    torch.testing.assert_close(copy(image, condition(1)), network(image, condition(1)), rtol=0, atol=0)
+
+
+def test_an_image_that_does_not_fit_is_refused_with_the_remedy(network: ConditionedModule) -> None:
+    image = image_for(network)
+    if network.stride > 1:
+        with pytest.raises(ValueError, match=f"multiples of {network.stride}; pad"):
+            network.encode(image[:, :, :-1])
+    with pytest.raises(ValueError, match=r"expected \(channels, dimensions\)"):
+        network.encode(image.repeat(1, 2, *[1] * (image.dim() - 2)))
 
 
 @torch.no_grad()
-def test_the_class_touches_no_encoder_activation_of_cond_dec() -> None:
-    network = build("dense_unet", {"condition_at": "decoder", **SMALL}).eval()
-    seen: list[torch.Tensor] = []
-    hooks = [block.register_forward_hook(lambda _m, _i, out: seen.append(out)) for block in network.down_blocks]
-    network(image_for(network), condition(0))
-    first, seen[:] = list(seen), []
-    network(image_for(network), condition(2))
-    for hook in hooks:
-        hook.remove()
-    assert len(first) == len(seen) == 3
-    assert all(torch.equal(a, b) for a, b in zip(first, seen, strict=True))
+@pytest.mark.parametrize("case", TOGETHER, ids=name_of)
+def test_a_softmax_networks_logits_are_its_softmax(case: tuple[str, dict[str, Any]]) -> None:
+    network: SoftmaxNetwork = make(case)  # type: ignore[assignment]
+    features = network.encode(image_for(network))  # type: ignore[arg-type]
+    probability = network.scores(features)[0].softmax(dim=1)
+    asked = torch.cat([network.decode(features, condition(row)).sigmoid() for row in range(3)], dim=1)
+    torch.testing.assert_close(asked, probability[:, 1:], rtol=1e-4, atol=1e-6)
 
 
 @torch.no_grad()
-def test_half_resolution_inside_gives_full_resolution_outside() -> None:
-    network = build("dense_unet", {"stem_stride": 2, **SMALL}).eval()
-    assert network.stride == 8
-    assert network(image_for(network), condition(1)).shape == (1, 1, 24, 16, 16)
+@pytest.mark.parametrize("case", TOGETHER, ids=name_of)
+def test_a_whole_contains_its_parts(case: tuple[str, dict[str, Any]]) -> None:
+    network: SoftmaxNetwork = make((case[0], {**case[1], "parts": ((0, 1), (1, 2))}))  # type: ignore[assignment]
+    features = network.encode(image_for(network))  # type: ignore[arg-type]
+    p = network.scores(features)[0].softmax(dim=1)
+    whole, part, innermost = (network.decode(features, condition(row)).sigmoid() for row in range(3))
+    torch.testing.assert_close(whole[:, 0], p[:, 1] + p[:, 2] + p[:, 3])
+    torch.testing.assert_close(part[:, 0], p[:, 2] + p[:, 3])
+    torch.testing.assert_close(innermost[:, 0], p[:, 3])
+
+
+@pytest.mark.parametrize("network_name", ["individual", "multi_head"])
+def test_a_class_that_is_not_asked_for_has_no_gradient(network_name: str) -> None:
+    network = make((network_name, {"dimensions": 2, **SMALL}))
+    network(image_for(network, batch=2), condition(0, 2)).square().mean().backward()
+    own = network.networks if network_name == "individual" else network.heads
+    assert all(p.grad is None for p in own[1].parameters())
+    assert all(p.grad is not None for row in (0, 2) for p in own[row].parameters())
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -117,33 +169,16 @@ def test_presets_can_be_built(name: str) -> None:
     network = build(preset.network, {**preset.settings, "classes": 2})
     spatial = preset.window if preset.dimensions == "3D" else preset.window[:2]
     assert all(n % network.stride == 0 for n in spatial)
-    assert count_parameters(network) > 100_000
+    assert network.settings.dimensions == (3 if preset.dimensions == "3D" else 2)
+    assert count_parameters(network) > 10_000
 
 
-def test_the_papers_preset_has_the_papers_shape() -> None:
-    settings = build("dense_unet", PRESETS["paper-3d"].settings).settings
-    assert len(settings.growth) == 6  # six dense blocks ...
-    assert 32 // 2 ** (len(settings.growth) - 1) == 1  # ... and five poolings, which take 32 slices to one
-    assert settings.slope == 0.3
-    assert settings.layer_order == "activation_first"
-    assert [g // settings.growth[0] for g in settings.growth] == [1, 2, 3, 4, 5, 6]  # proportional to depth
-    assert settings.condition_at == "decoder"
-    assert settings.conditioning == "constant"
-    assert PRESETS["paper-3d"].window == (256, 256, 32)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"dimensions": 4}, "2 or 3 dimensions"),
-        ({"growth": (16,), "layers": (1, 2)}, "same levels"),
-        ({"condition_at": "input", "conditioning": "film"}, "takes conditioning 'constant'"),
-        ({"stem_stride": 3}, "stem_stride"),
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        DenseUNetSettings(**settings)  # type: ignore[arg-type]
+def test_networks_to_be_compared_share_their_trunk() -> None:
+    trunks = [
+        {key: PRESETS[f"{name}-2.5d"].settings[key] for key in ("width", "growth", "layers")}
+        for name in ("dense", "individual", "multi-head", "tal", "dodnet")
+    ]
+    assert all(trunk == trunks[0] for trunk in trunks)
 
 
 def test_unknown_networks_and_settings_are_named() -> None:

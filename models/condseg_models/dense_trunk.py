@@ -1,0 +1,271 @@
+"""The trunk that the dense networks share: dense blocks on the way down, and on the way up again.
+
+Dmitriev & Kaufman (CVPR 2019), equation 1 and section 3.1. The paper's own layers are
+`layer_order="activation_first"` without a norm; `"norm_first"` is the same trunk with instance norms, in which
+the class joins after the norm and before the non-linearity.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+
+from condseg_models.conditioning import ClassShift, Conditioning, append_constant
+from condseg_models.protocol import Condition, Features
+
+LayerOrder = Literal["norm_first", "activation_first"]
+
+
+@dataclass(frozen=True)
+class TrunkSettings:
+    """Shape of a dense trunk.
+
+    Attributes:
+        dimensions: 2 or 3 spatial axes.
+        in_channels: channels of the image.
+        classes: rows of the look-up table.
+        width: channels of the first convolution.
+        growth: channels that each layer of a dense block adds, one number per level, top first.
+        layers: layers of the dense blocks, one number per level.
+        layer_order: 'norm_first' is conv, instance norm, class, LReLU; 'activation_first' is the paper's
+            LReLU, conv.
+        slope: of the LReLU for negative values (0.3 in the paper).
+        stem_stride: 2 to work at half the image's resolution throughout.
+        conditioning: what a row of the table holds.
+    """
+
+    dimensions: int = 3
+    in_channels: int = 1
+    classes: int = 1
+    width: int = 16
+    growth: tuple[int, ...] = (16, 32, 64)
+    layers: tuple[int, ...] = (1, 2, 2)
+    layer_order: LayerOrder = "norm_first"
+    slope: float = 0.01
+    stem_stride: int = 1
+    conditioning: Conditioning = "film"
+
+    def __post_init__(self) -> None:
+        if self.dimensions not in (2, 3):
+            raise ValueError(f"a dense trunk has 2 or 3 dimensions, not {self.dimensions}")
+        if len(self.growth) != len(self.layers) or not self.growth:
+            raise ValueError(f"growth {self.growth} and layers {self.layers} must name the same levels")
+        check_choice("layer_order", self.layer_order, get_args(LayerOrder))
+        check_choice("conditioning", self.conditioning, get_args(Conditioning))
+        if self.stem_stride not in (1, 2):
+            raise ValueError(f"stem_stride is 1 or 2, not {self.stem_stride}")
+
+
+class DenseEncoder(nn.Module):
+    """The way down: a stem, then dense blocks joined by poolings.
+
+    Raises:
+        ValueError: an image's size is not a multiple of `stride`, or its channels are not `in_channels`.
+    """
+
+    def __init__(self, settings: TrunkSettings, conditioned: bool = False) -> None:
+        super().__init__()
+        self.trunk = s = settings
+        nd = spatial_layers(s.dimensions)
+        self.stem = nd.conv(s.in_channels, s.width, 3, stride=s.stem_stride, padding=1)
+        self.down_blocks, self.pools = nn.ModuleList(), nn.ModuleList()
+        self.skips: list[int] = []
+        channels = s.width
+        for level in range(len(s.growth)):
+            block = _make_block(s, channels, level, conditioned)
+            self.down_blocks.append(block)
+            self.skips.append(block.out_channels)
+            if level + 1 < len(s.growth):
+                pool, channels = _make_pool(s, block.out_channels, s.growth[level + 1])
+                self.pools.append(pool)
+
+    @property
+    def stride(self) -> int:
+        """Each spatial size must be a multiple of this."""
+        return int(self.trunk.stem_stride * 2 ** (len(self.trunk.growth) - 1))
+
+    def down(self, x: Tensor, condition: Condition | None = None) -> Features:
+        """The features of every level, top first: (B, skips[level], *spatial / 2**level)."""
+        x = self.stem(x)
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.down_blocks):
+            x = block(x, condition)
+            skips.append(x)
+            if level < len(self.pools):
+                x = self.pools[level](x)
+        return tuple(skips)
+
+
+class DenseTrunk(DenseEncoder):
+    """Down and up again; `conditioned_levels` of the way up are told the class."""
+
+    def __init__(
+        self, settings: TrunkSettings, conditioned_encoder: bool = False, conditioned_levels: Iterable[int] = ()
+    ) -> None:
+        super().__init__(settings, conditioned_encoder)
+        self.ups, self.up_blocks, self.out_channels = decoder_layers(settings, self.skips, conditioned_levels)
+
+    def up(self, skips: Features, condition: Condition | None = None) -> Tensor:
+        """(B, out_channels, *spatial / stem_stride), ready for a last convolution."""
+        return go_up(self.trunk, self.ups, self.up_blocks, skips, condition)
+
+
+def decoder_layers(
+    settings: TrunkSettings, skips: list[int], conditioned_levels: Iterable[int] = (), thinner: int = 1
+) -> tuple[nn.ModuleList, nn.ModuleList, int]:
+    """The layers of a way up, and the channels that come out of it.
+
+    Args:
+        settings: of the trunk.
+        skips: channels of each level of the way down.
+        conditioned_levels: levels that are told the class, 0 is the top.
+        thinner: by how much its blocks grow less than those of the way down.
+    """
+    nd, levels = spatial_layers(settings.dimensions), set(conditioned_levels)
+    ups, blocks = nn.ModuleList(), nn.ModuleList()
+    channels = skips[-1]
+    for level in reversed(range(len(skips) - 1)):
+        growth = settings.growth[level] // thinner
+        ups.append(nd.transposed_conv(channels, growth, 2, stride=2))
+        block = _make_block(settings, skips[level] + growth, level, level in levels, thinner)
+        blocks.append(block)
+        # A norm keeps what each layer adds; the paper passes the whole block on.
+        channels = block.out_channels if settings.layer_order == "activation_first" else block.new_channels
+    return ups, blocks, channels
+
+
+def go_up(
+    settings: TrunkSettings, ups: nn.ModuleList, blocks: nn.ModuleList, skips: Features, condition: Condition | None
+) -> Tensor:
+    """Through the layers of a way up: (B, channels, *spatial / stem_stride)."""
+    x = skips[-1]
+    for skip, up, block in zip(reversed(skips[:-1]), ups, blocks, strict=True):
+        x = block(torch.cat([skip, up(x)], dim=1), condition)
+        if settings.layer_order == "norm_first":
+            x = x[:, -cast("DenseBlock", block).new_channels :]
+    return nn.functional.leaky_relu(x, settings.slope) if settings.layer_order == "activation_first" else x
+
+
+def last_layer(settings: TrunkSettings, channels: int, outputs: int) -> nn.Module:
+    """From a trunk's features to outputs at the image's resolution."""
+    nd = spatial_layers(settings.dimensions)
+    if settings.stem_stride == 1:
+        return nd.conv(channels, outputs, 1)
+    return nd.transposed_conv(channels, outputs, 2, stride=2)
+
+
+class DenseBlock(nn.Module):
+    """Equation 1: x_l = F_l([x_0, x_1, ..., x_(l-1)]), with the class let in at each layer.
+
+    F_l is conv, instance norm, class, LReLU. Returns the concatenation [x_0, ..., x_L].
+    """
+
+    def __init__(self, settings: TrunkSettings, in_channels: int, growth: int, layers: int, conditioned: bool) -> None:
+        super().__init__()
+        nd = spatial_layers(settings.dimensions)
+        self.slope = settings.slope
+        self.new_channels = growth * layers
+        self.out_channels = in_channels + self.new_channels
+        inputs = [in_channels + growth * n for n in range(layers)]
+        self.convs = nn.ModuleList(nd.conv(n, growth, 3, padding=1, bias=False) for n in inputs)
+        self.norms = nn.ModuleList(nd.norm(growth, affine=True) for _ in inputs)
+        self.classes = nn.ModuleList(
+            ClassShift(settings.conditioning, growth, settings.classes) for _ in inputs if conditioned
+        )
+
+    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """Return (B, out_channels, *spatial) for (B, in_channels, *spatial)."""
+        for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            new = norm(conv(x))
+            if self.classes and condition is not None:
+                new = self.classes[layer](new, condition)
+            x = torch.cat([x, nn.functional.leaky_relu(new, self.slope)], dim=1)
+        return x
+
+
+class PaperDenseBlock(nn.Module):
+    """Equation 1 as the paper has it: F_l is LReLU, then conv; no norm.
+
+    The class joins the block's input before the first non-linearity; dense connection carries it to each layer.
+    """
+
+    def __init__(self, settings: TrunkSettings, in_channels: int, growth: int, layers: int, conditioned: bool) -> None:
+        super().__init__()
+        nd = spatial_layers(settings.dimensions)
+        self.slope = settings.slope
+        self.appends = conditioned and settings.conditioning == "constant"
+        self.shift = (
+            ClassShift(settings.conditioning, in_channels, settings.classes)
+            if conditioned and not self.appends
+            else None
+        )
+        first = in_channels + (1 if self.appends else 0)
+        self.new_channels = growth * layers
+        self.out_channels = first + self.new_channels
+        self.convs = nn.ModuleList(nd.conv(first + growth * n, growth, 3, padding=1) for n in range(layers))
+
+    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """Return (B, out_channels, *spatial) for (B, in_channels, *spatial)."""
+        if condition is not None and self.appends:
+            x = append_constant(x, condition)
+        elif condition is not None and self.shift is not None:
+            x = self.shift(x, condition)
+        for conv in self.convs:
+            x = torch.cat([x, conv(nn.functional.leaky_relu(x, self.slope))], dim=1)
+        return x
+
+
+@dataclass(frozen=True)
+class SpatialLayers:
+    """torch's layers for so many spatial axes."""
+
+    conv: type[nn.Conv2d] | type[nn.Conv3d]
+    transposed_conv: type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]
+    norm: type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]
+    max_pool: type[nn.MaxPool2d] | type[nn.MaxPool3d]
+
+
+_LAYERS = {
+    2: SpatialLayers(nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, nn.MaxPool2d),
+    3: SpatialLayers(nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.MaxPool3d),
+}
+
+
+def spatial_layers(dimensions: int) -> SpatialLayers:
+    """The layers for 2 or 3 spatial axes."""
+    return _LAYERS[dimensions]
+
+
+def check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a setting's value that is none of its choices."""
+    if value not in choices:
+        raise ValueError(f"{setting} is one of {', '.join(choices)}, not '{value}'")
+
+
+def check_image(image: Tensor, channels: int, dimensions: int, stride: int) -> None:
+    """Refuse an image (B, C, *spatial) that a network does not take, with the remedy."""
+    expected, got = (channels, dimensions), (image.shape[1], image.dim() - 2)
+    if got != expected:
+        raise ValueError(f"expected (channels, dimensions) {expected}, got {got} in shape {tuple(image.shape)}")
+    if any(n % stride for n in image.shape[2:]):
+        raise ValueError(f"sizes {tuple(image.shape[2:])} must be multiples of {stride}; pad the image")
+
+
+def _make_block(
+    settings: TrunkSettings, in_channels: int, level: int, conditioned: bool, thinner: int = 1
+) -> DenseBlock | PaperDenseBlock:
+    kind = DenseBlock if settings.layer_order == "norm_first" else PaperDenseBlock
+    return kind(settings, in_channels, settings.growth[level] // thinner, settings.layers[level], conditioned)
+
+
+def _make_pool(settings: TrunkSettings, in_channels: int, next_growth: int) -> tuple[nn.Module, int]:
+    """The way to the next level and its channels: the paper's max pooling, or a strided convolution.
+
+    A strided convolution keeps the lower levels narrow, and its gradient is deterministic on a GPU.
+    """
+    nd = spatial_layers(settings.dimensions)
+    if settings.layer_order == "activation_first":
+        return nd.max_pool(2), in_channels
+    return nd.conv(in_channels, next_growth, 2, stride=2), next_growth
