@@ -7,7 +7,8 @@ import logging
 
 import typer
 
-from condseg_app.cli.data import phantom
+from condseg_app.cli.comparing import compare
+from condseg_app.cli.data import complete_labels, phantom
 from condseg_app.cli.predicting import evaluate, predict
 from condseg_app.cli.service import engine
 from condseg_app.cli.shared import ERRORS
@@ -21,7 +22,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (info, models, networks, classes, predict, train, evaluate, teach, phantom, engine):
+for command in (
+    info,
+    models,
+    networks,
+    classes,
+    predict,
+    train,
+    evaluate,
+    teach,
+    complete_labels,
+    compare,
+    phantom,
+    engine,
+):
     app.command()(command)
 _INTERRUPTED = 130
 

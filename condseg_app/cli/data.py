@@ -1,11 +1,11 @@
-"""Making data: `phantom`."""
+"""Making data: `phantom` and `complete-labels`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, progress_bar
+from condseg_app.cli.shared import CONSOLE, Device, ModelName, names_in, progress_bar, split_in
 
 
 def phantom(
@@ -22,3 +22,30 @@ def phantom(
         for step in write_phantoms(folder, ct_cases, scenes, seed):
             bar.update(task, completed=step.progress.fraction, description=step.progress.text)
     CONSOLE.print(str(folder), highlight=False, soft_wrap=True)
+
+
+def complete_labels(
+    data: Annotated[Path, typer.Argument(help="a data set's folder")],
+    model: ModelName,
+    output: Annotated[Path, typer.Option(help="folder of the completed data set")],
+    class_names: Annotated[
+        str | None, typer.Option("--classes", help="fill in these, separated by commas; all that the model knows")
+    ] = None,
+    groups: Annotated[str | None, typer.Option(help="what these single_class_groups hide counts as unlabelled")] = None,
+    split: Annotated[str, typer.Option(help="train, val, test or all")] = "train",
+    confidence: Annotated[float, typer.Option(min=0.5, max=1.0, help="below it nothing is said of a voxel")] = 0.9,
+    device: Device = "auto",
+) -> None:
+    """Fill in the classes that a data set does not label; human labels stay as they are.
+
+    Training on the completed set is the second round.
+    """
+    from condseg_app.compute.completing import CompletionPlan, complete_labels
+
+    classes = tuple(names_in(class_names)) if class_names else None
+    plan = CompletionPlan(data, model, output, groups, classes, split_in(split), confidence, device)
+    with progress_bar() as bar:
+        task = bar.add_task("", total=None)
+        for done, total, case in complete_labels(plan):
+            bar.update(task, completed=done, total=total, description=case.name)
+    CONSOLE.print(str(output), highlight=False, soft_wrap=True)

@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, Device, ModelName, names_in, progress_bar, shown_number
-from condseg_app.data import Split
-from condseg_app.errors import CondsegError
+from condseg_app.cli.shared import CONSOLE, Device, ModelName, names_in, progress_bar, shown_number, split_in
 
 
 def predict(
@@ -47,13 +45,10 @@ def evaluate(
     """Compare a model's masks with a data set's labels: Dice, and surface distances in mm."""
     from condseg_app.compute.evaluation import EvaluationPlan, evaluate_data_set, write_figures
 
-    if split not in ("train", "val", "test", "all"):
-        raise CondsegError(f"there is no split '{split}'; use train, val, test or all")
-    part: Split | None = None if split == "all" else split  # type: ignore[assignment]
     scores = []
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        for done, total, found in evaluate_data_set(EvaluationPlan(model, data, part, threshold, device)):
+        for done, total, found in evaluate_data_set(EvaluationPlan(model, data, split_in(split), threshold, device)):
             scores.extend(found)
             bar.update(task, completed=done, total=total, description=found[0].case if found else "")
     figures = write_figures(scores, json_file)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from condseg_app.data import Split
 from condseg_app.errors import CondsegError
 
 CONSOLE = Console()
@@ -44,6 +45,17 @@ def progress_bar(shown: bool = True) -> Progress:
 def names_in(text: str) -> list[str]:
     """The names of a list such as 'liver,spleen'."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def split_in(text: str) -> Split | None:
+    """A part of a data set; None for 'all'.
+
+    Raises:
+        CondsegError: there is no such part.
+    """
+    if text not in ("train", "val", "test", "all"):
+        raise CondsegError(f"there is no split '{text}'; use train, val, test or all")
+    return None if text == "all" else text  # type: ignore[return-value]
 
 
 def pairs_in(option: str, pairs: Iterable[str]) -> dict[str, str]:

@@ -144,6 +144,12 @@ def teach(
     CONSOLE.print(str(output), highlight=False, soft_wrap=True)
 
 
+def _weights(text: str | None) -> dict[str, float]:
+    """'liver=1,pancreas=2' as a table."""
+    pairs = pairs_in("--alpha", names_in(text or ""))
+    return {name: numbers_in("--alpha", value, float, 1)[0] for name, value in pairs.items()}
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were set."""
     return {key: value for key, value in options.items() if value is not None}

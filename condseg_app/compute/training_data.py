@@ -105,7 +105,12 @@ def renamed(data: DataSet, names: Mapping[str, str]) -> DataSet:
 
     entries = tuple(replace(e, name=new(e.name), part_of=e.part_of and new(e.part_of)) for e in data.classes)
     cases = tuple(
-        replace(c, labelled=frozenset(map(new, c.labelled)), masks={new(n): path for n, path in c.masks.items()})
+        replace(
+            c,
+            labelled=frozenset(map(new, c.labelled)),
+            masks={new(n): path for n, path in c.masks.items()},
+            machine_made=frozenset(map(new, c.machine_made)),
+        )
         for c in data.cases
     )
     groups = {variant: {new(n): members for n, members in g.items()} for variant, g in data.groups.items()}

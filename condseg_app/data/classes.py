@@ -1,6 +1,6 @@
 """The look-up table: which classes a network knows, and under which code it is asked for each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from condseg_app.errors import ClassTableError
@@ -69,6 +69,7 @@ class ClassTable:
     def __post_init__(self) -> None:
         _refuse_repeats("name", [e.name.casefold() for e in self.entries])
         _refuse_repeats("value", [e.value for e in self.entries])
+        _refuse_circles({e.name: e.part_of for e in self.entries})
 
     @classmethod
     def from_names(cls, names: Iterable[str]) -> "ClassTable":
@@ -140,6 +141,16 @@ def spread_code(row: int) -> float:
     level = (row - 1).bit_length() - 1
     gaps = 1 << level
     return -1.0 + (2 * (row - gaps - 1) + 1) / gaps
+
+
+def _refuse_circles(whole: Mapping[str, str | None]) -> None:
+    for name in whole:
+        above, seen = whole[name], {name}
+        while above is not None and above in whole:
+            if above in seen:
+                raise ClassTableError(f"class '{name}' is a part of itself; say which class contains which only once")
+            seen.add(above)
+            above = whole[above]
 
 
 def _refuse_repeats(what: str, keys: Sequence[object]) -> None:

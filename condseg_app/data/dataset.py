@@ -1,6 +1,6 @@
 """Labelled images to learn from: which files, and which classes each file says something about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,8 @@ class Case:
         labelled: classes that this case says something about: where none of their voxels is marked, they
             are absent. Any other class is unlabelled, which never means background.
         split: which part of the data set it belongs to; None where the set has no split.
+        machine_made: the classes of `labelled` that a model marked and no person; where the model was not sure,
+            nothing is known of them.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Case:
     masks: Mapping[str, Path] = field(default_factory=dict)
     labelled: frozenset[str] = frozenset()
     split: Split | None = None
+    machine_made: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class DataSet:
     def single_class(self, variant: str) -> tuple["DataSet", ...]:
         """The disjoint single-class sets of a declared variant, one per class; KeyError if not declared."""
         return tuple(self._showing(name, cases) for name, cases in self.groups[variant].items())
+
+    def disjoint(self, classes: Sequence[str]) -> tuple["DataSet", ...]:
+        """Single-class sets of cases that label all of some classes: every n-th case shows the n-th class."""
+        whole = [case.name for case in self.cases if case.labelled >= set(classes)]
+        return tuple(self._showing(name, whole[n :: len(classes)]) for n, name in enumerate(classes))
 
     def _showing(self, class_name: str, cases: Iterable[str]) -> "DataSet":
         wanted = set(cases)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Image, Model, Prediction
-from condseg_app.engine.predict import predict
+from condseg_app.engine.predict import predict_whole
 
 Outcome = Literal["found", "missed", "absent, none predicted", "absent, but predicted"]
 
@@ -30,6 +30,8 @@ class Score:
         volume_ml: of the truth.
         predicted_ml: of the prediction.
         unit: what the distances really are in; for pictures, which have no mm, 'pixel' (and volumes are areas).
+        intersection: voxels in both masks.
+        union: voxels in either.
     """
 
     case: str
@@ -41,22 +43,37 @@ class Score:
     volume_ml: float
     predicted_ml: float
     unit: str = "mm"
+    intersection: int = 0
+    union: int = 0
 
 
 def evaluate_case(
     model: Model, image: Image, annotations: Iterable[Annotation], device: str = "auto", threshold: float = 0.5
 ) -> list[Score]:
     """Scores of the classes that a case labels and the model knows."""
-    known = [a for a in annotations if a.class_name in model.classes and a.state != "unlabelled"]
-    if not known:
+    asked = [a for a in annotations if a.class_name in model.classes and a.state != "unlabelled"]
+    if not asked:
         return []
-    prediction = Prediction(image.geometry)
-    for _done, prediction in predict(model, image, [a.class_name for a in known], device):  # noqa: B007
-        pass
+    return score_prediction(image, asked, predict_whole(model, image, [a.class_name for a in asked], device), threshold)
+
+
+def score_prediction(
+    image: Image, annotations: Iterable[Annotation], prediction: Prediction, threshold: float = 0.5
+) -> list[Score]:
+    """Scores of the predicted classes that a case labels."""
     return [
         score(image, a.class_name, a.mask & a.supervised, prediction.mask(a.class_name, threshold) & a.supervised)
-        for a in known
+        for a in annotations
+        if a.class_name in prediction.probabilities
     ]
+
+
+def confusion(prediction: Prediction, alien: Iterable[str], threshold: float = 0.5) -> float:
+    """Percentage of an image's voxels given to classes that its data set does not have (Moeskops et al., section 4)."""
+    given = np.zeros(prediction.geometry.shape, np.bool_)
+    for name in alien:
+        given |= prediction.mask(name, threshold)
+    return 100.0 * float(given.mean())
 
 
 def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Score:
@@ -66,12 +83,14 @@ def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: ND
     ml = image.geometry.voxel_volume / (1000.0 if unit == "mm" and not image.geometry.is_2d else 1.0)
     if in_truth == 0:
         outcome: Outcome = "absent, but predicted" if in_prediction else "absent, none predicted"
-        return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml, unit)
-    dice = 2.0 * int((truth & predicted).sum()) / (in_truth + in_prediction)
+        return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml, unit, 0, in_prediction)
+    both = int((truth & predicted).sum())
+    counts = {"intersection": both, "union": in_truth + in_prediction - both}
+    dice = 2.0 * both / (in_truth + in_prediction)
     if in_prediction == 0:
-        return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0, unit)
+        return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0, unit, **counts)
     hd95, assd = surface_distances(truth, predicted, image.geometry.spacing)
-    return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml, unit)
+    return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml, unit, **counts)
 
 
 def surface_distances(
@@ -104,10 +123,20 @@ def summarise(scores: Iterable[Score]) -> dict[str, Any]:
     dice = [value for value in figures["dice"].values() if value is not None]
     counts = {name: _outcomes(s for s in scores if s.class_name == name) for name in classes}
     return {
-        "mean": {**figures, "overall_dice": float(np.mean(dice)) if dice else None},
+        "mean": {**figures, "iou": iou(scores), "overall_dice": float(np.mean(dice)) if dice else None},
         "outcomes": counts,
         "cases": [vars(s) for s in scores],
     }
+
+
+def iou(scores: Iterable[Score]) -> dict[str, float | None]:
+    """Intersection over union of each class, summed over all cases before dividing, as Cityscapes does."""
+    sums: dict[str, list[int]] = {}
+    for each in scores:
+        counts = sums.setdefault(each.class_name, [0, 0])
+        counts[0] += each.intersection
+        counts[1] += each.union
+    return {name: both / either if either else None for name, (both, either) in sums.items()}
 
 
 def _means(scores: list[Score], classes: list[str], key: str) -> dict[str, float | None]:

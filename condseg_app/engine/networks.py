@@ -103,8 +103,9 @@ def build_network(model: Model, device: torch.device) -> ConditionedModule:
     _check_weights(model, wanted)
     network.load_state_dict({name: torch.from_numpy(np.array(model.weights[name])) for name in wanted})
     network.to(device)
-    # torch's own annotations leave out this overload of Module.to.
-    network.to(memory_format=memory_format(3 if model.preprocessing.dimensions == "3D" else 2))  # type: ignore[call-overload]
+    for parameter in network.parameters():
+        if parameter.dim() in (4, 5):  # a network may have 2D and 3D convolutions
+            parameter.data = parameter.data.contiguous(memory_format=memory_format(parameter.dim() - 2))
     return network.eval()
 
 

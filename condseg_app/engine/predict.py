@@ -157,6 +157,12 @@ def predict(
         yield done, Prediction(image.geometry, arrays, frozenset(classes) if done == 1 else frozenset())
 
 
+def predict_whole(model: Model, image: Image, classes: Sequence[str], device: str = "auto") -> Prediction:
+    """Predict without a look at what is done so far."""
+    *_, (_done, prediction) = predict(model, image, classes, device)
+    return prediction
+
+
 def _support(weights: Tensor, part: slice) -> tuple[slice, slice]:
     """The rows that a range of columns touches, and all columns that those rows are made of."""
     rows = weights[:, part].sum(dim=1).nonzero()[:, 0]

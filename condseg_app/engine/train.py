@@ -89,6 +89,11 @@ class Trainer:
         return bool(self._fabric.global_rank == 0)
 
     @property
+    def seconds(self) -> float:
+        """Time spent on steps."""
+        return self._seconds
+
+    @property
     def looks(self) -> list[Look]:
         """What was seen on the validation samples, in order."""
         return self._validation.looks if self._validation else []

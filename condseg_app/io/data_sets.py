@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelMap
 from condseg_app.errors import ReadError
 from condseg_app.io.contents import can_read, name_of
 from condseg_app.io.dataset_json import DataSetFile, read_dataset_json, told
 from condseg_app.io.images import read_image
-from condseg_app.io.label_maps import read_binary_mask, read_label_map
+from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
 
 
 def read_data_set(folder: Path) -> DataSet:
@@ -51,13 +52,28 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
         GeometryError: image and labels do not fit.
     """
     image = read_image(case.image)
-    masks = {name: read_binary_mask(path, image) for name, path in case.masks.items() if name in case.labelled}
+    by_hand = {n: path for n, path in case.masks.items() if n in case.labelled and n not in case.machine_made}
+    masks = {name: read_binary_mask(path, image) for name, path in by_hand.items()}
     if case.labels is not None:
         labels = read_label_map(case.labels, image, classes)
-        masks |= {name: labels.mask(name) for name in sorted(case.labelled - masks.keys())}
+        named = sorted(case.labelled - masks.keys() - case.machine_made)
+        masks |= {name: with_parts(labels, name) for name in named}
         image = replace(image, warnings=(*image.warnings, *labels.warnings, *_unknown_values(labels)))
     everywhere = np.broadcast_to(np.True_, image.geometry.shape)
-    return image, tuple(Annotation(name, mask, everywhere) for name, mask in sorted(masks.items()))
+    annotations = [Annotation(name, mask, everywhere) for name, mask in masks.items()]
+    for name in case.labelled & case.machine_made:
+        mask, known = read_machine_mask(case.masks[name], image)
+        annotations.append(Annotation(name, mask, known))
+    return image, tuple(sorted(annotations, key=lambda annotation: annotation.class_name))
+
+
+def with_parts(labels: LabelMap, name: str) -> NDArray[np.bool_]:
+    """A class's mask (I, J, K) with its parts' voxels: an organ contains its tumour."""
+    mask = labels.mask(name)
+    for entry in labels.classes:
+        if entry.part_of == name:
+            mask = mask | with_parts(labels, entry.name)
+    return mask
 
 
 def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
@@ -72,8 +88,17 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     complete = {name_of(image): (image, labels) for image, labels in pairs if image.is_file() and labels.is_file()}
     split, odd_split = described.splits(complete)
     groups, odd_groups = described.groups(classes, complete)
+    labelled, machine = described.labelled(classes, complete), described.machine_made(classes, complete)
     cases = tuple(
-        Case(name, image, labels, labelled=frozenset(classes.names), split=split.get(name))
+        Case(
+            name,
+            image,
+            labels,
+            masks=machine.get(name, {}),
+            labelled=labelled[name] | machine.get(name, {}).keys(),
+            split=split.get(name),
+            machine_made=frozenset(machine.get(name, {})),
+        )
         for name, (image, labels) in sorted(complete.items())
     )
     if not cases:

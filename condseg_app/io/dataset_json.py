@@ -39,13 +39,13 @@ class DataSetFile:
         Raises:
             ReadError: neither names a class, or the table is wrong.
         """
-        colors = self._colors()
+        colors, whole = self._colors(), self._mapping("part_of")
         try:
             pairs = self._labels() if "labels" in self.content else self._values()
             table = ClassTable()
             for value, name in sorted(pairs):
                 proposed = table.propose(name, colors.get(name))
-                table = table.adding(ClassEntry(value, name, proposed.color, proposed.code))
+                table = table.adding(ClassEntry(value, name, proposed.color, proposed.code, whole.get(name)))
         except (TypeError, ValueError, KeyError, AttributeError, ClassTableError) as error:
             raise ReadError(f"its table of labels is wrong ({error}); mend it", path=self.path) from error
         if not len(table):
@@ -87,6 +87,33 @@ class DataSetFile:
             if any(kept.values()):
                 found[variant] = {c: names for c, names in kept.items() if names}
         return found, told("{} named in 'single_class_groups' without being there", sorted(unknown))
+
+    def labelled(self, classes: ClassTable, cases: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Case name -> the classes that its label map says something about.
+
+        'labelled' lists them for all cases, or case by case; without it every class is labelled in every case.
+
+        Raises:
+            ReadError: it names a class that is not in the table.
+        """
+        declared = self.content.get("labelled")
+        by_case = declared if isinstance(declared, dict) else {}
+        for_all = declared if isinstance(declared, list) else classes.names
+        found = {name: frozenset(map(str, by_case.get(name, for_all))) for name in cases}
+        unknown = sorted(frozenset().union(*found.values()) - set(classes.names))
+        if unknown:
+            raise ReadError(f"'labelled' names class '{unknown[0]}', which 'labels' does not; mend it", path=self.path)
+        return found
+
+    def machine_made(self, classes: ClassTable, cases: Iterable[str]) -> dict[str, dict[str, Path]]:
+        """Case name -> class name -> file of the mask that a model made."""
+        folder, found = self.path.parent, dict[str, dict[str, Path]]()
+        declared = self._mapping("machine_made")
+        for name in cases:
+            masks = declared.get(name) or {}
+            inside = {c: Path(p) for c, p in masks.items() if not Path(p).is_absolute() and ".." not in Path(p).parts}
+            found[name] = {c: folder / path for c, path in inside.items() if c in classes}
+        return found
 
     def _mapping(self, key: str) -> dict[str, Any]:
         value = self.content.get(key) or {}

@@ -21,6 +21,9 @@ Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
 
 _LARGEST_VALUE = 65535
 
+# What a machine-made mask holds where the model was not sure.
+MACHINE_UNKNOWN = 255
+
 
 @dataclass(frozen=True, eq=False)
 class _Stored:
@@ -71,6 +74,20 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
     if not mask.any():
         raise ReadError("is a mask with no voxel of its class; mark the class in it, or remove the pair", path=path)
     return mask
+
+
+def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Read a mask that a model made: where the class is, and where the model was sure, both (I, J, K).
+
+    Raises:
+        ReadError: it holds something else than 0 (not the class), 1 (the class) and 255 (not known).
+        GeometryError: it does not fit the image.
+    """
+    stored = _read(path)
+    values = _onto(_whole_numbers(stored.voxels, path)[0], stored.geometry, image.geometry, path)
+    if not np.isin(values, (0, 1, MACHINE_UNKNOWN)).all():
+        raise ReadError("is no machine-made mask, which holds 0, 1 and 255 only; complete the labels again", path=path)
+    return values == 1, values != MACHINE_UNKNOWN
 
 
 def _read(path: Path) -> _Stored:

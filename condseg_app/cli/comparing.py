@@ -1,0 +1,39 @@
+"""Which way to learn is better: `compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from condseg_app.cli.shared import CONSOLE, Device, PacedLog, names_in, progress_bar
+
+
+def compare(
+    config: Annotated[Path, typer.Argument(help="what to compare, a TOML file")],
+    output: Annotated[Path, typer.Option(help="folder for runs, table and figure")],
+    only: Annotated[str | None, typer.Option(help="only these systems, separated by commas")] = None,
+    report: Annotated[bool, typer.Option("--report", help="train nothing; write the table of what is done")] = False,
+    device: Device = "auto",
+) -> None:
+    """Train and evaluate systems on data sets with the same budget and seeds; what is done is not done again.
+
+    Several of these commands may work on the same folder at once: they share the runs.
+    """
+    from condseg_app.compute.comparison import all_runs, read_figures
+    from condseg_app.compute.comparison import compare as do_runs
+    from condseg_app.io.comparison_config import read_comparison_config
+    from condseg_app.io.comparison_report import write_report
+
+    plan = read_comparison_config(config)
+    output.mkdir(parents=True, exist_ok=True)
+    runs = all_runs(plan, output, names_in(only or ""))
+    log = PacedLog()
+    with progress_bar() as bar:
+        task = bar.add_task("", total=1.0)
+        for run, part in () if report else do_runs(runs, device):
+            line = f"{run.system.name}, seed {run.seed}"
+            bar.update(task, completed=part, description=line)
+            log.write(f"{line}: {100 * part:.0f} %")
+    done = read_figures(all_runs(plan, output))
+    for path in write_report(plan, done, output):
+        CONSOLE.print(str(path), highlight=False, soft_wrap=True)
