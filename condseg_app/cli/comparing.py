@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, Device, PacedLog, names_in, progress_bar
+from condseg_app.cli.shared import CONSOLE, Device, PacedLog, progress_bar
 
 
 def compare(
     config: Annotated[Path, typer.Argument(help="what to compare, a TOML file")],
     output: Annotated[Path, typer.Option(help="folder for runs, table and figure")],
-    only: Annotated[str | None, typer.Option(help="only these systems, separated by commas")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="only this system; several times for several")] = None,
     report: Annotated[bool, typer.Option("--report", help="train nothing; write the table of what is done")] = False,
     device: Device = "auto",
 ) -> None:
@@ -19,14 +19,14 @@ def compare(
 
     Several of these commands may work on the same folder at once: they share the runs.
     """
-    from condseg_app.compute.comparison import all_runs, read_figures
+    from condseg_app.compute.comparison import all_runs, read_results
     from condseg_app.compute.comparison import compare as do_runs
     from condseg_app.io.comparison_config import read_comparison_config
     from condseg_app.io.comparison_report import write_report
 
     plan = read_comparison_config(config)
     output.mkdir(parents=True, exist_ok=True)
-    runs = all_runs(plan, output, names_in(only or ""))
+    runs = all_runs(plan, output, only or ())
     log = PacedLog()
     with progress_bar() as bar:
         task = bar.add_task("", total=1.0)
@@ -34,6 +34,5 @@ def compare(
             line = f"{run.system.name}, seed {run.seed}"
             bar.update(task, completed=part, description=line)
             log.write(f"{line}: {100 * part:.0f} %")
-    done = read_figures(all_runs(plan, output))
-    for path in write_report(plan, done, output):
+    for path in write_report(plan, read_results(all_runs(plan, output)), output):
         CONSOLE.print(str(path), highlight=False, soft_wrap=True)

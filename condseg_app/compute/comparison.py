@@ -17,8 +17,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.comparison_config import ComparisonConfig, SystemConfig
-
-Figures = dict[str, Any]
+from condseg_app.io.comparison_report import Figures, Result
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Run:
 
     def settings(self) -> dict[str, Any]:
         """What the result depends on, as plain values."""
-        config = self.config.model_dump(mode="json", exclude={"system", "seeds", "title", "text"})
+        config = self.config.model_dump(mode="json", exclude={"system", "seeds", "title", "text", "measure"})
         system = self.system.model_dump(mode="json", exclude={"paper", "note"})
         return {"comparison": config, "system": system, "seed": self.seed}
 
@@ -98,10 +97,10 @@ def compare(runs: Sequence[Run], device: str = "auto") -> Iterator[tuple[Run, fl
             return  # others are at what is left
 
 
-def read_figures(runs: Sequence[Run]) -> list[tuple[Run, Figures]]:
+def read_results(runs: Sequence[Run]) -> list[Result]:
     """What the finished runs gave."""
     done = [each for each in runs if each.figures.exists()]
-    return [(each, json.loads(each.figures.read_text(encoding="utf-8"))) for each in done]
+    return [Result(r.system.name, r.seed, json.loads(r.figures.read_text(encoding="utf-8"))) for r in done]
 
 
 def _is_ready(each: Run) -> bool:
@@ -155,7 +154,7 @@ def _do(each: Run, device: str) -> Iterator[float]:
     for progress in run(training):
         yield 0.95 * progress.step / progress.steps
     model = training.finish()
-    figures: Figures = {
+    figures: dict[str, Any] = {
         "training_seconds": training.trainer.seconds,
         "steps": training.trainer.progress.step,
         "data": {},

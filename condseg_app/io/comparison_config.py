@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -76,6 +76,7 @@ class ComparisonConfig(_Strict):
         recipe: changes of the default recipe, for all systems.
         preprocessing: fields of the preprocessing that are not left to planning.
         confidence: from which a completed label counts.
+        measure: the quality that the tables show first.
         data: the data sets.
         system: the systems.
     """
@@ -89,6 +90,7 @@ class ComparisonConfig(_Strict):
     recipe: dict[str, Any] = {}
     preprocessing: dict[str, Any] = {}
     confidence: float = Field(default=0.9, gt=0.5, le=1.0)
+    measure: Literal["dice", "iou"] = "dice"
     data: tuple[DataConfig, ...] = Field(min_length=1)
     system: tuple[SystemConfig, ...] = Field(min_length=1)
 

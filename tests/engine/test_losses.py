@@ -18,7 +18,8 @@ def samples(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def dice_of(probability: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Equation 5 over everything given."""
     sums = overlap_sums(probability.flatten()[None], target.flatten()[None], torch.ones(1, target.numel()))
-    return dice_loss(*(x[0] for x in sums), smooth=0.0)
+    intersection, predicted, true = (x[0] for x in sums)
+    return dice_loss(intersection, predicted, true, smooth=0.0)
 
 
 def test_equation_5_is_one_minus_dice() -> None:

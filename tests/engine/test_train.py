@@ -1,9 +1,10 @@
 """Training: it learns, it resumes, and what is not labelled teaches nothing."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_two_passes_have_the_gradient_of_both(make_model: Callable[..., Model]) 
     mean = replace(RECIPE, steps=1, ema=0.0, clip=0.0, sampling="equal", loss=LossSettings(dice=0.0, bce=1.0))
     model = make_model("3D", names=("liver",))
     sets = single_class_sets()[:1]
-    weights = []
+    weights: list[Mapping[str, Any]] = []
     for recipe in (replace(mean, batch=2), replace(mean, batch=1, accumulate=2)):
         trainer = make_trainer(model, recipe, sets)
         run(trainer, 1)

@@ -1,5 +1,7 @@
 """What only the conditioned dense U-Net promises."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,7 +20,7 @@ def condition(row: int) -> Condition:
 
 @torch.no_grad()
 def test_the_class_touches_no_encoder_activation_of_cond_dec() -> None:
-    network = build("dense_unet", {"condition_at": "decoder", **SMALL}).eval()
+    network: Any = build("dense_unet", {"condition_at": "decoder", **SMALL}).eval()
     seen: list[torch.Tensor] = []
     hooks = [block.register_forward_hook(lambda _m, _i, out: seen.append(out)) for block in network.down_blocks]
     network(image(), condition(0))
@@ -55,7 +57,8 @@ def test_half_resolution_inside_gives_full_resolution_outside() -> None:
 
 
 def test_the_papers_preset_has_the_papers_shape() -> None:
-    settings = build("dense_unet", PRESETS["paper-3d"].settings).settings
+    network: Any = build("dense_unet", PRESETS["paper-3d"].settings)
+    settings = network.settings
     assert len(settings.growth) == 6  # six dense blocks ...
     assert 32 // 2 ** (len(settings.growth) - 1) == 1  # ... and five poolings, which take 32 slices to one
     assert settings.slope == 0.3

@@ -1,5 +1,8 @@
 """Networks of the papers, by the numbers that the papers give."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,20 +11,24 @@ from condseg_models.dynamic_head import dynamic_head, head_weights
 from condseg_models.residual_trunk import StandardisedConv3d
 
 
+def built(network: str, settings: Mapping[str, Any]) -> Any:
+    return build(network, settings)
+
+
 def test_dodnet_has_the_papers_parameters() -> None:
     """17.3 million for 7 tasks of organ and tumour (DoDNet, section 4.4), to the last one."""
-    network = build("dodnet", {**PRESETS["dodnet-paper"].settings, "classes": 14, "outputs_per_task": 2})
+    network = built("dodnet", {**PRESETS["dodnet-paper"].settings, "classes": 14, "outputs_per_task": 2})
     assert count_parameters(network) == 17_329_528
     assert head_weights(outputs=2) == 162
 
 
 def test_pipo_fan_has_the_papers_parameters() -> None:
     """28,270,986 for a background and one organ before fusion (PIPO-FAN, table VII), and what the fusion adds."""
-    network = build("pipo_fan", {**PRESETS["pipo-fan-paper"].settings, "in_channels": 3, "classes": 1})
+    network = built("pipo_fan", {**PRESETS["pipo-fan-paper"].settings, "in_channels": 3, "classes": 1})
     fusion = count_parameters(network.fusion)
     assert count_parameters(network) - fusion == 28_270_986
     assert fusion == 19
-    assert count_parameters(build("pipo_fan", {"classes": 3}).fusion) == 25
+    assert count_parameters(built("pipo_fan", {"classes": 3}).fusion) == 25
 
 
 def test_filters_are_standardised() -> None:
@@ -49,8 +56,8 @@ def test_a_dynamic_head_is_three_convolutions_with_weights_of_its_own() -> None:
 def test_a_new_task_of_dodnet_changes_no_other_to_the_bit() -> None:
     torch.manual_seed(0)
     settings = {"shape": "dense", "dimensions": 2, "growth": (16, 16), "layers": (1, 1)}
-    old = build("dodnet", {**settings, "classes": 2}).eval()
-    new = build("dodnet", {**settings, "classes": 3}).eval()
+    old = built("dodnet", {**settings, "classes": 2}).eval()
+    new = built("dodnet", {**settings, "classes": 3}).eval()
     rows = "controller.class_rows"
     state = {name: t for name, t in old.state_dict().items() if name != rows}
     new.load_state_dict({**state, rows: torch.cat([old.state_dict()[rows], torch.randn(1, head_weights(1))])})
@@ -64,7 +71,7 @@ def test_a_new_task_of_dodnet_changes_no_other_to_the_bit() -> None:
 def test_a_voxel_far_from_the_border_gets_what_its_three_patches_give() -> None:
     """Moeskops et al. classify the centre of three patches; dense planes must say the same."""
     torch.manual_seed(0)
-    network = build("triplanar", {"width": 4, "layers": 3, "joint": 8, "classes": 2}).eval()
+    network = built("triplanar", {"width": 4, "layers": 3, "joint": 8, "classes": 2}).eval()
     image = torch.randn(1, 1, 9, 9, 9)
     i, j, k, r = 4, 5, 4, 3
     patches = (
@@ -82,7 +89,7 @@ def test_a_voxel_far_from_the_border_gets_what_its_three_patches_give() -> None:
 
 
 def test_the_triplanar_stack_sees_51_voxels() -> None:
-    settings = build("triplanar", PRESETS["triplanar-paper"].settings).settings
+    settings = built("triplanar", PRESETS["triplanar-paper"].settings).settings
     assert 1 + 2 * settings.layers == 51
     assert (settings.width, settings.joint) == (32, 192)
 
@@ -90,7 +97,7 @@ def test_the_triplanar_stack_sees_51_voxels() -> None:
 @torch.no_grad()
 def test_pipo_fans_fusion_is_a_weighted_mean_of_its_scales() -> None:
     torch.manual_seed(0)
-    network = build("pipo_fan", {"width": 16, "in_channels": 1, "classes": 2}).eval()
+    network = built("pipo_fan", {"width": 16, "in_channels": 1, "classes": 2}).eval()
     fused, *scales = network.scores(network.encode(torch.randn(2, 1, 16, 32)))
     assert len(scales) == 5
     lowest, highest = torch.stack(scales).amin(dim=0), torch.stack(scales).amax(dim=0)
