@@ -186,7 +186,7 @@ def _write_description(
         "name": f"{data.name}, labels completed by {plan.model}",
         "labels": {"0": "background", **{str(entry.value): entry.name for entry in table}},
         "classes": [{"name": e.name, "value": e.value, "color": list(e.color)} for e in table],
-        "part_of": {entry.name: entry.part_of for entry in table if entry.part_of is not None},
+        "part_of": {entry.name: entry.part_of for entry in table if entry.part_of in table},
         "licence": data.licence,
         "training": [{"image": f["image"], "label": f["label"]} for f in files.values()],
         "labelled": {names[case]: f["human"] for case, f in files.items()},

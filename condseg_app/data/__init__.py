@@ -2,7 +2,7 @@
 
 from condseg_app.data.annotation import Annotation
 from condseg_app.data.classes import PALETTE, ClassEntry, ClassTable, Color, spread_code
-from condseg_app.data.dataset import Case, DataSet, Split
+from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
@@ -27,6 +27,7 @@ __all__ = [
     "Geometry",
     "Image",
     "Intensity",
+    "LabelCoding",
     "LabelMap",
     "LazyArray",
     "Lesson",

@@ -11,6 +11,20 @@ Split = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
+class LabelCoding:
+    """What the values of a label map's file mean, where they are not the class table's own.
+
+    Attributes:
+        values: value in the file -> class value; any other value means itself. A set may call its first class 0,
+            which is the background everywhere else.
+        ignored: the value of voxels of which nothing is known; None if there is none.
+    """
+
+    values: Mapping[int, int] = field(default_factory=dict)
+    ignored: int | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One image with its labels, as files.
 
@@ -24,6 +38,7 @@ class Case:
         split: which part of the data set it belongs to; None where the set has no split.
         machine_made: the classes of `labelled` that a model marked and no person; where the model was not sure,
             nothing is known of them.
+        coding: what the values in `labels` mean.
     """
 
     name: str
@@ -33,6 +48,7 @@ class Case:
     labelled: frozenset[str] = frozenset()
     split: Split | None = None
     machine_made: frozenset[str] = frozenset()
+    coding: LabelCoding = LabelCoding()
 
 
 @dataclass(frozen=True)

@@ -97,22 +97,21 @@ def surface_distances(
     truth: NDArray[np.bool_], predicted: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> tuple[float, float]:
     """95th percentile Hausdorff and mean symmetric surface distance (MONAI), in the spacing's unit."""
-    from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
+    from monai.metrics.utils import get_edge_surface_distance
 
     flat = truth.shape[2] == 1
     box = _bounding_box(truth | predicted)
-    ours, theirs = (_as_batch(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
+    ours, theirs = (np.ascontiguousarray(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
     steps = list(spacing[:2] if flat else spacing)
     with warnings.catch_warnings():
         # MONAI 1.6 calls a deprecated option of its own.
         warnings.filterwarnings("ignore", category=FutureWarning, module="monai")
-        hd95 = compute_hausdorff_distance(ours, theirs, include_background=True, percentile=95, spacing=steps)
-        assd = compute_average_surface_distance(ours, theirs, include_background=True, symmetric=True, spacing=steps)
-    return float(hd95), float(assd)
-
-
-def _as_batch(mask: NDArray[np.bool_]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(mask)).float()[None, None]  # (1, 1, *spatial)
+        # Once for both figures: finding the nearest surface voxels takes most of an evaluation's time.
+        _edges, ways, _areas = get_edge_surface_distance(
+            torch.from_numpy(ours).float(), torch.from_numpy(theirs).float(), spacing=steps, symmetric=True
+        )
+    hd95 = max(float(torch.quantile(way.double(), 0.95)) for way in ways)
+    return hd95, float(torch.cat(ways).mean())
 
 
 def summarise(scores: Iterable[Score]) -> dict[str, Any]:

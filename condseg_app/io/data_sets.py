@@ -1,6 +1,6 @@
 """Data sets as folders: the Medical Segmentation Decathlon's layout, and folders of images with binary masks."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelMap
+from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split
 from condseg_app.errors import ReadError
 from condseg_app.io.contents import can_read, name_of
-from condseg_app.io.dataset_json import DataSetFile, read_dataset_json, told
+from condseg_app.io.dataset_json import SPLITS, DataSetFile, read_dataset_json, told
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
 
@@ -19,10 +19,11 @@ from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_mac
 def read_data_set(folder: Path) -> DataSet:
     """Read which files belong together; the images themselves are read case by case.
 
-    Two layouts: that of the Medical Segmentation Decathlon, with a `dataset.json` beside `imagesTr` and `labelsTr`
+    Three layouts: that of the Medical Segmentation Decathlon, with a `dataset.json` beside `imagesTr` and `labelsTr`
     (optionally with `split`, name of a split -> case names, and `single_class_groups`, class -> case names or
-    variant -> class -> case names); or one folder a class with `images` and `masks` in it, or a single such folder
-    (a `dataset.json` may add `classes` with values and colours, `split` and `licence`).
+    variant -> class -> case names); one folder a split (`train`, `val`, `test`) with `images` and `labels` in it; or
+    one folder a class with `images` and `masks` in it, or a single such folder (a `dataset.json` may add `classes`
+    with values and colours, `split` and `licence`).
 
     Raises:
         ReadError: it is none of these, or its dataset.json is damaged.
@@ -33,11 +34,15 @@ def read_data_set(folder: Path) -> DataSet:
     described = read_dataset_json(folder)
     if "training" in described.content or (folder / "imagesTr").is_dir():
         return _decathlon(folder, described)
+    split_folders = [folder / split for split in SPLITS if (folder / split / "labels").is_dir()]
+    if split_folders:
+        return _split_folders(folder, split_folders, described)
     class_folders = [folder] if _is_class_folder(folder) else [f for f in _inside(folder) if _is_class_folder(f)]
     if class_folders:
         return _class_folders(folder, class_folders, described)
     raise ReadError(
-        "is not a data set; it needs dataset.json with imagesTr and labelsTr, or folders with 'images' and 'masks'",
+        "is not a data set; it needs dataset.json with imagesTr and labelsTr, folders of splits with 'images' and "
+        "'labels', or folders of classes with 'images' and 'masks'",
         path=folder,
     )
 
@@ -55,15 +60,15 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
     by_hand = {n: path for n, path in case.masks.items() if n in case.labelled and n not in case.machine_made}
     masks = {name: read_binary_mask(path, image) for name, path in by_hand.items()}
     if case.labels is not None:
-        labels = read_label_map(case.labels, image, classes)
+        labels, known = _decoded(read_label_map(case.labels, image, classes), case.coding)
         named = sorted(case.labelled - masks.keys() - case.machine_made)
         masks |= {name: with_parts(labels, name) for name in named}
         image = replace(image, warnings=(*image.warnings, *labels.warnings, *_unknown_values(labels)))
-    everywhere = np.broadcast_to(np.True_, image.geometry.shape)
-    annotations = [Annotation(name, mask, everywhere) for name, mask in masks.items()]
+    else:
+        known = np.broadcast_to(np.True_, image.geometry.shape)
+    annotations = [Annotation(name, mask, known) for name, mask in masks.items()]
     for name in case.labelled & case.machine_made:
-        mask, known = read_machine_mask(case.masks[name], image)
-        annotations.append(Annotation(name, mask, known))
+        annotations.append(Annotation(name, *read_machine_mask(case.masks[name], image)))
     return image, tuple(sorted(annotations, key=lambda annotation: annotation.class_name))
 
 
@@ -76,6 +81,18 @@ def with_parts(labels: LabelMap, name: str) -> NDArray[np.bool_]:
     return mask
 
 
+def _decoded(labels: LabelMap, coding: LabelCoding) -> tuple[LabelMap, NDArray[np.bool_]]:
+    """The label map with the class table's values, and where it says anything, (I, J, K)."""
+    known: NDArray[np.bool_] = np.broadcast_to(np.True_, labels.array.shape)
+    if coding.ignored is not None:
+        known = labels.array != coding.ignored
+    elif not coding.values:
+        return labels, known
+    meant = np.arange(max(int(labels.array.max()), *coding.values, 0) + 1, dtype=np.uint16)
+    meant[list(coding.values)] = list(coding.values.values())
+    return replace(labels, array=np.where(known, meant[labels.array], np.uint16(0))), known
+
+
 def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
     known = {0, *(entry.value for entry in labels.classes)}
     values = np.flatnonzero(np.bincount(labels.array.ravel()))
@@ -86,7 +103,7 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     classes = described.classes()
     pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
     complete = {name_of(image): (image, labels) for image, labels in pairs if image.is_file() and labels.is_file()}
-    split, odd_split = described.splits(complete)
+    split, odd_split = _splits(described, complete)
     groups, odd_groups = described.groups(classes, complete)
     labelled, machine = described.labelled(classes, complete), described.machine_made(classes, complete)
     cases = tuple(
@@ -98,6 +115,7 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
             labelled=labelled[name] | machine.get(name, {}).keys(),
             split=split.get(name),
             machine_made=frozenset(machine.get(name, {})),
+            coding=described.coding(),
         )
         for name, (image, labels) in sorted(complete.items())
     )
@@ -106,6 +124,18 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     used = {path.name for pair in complete.values() for path in pair}
     warnings += (*_left_out(folder, pairs, used), *odd_split, *odd_groups)
     return DataSet(folder.name, folder, classes, cases, groups, described.licence, warnings)
+
+
+def _splits(described: DataSetFile, cases: Collection[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Each case's split; where only some cases are in one, the others are training cases."""
+    split, warnings = described.splits(cases)
+    without = sorted(set(cases) - set(split))
+    if not split or not without:
+        return split, warnings
+    return {**split, **dict.fromkeys(without, SPLITS[0])}, (
+        *warnings,
+        *told("{} in no split and taken for training", without),
+    )
 
 
 def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path]], tuple[str, ...]]:
@@ -143,6 +173,27 @@ def _left_out(folder: Path, pairs: Iterable[tuple[Path, Path]], used: set[str]) 
     )
 
 
+def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFile) -> DataSet:
+    """Images and label maps of the same name, in a folder for each split."""
+    classes, coding = described.classes(), described.coding()
+    cases: dict[str, Case] = {}
+    lone: list[str] = []
+    for split, part in ((split, folder / split) for split in SPLITS if folder / split in split_folders):
+        images, labels = ({name_of(p): p for p in _images(part / kind)} for kind in ("images", "labels"))
+        for name in sorted(images.keys() & labels.keys()):
+            if name in cases:
+                raise ReadError(f"case '{name}' is in splits {cases[name].split} and {split}; choose one", path=folder)
+            cases[name] = Case(name, images[name], labels[name], split=split, coding=coding)
+        lone += [str(images[n].relative_to(folder)) for n in sorted(images.keys() - labels.keys())]
+    if not cases:
+        raise ReadError("holds no image with labels of the same name; check 'images' and 'labels'", path=folder)
+    labelled = described.labelled(classes, cases)
+    groups, odd = described.groups(classes, cases)
+    shown = tuple(replace(case, labelled=labelled[name]) for name, case in sorted(cases.items()))
+    warnings = (*told("image {} without labels and left out", lone), *odd)
+    return DataSet(folder.name, folder, classes, shown, groups, described.licence, warnings)
+
+
 def _class_folders(folder: Path, class_folders: list[Path], described: DataSetFile) -> DataSet:
     """Each case is labelled with its own folder's class only; nothing is known of the others on it."""
     names = [f.name for f in class_folders]
@@ -156,7 +207,7 @@ def _class_folders(folder: Path, class_folders: list[Path], described: DataSetFi
         cases, warnings = [*cases, *found], warnings + odd
     if not cases:
         raise ReadError("holds no image with a mask of the same name; check 'images' and 'masks'", path=folder)
-    split, odd = described.splits(case.name for case in cases)
+    split, odd = _splits(described, [case.name for case in cases])
     ordered = tuple(replace(c, split=split.get(c.name)) for c in sorted(cases, key=lambda case: case.name))
     groups = {n: tuple(c.name for c in ordered if n in c.labelled) for n in classes.names}
     single = {"single": {name: members for name, members in groups.items() if members}}

@@ -1,16 +1,16 @@
 """dataset.json: what a data set says about itself."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condseg_app.data import ClassEntry, ClassTable, Color, Split
+from condseg_app.data import ClassEntry, ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.contents import name_of, reading
 
-_SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _NAMES_IN_A_SENTENCE = 5
 
 Groups = dict[str, dict[str, tuple[str, ...]]]
@@ -41,16 +41,28 @@ class DataSetFile:
         """
         colors, whole = self._colors(), self._mapping("part_of")
         try:
-            pairs = self._labels() if "labels" in self.content else self._values()
             table = ClassTable()
-            for value, name in sorted(pairs):
+            for value, name in sorted(self._moved(self._pairs())):
                 proposed = table.propose(name, colors.get(name))
                 table = table.adding(ClassEntry(value, name, proposed.color, proposed.code, whole.get(name)))
         except (TypeError, ValueError, KeyError, AttributeError, ClassTableError) as error:
             raise ReadError(f"its table of labels is wrong ({error}); mend it", path=self.path) from error
+        strangers = sorted({*whole, *map(str, whole.values())} - set(table.names))
+        if strangers and len(table):
+            raise ReadError(f"'part_of' names '{strangers[0]}', which is no class; mend it", path=self.path)
         if not len(table):
             raise ReadError('it names no class; add \'labels\', such as {"1": "liver"}', path=self.path)
         return table
+
+    def coding(self) -> LabelCoding:
+        """What the label files' values mean, where it is not what the class table says."""
+        pairs = self._pairs()
+        moved = {name: value for value, name in self._moved(pairs)}
+        ignored = self.content.get("ignore_id")
+        return LabelCoding(
+            {value: moved[name] for value, name in pairs if moved[name] != value},
+            ignored if isinstance(ignored, int) else None,
+        )
 
     def splits(self, cases: Iterable[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
         """Case name -> its split, and what was odd.
@@ -60,11 +72,11 @@ class DataSetFile:
         """
         there, found = set(cases), dict[str, Split]()
         declared = self._mapping("split")
-        for split in _SPLITS:
+        for split in SPLITS:
             for name in map(name_of_text, declared.get(split) or ()):
                 if found.setdefault(name, split) != split:
                     raise ReadError(f"case '{name}' is in splits {found[name]} and {split}; choose one", path=self.path)
-        others = sorted(set(declared) - set(_SPLITS))
+        others = sorted(set(declared) - set(SPLITS))
         warnings = (
             *told("split {} not known (train, val and test are) and left out", others),
             *told("{} in a split without being there", sorted(set(found) - there)),
@@ -120,6 +132,16 @@ class DataSetFile:
         if not isinstance(value, dict):
             raise ReadError(f"'{key}' must be an object with names; mend it", path=self.path)
         return value
+
+    def _pairs(self) -> list[tuple[int, str]]:
+        """Value in the files, and name, of each class; without the background and what is to be ignored."""
+        pairs = self._labels() if "labels" in self.content else self._values()
+        return [(value, name) for value, name in pairs if value != self.content.get("ignore_id")]
+
+    def _moved(self, pairs: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+        """The pairs with a class at 0 at a value of its own, for a class table keeps 0 for the background."""
+        free = max([0, *(value for value, _ in pairs), int(self.content.get("ignore_id") or 0)]) + 1
+        return [(value or free, name) for value, name in pairs]
 
     def _labels(self) -> list[tuple[int, str]]:
         """{"1": "liver"} and {"liver": 1} are both in use; 0 is background."""

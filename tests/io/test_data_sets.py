@@ -124,7 +124,7 @@ def test_what_split_and_groups_name_without_its_being_there_is_told(decathlon: C
     data = read_data_set(
         decathlon(split={"train": ["a", "z"], "heldout": ["b"]}, single_class_groups={"liver": ["a", "y"], "lung": []})
     )
-    assert [c.split for c in data.cases] == ["train", None, None]
+    assert [c.split for c in data.cases] == ["train", "train", "train"]
     assert data.groups == {"single": {"liver": ("a",)}}
     text = "; ".join(data.warnings)
     assert all(f"{name} is" in text or name in text for name in ("heldout", "z", "lung, y"))
@@ -233,14 +233,18 @@ def test_dataset_json_adds_values_colours_split_and_licence(tmp_path: Path) -> N
     for name in ("dog", "cat", "owl"):
         class_folder(tmp_path / name)
     rows = [{"value": 7, "name": "cat", "color": [9, 8, 7]}, {"value": 3, "name": "dog"}]
-    described = {"classes": rows, "split": {"val": ["cat/1"]}, "license": "CC BY 4.0"}
+    described = {"classes": rows, "split": {"val": ["cat/1"], "train": ["cat/0", "cat/2"]}, "license": "CC BY 4.0"}
     (tmp_path / "dataset.json").write_text(json.dumps(described))
     data = read_data_set(tmp_path)
     assert [(e.value, e.name) for e in data.classes] == [(3, "dog"), (7, "cat")]
     assert data.classes["cat"].color == (9, 8, 7)
     assert [c.name for c in data.part("val").cases] == ["cat/1"]
     assert data.licence == "CC BY 4.0"
-    assert data.warnings == ("folder owl is no class of dataset.json and left out",)
+    assert data.warnings == (
+        "folder owl is no class of dataset.json and left out",
+        "dog/0, dog/1, dog/2 are in no split and taken for training",
+    )
+    assert {c.split for c in data.cases if c.name.startswith("dog/")} == {"train"}
 
 
 def test_images_without_a_mask_and_masks_without_an_image_are_told(tmp_path: Path) -> None:
