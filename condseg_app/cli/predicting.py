@@ -6,7 +6,22 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, Device, ModelName, names_in, progress_bar, shown_number, split_in
+from condseg_app.cli.shared import (
+    CONSOLE,
+    Device,
+    InsideWhole,
+    KeepLargest,
+    ModelName,
+    OverlapRule,
+    Priority,
+    Smallest,
+    Threshold,
+    names_in,
+    post_processing,
+    progress_bar,
+    shown_number,
+    split_in,
+)
 
 
 def predict(
@@ -16,15 +31,24 @@ def predict(
     class_names: Annotated[
         str | None, typer.Option("--classes", help="names, separated by commas; all if left out")
     ] = None,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="probability from which a voxel counts")] = 0.5,
+    threshold: Threshold = 0.5,
+    keep_largest: KeepLargest = None,
+    smallest: Smallest = None,
+    inside_whole: InsideWhole = False,
+    overlap: OverlapRule = "probability",
+    priority: Priority = None,
     masks: Annotated[bool, typer.Option("--masks", help="also one binary mask a class")] = False,
     device: Device = "auto",
 ) -> None:
-    """Segment images; each label map keeps its image's own geometry."""
+    """Segment images; each label map keeps its image's own geometry.
+
+    With --overlap keep there is no label map but a binary mask for each class.
+    """
     from condseg_app.compute.prediction import PredictionPlan, image_files, predict_files
 
     chosen = tuple(names_in(class_names)) if class_names else None
-    plan = PredictionPlan(model, output, chosen, threshold, masks, device)
+    settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
+    plan = PredictionPlan(model, output, chosen, settings, masks, device)
     files = image_files(paths)
     with progress_bar() as bar:
         task = bar.add_task("", total=len(files))
@@ -39,16 +63,26 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="a data set's folder")],
     split: Annotated[str, typer.Option(help="train, val, test or all")] = "val",
     json_file: Annotated[Path | None, typer.Option("--json", help="write all figures to this file")] = None,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.5,
+    threshold: Threshold = 0.5,
+    keep_largest: KeepLargest = None,
+    smallest: Smallest = None,
+    inside_whole: InsideWhole = False,
+    overlap: OverlapRule = "keep",
+    priority: Priority = None,
+    corrupt: Annotated[
+        str | None, typer.Option(help="replace 70 % of the voxels of these classes by fat (-100 HU) first")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Compare a model's masks with a data set's labels: Dice, and surface distances in mm."""
     from condseg_app.compute.evaluation import EvaluationPlan, evaluate_data_set, write_figures
 
+    settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
+    plan = EvaluationPlan(model, data, split_in(split), settings, tuple(names_in(corrupt or "")), device)
     scores = []
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        for done, total, found in evaluate_data_set(EvaluationPlan(model, data, split_in(split), threshold, device)):
+        for done, total, found in evaluate_data_set(plan):
             scores.extend(found)
             bar.update(task, completed=done, total=total, description=found[0].case if found else "")
     figures = write_figures(scores, json_file)

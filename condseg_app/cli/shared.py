@@ -4,13 +4,13 @@ import json
 import sys
 from collections.abc import Iterable
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from condseg_app.data import Split
+from condseg_app.data import Overlap, PostProcessing, Split
 from condseg_app.errors import CondsegError
 
 CONSOLE = Console()
@@ -19,6 +19,14 @@ ERRORS = Console(stderr=True)
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 ModelName = Annotated[str, typer.Option("--model", help="a model's name, or its file")]
+Threshold = Annotated[float, typer.Option(min=0.0, max=1.0, help="probability from which a voxel counts")]
+KeepLargest = Annotated[
+    str | None, typer.Option(help="only so many of a class's largest components: liver=1,kidneys=2")
+]
+Smallest = Annotated[str | None, typer.Option(help="without components below so many ml (pixels): tumour=0.05")]
+InsideWhole = Annotated[bool, typer.Option("--inside-whole", help="parts only inside their wholes, such as tumours")]
+OverlapRule = Annotated[str, typer.Option("--overlap", help="probability, priority or keep")]
+Priority = Annotated[str | None, typer.Option(help="for --overlap priority: classes, the first one wins")]
 
 
 class PacedLog:
@@ -56,6 +64,39 @@ def split_in(text: str) -> Split | None:
     if text not in ("train", "val", "test", "all"):
         raise CondsegError(f"there is no split '{text}'; use train, val, test or all")
     return None if text == "all" else text  # type: ignore[return-value]
+
+
+def post_processing(
+    threshold: float,
+    keep_largest: str | None,
+    smallest: str | None,
+    inside_whole: bool,
+    overlap: str,
+    priority: str | None,
+) -> PostProcessing:
+    """The options about post-processing as one value.
+
+    Raises:
+        CondsegError: one of them cannot be.
+    """
+    if overlap not in get_args(Overlap):
+        raise CondsegError(f"--overlap takes {', '.join(get_args(Overlap))}, not '{overlap}'")
+    if (overlap == "priority") != (priority is not None):
+        raise CondsegError("--overlap priority needs --priority with the classes in order, and only it")
+    return PostProcessing(
+        threshold,
+        {name: int(count) for name, count in numbers_by_name("--keep-largest", keep_largest).items()},
+        numbers_by_name("--smallest", smallest),
+        inside_whole,
+        cast("Overlap", overlap),
+        tuple(names_in(priority or "")),
+    )
+
+
+def numbers_by_name(option: str, text: str | None) -> dict[str, float]:
+    """'liver=1,spleen=2' as a table."""
+    pairs = pairs_in(option, names_in(text or ""))
+    return {name: numbers_in(option, value, float, 1)[0] for name, value in pairs.items()}
 
 
 def pairs_in(option: str, pairs: Iterable[str]) -> dict[str, str]:

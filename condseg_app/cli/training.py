@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, Device, ModelName, PacedLog, names_in, numbers_in, pairs_in, progress_bar
+from condseg_app.cli.shared import (
+    CONSOLE,
+    Device,
+    ModelName,
+    PacedLog,
+    names_in,
+    numbers_by_name,
+    numbers_in,
+    pairs_in,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from condseg_app.compute.training import TrainingPlan
@@ -90,9 +100,7 @@ def train(
         code_range=code_range,
         preprocessing=_preprocessing(spacing, window, intensity),
         settings=_given(settings),
-        alpha={
-            key: numbers_in("--alpha", v, float, 1)[0] for key, v in pairs_in("--alpha", names_in(alpha or "")).items()
-        },
+        alpha=numbers_by_name("--alpha", alpha),
         name=name,
         licence=licence,
         init_from=init_from,
@@ -142,12 +150,6 @@ def teach(
         for progress in teach_from_files(TeachingPlan(name, model, data, output, steps, device)):
             bar.update(task, completed=progress.step, description=f"loss {progress.loss:.3f}")
     CONSOLE.print(str(output), highlight=False, soft_wrap=True)
-
-
-def _weights(text: str | None) -> dict[str, float]:
-    """'liver=1,pancreas=2' as a table."""
-    pairs = pairs_in("--alpha", names_in(text or ""))
-    return {name: numbers_in("--alpha", value, float, 1)[0] for name, value in pairs.items()}
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

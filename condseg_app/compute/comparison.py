@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from condseg_app.compute.completing import CompletionPlan, complete_labels
@@ -216,8 +217,9 @@ def _completed(each: Run, folders: tuple[Path, ...], groups: str | None, device:
 
 def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str) -> Figures:
     """Scores on a data set's reported split, confusion with other sets' classes, and what asking costs."""
-    from condseg_app.engine.evaluate import confusion, score_prediction, summarise
+    from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
     from condseg_app.engine.measure import cost
+    from condseg_app.engine.post_process import final_masks
     from condseg_app.engine.predict import predict_whole
 
     cases = data.part(config.split).cases
@@ -225,13 +227,13 @@ def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str
     scores, confusions = [], []
     for case in cases:
         image, annotations = read_case(case, data.classes)
-        prediction = predict_whole(model, image, model.classes.names, device)
-        scores.extend(score_prediction(image, annotations, prediction))
-        confusions.append(confusion(prediction, alien))
-    confused = sorted(confusions)[len(confusions) // 2] if alien else None
+        masks = final_masks(predict_whole(model, image, model.classes.names, device), model.classes, BY_ITSELF)
+        scores.extend(score_masks(image, annotations, masks))
+        if alien:
+            confusions.append(confusion(masks, alien))
     return {
         **summarise(scores),
-        "confusion_percent": confused,
+        "confusion_percent": median(confusions) if confusions else None,
         "cost": asdict(cost(model, read_image(cases[0].image), device)),
     }
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from condseg_app.data import Split
+from condseg_app.data import PostProcessing, Split
 from condseg_app.errors import ReadError
 from condseg_app.io import find_model, read_case, read_data_set, read_model
 from condseg_app.io.atomic import atomic_write
@@ -23,19 +23,22 @@ class EvaluationPlan:
         model: a model's name or file.
         data: folder of a data set.
         split: part of it; None for all of it.
-        threshold: probability from which a voxel counts.
+        post_processing: of the masks. By default each class is scored by itself, whatever other classes claim.
+        corrupted: classes whose voxels are mostly replaced by fat first, to see what the others lose.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
     model: str
     data: Path
     split: Split | None = None
-    threshold: float = 0.5
+    post_processing: PostProcessing = field(default_factory=lambda: PostProcessing(overlap="keep"))
+    corrupted: tuple[str, ...] = ()
     device: str = "auto"
 
 
 def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Score"]]]:
     """Evaluate case by case; yields cases done, cases in all, and the case's scores."""
+    from condseg_app.engine.corrupt import corrupt
     from condseg_app.engine.evaluate import evaluate_case
 
     model = read_model(find_model(plan.model))
@@ -47,7 +50,9 @@ def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Sc
         raise ReadError(f"{what} is in the data set; choose another split or model", path=plan.data)
     for count, case in enumerate(cases, start=1):
         image, annotations = read_case(case, data.classes)
-        yield count, len(cases), evaluate_case(model, image, annotations, plan.device, plan.threshold)
+        if plan.corrupted:
+            image = corrupt(image, annotations, plan.corrupted, seed=count)
+        yield count, len(cases), evaluate_case(model, image, annotations, plan.device, plan.post_processing)
 
 
 def write_figures(scores: Sequence["Score"], path: Path | None) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Predictions from files to files: what `condseg predict` does."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from condseg_app.data import Model, Prediction, fuse
+from condseg_app.data import Model, PostProcessing, Prediction, fuse
 from condseg_app.errors import ReadError
 from condseg_app.io import (
     can_read,
@@ -25,7 +25,7 @@ class PredictionPlan:
         model: a model's name or file.
         output: folder for the label maps.
         classes: names; None for the whole table.
-        threshold: probability from which a voxel counts.
+        post_processing: of the masks. Where overlaps are kept there are only binary masks, and no label map.
         masks: whether to write one binary mask a class as well.
         device: 'auto', 'cpu', 'cuda', ...
     """
@@ -33,7 +33,7 @@ class PredictionPlan:
     model: str
     output: Path
     classes: tuple[str, ...] | None = None
-    threshold: float = 0.5
+    post_processing: PostProcessing = field(default_factory=PostProcessing)
     masks: bool = False
     device: str = "auto"
 
@@ -74,23 +74,27 @@ def predict_files(files: Sequence[Path], plan: PredictionPlan) -> Iterator[tuple
 def _write(
     file: Path, prediction: Prediction, model: Model, model_path: Path, plan: PredictionPlan
 ) -> tuple[Path, ...]:
-    names = tuple(prediction.probabilities)
-    thresholds = dict.fromkeys(names, plan.threshold)
-    classes = model.classes.keeping(names)
-    labels = fuse(prediction, classes, thresholds)
+    from condseg_app.engine.post_process import final_masks, post_process
+
+    settings = plan.post_processing
+    classes = model.classes.keeping(prediction.probabilities)
     suffix = ".png" if prediction.geometry.unit == "pixel" else ".nii.gz"
     stem = file.name.split(".")[0]
     plan.output.mkdir(parents=True, exist_ok=True)
-    extra = {
-        "image": file.name,
-        "model": model.name,
-        "model_sha256": file_hash(model_path),
-        "thresholds": thresholds,
-        "overlap": "highest probability",
-    }
-    written = write_label_map(plan.output / f"{stem}_labels{suffix}", labels, extra=extra)
-    if not plan.masks:
-        return written
-    masks = {name: prediction.mask(name, plan.threshold) for name in names}
-    folder = plan.output / f"{stem}_masks"
-    return (*written, *write_binary_masks(folder, masks, labels.geometry, classes, suffix))
+    written: tuple[Path, ...] = ()
+    if settings.overlap != "keep":
+        thresholds = dict.fromkeys(classes.names, settings.threshold)
+        order = settings.priority if settings.overlap == "priority" else None
+        labels = fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order)
+        extra = {
+            "image": file.name,
+            "model": model.name,
+            "model_sha256": file_hash(model_path),
+            "post_processing": asdict(settings),
+        }
+        written = write_label_map(plan.output / f"{stem}_labels{suffix}", labels, extra=extra)
+    if plan.masks or settings.overlap == "keep":
+        masks = final_masks(prediction, classes, settings)
+        folder = plan.output / f"{stem}_masks"
+        written = (*written, *write_binary_masks(folder, masks, prediction.geometry, classes, suffix))
+    return written

@@ -8,6 +8,7 @@ from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingProgress
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Prediction, Region, as_level, empty_probability, fuse
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "LazyArray",
     "Lesson",
     "Model",
+    "Overlap",
+    "PostProcessing",
     "Prediction",
     "Preprocessing",
     "Region",

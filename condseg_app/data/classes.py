@@ -88,6 +88,15 @@ class ClassTable:
     def __contains__(self, name: object) -> bool:
         return any(e.name == name for e in self.entries)
 
+    def wholes_of(self, name: str) -> tuple[str, ...]:
+        """The classes of this table that contain a class, the nearest first."""
+        found: list[str] = []
+        whole = self[name].part_of
+        while whole is not None and whole in self:
+            found.append(whole)
+            whole = self[whole].part_of
+        return tuple(found)
+
     def __getitem__(self, name: str) -> ClassEntry:
         """The row of a name; ClassTableError names those that exist."""
         return self.entries[self.row(name)]

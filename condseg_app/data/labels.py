@@ -36,3 +36,9 @@ class LabelMap:
         """Where a class is, (I, J, K)."""
         mask: NDArray[np.bool_] = self.array == self.classes[name].value
         return mask
+
+    def with_parts(self, name: str) -> NDArray[np.bool_]:
+        """Where a class or any part of it is, (I, J, K): an organ contains its tumour."""
+        values = [e.value for e in self.classes if e.name == name or name in self.classes.wholes_of(e.name)]
+        mask: NDArray[np.bool_] = np.isin(self.array, values)
+        return mask

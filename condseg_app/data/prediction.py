@@ -1,6 +1,6 @@
 """What a model says about an image, class by class, and how the classes become one label map."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,29 +51,49 @@ def as_level(probability: float) -> int:
 
 
 def fuse(
-    prediction: Prediction, classes: ClassTable, thresholds: Mapping[str, float], shown: Iterable[str] | None = None
+    prediction: Prediction,
+    classes: ClassTable,
+    thresholds: Mapping[str, float],
+    shown: Iterable[str] | None = None,
+    priority: Sequence[str] | None = None,
 ) -> LabelMap:
-    """One label map of all classes: the most probable one of those that reach their threshold.
+    """One label map of all classes that reach their threshold.
 
-    Classes are asked for one by one and may overlap. Where several reach their threshold, the higher
-    probability wins, and the earlier row where they are equal.
+    Classes are asked for one by one and may overlap. A part comes before the whole that contains it; of other
+    classes the one with the higher probability wins, and the earlier row where they are equal.
 
     Args:
         prediction: the classes' probabilities.
         classes: the table with their values.
         thresholds: class name -> threshold in 0 to 1; 0.5 where not named.
         shown: the classes to take part; all that are predicted if None.
+        priority: classes in the order in which they win instead, whatever their probabilities; classes that it
+            does not name come last.
     """
     names = [n for n in classes.names if n in prediction.probabilities and (shown is None or n in set(shown))]
-    value_type = np.uint8 if max((e.value for e in classes), default=0) <= 255 else np.uint16
-    labels = np.zeros(prediction.geometry.shape, value_type)
-    best = np.zeros(prediction.geometry.shape, np.uint8)
-    for name in names:
-        probability = prediction.probabilities[name]
-        wins = (probability >= as_level(thresholds.get(name, 0.5))) & (probability > best)
+    rank = None if priority is None else _ranks(names, priority)
+    labels = np.zeros(prediction.geometry.shape, np.uint8 if max(_values(classes), default=0) <= 255 else np.uint16)
+    best = np.zeros(prediction.geometry.shape, np.uint16)
+    for name in sorted(names, key=lambda n: len(classes.wholes_of(n))):
+        strength = prediction.probabilities[name] if rank is None else np.uint16(rank[name])
+        reached = prediction.mask(name, thresholds.get(name, 0.5))
+        wins = reached & (strength > best)
+        wholes = [classes[whole].value for whole in classes.wholes_of(name)]
+        if wholes:
+            wins |= reached & np.isin(labels, wholes)
         labels[wins] = classes[name].value
-        best[wins] = probability[wins]
+        np.maximum(best, strength, out=best, where=wins)
     return LabelMap(labels, prediction.geometry, classes)
+
+
+def _values(classes: ClassTable) -> list[int]:
+    return [entry.value for entry in classes]
+
+
+def _ranks(names: Sequence[str], priority: Sequence[str]) -> dict[str, int]:
+    """Name -> the higher, the earlier it comes."""
+    order = [*(name for name in priority if name in names), *(name for name in names if name not in priority)]
+    return {name: len(order) - position for position, name in enumerate(order)}
 
 
 def empty_probability(shape: Shape) -> NDArray[np.uint8]:

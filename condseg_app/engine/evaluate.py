@@ -9,8 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, Image, Model, Prediction
+from condseg_app.data import Annotation, Image, Model, PostProcessing
+from condseg_app.engine.post_process import final_masks
 from condseg_app.engine.predict import predict_whole
+
+# Each class is asked for and scored by itself.
+BY_ITSELF = PostProcessing(overlap="keep")
 
 Outcome = Literal["found", "missed", "absent, none predicted", "absent, but predicted"]
 
@@ -48,32 +52,32 @@ class Score:
 
 
 def evaluate_case(
-    model: Model, image: Image, annotations: Iterable[Annotation], device: str = "auto", threshold: float = 0.5
+    model: Model,
+    image: Image,
+    annotations: Iterable[Annotation],
+    device: str = "auto",
+    settings: PostProcessing = BY_ITSELF,
 ) -> list[Score]:
     """Scores of the classes that a case labels and the model knows."""
     asked = [a for a in annotations if a.class_name in model.classes and a.state != "unlabelled"]
     if not asked:
         return []
-    return score_prediction(image, asked, predict_whole(model, image, [a.class_name for a in asked], device), threshold)
+    prediction = predict_whole(model, image, [a.class_name for a in asked], device)
+    return score_masks(image, asked, final_masks(prediction, model.classes, settings))
 
 
-def score_prediction(
-    image: Image, annotations: Iterable[Annotation], prediction: Prediction, threshold: float = 0.5
-) -> list[Score]:
-    """Scores of the predicted classes that a case labels."""
+def score_masks(image: Image, annotations: Iterable[Annotation], masks: Mapping[str, NDArray[np.bool_]]) -> list[Score]:
+    """Scores of the masks of classes that a case labels."""
     return [
-        score(image, a.class_name, a.mask & a.supervised, prediction.mask(a.class_name, threshold) & a.supervised)
+        score(image, a.class_name, a.mask & a.supervised, masks[a.class_name] & a.supervised)
         for a in annotations
-        if a.class_name in prediction.probabilities
+        if a.class_name in masks
     ]
 
 
-def confusion(prediction: Prediction, alien: Iterable[str], threshold: float = 0.5) -> float:
+def confusion(masks: Mapping[str, NDArray[np.bool_]], alien: Iterable[str]) -> float:
     """Percentage of an image's voxels given to classes that its data set does not have (Moeskops et al., section 4)."""
-    given = np.zeros(prediction.geometry.shape, np.bool_)
-    for name in alien:
-        given |= prediction.mask(name, threshold)
-    return 100.0 * float(given.mean())
+    return 100.0 * float(np.any([masks[name] for name in alien], axis=0).mean())
 
 
 def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Score:

@@ -37,8 +37,11 @@ class Cost:
 
 
 @torch.inference_mode()
-def cost(model: Model, image: Image, device: str = "auto", repeats: int = 3) -> Cost:
-    """Count and time a model on one image; one class and all classes are timed in turn."""
+def cost(model: Model, image: Image, device: str = "auto", repeats: int = 1) -> Cost:
+    """Count and time a model on one image; one class and all classes are timed in turn.
+
+    The model should have predicted something before, for a first prediction takes longer.
+    """
     network = build_network(model, pick_device(device))
     window = network_window(model.preprocessing, network.stride)
     spatial = window if model.preprocessing.dimensions == "3D" else window[:2]
@@ -70,12 +73,11 @@ def _flop(compute: Callable[[], object]) -> int:
 
 
 def _seconds(tasks: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Median time of each task; they alternate, after each has run once."""
+    """Median time of each task; they alternate."""
     taken: list[list[float]] = [[] for _ in tasks]
-    for turn in range(repeats + 1):
+    for _turn in range(repeats):
         for task, times in zip(tasks, taken, strict=True):
             started = time.perf_counter()
             task()
-            if turn:
-                times.append(time.perf_counter() - started)
+            times.append(time.perf_counter() - started)
     return [float(np.median(times)) for times in taken]

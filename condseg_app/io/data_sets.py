@@ -62,7 +62,7 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
     if case.labels is not None:
         labels, known = _decoded(read_label_map(case.labels, image, classes), case.coding)
         named = sorted(case.labelled - masks.keys() - case.machine_made)
-        masks |= {name: with_parts(labels, name) for name in named}
+        masks |= {name: labels.with_parts(name) for name in named}
         image = replace(image, warnings=(*image.warnings, *labels.warnings, *_unknown_values(labels)))
     else:
         known = np.broadcast_to(np.True_, image.geometry.shape)
@@ -70,15 +70,6 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
     for name in case.labelled & case.machine_made:
         annotations.append(Annotation(name, *read_machine_mask(case.masks[name], image)))
     return image, tuple(sorted(annotations, key=lambda annotation: annotation.class_name))
-
-
-def with_parts(labels: LabelMap, name: str) -> NDArray[np.bool_]:
-    """A class's mask (I, J, K) with its parts' voxels: an organ contains its tumour."""
-    mask = labels.mask(name)
-    for entry in labels.classes:
-        if entry.part_of == name:
-            mask = mask | with_parts(labels, entry.name)
-    return mask
 
 
 def _decoded(labels: LabelMap, coding: LabelCoding) -> tuple[LabelMap, NDArray[np.bool_]]:
