@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -24,6 +25,10 @@ from condseg_app.data import (
 )
 from condseg_app.errors import CondsegError
 from condseg_app.session import Session
+
+# A busy machine must not fail a test; how fast the code is has tests of its own.
+hypothesis.settings.register_profile("condseg", deadline=None)
+hypothesis.settings.load_profile("condseg")
 
 NAMES = ("liver", "spleen", "kidney")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from condseg_app.cli.checking import show_check
 from condseg_app.cli.shared import (
     CONSOLE,
     Device,
@@ -107,7 +108,9 @@ def train(
         device=device,
         processes=(devices, nodes),
     )
-    if output is None:
+    if check:
+        show_check(plan.choice)
+    elif output is None:
         raise typer.BadParameter("say with --output which file to write")
     else:
         _run(plan, resume)

@@ -1,11 +1,13 @@
 """A training from files to files: data sets in; a model, a log, curves and a checkpoint out."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from condseg_app.compute.checking import quick_warnings
 from condseg_app.compute.training_data import Choice, TrainingData, choose, some_images
 from condseg_app.data import ClassTable, Model, TrainingProgress
 from condseg_app.errors import WriteError
@@ -15,6 +17,8 @@ from condseg_app.io.training_log import write_curves, write_training_log
 if TYPE_CHECKING:
     from condseg_app.engine.recipes import Recipe
     from condseg_app.engine.train import Trainer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class Training:
             raise WriteError(f"the folder {plan.output.parent} does not exist; make it first", path=plan.output)
         self.plan = plan
         data = choose(plan.choice)
+        for warning in quick_warnings(data):
+            _log.warning("%s", warning)
         self.model = _model(plan, data)
         self.trainer = _trainer(self.model, data, plan)
         if resume:

@@ -10,7 +10,7 @@ from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io import read_data_set, read_image
 
 _log = logging.getLogger(__name__)
-_IMAGES_TO_PLAN_BY = 16
+_CASES_FOR_A_LOOK = 16
 
 # The name of groups that no data set declares, but that are made of its training cases.
 DISJOINT = "disjoint"
@@ -117,9 +117,14 @@ def renamed(data: DataSet, names: Mapping[str, str]) -> DataSet:
     return replace(data, classes=ClassTable(entries), cases=cases, groups=groups)
 
 
+def some_cases(cases: Sequence[Case]) -> Sequence[Case]:
+    """A few cases, spread over all of them, for a quick look."""
+    return cases[:: max(1, len(cases) // _CASES_FOR_A_LOOK)]
+
+
 def some_images(cases: Sequence[Case]) -> list[Image]:
     """A few images, to plan the preprocessing by."""
-    return [read_image(case.image) for case in cases[:: max(1, len(cases) // _IMAGES_TO_PLAN_BY)]]
+    return [read_image(case.image) for case in some_cases(cases)]
 
 
 def _grouped(data: DataSet, choice: Choice) -> tuple[DataSet, ...]:

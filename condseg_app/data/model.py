@@ -13,7 +13,7 @@ from condseg_app.data.image import Image
 from condseg_app.errors import ModelError
 
 Dimensions = Literal["2D", "2.5D", "3D"]
-Intensity = Literal["zscore", "window", "unit"]
+Intensity = Literal["zscore", "window", "percentile", "unit"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Preprocessing:
         channels: channels of the image, before neighbouring slices are added.
         orientation: axis codes that volumes are turned to, such as 'RAS'; None leaves them.
         spacing: voxel size that volumes are resampled to, in mm, per axis of `orientation`; None leaves it.
-        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1) or
-            'unit' (the type's range, 0 to 255 say, becomes 0 to 1).
-        low: lower end of the window, in the image's own intensities (HU for CT).
+        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1, what lies
+            outside is cut), 'percentile' (the same between two percentiles of the image) or 'unit' (the type's range,
+            0 to 255 say, becomes 0 to 1).
+        low: lower end of the window, in the image's own intensities (HU for CT) or as a percentile.
         high: upper end of the window.
         window: voxels of one sliding window (I, J, K); K is 1 for '2D' and '2.5D'.
         neighbours: slices on each side that are shown as channels ('2.5D' only).
@@ -42,6 +43,14 @@ class Preprocessing:
     low: float = 0.0
     high: float = 1.0
     neighbours: int = 0
+
+    def __post_init__(self) -> None:
+        if self.intensity in ("window", "percentile") and not self.low < self.high:
+            raise ModelError(
+                f"a window of intensities from {self.low:g} to {self.high:g} is empty; give the lower first"
+            )
+        if self.intensity == "percentile" and not (self.low >= 0 and self.high <= 100):
+            raise ModelError(f"percentiles lie in 0 to 100, not at {self.low:g} and {self.high:g}; give other ones")
 
     @property
     def network_channels(self) -> int:

@@ -68,8 +68,11 @@ def normalise(voxels: NDArray[np.generic], preprocessing: Preprocessing) -> NDAr
             scaled = (values - mean) / np.where(deviation > 0, deviation, 1.0)
             result = np.clip(scaled, -_CLIP, _CLIP)
         case "window":
-            width = preprocessing.high - preprocessing.low
-            result = np.clip((values - preprocessing.low) / width, 0.0, 1.0)
+            result = np.clip((values - preprocessing.low) / (preprocessing.high - preprocessing.low), 0.0, 1.0)
+        case "percentile":
+            ends = np.percentile(values, (preprocessing.low, preprocessing.high), axis=(1, 2, 3), keepdims=True)
+            width = np.where(ends[1] > ends[0], ends[1] - ends[0], 1.0)
+            result = np.clip((values - ends[0]) / width, 0.0, 1.0)
         case "unit":
             whole = np.issubdtype(voxels.dtype, np.integer)
             top = float(np.iinfo(str(voxels.dtype)).max) if whole else max(1.0, float(values.max()))

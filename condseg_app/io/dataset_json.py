@@ -90,15 +90,20 @@ class DataSetFile:
         variants = {"single": declared} if all(isinstance(v, list) for v in declared.values()) else declared
         found: Groups = {}
         unknown: set[str] = set()
+        empty: list[str] = []
         for variant, members in variants.items():
             if not isinstance(members, dict) or not all(isinstance(names, list) for names in members.values()):
                 raise ReadError(f"'single_class_groups' is wrong at '{variant}'; list cases by class", path=self.path)
             named = {c: tuple(name_of_text(n) for n in names) for c, names in members.items()}
             unknown |= set(named) - set(classes.names) | {n for names in named.values() for n in names} - there
             kept = {c: tuple(n for n in names if n in there) for c, names in named.items() if c in classes}
+            empty += [f"{variant}/{c}" for c, names in kept.items() if not names]
             if any(kept.values()):
                 found[variant] = {c: names for c, names in kept.items() if names}
-        return found, told("{} named in 'single_class_groups' without being there", sorted(unknown))
+        return found, (
+            *told("{} named in 'single_class_groups' without being there", sorted(unknown)),
+            *told("group {} without a case and left out", empty),
+        )
 
     def labelled(self, classes: ClassTable, cases: Iterable[str]) -> dict[str, frozenset[str]]:
         """Case name -> the classes that its label map says something about.

@@ -16,41 +16,6 @@ from condseg_app.cli import main
 from condseg_app.io import read_data_set, read_label_map, read_model, read_model_description
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-TRAIN = ["--steps", "2", "--batch", "1", "--window", "16,16,8", "--device", "cpu"]
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set in the Decathlon's layout: two boxes on noise, in LPS axes."""
-    folder = tmp_path_factory.mktemp("data") / "blobs"
-    (folder / "imagesTr").mkdir(parents=True)
-    (folder / "labelsTr").mkdir()
-    affine = np.diag([-2.0, -2.0, 3.0, 1.0])
-    names = [f"case_{n}" for n in range(4)]
-    for n, name in enumerate(names):
-        rng = np.random.default_rng(n)
-        labels = np.zeros((18, 20, 9), np.uint8)
-        labels[2:8, 3:12, 2:7] = 1
-        labels[10:16, 6:15, 2:7] = 2
-        voxels = (rng.normal(0, 10, labels.shape) + 100 * (labels == 1) - 100 * (labels == 2)).astype(np.int16)
-        nibabel.Nifti1Image(voxels, affine).to_filename(folder / "imagesTr" / f"{name}.nii.gz")
-        nibabel.Nifti1Image(labels, affine).to_filename(folder / "labelsTr" / f"{name}.nii.gz")
-    content = {
-        "labels": {"0": "background", "1": "bright", "2": "dark"},
-        "training": [{"image": f"imagesTr/{n}.nii.gz", "label": f"labelsTr/{n}.nii.gz"} for n in names],
-        "split": {"train": names[:3], "val": names[3:]},
-        "single_class_groups": {"bright": names[:1], "dark": names[1:3]},
-    }
-    (folder / "dataset.json").write_text(json.dumps(content))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(blobs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that `condseg train` made of it."""
-    output = tmp_path_factory.mktemp("models") / "blobs.safetensors"
-    assert main(["train", str(blobs), "--groups", "single", "--output", str(output), *TRAIN]) == 0
-    return output
 
 
 def test_training_leaves_model_log_curves_and_checkpoint(model: Path) -> None:
@@ -67,9 +32,9 @@ def test_training_leaves_model_log_curves_and_checkpoint(model: Path) -> None:
     assert model.with_suffix(".checkpoint.safetensors").exists()
 
 
-def test_resuming_goes_on_where_it_stopped(model: Path, blobs: Path, tmp_path: Path) -> None:
+def test_resuming_goes_on_where_it_stopped(model: Path, blobs: Path, tmp_path: Path, quick: list[str]) -> None:
     output = tmp_path / "m.safetensors"
-    command = ["train", str(blobs), "--groups", "single", "--output", str(output), *TRAIN]
+    command = ["train", str(blobs), "--groups", "single", "--output", str(output), *quick]
     assert main(command) == 0
     command[command.index("--steps") + 1] = "4"
     assert main([*command, "--resume"]) == 0
@@ -114,9 +79,11 @@ def test_evaluation_writes_means_and_cases(model: Path, blobs: Path, tmp_path: P
     assert [case["class_name"] for case in content["cases"]] == ["bright", "dark"]
 
 
-def test_teaching_makes_a_new_model_and_leaves_the_old(model: Path, blobs: Path, tmp_path: Path) -> None:
+def test_teaching_makes_a_new_model_and_leaves_the_old(
+    model: Path, blobs: Path, tmp_path: Path, quick: list[str]
+) -> None:
     one = tmp_path / "bright.safetensors"
-    assert main(["train", str(blobs), "--classes", "bright", "--output", str(one), *TRAIN]) == 0
+    assert main(["train", str(blobs), "--classes", "bright", "--output", str(one), *quick]) == 0
     before = one.read_bytes()
     both = tmp_path / "both.safetensors"
     arguments = ["teach", "dark", "--model", str(one), "--data", str(blobs), "--output", str(both), "--steps", "2"]
@@ -178,9 +145,9 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
-def test_an_interrupted_training_leaves_a_usable_model(blobs: Path, tmp_path: Path) -> None:
+def test_an_interrupted_training_leaves_a_usable_model(blobs: Path, tmp_path: Path, quick: list[str]) -> None:
     output = tmp_path / "stopped.safetensors"
-    command = [sys.executable, "-m", "condseg_app", "train", str(blobs), "--output", str(output), *TRAIN]
+    command = [sys.executable, "-m", "condseg_app", "train", str(blobs), "--output", str(output), *quick]
     command[command.index("--steps") + 1] = "100000"
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_as_in_a_terminal)
     try:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from condseg_app.data import Geometry, Image, Preprocessing
 from condseg_app.engine.preprocess import WorkingGrid, axis_weights, normalise, prepare, resample
+from condseg_app.errors import ModelError
 
 PLAIN = Preprocessing("3D", (16, 16, 16))
 
@@ -97,3 +98,30 @@ def test_prepare_gives_channels_first_float32() -> None:
     prepared = prepare(image, plan, WorkingGrid.of(image.geometry, plan))
     assert prepared.shape == (3, 10, 8, 1)
     assert prepared.dtype == torch.float32
+
+
+def test_percentiles_are_of_each_image_and_channel_and_outliers_are_cut() -> None:
+    rng = np.random.default_rng(0)
+    voxels = rng.normal(50, 10, (2, 20, 20, 20))
+    voxels[1] = 1000 * voxels[1] + 7
+    voxels[0, 0, 0, 0] = 1e6
+    scaled = normalise(voxels, Preprocessing("3D", (16, 16, 16), intensity="percentile", low=1.0, high=99.0))
+    assert (scaled.min(), scaled.max()) == (0.0, 1.0)
+    for channel in scaled:
+        assert (channel == 0).mean() == pytest.approx(0.01, abs=0.002)
+        assert (channel == 1).mean() == pytest.approx(0.01, abs=0.002)
+        assert np.median(channel) == pytest.approx(0.5, abs=0.02)
+
+
+def test_an_image_of_one_intensity_has_no_percentiles_to_divide_by() -> None:
+    flat = np.full((1, 4, 4, 4), 7.0)
+    scaled = normalise(flat, Preprocessing("3D", (16, 16, 16), intensity="percentile", low=1.0, high=99.0))
+    assert np.array_equal(scaled, np.zeros_like(flat))
+
+
+@pytest.mark.parametrize(
+    ("intensity", "low", "high"), [("window", 5, 5), ("window", 9, 1), ("percentile", -1, 50), ("percentile", 1, 101)]
+)
+def test_windows_that_cannot_be_are_refused(intensity: str, low: float, high: float) -> None:
+    with pytest.raises(ModelError, match=r"give the lower first|give other ones"):
+        Preprocessing("3D", (16, 16, 16), intensity=intensity, low=low, high=high)  # type: ignore[arg-type]
