@@ -129,28 +129,20 @@ def gated(
 ) -> NDArray[np.uint8]:
     """A class's marks (I, J, K): 1 where the model is sure of it, 0 where it is sure of its absence, 255 between.
 
-    Where a person marked a class that cannot overlap with it, it is absent.
+    What a person marked decides: no other class is there, but the wholes that contain it are, and a part of it is
+    nowhere else.
     """
     probability = prediction.probabilities[name]
     marks = np.full(probability.shape, MACHINE_UNKNOWN, np.uint8)
     marks[probability >= as_level(confidence)] = 1
     marks[probability <= 255 - as_level(confidence)] = 0
     for annotation in human:
-        if not _related(annotation.class_name, name, table):
-            marks[annotation.mask & annotation.supervised] = 0
+        marked = annotation.mask & annotation.supervised
+        if annotation.class_name in table.wholes_of(name):
+            marks[annotation.supervised & ~annotation.mask] = 0
+        else:
+            marks[marked] = 1 if name in table.wholes_of(annotation.class_name) else 0
     return marks
-
-
-def _related(one: str, other: str, table: ClassTable) -> bool:
-    """Whether one class is a part of the other, or of a part of it."""
-    return one in _wholes(other, table) or other in _wholes(one, table)
-
-
-def _wholes(name: str, table: ClassTable) -> list[str]:
-    found = [name]
-    while found[-1] in table and (above := table[found[-1]].part_of) is not None:
-        found.append(above)
-    return found
 
 
 def _label_map(image: Image, annotations: tuple[Annotation, ...], classes: ClassTable) -> LabelMap:
