@@ -17,7 +17,7 @@ from condseg_app.data import DataSet, Model
 from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
 from condseg_app.io.atomic import atomic_write
-from condseg_app.io.comparison_config import ComparisonConfig, SystemConfig
+from condseg_app.io.comparison_config import ComparisonConfig, DataConfig, SystemConfig
 from condseg_app.io.comparison_report import Figures, Result
 
 
@@ -184,7 +184,7 @@ def _plan(each: Run, device: str) -> TrainingPlan:
         recipe=changed(RECIPES["default"], {**config.recipe, **system.recipe, "seed": each.seed}),
         network=system.network or config.network,
         groups=None if system.all_labels else groups,
-        classes=config.classes or None,
+        classes=_classes_of(config, data),
         rename={old: new for d in data for old, new in d.rename.items()},
         code_range=system.code_range,
         preprocessing=_as_tuples({**config.preprocessing, **system.preprocessing}),
@@ -192,6 +192,12 @@ def _plan(each: Run, device: str) -> TrainingPlan:
         name=system.name,
         device=device,
     )
+
+
+def _classes_of(config: ComparisonConfig, data: Sequence[DataConfig]) -> tuple[str, ...] | None:
+    """The compared classes that some data sets have; a system that learns from fewer sets has fewer classes."""
+    known = {name for d in data for name in renamed(read_data_set(d.folder), d.rename).classes.names}
+    return tuple(name for name in config.classes if name in known) or None
 
 
 def _completed(each: Run, folders: tuple[Path, ...], groups: str | None, device: str) -> tuple[Path, ...]:

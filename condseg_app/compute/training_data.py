@@ -131,7 +131,7 @@ def _grouped(data: DataSet, choice: Choice) -> tuple[DataSet, ...]:
     if choice.groups is None:
         return (data,)
     if choice.groups == DISJOINT:
-        return data.disjoint(choice.classes or data.classes.names)
+        return data.disjoint([n for n in data.classes.names if choice.classes is None or n in choice.classes])
     if choice.groups in data.groups:
         return data.single_class(choice.groups)
     declared = ", ".join(data.groups) or "none"

@@ -178,10 +178,8 @@ def test_the_table_shows_mean_and_deviation_over_seeds_beside_the_papers_figure(
     write_report(config, results, tmp_path)
     lines = (tmp_path / "comparison.md").read_text().splitlines()
     (row,) = (line for line in lines if line.startswith("| a | 0.850"))
-    assert (
-        row
-        == "| a | 0.850 ± 0.071 (0.950) | 0.600 (0.850) | 0.800 ± 0.141 (0.900) | 0.8 ± 0.1 | 0.8 ± 0.1 | 2 | 0.25 ± 0.00 |"
-    )
+    quality = ["0.850 ± 0.071 (0.950)", "0.600 (0.850)", "0.800 ± 0.141 (0.900)", "0.8 ± 0.1", "0.8 ± 0.1"]
+    assert row == f"| a | {' | '.join(quality)} | 2 | 0.25 ± 0.00 |"
     assert not any(line.startswith("| b |") for line in lines)
     assert "| a | 1,234,567 | 1.00 | 2.00 | 3.0 ± 0.0 | 4.0 ± 0.0 | 1.0 | 7 |" in lines
 
