@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import ClassEntry, ClassTable, Model, Preprocessing
+from condseg_app.engine.windows import network_window
 from condseg_app.errors import ModelError
 from condseg_models import NETWORKS, PRESETS, ROWS, Condition, ConditionedModule, build
 
@@ -31,6 +32,9 @@ def new_model(
         preprocessing: what its images go through.
         settings: network settings that differ from the preset's.
         seed: of the weights.
+
+    Raises:
+        ModelError: the settings cannot be, or the window is too small for the network.
     """
     chosen = PRESETS[preset]
     all_settings = {
@@ -48,7 +52,21 @@ def new_model(
     model = Model(name, chosen.network, all_settings, preprocessing, classes)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        return with_weights(model, _build(model).state_dict())
+        network = _build(model)
+    _check_window(model, network.stride)
+    return with_weights(model, network.state_dict())
+
+
+def _check_window(model: Model, stride: int) -> None:
+    """Instance norms need more than one voxel where the network is coarsest."""
+    plan = model.preprocessing
+    window = network_window(plan, stride)[: 3 if plan.dimensions == "3D" else 2]
+    if all(n == stride for n in window):
+        shown = " x ".join(map(str, plan.window))
+        raise ModelError(
+            f"a window of {shown} leaves network '{model.network}' a single voxel where it is coarsest; use a window "
+            f"of at least {2 * stride} along one axis"
+        )
 
 
 def transfer(model: Model, trained: Model) -> Model:
@@ -58,9 +76,10 @@ def transfer(model: Model, trained: Model) -> Model:
     keeps its fresh weights.
 
     Raises:
-        ModelError: nothing fits.
+        ModelError: less than half of the other model's trunk fits.
     """
     weights, taken = dict(model.weights), 0
+    trunk = sum(old.size for name, old in trained.weights.items() if not name.endswith(ROWS))
     for name, old in trained.weights.items():
         if name not in weights:
             continue
@@ -68,13 +87,14 @@ def transfer(model: Model, trained: Model) -> Model:
             weights[name] = _with_rows_of(weights[name], model.classes, old, trained.classes)
         elif old.shape == weights[name].shape:
             weights[name] = old
-            taken += 1
-    if not taken:
+            taken += old.size
+    if taken < 0.5 * trunk:
         raise ModelError(
-            f"nothing of model '{trained.name}' fits a network '{model.network}' of these settings; choose its preset",
+            f"{taken / trunk:.0%} of model '{trained.name}' fits a network '{model.network}' of these settings; "
+            "choose its preset",
             path=trained.source,
         )
-    record = {**model.training, "initialised_from": trained.name, "tensors_taken": taken}
+    record = {**model.training, "initialised_from": trained.name, "part_taken": round(taken / trunk, 3)}
     return replace(model, weights=weights, training=record)
 
 
