@@ -65,10 +65,10 @@ class Trainer:
     ) -> None:
         self.recipe = recipe
         self.history: list[Step] = []
-        self._model, self._sources = model, tuple(sources)
+        self._model, self.sources = model, tuple(sources)
         picked = pick_device(device)
         self._fabric = make_fabric(picked, recipe.precision, processes)
-        self._loader = Loader(self._sources, recipe, Share(self._fabric.global_rank, self._fabric.world_size))
+        self._loader = Loader(self.sources, recipe, Share(self._fabric.global_rank, self._fabric.world_size))
         self._validation = (
             Validation(validation, model.classes, recipe) if validation and recipe.validate_every else None
         )
@@ -121,7 +121,7 @@ class Trainer:
         best = self._validation.best if self._validation else None
         record = {
             **self._model.training,
-            "sources": [source.name for source in self._sources],
+            "sources": [source.name for source in self.sources],
             "steps": self._step,
             "seconds": round(self._seconds, 1),
             "recipe": asdict(self.recipe),
@@ -231,7 +231,7 @@ class Trainer:
             **{f"network {name}": value for name, value in self._model.settings.items()},
             **asdict(self._model.preprocessing),
             "classes": self._model.classes.names,
-            "data sets": [[source.name, source.size] for source in self._sources],
+            "data sets": [[source.name, source.size] for source in self.sources],
             "processes": self._fabric.world_size,
         }
         return cast("dict[str, Any]", json.loads(json.dumps(settings)))
