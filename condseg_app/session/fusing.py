@@ -10,8 +10,8 @@ from condseg_app.data import Annotation, Geometry, LabelMap, Prediction, Region,
 from condseg_app.session.state import State
 
 MERGE_RULE = (
-    "of the classes whose probability reaches their threshold, the most probable; the earlier row where equal; "
-    "what a person has marked takes precedence, the latest mark over earlier ones"
+    "of the classes whose probability reaches their threshold, the most probable; the earlier row where equal; a part "
+    "before the whole that contains it; what a person has marked takes precedence, the latest mark over earlier ones"
 )
 
 
