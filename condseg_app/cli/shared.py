@@ -85,7 +85,7 @@ def post_processing(
         raise CondsegError("--overlap priority needs --priority with the classes in order, and only it")
     return PostProcessing(
         threshold,
-        {name: int(count) for name, count in numbers_by_name("--keep-largest", keep_largest).items()},
+        {name: int(count) for name, count in numbers_by_name("--keep-largest", keep_largest, int).items()},
         numbers_by_name("--smallest", smallest),
         inside_whole,
         cast("Overlap", overlap),
@@ -93,10 +93,10 @@ def post_processing(
     )
 
 
-def numbers_by_name(option: str, text: str | None) -> dict[str, float]:
+def numbers_by_name(option: str, text: str | None, kind: type[int] | type[float] = float) -> dict[str, float]:
     """'liver=1,spleen=2' as a table."""
     pairs = pairs_in(option, names_in(text or ""))
-    return {name: numbers_in(option, value, float, 1)[0] for name, value in pairs.items()}
+    return {name: numbers_in(option, value, kind, 1)[0] for name, value in pairs.items()}
 
 
 def pairs_in(option: str, pairs: Iterable[str]) -> dict[str, str]:

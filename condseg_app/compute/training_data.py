@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from condseg_app.data import Case, ClassTable, DataSet, Image
-from condseg_app.errors import CondsegError, ReadError
+from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io import read_data_set, read_image
 
 _log = logging.getLogger(__name__)
@@ -91,7 +91,9 @@ def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -
             replace(proposed, value=entry.value if free else proposed.value, color=entry.color, part_of=part_of)
         )
     for name in wanted or ():
-        table.row(name)
+        if name not in table:
+            known = ", ".join(sorted(labelled))
+            raise ClassTableError(f"no data set labels class '{name}'; they label {known}")
     return table
 
 

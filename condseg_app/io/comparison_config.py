@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from condseg_app.data import Split
 from condseg_app.errors import ReadError
+from condseg_app.io.contents import reading
 
 
 class _Strict(BaseModel):
@@ -115,8 +116,9 @@ def read_comparison_config(path: Path) -> ComparisonConfig:
         ReadError: it is no TOML, or says something that cannot be done.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with reading(path):
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ReadError(f"cannot be read as TOML ({error}); mend it", path=path) from error
     try:
         config = ComparisonConfig.model_validate(content)
