@@ -112,7 +112,7 @@ def test_lists_are_json_for_programs(model: Path, capsys: pytest.CaptureFixture[
         (["classes", "nothing"], "no model 'nothing' is known"),
         (["predict", "nowhere.nii", "--model", "MODEL", "--output", "OUT"], "no such file"),
         (["predict", "DATA", "--model", "MODEL", "--output", "OUT"], "no image that can be read"),
-        (["predict", "IMAGE", "--model", "MODEL", "--output", "OUT", "--classes", "moon"], "no data set labels class 'moon'"),
+        (["predict", "IMAGE", "--model", "MODEL", "--output", "OUT", "--classes", "moon"], "no class 'moon'"),
         (["train", "nowhere", "--output", "OUT/x.safetensors"], "no such folder"),
         (["train", "DATA", "--output", "OUT/x.safetensors", "--groups", "odd"], "no single-class groups 'odd'"),
         (["train", "DATA", "--output", "OUT/x.safetensors", "--classes", "moon"], "no data set labels class 'moon'"),
