@@ -9,6 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 INSTALLER_READY := .venv/.installer-ready
 BUNDLE := dist/condseg/condseg
+BENCHMARKS = $(basename $(notdir $(wildcard benchmarks/*.py)))
 SOURCES = $(shell find condseg_app models napari_plugin installer -type f -not -path '*/__pycache__/*')
 
 # With a screen, windows open there; without one, on a virtual one.
@@ -56,6 +57,10 @@ lint: setup  ## ruff, mypy, import-linter, the plugin's manifest
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari_plugin/napari_condseg/napari.yaml
+
+.PHONY: bench
+bench: setup  ## benchmarks, each a ratio in one line of JSON; ONLY=name runs one
+	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 .PHONY: screenshots
 screenshots: setup  ## docs/images, from the real windows

@@ -4,7 +4,7 @@ Two trainings of the same model alternate, a block of steps each: one draws its 
 one sample again and again. `loading_ratio` is the median step of the first over the median step of the second; 1 is
 perfectly hidden. The first steps of a block do not count, for their samples were made ready during the other's.
 
-    python benchmarks/loading.py DATA --network dense-2.5d --spacing 5 --window 80
+    make bench ONLY=loading_ratio
 """
 
 import json
@@ -22,6 +22,7 @@ from condseg_app.engine.recipes import RECIPES, changed
 from condseg_app.engine.samples import SampleSource, TrainingSample
 from condseg_app.engine.train import Trainer
 
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 NOT_COUNTED, COUNTED = 4, 8
 
 
@@ -39,7 +40,7 @@ class Same:
 
 
 def main(
-    data: Path,
+    data: Annotated[Path, typer.Option()] = SHARED / "abdomen_ct",
     network: Annotated[str, typer.Option()] = "dense-2.5d",
     spacing: Annotated[float, typer.Option()] = 5.0,
     window: Annotated[int, typer.Option()] = 80,
