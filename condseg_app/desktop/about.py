@@ -3,13 +3,9 @@
 from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
-
 from condseg_app import __version__
 from condseg_app.compute import log_path
 from condseg_app.data import DeviceInfo
-from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import device_text
 from condseg_app.viewer.keys import KEYS, NAPARI_KEYS
 
@@ -17,26 +13,6 @@ _LIBRARIES = (
     "napari", "vispy", "PySide6_Essentials", "torch", "monai", "lightning-fabric", "distributed", "numpy", "scipy",
     "nibabel", "pillow", "tifffile", "safetensors", "pydantic", "psygnal", "superqt", "pyqtgraph", "typer",
 )  # fmt: skip
-
-
-class TextDialog(QDialog):
-    """A page of rich text."""
-
-    def __init__(self, name: str, title: str, html: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName(name)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        self.resize(480, 520)
-        self.text = QTextBrowser()
-        self.text.setOpenExternalLinks(True)
-        self.text.setHtml(html)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        without_icons(buttons)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text)
-        layout.addWidget(buttons)
 
 
 def about_html(device: DeviceInfo | None) -> str:

@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
 
-from condseg_app.desktop.about import TextDialog, about_html, keys_html
+from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
@@ -17,6 +17,7 @@ from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.header import Models
 from condseg_app.qt.text import listed
+from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout

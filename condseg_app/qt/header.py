@@ -10,10 +10,11 @@ from condseg_app.data import Image, Model
 from condseg_app.io import ModelFile
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections, soon
-from condseg_app.qt.model_card import ModelCard
+from condseg_app.qt.model_card import card_html
 from condseg_app.qt.model_choice import ranked
 from condseg_app.qt.style import ElidedLabel, GlyphButton
 from condseg_app.qt.text import counted, image_details, spacing_text
+from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 
 Models = Callable[[], Sequence[ModelFile]]
@@ -159,7 +160,9 @@ class ModelLine(QWidget):
     def show_card(self) -> None:
         """Show what is known about the model."""
         if self._session.model is not None:
-            ModelCard(self._session.model, self._session.model_path, self).open()
+            model = self._session.model
+            html = card_html(model, self._session.model_path)
+            TextDialog("model_card", f"Model {model.name}", html, self).open()
 
     def look_again(self) -> None:
         """Look which models there are now: a lesson makes new ones."""

@@ -4,36 +4,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
-
 from condseg_app.data import Model
-from condseg_app.qt.style import without_icons
-
-
-class ModelCard(QDialog):
-    """A model's classes, input, training and licence, and its card where one lies beside the file."""
-
-    def __init__(self, model: Model, path: Path | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("model_card")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Model {model.name}")
-        self.resize(480, 520)
-        self.text = QTextBrowser()
-        self.text.setObjectName("model_card_text")
-        self.text.setOpenExternalLinks(True)
-        self.text.setHtml(card_html(model, path))
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        without_icons(buttons)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text)
-        layout.addWidget(buttons)
 
 
 def card_html(model: Model, path: Path | None) -> str:
-    """A model's description as rich text."""
+    """A model's classes, input, training and licence as rich text."""
     pre = model.preprocessing
     size = " × ".join(str(n) for n in (pre.window if pre.dimensions == "3D" else pre.window[:2]))
     spacing = "as it is" if pre.spacing is None else " × ".join(f"{s:g}" for s in pre.spacing) + " mm"

@@ -8,9 +8,10 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from condseg_app.data import Image
 from condseg_app.errors import ReadError
 from condseg_app.qt import Panel
-from condseg_app.qt.model_card import ModelCard, card_html
+from condseg_app.qt.model_card import card_html
 from condseg_app.qt.model_choice import ranked
 from condseg_app.qt.problem import ProblemDialog
+from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
 
@@ -44,7 +45,7 @@ def test_a_model_that_fits_is_chosen(
 
 def test_the_card_tells_classes_and_licence(panel: Panel) -> None:
     panel.header.model.card.click()
-    card = panel.findChild(ModelCard)
+    card = panel.findChild(TextDialog, "model_card")
     assert card is not None
     text = card.text.toPlainText()
     assert "liver" in text
