@@ -174,10 +174,12 @@ def _write_description(
     split: dict[str, list[str]] = {}
     for case in cases:
         split.setdefault(case.split or "train", []).append(names[case.name])
+    coding = cases[0].coding
+    stored = {meant: value for value, meant in coding.values.items()}
     content = {
         "name": f"{data.name}, labels completed by {plan.model}",
-        "labels": {"0": "background", **{str(entry.value): entry.name for entry in table}},
-        "classes": [{"name": e.name, "value": e.value, "color": list(e.color)} for e in table],
+        "classes": [{"name": e.name, "value": stored.get(e.value, e.value), "color": list(e.color)} for e in table],
+        **({} if coding.ignored is None else {"ignore_id": coding.ignored}),
         "part_of": {entry.name: entry.part_of for entry in table if entry.part_of in table},
         "licence": data.licence,
         "training": [{"image": f["image"], "label": f["label"]} for f in files.values()],

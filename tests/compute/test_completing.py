@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +113,27 @@ def test_classes_that_the_model_does_not_know_are_refused(blobs: Path, model: Pa
     with pytest.raises(ClassTableError, match="does not know 'lung'"):
         next(complete_labels(CompletionPlan(blobs, str(model), tmp_path / "x", classes=("lung",))))
     assert not (tmp_path / "x").exists()
+
+
+def test_pictures_whose_first_class_is_zero_keep_their_labels(tmp_path: Path, quick: list[str]) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / "scenes" / "train" / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        ids = rng.integers(0, 3, (20, 24)).astype(np.uint8)
+        PIL.Image.fromarray(ids).save(tmp_path / "scenes" / "train" / "labels" / f"{name}.png")
+        PIL.Image.fromarray(ids * 80).save(tmp_path / "scenes" / "train" / "images" / f"{name}.png")
+    rows = [{"id": 0, "name": "sky"}, {"id": 1, "name": "road"}, {"id": 2, "name": "void"}]
+    described = {"classes": rows, "ignore_id": 2, "labelled": {"a": ["sky"], "b": ["road"]}}
+    (tmp_path / "scenes" / "dataset.json").write_text(json.dumps(described))
+    model, done = tmp_path / "scenes.safetensors", tmp_path / "done"
+    assert main(["train", str(tmp_path / "scenes"), "--output", str(model), *quick, "--window", "32,32,1"]) == 0
+    list(complete_labels(CompletionPlan(tmp_path / "scenes", str(model), done, device="cpu")))
+    before, after = read_data_set(tmp_path / "scenes"), read_data_set(done)
+    assert [c.machine_made for c in after.cases] == [{"road"}, {"sky"}]
+    for old, new in zip(before.cases, after.cases, strict=True):
+        (human,) = read_case(old, before.classes)[1]
+        (kept,) = (a for a in read_case(new, after.classes)[1] if a.class_name == human.class_name)
+        assert human.mask.any()
+        assert np.array_equal(kept.mask, human.mask)
+        assert np.array_equal(kept.supervised, human.supervised)
