@@ -29,7 +29,8 @@ class Recipe:
         warm_up: steps over which the rate rises to its highest.
         decay: whether the rate falls to zero along a cosine afterwards.
         weight_decay: of AdamW; 0 makes it Adam.
-        ema: decay of the moving average of the weights that the model is taken from; 0 for none.
+        ema: decay of the moving average of the weights that the model is taken from, less in the first steps; 0 for
+            none.
         clip: largest norm of the gradient; 0 for none.
         loss: what is minimised.
         deep_supervision: part of the steps in which only a network's further outputs are supervised, where it has

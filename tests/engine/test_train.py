@@ -142,6 +142,18 @@ def test_two_passes_have_the_gradient_of_both(make_model: Callable[..., Model]) 
         np.testing.assert_allclose(one, weights[1][name], atol=1e-5, err_msg=name)
 
 
+def test_the_moving_average_has_forgotten_the_fresh_weights(make_model: Callable[..., Model]) -> None:
+    """Whatever its decay: the model of a short training must not be part random."""
+    fresh, weights = make_model("3D"), []
+    for ema in (0.0, 0.999):
+        trainer = make_trainer(fresh, replace(RECIPE, steps=40, ema=ema, decay=False))
+        run(trainer, 40)
+        weights.append(trainer.model().weights["stem.weight"])
+    last, average = weights
+    assert not np.array_equal(last, average)
+    assert np.linalg.norm(average - last) < 0.5 * np.linalg.norm(average - fresh.weights["stem.weight"])
+
+
 def test_a_training_that_no_longer_improves_ends_early_with_its_best_model(make_model: Callable[..., Model]) -> None:
     recipe = replace(RECIPE, steps=40, learning_rate=0.0, validate_every=2, validation_windows=4, patience=3, ema=0.0)
     trainer = make_trainer(make_model("3D"), recipe, validate=True)
