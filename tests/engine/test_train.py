@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Geometry, Image, Model, Preprocessing
 from condseg_app.engine.augment import Augmentation, augmenter, unvaried
@@ -144,7 +145,7 @@ def test_two_passes_have_the_gradient_of_both(make_model: Callable[..., Model]) 
 
 def test_the_moving_average_has_forgotten_the_fresh_weights(make_model: Callable[..., Model]) -> None:
     """Whatever its decay: the model of a short training must not be part random."""
-    fresh, weights = make_model("3D"), []
+    fresh, weights = make_model("3D"), list[NDArray[Any]]()
     for ema in (0.0, 0.999):
         trainer = make_trainer(fresh, replace(RECIPE, steps=40, ema=ema, decay=False))
         run(trainer, 40)
