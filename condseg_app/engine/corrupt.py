@@ -38,7 +38,7 @@ def corrupt(
         wanted = ", ".join(sorted(names))
         raise CondsegError(f"case '{image.name}' does not label {wanted}, so it cannot be corrupted; name another")
     rng = np.random.default_rng(seed)
-    voxels = np.array(image.voxels())
+    voxels = np.array(image.voxels(), order="C")  # a file's own order may be another, and reshaping would copy
     for annotation in sorted(chosen, key=lambda a: a.class_name):
         where = np.flatnonzero(annotation.mask & annotation.supervised)
         replaced = rng.choice(where, round(part * len(where)), replace=False)

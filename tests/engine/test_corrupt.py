@@ -1,5 +1,8 @@
 """Corruption of classes, for the experiment on spatial correlation."""
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -19,9 +22,13 @@ def case(dtype: type[np.generic] = np.int16) -> tuple[Image, list[Annotation]]:
     return image, [Annotation("spleen", spleen, everywhere), Annotation("liver", liver, everywhere)]
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", [np.int16, np.float32])
-def test_seventy_percent_of_a_class_become_fat_and_nothing_else_changes(dtype: type[np.generic]) -> None:
+def test_seventy_percent_of_a_class_become_fat_and_nothing_else_changes(
+    dtype: type[np.generic], order: Literal["C", "F"]
+) -> None:
     image, annotations = case(dtype)
+    image = replace(image, array=np.asarray(image.voxels(), order=order))  # a NIfTI file's voxels come as "F"
     changed = corrupt(image, annotations, ["spleen"], seed=0)
     different = changed.voxels()[0] != image.voxels()[0]
     spleen = annotations[0].mask
