@@ -20,13 +20,17 @@ Conditioning = Literal["constant", "vector", "film"]
 ROWS = "class_rows"
 
 
+def code_of(x: Tensor, condition: Condition) -> Tensor:
+    """hash(c) in x's type, (B, 1, 1, ...), for an x of (B, C, *spatial)."""
+    return condition.codes.to(x.dtype).reshape(-1, 1, *[1] * (x.dim() - 2))
+
+
 def constant_channel(x: Tensor, condition: Condition) -> Tensor:
     """Equation 2: phi(c, H, W, D) = O(H x W x D) * hash(c), a channel that is constant in space.
 
     Returns (B, 1, *spatial) for an x of (B, C, *spatial).
     """
-    code = condition.codes.to(x.dtype).reshape(-1, 1, *[1] * (x.dim() - 2))
-    return code.expand(-1, 1, *x.shape[2:])
+    return code_of(x, condition).expand(-1, 1, *x.shape[2:])
 
 
 def append_constant(x: Tensor, condition: Condition) -> Tensor:
@@ -51,15 +55,18 @@ class ClassShift(nn.Module):
             columns = channels * (2 if conditioning == "film" else 1)
             self.register_parameter(ROWS, nn.Parameter(torch.randn(classes, columns) * 0.1))
 
-    def forward(self, x: Tensor, condition: Condition) -> Tensor:
-        """Return x (B, C, *spatial) with the class's shift; same shape."""
-        spatial = [1] * (x.dim() - 2)
+    def affine(self, condition: Condition) -> tuple[Tensor, Tensor]:
+        """The scale and the offset of each channel, (B, C) each."""
         if self.conditioning == "constant":
-            shift = condition.codes.to(x.dtype).reshape(-1, 1) * self.weight  # (B, C)
-            return x + shift.reshape(*shift.shape, *spatial)
-        row: Tensor = getattr(self, ROWS)[condition.rows].to(x.dtype)  # (B, C or 2 C)
-        row = row.reshape(*row.shape, *spatial)
+            offset = condition.codes.to(self.weight.dtype)[:, None] * self.weight
+            return torch.ones_like(offset), offset
+        row: Tensor = getattr(self, ROWS)[condition.rows]  # (B, C or 2 C)
         if self.conditioning == "vector":
-            return x + row
+            return torch.ones_like(row), row
         scale, offset = row.chunk(2, dim=1)
-        return torch.addcmul(offset, x, 1 + scale)
+        return 1 + scale, offset
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Return x (B, C, *spatial) with the class's shift; an x of batch 1 serves all classes of the condition."""
+        scale, offset = (a.to(x.dtype).reshape(*a.shape, *[1] * (x.dim() - 2)) for a in self.affine(condition))
+        return torch.addcmul(offset, x, scale)

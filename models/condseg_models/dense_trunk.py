@@ -5,17 +5,23 @@ Dmitriev & Kaufman (CVPR 2019), equation 1 and section 3.1. The paper's own laye
 the class joins after the norm and before the non-linearity.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
-from condseg_models.conditioning import ClassShift, Conditioning, append_constant
+from condseg_models.conditioning import Conditioning
+from condseg_models.dense_blocks import Block, Channels, DenseBlock, PaperDenseBlock
+from condseg_models.layers import spatial_layers
 from condseg_models.protocol import Condition, Features
 
 LayerOrder = Literal["norm_first", "activation_first"]
+_BLOCKS: Mapping[str, type[Block]] = {
+    "norm_first": DenseBlock,
+    "activation_first": PaperDenseBlock,
+}
 
 
 @dataclass(frozen=True)
@@ -107,9 +113,14 @@ class DenseTrunk(DenseEncoder):
         super().__init__(settings, conditioned_encoder)
         self.ups, self.up_blocks, self.out_channels = decoder_layers(settings, self.skips, conditioned_levels)
 
+    @property
+    def levels(self) -> list[tuple[nn.Module, Block]]:
+        """The way up, lowest level first: how each is reached, and its block."""
+        return way_up(self.ups, self.up_blocks)
+
     def up(self, skips: Features, condition: Condition | None = None) -> Tensor:
         """(B, out_channels, *spatial / stem_stride), ready for a last convolution."""
-        return go_up(self.trunk, self.ups, self.up_blocks, skips, condition)
+        return go_up(self.trunk, self.levels, skips, condition)
 
 
 def decoder_layers(
@@ -131,20 +142,27 @@ def decoder_layers(
         ups.append(nd.transposed_conv(channels, growth, 2, stride=2))
         block = _make_block(settings, skips[level] + growth, level, level in levels, thinner)
         blocks.append(block)
-        # A norm keeps what each layer adds; the paper passes the whole block on.
-        channels = block.out_channels if settings.layer_order == "activation_first" else block.new_channels
+        channels = block.out_channels if block.passes_input_on else block.new_channels
     return ups, blocks, channels
 
 
+def way_up(ups: nn.ModuleList, blocks: nn.ModuleList) -> list[tuple[nn.Module, Block]]:
+    """The levels of a way up, lowest first."""
+    return [(up, cast("Block", block)) for up, block in zip(ups, blocks, strict=True)]
+
+
 def go_up(
-    settings: TrunkSettings, ups: nn.ModuleList, blocks: nn.ModuleList, skips: Features, condition: Condition | None
+    settings: TrunkSettings, levels: list[tuple[nn.Module, Block]], skips: Features, condition: Condition | None
 ) -> Tensor:
-    """Through the layers of a way up: (B, channels, *spatial / stem_stride)."""
+    """Through the levels of a way up: (B, channels, *spatial / stem_stride)."""
     x = skips[-1]
-    for skip, up, block in zip(reversed(skips[:-1]), ups, blocks, strict=True):
-        x = block(torch.cat([skip, up(x)], dim=1), condition)
-        if settings.layer_order == "norm_first":
-            x = x[:, -cast("DenseBlock", block).new_channels :]
+    for skip, (up, block) in zip(reversed(skips[:-1]), levels, strict=True):
+        x = block.pass_on(torch.cat([skip, up(x)], dim=1), condition)
+    return before_last(settings, x)
+
+
+def before_last(settings: TrunkSettings, x: Tensor) -> Tensor:
+    """The non-linearity before the last convolution, where the layers end in a convolution."""
     return nn.functional.leaky_relu(x, settings.slope) if settings.layer_order == "activation_first" else x
 
 
@@ -154,88 +172,6 @@ def last_layer(settings: TrunkSettings, channels: int, outputs: int) -> nn.Modul
     if settings.stem_stride == 1:
         return nd.conv(channels, outputs, 1)
     return nd.transposed_conv(channels, outputs, 2, stride=2)
-
-
-class DenseBlock(nn.Module):
-    """Equation 1: x_l = F_l([x_0, x_1, ..., x_(l-1)]), with the class let in at each layer.
-
-    F_l is conv, instance norm, class, LReLU. Returns the concatenation [x_0, ..., x_L].
-    """
-
-    def __init__(self, settings: TrunkSettings, in_channels: int, growth: int, layers: int, conditioned: bool) -> None:
-        super().__init__()
-        nd = spatial_layers(settings.dimensions)
-        self.slope = settings.slope
-        self.new_channels = growth * layers
-        self.out_channels = in_channels + self.new_channels
-        inputs = [in_channels + growth * n for n in range(layers)]
-        self.convs = nn.ModuleList(nd.conv(n, growth, 3, padding=1, bias=False) for n in inputs)
-        self.norms = nn.ModuleList(nd.norm(growth, affine=True) for _ in inputs)
-        self.classes = nn.ModuleList(
-            ClassShift(settings.conditioning, growth, settings.classes) for _ in inputs if conditioned
-        )
-
-    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
-        """Return (B, out_channels, *spatial) for (B, in_channels, *spatial)."""
-        for layer, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
-            new = norm(conv(x))
-            if self.classes and condition is not None:
-                new = self.classes[layer](new, condition)
-            x = torch.cat([x, nn.functional.leaky_relu(new, self.slope)], dim=1)
-        return x
-
-
-class PaperDenseBlock(nn.Module):
-    """Equation 1 as the paper has it: F_l is LReLU, then conv; no norm.
-
-    The class joins the block's input before the first non-linearity; dense connection carries it to each layer.
-    """
-
-    def __init__(self, settings: TrunkSettings, in_channels: int, growth: int, layers: int, conditioned: bool) -> None:
-        super().__init__()
-        nd = spatial_layers(settings.dimensions)
-        self.slope = settings.slope
-        self.appends = conditioned and settings.conditioning == "constant"
-        self.shift = (
-            ClassShift(settings.conditioning, in_channels, settings.classes)
-            if conditioned and not self.appends
-            else None
-        )
-        first = in_channels + (1 if self.appends else 0)
-        self.new_channels = growth * layers
-        self.out_channels = first + self.new_channels
-        self.convs = nn.ModuleList(nd.conv(first + growth * n, growth, 3, padding=1) for n in range(layers))
-
-    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
-        """Return (B, out_channels, *spatial) for (B, in_channels, *spatial)."""
-        if condition is not None and self.appends:
-            x = append_constant(x, condition)
-        elif condition is not None and self.shift is not None:
-            x = self.shift(x, condition)
-        for conv in self.convs:
-            x = torch.cat([x, conv(nn.functional.leaky_relu(x, self.slope))], dim=1)
-        return x
-
-
-@dataclass(frozen=True)
-class SpatialLayers:
-    """torch's layers for so many spatial axes."""
-
-    conv: type[nn.Conv2d] | type[nn.Conv3d]
-    transposed_conv: type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]
-    norm: type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]
-    max_pool: type[nn.MaxPool2d] | type[nn.MaxPool3d]
-
-
-_LAYERS = {
-    2: SpatialLayers(nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, nn.MaxPool2d),
-    3: SpatialLayers(nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.MaxPool3d),
-}
-
-
-def spatial_layers(dimensions: int) -> SpatialLayers:
-    """The layers for 2 or 3 spatial axes."""
-    return _LAYERS[dimensions]
 
 
 def check_choice(setting: str, value: str, choices: tuple[str, ...]) -> None:
@@ -253,11 +189,10 @@ def check_image(image: Tensor, channels: int, dimensions: int, stride: int) -> N
         raise ValueError(f"sizes {tuple(image.shape[2:])} must be multiples of {stride}; pad the image")
 
 
-def _make_block(
-    settings: TrunkSettings, in_channels: int, level: int, conditioned: bool, thinner: int = 1
-) -> DenseBlock | PaperDenseBlock:
-    kind = DenseBlock if settings.layer_order == "norm_first" else PaperDenseBlock
-    return kind(settings, in_channels, settings.growth[level] // thinner, settings.layers[level], conditioned)
+def _make_block(settings: TrunkSettings, in_channels: int, level: int, conditioned: bool, thinner: int = 1) -> Block:
+    channels = Channels(in_channels, settings.growth[level] // thinner, settings.layers[level])
+    conditioning = settings.conditioning if conditioned else None
+    return _BLOCKS[settings.layer_order](settings.dimensions, channels, settings.slope, conditioning, settings.classes)
 
 
 def _make_pool(settings: TrunkSettings, in_channels: int, next_growth: int) -> tuple[nn.Module, int]:

@@ -4,14 +4,24 @@ Learning Multi-Class Segmentations From Single-Class Datasets. Its layers are in
 the class enters.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from itertools import islice
+from typing import Literal, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from condseg_models.conditioning import append_constant
-from condseg_models.dense_trunk import DenseTrunk, TrunkSettings, check_choice, check_image, last_layer
+from condseg_models.dense_trunk import (
+    DenseTrunk,
+    TrunkSettings,
+    before_last,
+    check_choice,
+    check_image,
+    last_layer,
+)
+from condseg_models.layers import on_first_channels, on_last_channels
 from condseg_models.protocol import Condition, ConditionedModule, Features
 
 ConditionAt = Literal["none", "input", "encoder", "decoder", "both"]
@@ -60,26 +70,57 @@ class DenseUNet(DenseTrunk, ConditionedModule):
             conditioned_levels=levels if in_decoder else (),
         )
         self.settings = s
+        self._first_told = next((n for n, (_, block) in enumerate(self.levels) if block.conditioned), 0)
         self.head = last_layer(s, self.out_channels, s.classes if s.condition_at == "none" else 1)
 
     def encode(self, image: Tensor) -> Features:
-        """What all classes share: skips for cond-dec, logits for "no cond", the image itself otherwise."""
+        """What all classes share: the decoder's sums for cond-dec, logits for "no cond", the image itself otherwise."""
         check_image(image, self.settings.in_channels, self.settings.dimensions, self.stride)
         if self.settings.condition_at in ("input", "encoder", "both"):
             return (image,)
         skips = self.down(image)
-        return (self.head(self.up(skips)),) if self.settings.condition_at == "none" else skips
+        return (self.head(self.up(skips)),) if self.settings.condition_at == "none" else self._share(skips)
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
-        """Logits (B, 1, *spatial) of the condition's classes; features of one image are repeated to B."""
+        """Logits (B, 1, *spatial) of the condition's classes; features of one image serve any number of them."""
         batch = condition.rows.shape[0]
-        features = tuple(f.expand(batch, *f.shape[1:]) for f in features)
-        match self.settings.condition_at:
-            case "none":
-                return features[0][torch.arange(batch, device=features[0].device), condition.rows].unsqueeze(1)
-            case "input":
-                features = self.down(append_constant(features[0], condition))
-            case "encoder" | "both":
-                features = self.down(features[0], condition)
-        logits: Tensor = self.head(self.up(features, condition))
+        if self.settings.condition_at == "decoder":
+            return self._answer(features, condition)
+        image = features[0].expand(batch, *features[0].shape[1:])
+        if self.settings.condition_at == "none":
+            return image[torch.arange(batch, device=image.device), condition.rows].unsqueeze(1)
+        at_input = self.settings.condition_at == "input"
+        skips = self.down(append_constant(image, condition)) if at_input else self.down(image, condition)
+        logits: Tensor = self.head(self.up(skips, condition))
         return logits
+
+    def _share(self, skips: Features) -> Features:
+        """Everything in the decoder that the class does not touch, in the order in which `_answer` wants it.
+
+        Up to the first level that is told the class that is all; from there on it is the skips' part of each sum.
+        """
+        x = skips[-1]
+        shared: list[Tensor] = []
+        for level, (skip, (up, block)) in enumerate(zip(reversed(skips[:-1]), self.levels, strict=True)):
+            if level < self._first_told:
+                x = block.pass_on(torch.cat([skip, up(x)], dim=1), None)
+                continue
+            shared.extend(self._share_onward(up, x) if level > self._first_told else ())
+            x = skip if level > self._first_told else torch.cat([skip, up(x)], dim=1)
+            shared.extend(block.share(x))
+        return (*shared, *self._share_onward(self.head, before_last(self.settings, x)))
+
+    def _share_onward(self, layer: nn.Module, x: Tensor) -> Features:
+        """A layer's sum over what a block passes on of its own input, if it does."""
+        return (on_first_channels(layer, x),) if self.up_blocks[0].passes_input_on else ()
+
+    def _answer(self, features: Features, condition: Condition) -> Tensor:
+        shared, own = iter(features), None
+        for up, block in self.levels[self._first_told :]:
+            own = None if own is None else self._onward(up, own, shared)
+            own = block.grow(list(islice(shared, len(block.convs))), own, condition)
+        return self._onward(self.head, before_last(self.settings, cast("Tensor", own)), shared)
+
+    def _onward(self, layer: nn.Module, own: Tensor, shared: Iterator[Tensor]) -> Tensor:
+        total = on_last_channels(layer, own)
+        return total + next(shared) if self.up_blocks[0].passes_input_on else total

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from condseg_models.dense_trunk import DenseEncoder, TrunkSettings, check_image, decoder_layers, go_up, last_layer
+from condseg_models.dense_trunk import (
+    DenseEncoder,
+    TrunkSettings,
+    check_image,
+    decoder_layers,
+    go_up,
+    last_layer,
+    way_up,
+)
 from condseg_models.protocol import Condition, ConditionedModule, Features
 
 
@@ -67,5 +75,5 @@ class _Head(nn.Module):
         self.last = last_layer(settings, channels, 1)
 
     def forward(self, skips: Features) -> Tensor:
-        logits: Tensor = self.last(go_up(self.trunk, self.ups, self.up_blocks, skips, None))
+        logits: Tensor = self.last(go_up(self.trunk, way_up(self.ups, self.up_blocks), skips, None))
         return logits

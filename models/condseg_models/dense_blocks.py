@@ -1,0 +1,158 @@
+"""Dense blocks (Dmitriev & Kaufman, CVPR 2019, equation 1), each in two halves.
+
+A convolution of a concatenation is the sum of convolutions of its parts: conv([s, o]) = conv_s(s) + conv_o(o). So
+whatever does not depend on the class is summed once, by `share`, and `grow` adds what a class makes of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from condseg_models.conditioning import ClassShift, Conditioning, code_of
+from condseg_models.layers import instance_norm, on_first_channels, on_last_channels, over_ones, spatial_layers
+from condseg_models.protocol import Condition
+
+
+@dataclass(frozen=True)
+class Channels:
+    """How many channels a dense block gets, and how many each of its layers adds."""
+
+    given: int
+    growth: int
+    layers: int
+
+    @property
+    def inputs(self) -> list[int]:
+        """Of each layer's input."""
+        return [self.given + self.growth * n for n in range(self.layers)]
+
+    @property
+    def new(self) -> int:
+        """What all layers add."""
+        return self.growth * self.layers
+
+    @property
+    def out(self) -> int:
+        """Input and new ones."""
+        return self.given + self.new
+
+
+class DenseBlock(nn.Module):
+    """Equation 1: x_l = F_l([x_0, x_1, ..., x_(l-1)]), where F_l is conv, instance norm, class, LReLU.
+
+    Only what the layers add is passed on to the next level.
+    """
+
+    passes_input_on = False
+
+    def __init__(
+        self, dimensions: int, channels: Channels, slope: float, conditioning: Conditioning | None, classes: int
+    ) -> None:
+        super().__init__()
+        nd, growth = spatial_layers(dimensions), channels.growth
+        self.slope = slope
+        self.new_channels, self.out_channels = channels.new, channels.out
+        self.convs = nn.ModuleList(nd.conv(n, growth, 3, padding=1, bias=False) for n in channels.inputs)
+        self.norms = nn.ModuleList(nd.norm(growth, affine=True) for _ in channels.inputs)
+        self.classes = nn.ModuleList(ClassShift(conditioning, growth, classes) for _ in channels.inputs if conditioning)
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it is told the class."""
+        return len(self.classes) > 0
+
+    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """[x_0, ..., x_L], (B, out_channels, *spatial), of x_0 (B, in_channels, *spatial)."""
+        return torch.cat([x, self.grow(self.share(x), None, condition)], dim=1)
+
+    def pass_on(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """What the next level of a way up gets, (B, new_channels, *spatial)."""
+        return self.grow(self.share(x), None, condition)
+
+    def share(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's sum over the first channels x of its input, (B, growth, *spatial) each."""
+        return tuple(on_first_channels(conv, x) for conv in self.convs)
+
+    def grow(self, shared: Sequence[Tensor], own: Tensor | None, condition: Condition | None) -> Tensor:
+        """What the layers add, (B, new_channels, *spatial).
+
+        Args:
+            shared: what `share` has summed; its batch may be 1 for any number of classes.
+            own: the channels of the block's input that `share` was not given; None if there are none.
+            condition: of B classes.
+        """
+        known = [] if own is None else [own]
+        for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
+            if known:
+                total = total + on_last_channels(conv, torch.cat(known, dim=1))
+            new = self._normalised(layer, total, condition)
+            known.append(functional.leaky_relu(new, self.slope, inplace=True))
+        return torch.cat(known if own is None else known[1:], dim=1)
+
+    def _normalised(self, layer: int, x: Tensor, condition: Condition | None) -> Tensor:
+        norm = cast("nn.InstanceNorm3d", self.norms[layer])
+        scale, offset = norm.weight[None], norm.bias[None]
+        if self.conditioned and condition is not None:
+            class_scale, class_offset = cast("ClassShift", self.classes[layer]).affine(condition)
+            scale, offset = scale * class_scale, offset * class_scale + class_offset
+        return instance_norm(x, scale, offset)
+
+
+class PaperDenseBlock(nn.Module):
+    """Equation 1 as the paper has it: F_l is LReLU, then conv; no norm. The whole block is passed on.
+
+    With `constant`, each layer's input ends in the class's channel (equation 3); other rows shift what a layer adds.
+    """
+
+    passes_input_on = True
+
+    def __init__(
+        self, dimensions: int, channels: Channels, slope: float, conditioning: Conditioning | None, classes: int
+    ) -> None:
+        super().__init__()
+        nd, growth = spatial_layers(dimensions), channels.growth
+        self.slope = slope
+        self.conditioned = conditioning is not None
+        self.appends = conditioning == "constant"
+        self.new_channels, self.out_channels = channels.new, channels.out
+        self.convs = nn.ModuleList(nd.conv(n + self.appends, growth, 3, padding=1) for n in channels.inputs)
+        self.classes = nn.ModuleList(
+            ClassShift(conditioning, growth, classes) for _ in channels.inputs if conditioning and not self.appends
+        )
+
+    def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """[x_0, ..., x_L], (B, out_channels, *spatial), of x_0 (B, in_channels, *spatial)."""
+        return self.pass_on(x, condition)
+
+    def pass_on(self, x: Tensor, condition: Condition | None) -> Tensor:
+        """What the next level of a way up gets, (B, out_channels, *spatial)."""
+        return torch.cat([x, self.grow(self.share(x), None, condition)], dim=1)
+
+    def share(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's sum over the first channels x of its input, (B, growth, *spatial) each."""
+        active = functional.leaky_relu(x, self.slope)
+        return tuple(on_first_channels(conv, active) for conv in self.convs)
+
+    def grow(self, shared: Sequence[Tensor], own: Tensor | None, condition: Condition | None) -> Tensor:
+        """As `DenseBlock.grow`, but what comes out begins with the channels `own`."""
+        known = [] if own is None else [own]
+        for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
+            if known:
+                rest = functional.leaky_relu(torch.cat(known, dim=1), self.slope)
+                total = total + on_last_channels(conv, rest, behind=int(self.appends))
+            known.append(total if condition is None else self._told(layer, total, condition))
+        return torch.cat(known, dim=1)
+
+    def _told(self, layer: int, x: Tensor, condition: Condition) -> Tensor:
+        if self.appends:
+            code = functional.leaky_relu(code_of(x, condition), self.slope)
+            return x + code * over_ones(self.convs[layer], tuple(x.shape[2:]))
+        told: Tensor = self.classes[layer](x, condition) if self.classes else x
+        return told
+
+
+Block = DenseBlock | PaperDenseBlock

@@ -1,0 +1,101 @@
+"""torch's layers by the number of spatial axes, applied to parts of their input."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Convolution = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
+
+_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class SpatialLayers:
+    """torch's layers for so many spatial axes."""
+
+    conv: type[nn.Conv2d] | type[nn.Conv3d]
+    transposed_conv: type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]
+    norm: type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]
+    max_pool: type[nn.MaxPool2d] | type[nn.MaxPool3d]
+
+
+_LAYERS = {
+    2: SpatialLayers(nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, nn.MaxPool2d),
+    3: SpatialLayers(nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.MaxPool3d),
+}
+
+_FUNCTIONS: Mapping[type[nn.Module], Callable[..., Tensor]] = {
+    nn.Conv2d: functional.conv2d,
+    nn.Conv3d: functional.conv3d,
+    nn.ConvTranspose2d: functional.conv_transpose2d,
+    nn.ConvTranspose3d: functional.conv_transpose3d,
+}
+
+
+def spatial_layers(dimensions: int) -> SpatialLayers:
+    """The layers for 2 or 3 spatial axes."""
+    return _LAYERS[dimensions]
+
+
+def instance_norm(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
+    """Each sample's channels (B, C, *spatial) with mean 0 and deviation 1, then scaled and shifted, (B or 1, C) each.
+
+    An x of batch 1 serves all rows of scale and offset. One sample at a time, for then a batch norm is an instance
+    norm, and torch's is many times quicker: its instance norm leaves the memory format of channels last.
+    """
+    batch = max(len(x), len(scale))
+    samples = x.expand(batch, *x.shape[1:]).split(1)
+    rows = zip(samples, scale.expand(batch, -1), offset.expand(batch, -1), strict=True)
+    normed = [functional.batch_norm(one, None, None, w, b, training=True, eps=_EPSILON) for one, w, b in rows]
+    return normed[0] if batch == 1 else torch.cat(normed)
+
+
+def on_first_channels(layer: nn.Module, x: Tensor) -> Tensor:
+    """A convolution's sum over the first channels of its input, as many as x has, and its bias."""
+    return _on_channels(layer, x, 0)
+
+
+def on_last_channels(layer: nn.Module, x: Tensor, behind: int = 0) -> Tensor:
+    """A convolution's sum over the last channels of its input, as many as x has; with its bias only if these are all.
+
+    Args:
+        layer: the convolution.
+        x: (B, c, *spatial).
+        behind: further channels of the input that come after those of x and are left out.
+    """
+    return _on_channels(layer, x, as_convolution(layer).in_channels - behind - x.shape[1])
+
+
+def _on_channels(layer: nn.Module, x: Tensor, first: int) -> Tensor:
+    conv, part = as_convolution(layer), slice(first, first + x.shape[1])
+    weight = conv.weight[part] if conv.transposed else conv.weight[:, part]
+    bias = conv.bias if first == 0 else None
+    return _FUNCTIONS[type(conv)](x, weight, bias, stride=conv.stride, padding=conv.padding)
+
+
+def as_convolution(layer: nn.Module) -> Convolution:
+    """A layer that is known to be a convolution.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+        raise TypeError(f"{type(layer).__name__} is no convolution")
+    return layer
+
+
+def over_ones(layer: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """A convolution's sum, (1, out, *shape), over the last channel of its input if that is 1 everywhere.
+
+    With a kernel of 3 and zeros around the image it has no more than 3**d values: inside, at faces, edges, corners.
+    """
+    conv = as_convolution(layer)
+    weight = conv.weight[:, -1:]
+    table = _FUNCTIONS[type(conv)](weight.new_ones(1, 1, *(min(n, 3) for n in shape)), weight, padding=conv.padding)
+    for axis, n in enumerate(shape, start=2):
+        index = torch.arange(n, device=weight.device)
+        table = table.index_select(axis, index.clamp(max=1) + (index == n - 1) if n > 3 else index)
+    return table
