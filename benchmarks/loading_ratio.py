@@ -7,22 +7,20 @@ perfectly hidden. The first steps of a block do not count, for their samples wer
     make bench ONLY=loading_ratio
 """
 
-import json
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from harness.report import DATA, report
 
 from condseg_app.compute.training import Training, TrainingPlan
 from condseg_app.engine.recipes import RECIPES, changed
 from condseg_app.engine.samples import SampleSource, TrainingSample
 from condseg_app.engine.train import Trainer
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 NOT_COUNTED, COUNTED = 4, 8
 
 
@@ -40,7 +38,7 @@ class Same:
 
 
 def main(
-    data: Annotated[Path, typer.Option()] = SHARED / "abdomen_ct",
+    data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
     network: Annotated[str, typer.Option()] = "dense-2.5d",
     spacing: Annotated[float, typer.Option()] = 5.0,
     window: Annotated[int, typer.Option()] = 80,
@@ -67,9 +65,7 @@ def main(
                 times[name] += [step.seconds for step in trainer.history[-COUNTED:]]
     medians = {name: statistics.median(found) for name, found in times.items()}
     ratio = medians["data"] / medians["dummy"]
-    sys.stdout.write(
-        json.dumps({"loading_ratio": round(ratio, 3), "network": network, "steps": COUNTED * blocks}) + "\n"
-    )
+    report("loading_ratio", ratio, "times", "<= 1.1", network=network, steps=COUNTED * blocks)
 
 
 if __name__ == "__main__":

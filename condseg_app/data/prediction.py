@@ -20,10 +20,12 @@ class Block:
     Attributes:
         region: where it belongs in the image's own grid.
         probabilities: class name -> uint8 of the region's shape; 255 is certainty.
+        notice: a sentence for the user, where something went other than asked.
     """
 
     region: Region
     probabilities: Mapping[str, NDArray[np.uint8]]
+    notice: str = ""
 
 
 @dataclass(frozen=True, eq=False)

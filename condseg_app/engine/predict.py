@@ -1,5 +1,6 @@
 """Prediction: an image's windows, encoded once each and decoded for every class that is asked for."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,18 +11,31 @@ from torch import Tensor
 
 from condseg_app.data import Block, Image, Model, Prediction, Region, Shape, empty_probability
 from condseg_app.engine.devices import pick_device
+from condseg_app.engine.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.networks import build_network, condition_for, memory_format
-from condseg_app.engine.preprocess import WorkingGrid, along, axis_weights, prepare
-from condseg_app.engine.windows import WindowGrid, gaussian, show
+from condseg_app.engine.preprocess import WorkingGrid, along, prepare, whole_weights
+from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show
 from condseg_app.errors import CondsegError, OutOfMemory
+from condseg_models import Features
+
+_logger = logging.getLogger(__name__)
+
+_CLASSES_AT_ONCE = 8
 
 
 @dataclass(eq=False)
 class _Sum:
-    """A class's window results so far, added up on the working grid."""
+    """A class's window results so far, added up on the working grid: whole numbers, so that the order is of no account.
 
-    probability: Tensor  # (I, J, K), times weight
-    weight: Tensor  # (I, J, K)
+    Attributes:
+        level: (I, J, K), 0 to 255 times weight.
+        weight: (I, J, K).
+        missing: windows that are not in it yet.
+    """
+
+    level: Tensor
+    weight: Tensor
+    missing: set[int]
 
 
 class Predictor:
@@ -29,24 +43,38 @@ class Predictor:
 
     Where windows overlap, their probabilities are averaged with Gaussian weights. A block that comes later
     takes the place of an earlier one where they overlap; after the last window all blocks together are the
-    same whatever the order was, up to rounding.
+    same whatever the order was, to the bit. Encoded windows are kept for further classes while memory allows.
+
+    Args:
+        model: with its weights.
+        image: of the model's kind.
+        device: 'auto', 'cpu', 'cuda', ...
+        overlap: of neighbouring windows, as a part of their size.
+        cache: bytes of encoded windows to keep; a quarter of the device's free memory if None.
 
     Raises:
         ModelError: the model does not fit the image.
     """
 
-    def __init__(self, model: Model, image: Image, device: str = "auto") -> None:
+    def __init__(
+        self, model: Model, image: Image, device: str = "auto", overlap: float = OVERLAP, cache: int | None = None
+    ) -> None:
         model.check_fits(image)
         self.model = model
         self._device = pick_device(device)
         self._network = build_network(model, self._device)
         self._grid = WorkingGrid.of(image.geometry, model.preprocessing)
         self._voxels = prepare(image, model.preprocessing, self._grid)
-        self._windows = WindowGrid.over(self._grid.shape, model.preprocessing, self._network.stride)
+        self._windows = WindowGrid.over(self._grid.shape, model.preprocessing, self._network.stride, overlap)
         self._weights = gaussian(self._windows.window)
         self._sums: dict[str, _Sum] = {}
         # How source voxels are made of working voxels, per working axis.
-        self._back = [axis_weights(old, new) for old, new in zip(self._grid.shape, self._grid.turned, strict=True)]
+        self._back = [whole_weights(old, new) for old, new in zip(self._grid.shape, self._grid.turned, strict=True)]
+        self._resampled = [axis for axis in range(3) if self._grid.shape[axis] != self._grid.turned[axis]]
+        self._features = FeatureCache(cache_budget(self._device) if cache is None else cache)
+        # A batch of classes pays where their many small steps are started one by one, on a GPU.
+        self._at_once = _CLASSES_AT_ONCE if self._device.type == "cuda" else 1
+        self._notice = ""
 
     @property
     def windows(self) -> int:
@@ -85,34 +113,64 @@ class Predictor:
             OutOfMemory: the device has too little memory for one window.
         """
         start = self._windows.starts[window]
-        inside = self._windows.inside(start)
-        shown = show(self._voxels, start, self._windows.window, self.model.preprocessing)[None]
-        shown = shown.to(self._device, memory_format=memory_format(shown.dim() - 2))
-        try:
-            probabilities = self._ask(shown, classes)
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemory("the GPU's memory is too small for one window; choose the CPU in the settings") from error
-        within = self._windows.within(start)
-        for name, probability in probabilities.items():
-            total = self._sum(name)
-            total.probability[inside] += (probability * self._weights)[within]
-            total.weight[inside] += self._weights[within]
-        return self._block(inside, classes)
+        inside, within = self._windows.inside(start), self._windows.within(start)
+        weights = self._weights[within]
+        for name, level in self._levels(window, classes).items():
+            total = self._sums.get(name) or self._sums.setdefault(name, self._nothing())
+            if window in total.missing:
+                total.level[inside] += level[within] * weights
+                total.weight[inside] += weights
+                total.missing.remove(window)
+        block = self._block(inside, classes)
+        for name in [name for name in classes if not self._sums[name].missing]:
+            del self._sums[name]
+        return block
+
+    def _levels(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
+        """Probabilities of a window in whole 255ths (I, J, K), by class; with less speed where memory is short."""
+        while True:
+            try:
+                return self._ask(window, classes)
+            except torch.OutOfMemoryError as error:
+                self._make_room(error)
 
     @torch.inference_mode()
-    def _ask(self, shown: Tensor, classes: Sequence[str]) -> dict[str, Tensor]:
-        """Probabilities (I, J, K) of a window, by class."""
-        features = self._network.encode(shown)
-        found = {}
-        for name in classes:
-            logits = self._network.decode(features, condition_for(self.model.classes, [name], self._device))
-            found[name] = logits.sigmoid().float().cpu().reshape(self._windows.window)
+    def _ask(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
+        features = self._encoded(window)
+        found: dict[str, Tensor] = {}
+        for first in range(0, len(classes), self._at_once):
+            names = classes[first : first + self._at_once]
+            logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
+            levels = (logits.sigmoid().float() * 255).round().cpu()
+            found.update(zip(names, levels.reshape(-1, *self._windows.window), strict=True))
         return found
 
-    def _sum(self, name: str) -> _Sum:
-        if name not in self._sums:
-            self._sums[name] = _Sum(torch.zeros(self._grid.shape), torch.zeros(self._grid.shape))
-        return self._sums[name]
+    def _encoded(self, window: int) -> Features:
+        features = self._features.get(window)
+        if features is None:
+            start = self._windows.starts[window]
+            shown = show(self._voxels, start, self._windows.window, self.model.preprocessing)[None]
+            features = self._network.encode(shown.to(self._device, memory_format=memory_format(shown.dim() - 2)))
+            self._features.put(window, features)
+        return features
+
+    def _make_room(self, error: torch.OutOfMemoryError) -> None:
+        """Ask less of the device's memory than when it ran out: no cache, then class by class, then the CPU."""
+        if len(self._features):
+            self._features.close()
+        elif self._at_once > 1:
+            self._at_once = 1
+        elif self._device.type != "cpu":
+            self._device = torch.device("cpu")
+            self._network.to(self._device)
+            self._notice = "The GPU's memory is too small for one window, so the CPU goes on; it takes longer."
+        else:
+            raise OutOfMemory("the memory is too small for one window; close other programs") from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _nothing(self) -> _Sum:
+        return _Sum(torch.zeros(self._grid.shape), torch.zeros(self._grid.shape), set(range(self.windows)))
 
     def _block(self, inside: Region, classes: Sequence[str]) -> Block:
         """What the image's own voxels get from a part of the working grid."""
@@ -120,12 +178,14 @@ class Predictor:
         found = {}
         for name in classes:
             total = self._sums[name]
-            part = total.probability[columns] / total.weight[columns].clamp(min=1e-6)
-            for axis in range(3):
-                part = along(part, axis, self._back[axis][rows[axis], columns[axis]])
-            level = (part * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+            # In whole 256ths of a level, so that every sum stays exact.
+            part = (total.level[columns] / total.weight[columns].clamp(min=1)).round() * 256
+            for axis in self._resampled:
+                part = (along(part, axis, self._back[axis][rows[axis], columns[axis]]) / 256).round()
+            level = (part / 256).round().to(torch.uint8).numpy()
             found[name] = np.ascontiguousarray(_unturn(level, self._grid))
-        return Block(_source_region(rows, self._grid), found)
+        notice, self._notice = self._notice, ""
+        return Block(_source_region(rows, self._grid), found, notice)
 
     def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
         turned = [voxel[axis] for axis in self._grid.axes.order]
@@ -139,7 +199,7 @@ class Predictor:
 
 
 def predict(
-    model: Model, image: Image, classes: Sequence[str], device: str = "auto"
+    model: Model, image: Image, classes: Sequence[str], device: str = "auto", overlap: float = OVERLAP
 ) -> Iterator[tuple[float, Prediction]]:
     """Predict window by window; yields the part done (0 to 1) and the prediction so far, complete at last.
 
@@ -147,10 +207,12 @@ def predict(
     """
     if not classes:
         raise CondsegError("no class is asked for; name at least one of the model's table")
-    predictor = Predictor(model, image, device)
+    predictor = Predictor(model, image, device, overlap)
     arrays = {name: empty_probability(image.geometry.shape) for name in classes}
     for count, window in enumerate(predictor.order(), start=1):
         block = predictor.segment(window, classes)
+        if block.notice:
+            _logger.warning(block.notice)
         for name, levels in block.probabilities.items():
             arrays[name][block.region] = levels
         done = count / predictor.windows

@@ -105,3 +105,12 @@ def axis_weights(old: int, new: int) -> Tensor:
     distance = (torch.arange(old, dtype=torch.float64)[None] - centres[:, None]).abs()
     weights = (1.0 - distance / max(1.0, ratio)).clamp(min=0.0)
     return (weights / weights.sum(dim=1, keepdim=True)).float()
+
+
+def whole_weights(old: int, new: int) -> Tensor:
+    """`axis_weights` in whole 256ths, (new, old): float32 sums of these times whole numbers below 2**16 are exact."""
+    exact = axis_weights(old, new) * 256
+    weights = exact.round()
+    rows, largest = torch.arange(new), exact.argmax(dim=1)
+    weights[rows, largest] += 256 - weights.sum(dim=1)
+    return weights

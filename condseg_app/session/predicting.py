@@ -1,7 +1,8 @@
 """Predicting one image with one model: which windows are computed, and which come next."""
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,24 +44,37 @@ class Windows:
         self._lock = threading.Lock()
         self._predictor: PredictorLike | None = None
         self._done: dict[str, set[int]] = {}
+        self._near: Voxel | None = None
 
-    def steps(self, groups: Groups, near: Voxel | None) -> Steps:
-        """Compute what is missing of some classes, one group after the other.
+    def look_at(self, near: Voxel) -> None:
+        """Go on with the windows that are nearest to a voxel, from the next one on."""
+        self._near = near
+
+    def steps(self, groups: Groups) -> Steps:
+        """Compute what is missing of some classes, one group after the other, nearest windows first.
 
         Args:
             groups: the model's names of classes that are to be decoded together.
-            near: the voxel to begin at.
         """
         yield Step(Progress(0.0, "Starting"))
-        order = self._order(near)
-        missing = sum(len(order) - len(self._done.get(name, ())) for group in groups for name in group)
+        windows = len(self._order(self._near))
+        missing = sum(windows - len(self._done.get(name, ())) for group in groups for name in group)
         done = 0
         for group in groups:
-            for window in order:
+            for window in self._nearest_first():
                 computed = self._compute(window, group)
                 if computed is not None:
                     done += len(computed.block.probabilities)
                     yield Step(Progress(min(done / max(missing, 1), 1.0)), computed)
+
+    def _nearest_first(self) -> Iterator[int]:
+        at = self._near
+        left = deque(self._order(at))
+        while left:
+            if self._near != at:
+                at, still = self._near, set(left)
+                left = deque(window for window in self._order(at) if window in still)
+            yield left.popleft()
 
     def _order(self, near: Voxel | None) -> list[int]:
         with self._lock:

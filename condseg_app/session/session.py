@@ -180,10 +180,17 @@ class Session(Opened):
         if self._windows is None:
             path, _ = self._state.opened_model()
             self._windows = Windows(self.engine, path, self._state.opened_image())
+        if near is not None:
+            self._windows.look_at(near)
         self._drop_job()
         self._asked = groups
         what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
-        self._take_up(Job(f"Predicting {what}", partial(self._windows.steps, groups, near)), self._on_block)
+        self._take_up(Job(f"Predicting {what}", partial(self._windows.steps, groups)), self._on_block)
+
+    def look_at(self, near: Voxel) -> None:
+        """Let a prediction under way go on with what is nearest to a voxel: the user has scrolled there."""
+        if self._windows is not None:
+            self._windows.look_at(near)
 
     @command
     def cancel(self) -> None:
@@ -309,6 +316,8 @@ class Session(Opened):
             for name in self._state.names_on_screen(delivery.block.probabilities):
                 self._measured.pop(name, None)
                 self.prediction_changed.emit(name, delivery.block.region)
+            if delivery.block.notice:
+                self.notice.emit(delivery.block.notice)
 
     def _on_lesson(self, job: Job, result: object) -> None:
         if isinstance(result, TrainingProgress) and job is self._job:

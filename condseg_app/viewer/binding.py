@@ -63,6 +63,7 @@ class LayerBinding:
             (self.annotation.painted, self._collect.request),
             (viewer.layers.events.removed, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
+            (viewer.dims.events.current_step, self._on_scroll),
         )
 
     def close(self) -> None:
@@ -153,6 +154,11 @@ class LayerBinding:
     def visible_slice(self) -> Region | None:
         """The slice on screen in the image's own axes; None in a 3D view or without an image."""
         return None if self.sight is None else self.sight.visible_slice()
+
+    def _on_scroll(self) -> None:
+        near = self.near()
+        if near is not None:
+            self.session.look_at(near)
 
     # what the session says
 

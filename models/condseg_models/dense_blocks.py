@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from condseg_models.conditioning import ClassShift, Conditioning, code_of
-from condseg_models.layers import instance_norm, on_first_channels, on_last_channels, over_ones, spatial_layers
+from condseg_models.layers import instance_norm, joined, on_first_channels, on_last_channels, over_ones, spatial_layers
 from condseg_models.protocol import Condition
 
 
@@ -88,10 +88,10 @@ class DenseBlock(nn.Module):
         known = [] if own is None else [own]
         for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
             if known:
-                total = total + on_last_channels(conv, torch.cat(known, dim=1))
+                total = total + on_last_channels(conv, joined(known))
             new = self._normalised(layer, total, condition)
             known.append(functional.leaky_relu(new, self.slope, inplace=True))
-        return torch.cat(known if own is None else known[1:], dim=1)
+        return joined(known if own is None else known[1:])
 
     def _normalised(self, layer: int, x: Tensor, condition: Condition | None) -> Tensor:
         norm = cast("nn.InstanceNorm3d", self.norms[layer])
@@ -142,10 +142,10 @@ class PaperDenseBlock(nn.Module):
         known = [] if own is None else [own]
         for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
             if known:
-                rest = functional.leaky_relu(torch.cat(known, dim=1), self.slope)
+                rest = functional.leaky_relu(joined(known), self.slope)
                 total = total + on_last_channels(conv, rest, behind=int(self.appends))
             known.append(total if condition is None else self._told(layer, total, condition))
-        return torch.cat(known, dim=1)
+        return joined(known)
 
     def _told(self, layer: int, x: Tensor, condition: Condition) -> Tensor:
         if self.appends:

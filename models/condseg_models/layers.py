@@ -1,6 +1,6 @@
 """torch's layers by the number of spatial axes, applied to parts of their input."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +51,11 @@ def instance_norm(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
     rows = zip(samples, scale.expand(batch, -1), offset.expand(batch, -1), strict=True)
     normed = [functional.batch_norm(one, None, None, w, b, training=True, eps=_EPSILON) for one, w, b in rows]
     return normed[0] if batch == 1 else torch.cat(normed)
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """The concatenation of channels, which for a single part would be a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim=1)
 
 
 def on_first_channels(layer: nn.Module, x: Tensor) -> Tensor:

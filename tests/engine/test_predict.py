@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Model, Preprocessing
+from condseg_app.engine.feature_cache import FeatureCache
 from condseg_app.engine.predict import Predictor, predict
+from condseg_app.engine.preprocess import axis_weights, whole_weights
 from condseg_app.engine.windows import WindowGrid, cut, gaussian
-from condseg_app.errors import ClassTableError, ModelError
+from condseg_app.errors import ClassTableError, ModelError, OutOfMemory
 
 DIMENSIONS = ("2D", "2.5D", "3D")
 
@@ -37,7 +41,7 @@ def test_any_order_of_windows_gives_the_same_prediction(
     assert one.windows > 1
     shuffled = [int(n) for n in np.random.default_rng(1).permutation(other.windows)]
     backwards, _ = assemble(other, shuffled, "liver")
-    assert np.abs(forwards.astype(int) - backwards).max() <= 1  # float sums differ in their last bit
+    assert np.array_equal(forwards, backwards)
     assert forwards.std() > 0
 
 
@@ -112,8 +116,6 @@ def test_windows_cover_every_voxel_and_overlap_enough(
 
 
 def test_a_window_beyond_the_image_repeats_its_edge() -> None:
-    import torch
-
     x = torch.arange(5.0).reshape(1, 5, 1, 1)
     assert cut(x, (-2, 0, 0), (9, 1, 1)).flatten().tolist() == [0, 0, 0, 1, 2, 3, 4, 4, 4]
 
@@ -121,6 +123,75 @@ def test_a_window_beyond_the_image_repeats_its_edge() -> None:
 def test_gaussian_weights_peak_at_the_centre_and_never_vanish() -> None:
     weights = gaussian((16, 8, 1))
     assert weights.shape == (16, 8, 1)
-    assert weights.max() == 1
-    assert weights.min() >= 1e-3
+    assert weights.max() == 1000
+    assert weights.min() >= 1
     assert weights[7, 3, 0] > weights[0, 0, 0]
+    assert torch.equal(weights, weights.round())
+
+
+@given(old=st.integers(1, 60), new=st.integers(1, 60))
+def test_whole_weights_are_the_weights_in_256ths(old: int, new: int) -> None:
+    whole = whole_weights(old, new)
+    assert torch.equal(whole.sum(dim=1), torch.full((new,), 256.0))
+    assert torch.equal(whole, whole.round())
+    assert (whole / 256 - axis_weights(old, new)).abs().max() <= 0.5 * (old + 1) / 256
+
+
+def test_encoded_windows_are_kept_for_further_classes(
+    make_model: Callable[..., Model], make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, image = make_model("3D"), make_image("3D")
+    predictor, without = Predictor(model, image, cache=10**9), Predictor(model, image, cache=0)
+    assemble(predictor, predictor.order(), "liver")
+    expected, _ = assemble(without, without.order(), "spleen")
+    monkeypatch.setattr(type(predictor._network), "encode", lambda *_: pytest.fail("encoded again"))
+    found, _ = assemble(predictor, predictor.order(), "spleen")
+    assert np.array_equal(found, expected)
+
+
+def test_a_class_that_was_complete_can_be_asked_again(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    predictor = Predictor(make_model("2.5D"), make_image("2.5D"))
+    once, _ = assemble(predictor, predictor.order(), "liver")
+    again, _ = assemble(predictor, predictor.order(), "liver")
+    assert np.array_equal(once, again)
+
+
+def test_a_cache_never_exceeds_its_budget_and_keeps_what_was_used_last() -> None:
+    cache = FeatureCache(budget=100)
+    for window in range(4):
+        cache.put(window, (torch.zeros(10),))  # 40 bytes
+        assert cache.size <= 100
+        cache.get(0)
+    assert [window for window in range(4) if cache.get(window) is not None] == [0, 3]
+    cache.put(9, (torch.zeros(26),))
+    assert cache.get(9) is None
+    cache.close()
+    cache.put(1, (torch.zeros(1),))
+    assert len(cache) == cache.size == 0
+
+
+def test_lack_of_memory_costs_speed_and_then_a_sentence(
+    make_model: Callable[..., Model], make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, image = make_model("2.5D"), make_image("2.5D")
+    plain, poor = Predictor(model, image), Predictor(model, image, cache=10**9)
+    expected, _ = assemble(plain, plain.order(), "liver")
+    decode = type(poor._network).decode
+
+    def with_little_memory(network: Any, features: Any, condition: Any) -> Any:
+        if len(poor._features):
+            raise torch.OutOfMemoryError
+        return decode(network, features, condition)
+
+    monkeypatch.setattr(type(poor._network), "decode", with_little_memory)
+    found, _ = assemble(poor, poor.order(), "liver")
+    assert np.array_equal(found, expected)
+
+    def without_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(type(poor._network), "decode", without_memory)
+    with pytest.raises(OutOfMemory, match="close other programs"):
+        poor.segment(0, ["spleen"])

@@ -57,6 +57,17 @@ def test_it_grows_from_the_slice_in_view_outwards(desk: Any) -> None:
     assert [abs(k - 2) for k in starts] == sorted(abs(k - 2) for k in starts)
 
 
+def test_scrolling_changes_what_comes_next(desk: Any) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"], near=(0, 0, 0))
+    gate.release(1)
+    assert all(desk.tools.entered.acquire(timeout=5) for _ in range(2))  # the second window is under way
+    desk.session.look_at((0, 0, 3))
+    desk.finish()
+    assert [window for window, _ in desk.tools.asked] == [0, 1, 3, 2]
+    assert predicted(desk.session).complete == {"liver"}
+
+
 def test_progress_goes_to_one(desk: Any) -> None:
     desk.session.predict()
     desk.finish()
@@ -231,7 +242,8 @@ def test_whatever_is_asked_and_abandoned_each_window_is_computed_once(plan: list
     windows = Windows(tools, path, image)
     state = State(image=image)
     for (names, k), steps in [*plan, ((CLASSES, 0), 1000)]:
-        for step in islice(windows.steps([tuple(names)], (0, 0, k)), steps):
+        windows.look_at((0, 0, k))
+        for step in islice(windows.steps([tuple(names)]), steps):
             state = taken(state, step)
     assert state.complete == set(CLASSES)
     assert sorted(tools.asked) == sorted((w, n) for w in range(4) for n in CLASSES)

@@ -312,3 +312,15 @@ def test_layers_of_one_image_make_room_for_the_next(opened: LayerBinding, viewer
     assert [layer.name for layer in viewer.layers] == ["second"]
     assert isinstance(viewer.layers[0], ImageLayer)
     assert opened.placement == Placement.of(other.geometry)
+
+
+def test_scrolling_tells_the_session_where_to_go_on(
+    opened: LayerBinding, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(opened.session, "look_at", seen.append)
+    axis = viewer.dims.not_displayed[0]
+    viewer.dims.set_current_step(axis, 0)
+    viewer.dims.set_current_step(axis, 1)
+    assert seen
+    assert seen[-1] == opened.near()
