@@ -66,7 +66,7 @@ def segment(source: Path | Image, request: Request) -> Iterator[tuple[float, Seg
         yield part, None
     labels, overlapping = _masks(prediction, request)
     device = describe_device(request.device)
-    shown = f"{device.kind} ({device.name})"
+    shown = device.kind if device.name.lower() == device.kind else f"{device.kind} ({device.name})"
     yield 1.0, Segmentation(image.geometry, labels, overlapping, shown, time.perf_counter() - began)
 
 
