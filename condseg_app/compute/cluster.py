@@ -4,16 +4,17 @@ A worker may die at any time. dask would start its tasks again elsewhere, severa
 worker's memory until the system kills it. So each task is bound to one worker, and who gets it next is decided here.
 """
 
+import signal
 import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -71,15 +72,19 @@ class Cluster:
 
         Raises:
             EngineLost: the engine is gone, or all its workers are for a minute.
+            KeyboardInterrupt: Ctrl-C was pressed.
         """
         run = _Run(self._client, self._workers, files, request)
-        try:
-            while run.goes_on:
-                yield from run.hand_out()
-                yield Stage(run.in_work)
-                yield from run.collect()
-        finally:
-            run.stop()
+        with _ctrl_c_noted() as pressed:
+            try:
+                while run.goes_on:
+                    if pressed.is_set():
+                        raise KeyboardInterrupt
+                    yield from run.hand_out()
+                    yield Stage(run.in_work)
+                    yield from run.collect()
+            finally:
+                run.stop()
 
     def _workers(self) -> Mapping[str, int]:
         """The workers that are there now: address -> how many tasks one does at a time."""
@@ -272,6 +277,30 @@ class _Run:
 
     def _end(self, task: _Task, answer: Segmentation | CondsegError) -> Stage:
         return Stage(self.in_work, outcome=Outcome(task.file, task.stamp, answer, task.worker))
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[threading.Event]:
+    """Note Ctrl-C, to stop for it where that is safe; a second one stops at once.
+
+    As an exception it may come up anywhere, also where Python drops it: in the end of one of dask's futures.
+    """
+    pressed = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, usual)
+
+    # Other threads may not do so, and a job in the background ignores Ctrl-C.
+    if threading.current_thread() is not threading.main_thread() or usual is not signal.default_int_handler:
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _segment_there(sent: _SharedFile | Image, request: Request) -> Reply:

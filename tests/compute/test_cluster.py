@@ -1,6 +1,7 @@
 """Predicting folders on an engine's workers: the same masks, whatever becomes of a worker."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workers(certificate: Path) -> Iterator[LocalCluster]:
     """Two processes, which are started again when they die."""
-    cluster = LocalCluster(
+    cluster = LocalCluster(  # type: ignore[no-untyped-call]
         n_workers=2,
         threads_per_worker=1,
         protocol="tls",
@@ -74,13 +75,14 @@ EXPECTED = {f"scan_{n}": "failed" if n == 1 else "done" for n in range(COUNT)}
 
 def processes(workers: LocalCluster) -> dict[str, int]:
     """Address -> process."""
-    with Client(workers, set_as_default=False) as client:
+    with Client(workers, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         found: dict[str, int] = client.run(os.getpid)
     return found
 
 
 def same_voxels(a: Path, b: Path) -> bool:
-    return np.array_equal(*(np.asarray(nibabel.load(path).dataobj) for path in (a, b)))  # type: ignore[attr-defined]
+    one, other = (nibabel.Nifti1Image.from_filename(path).get_fdata() for path in (a, b))
+    return np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -182,6 +184,34 @@ def test_an_engine_that_dies_is_a_sentence_and_what_is_finished_stays(
     ):
         kill_it_after_the_first()
     assert [record.name for record in read_report(plan.output)] == done == ["scan_0"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_an_interrupted_run_keeps_what_workers_have_finished(
+    engine: tuple[str, Any], certificate: Path, model: Path, scans: Path
+) -> None:
+    for n in range(COUNT, 30):
+        shutil.copy(scans / "scan_0.nii.gz", scans / f"scan_{n}.nii.gz")
+    output = scans.parent / "masks"
+    command = ["predict", str(scans), "--model", str(model), "--output", str(output), "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "condseg_app", *command, "--engine", engine[0], "--certificate", str(certificate)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
+    )
+    try:
+        assert process.stdout is not None
+        assert " -> " in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, told
+    assert [line for line in told.splitlines() if line and "scan_1" not in line] == ["condseg: interrupted"]
+    assert 0 < sum(record.status == "done" for record in read_report(output)) < 29
+    assert not list(output.rglob(".condseg-*"))
 
 
 @pytest.mark.parametrize(
