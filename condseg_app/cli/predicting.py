@@ -1,13 +1,17 @@
 """Using a model: `predict` and `evaluate`."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from condseg_app.cli.shared import (
     CONSOLE,
+    ERRORS,
     Device,
     InsideWhole,
     KeepLargest,
@@ -22,6 +26,11 @@ from condseg_app.cli.shared import (
     shown_number,
     split_in,
 )
+from condseg_app.errors import CondsegError
+
+if TYPE_CHECKING:
+    from condseg_app.compute.folder import PredictionPlan, SegmentAll
+    from condseg_app.io.prediction_report import ImageRecord
 
 
 def predict(
@@ -38,24 +47,81 @@ def predict(
     overlap: OverlapRule = "probability",
     priority: Priority = None,
     masks: Annotated[bool, typer.Option("--masks", help="also one binary mask a class")] = False,
+    engine: Annotated[
+        str | None, typer.Option(help="spread the images over this engine's workers: tls://HOST:PORT")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="the file that the engine was started with")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="predict again what is finished already")] = False,
     device: Device = "auto",
 ) -> None:
     """Segment images; each label map keeps its image's own geometry.
 
-    With --overlap keep there is no label map but a binary mask for each class.
+    With --overlap keep there is no label map but a binary mask for each class. The folder's report.csv lists images and
+    volumes. Images that are finished are skipped when the command is run again.
     """
-    from condseg_app.compute.prediction import PredictionPlan, image_files, predict_files
+    from condseg_app.compute.folder import PredictionPlan, image_files
 
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    plan = PredictionPlan(model, output, chosen, settings, masks, device)
-    files = image_files(paths)
+    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite)
+    files = image_files(paths, output)
+    with _place(engine, certificate) as segment_all:
+        _predict(files, plan, segment_all)
+
+
+@contextmanager
+def _place(engine: str | None, certificate: Path | None) -> "Iterator[SegmentAll]":
+    """Where to segment: here, or on an engine's workers."""
+    if engine is None and certificate is None:
+        from condseg_app.compute.folder import segment_here
+
+        yield segment_here
+    elif engine is None or certificate is None:
+        raise CondsegError("--engine and --certificate go together; name the engine and the file it was started with")
+    else:
+        from condseg_app.compute.cluster import Cluster
+
+        with Cluster(engine, certificate) as cluster:
+            yield cluster.segment_all
+
+
+def _predict(files: Sequence[Path], plan: "PredictionPlan", segment_all: "SegmentAll") -> None:
+    """Show the folder's progress, and raise at the end if an image failed."""
+    from condseg_app.compute.folder import predict_folder
+    from condseg_app.io.prediction_report import CSV_NAME
+
+    ends: Counter[str] = Counter()
     with progress_bar() as bar:
         task = bar.add_task("", total=len(files))
-        for done, image, written in predict_files(files, plan):
-            bar.update(task, completed=done, description=image.name)
-            for path in written:
-                CONSOLE.print(f"{image} -> {path}", highlight=False, soft_wrap=True)
+        for progress in predict_folder(files, plan, segment_all):
+            bar.update(task, completed=progress.done, description=_names(progress.in_work))
+            if progress.record is not None:
+                ends[progress.record.status] += 1
+                _print_end(progress.record, plan.output)
+    report = plan.output / CSV_NAME
+    if ends["skipped"]:
+        _print(f"{ends['skipped']} of {len(files)} images were finished before; --overwrite predicts them again")
+    if ends["failed"]:
+        raise CondsegError(f"{ends['failed']} of {len(files)} images could not be predicted; see {report}")
+
+
+def _print_end(record: "ImageRecord", output: Path) -> None:
+    if record.status == "failed":
+        ERRORS.print(f"{record.image}: {record.error}", highlight=False, markup=False, soft_wrap=True)
+    elif record.status == "done":
+        for file in record.files:
+            _print(f"{record.image} -> {output / file}")
+
+
+def _print(line: str) -> None:
+    CONSOLE.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _names(files: Sequence[Path]) -> str:
+    """The first of some images, and how many more there are: the line must hold the bar as well."""
+    if not files:
+        return ""
+    return files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
 def evaluate(

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from condseg_app import io
 from condseg_app.compute.actors import EngineActor, PredictorActor, Teacher, TorchTools, TrainerActor
-from condseg_app.compute.certificate import read_certificate, security
+from condseg_app.compute.certificate import read_certificate
+from condseg_app.compute.connection import connect, lost_errors
 from condseg_app.compute.engine_process import EngineProcess
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox
 from condseg_app.compute.wire import (
@@ -167,22 +168,8 @@ class _Link:
     """A connection to one engine, and the engine's process if it was started for it."""
 
     def __init__(self, address: str, certificate: str, process: EngineProcess | None = None) -> None:
-        from distributed import Client
-
-        # It logs a traceback for each lost connection, which is told in a sentence here.
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self.process = process
-        self._address = address
-        try:
-            self._client = Client(  # type: ignore[no-untyped-call]
-                address,
-                security=security(certificate),
-                timeout=_CONNECTING_TAKES,
-                set_as_default=False,  # or all dask arrays of the host would be computed there
-                direct_to_workers=process is not None,
-            )
-        except (OSError, ValueError) as error:
-            raise EngineLost(f"no engine answers at {address}; check the address and the certificate") from error
+        self._client = connect(address, certificate, _CONNECTING_TAKES, direct=process is not None)
 
     def is_alive(self) -> bool:
         """Whether the engine can be called."""
@@ -193,14 +180,14 @@ class _Link:
         try:
             with self._client.as_current():
                 return self._client.submit(kind, tools, actor=True, pure=False).result(_CONNECTING_TAKES)
-        except _lost_errors() as error:
+        except lost_errors() as error:
             raise self._lost() from error
 
     def call(self, actor: Any, method: str, *arguments: object) -> object:
         """Call an object's method and wait for what it replies."""
         try:
             reply = self._wait(getattr(actor, method)(*arguments))
-        except _lost_errors() as error:
+        except lost_errors() as error:
             raise self._lost() from error
         if reply.error is not None:
             raise reply.error
@@ -249,9 +236,3 @@ class _RemoteTeacher:
 
     def compare(self) -> tuple[ClassChange, ...]:
         return cast("tuple[ClassChange, ...]", self._link.call(self._actor, "compare"))
-
-
-def _lost_errors() -> tuple[type[BaseException], ...]:
-    from distributed.client import FutureCancelledError
-
-    return (OSError, RuntimeError, TimeoutError, FutureCancelledError)

@@ -1,100 +1,120 @@
-"""Predictions from files to files: what `condseg predict` does."""
+"""One image from its file to masks: what `condseg predict` does with each of them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from condseg_app.data import Model, PostProcessing, Prediction, fuse
-from condseg_app.errors import ReadError
-from condseg_app.io import (
-    can_read,
-    file_hash,
-    find_model,
-    read_image,
-    read_model,
-    write_binary_masks,
-    write_label_map,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import ClassTable, Geometry, Image, LabelMap, Model, PostProcessing, Prediction, fuse
+from condseg_app.io import read_image, write_binary_masks, write_label_map
+from condseg_app.io.contents import name_of
+from condseg_app.io.prediction_report import Method
 
 
-@dataclass(frozen=True)
-class PredictionPlan:
-    """What to predict.
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is asked about each image; it travels to wherever that is computed.
 
     Attributes:
-        model: a model's name or file.
-        output: folder for the label maps.
-        classes: names; None for the whole table.
-        post_processing: of the masks. Where overlaps are kept there are only binary masks, and no label map.
-        masks: whether to write one binary mask a class as well.
+        model: with its weights.
+        classes: the rows of the classes that are asked for.
+        post_processing: of the masks.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
-    model: str
-    output: Path
-    classes: tuple[str, ...] | None = None
-    post_processing: PostProcessing = field(default_factory=PostProcessing)
-    masks: bool = False
-    device: str = "auto"
+    model: Model
+    classes: ClassTable
+    post_processing: PostProcessing
+    device: str
 
 
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """The images of some paths: files as they are, folders by what in them can be read.
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The answer: final masks of one image.
+
+    Attributes:
+        geometry: the image's grid.
+        labels: one class a voxel; None where overlaps are kept.
+        overlapping: class name -> (I, J, K) mask, where overlaps are kept.
+        device: what computed.
+        seconds: that reading and predicting took.
+    """
+
+    geometry: Geometry
+    labels: LabelMap | None
+    overlapping: Mapping[str, NDArray[np.bool_]]
+    device: str
+    seconds: float
+
+    def mask(self, name: str) -> NDArray[np.bool_]:
+        """Where a class is, (I, J, K); a whole contains its parts."""
+        return self.overlapping[name] if self.labels is None else self.labels.with_parts(name)
+
+
+def segment(source: Path | Image, request: Request) -> Iterator[tuple[float, Segmentation | None]]:
+    """Segment one image; yields the part done (0 to 1), and at last the answer."""
+    from condseg_app.engine.devices import describe_device
+
+    began = time.perf_counter()
+    image = read_image(source) if isinstance(source, Path) else source
+    prediction = Prediction(image.geometry)
+    for part, so_far in _predict(image, request):
+        prediction = so_far
+        yield part, None
+    labels, overlapping = _masks(prediction, request)
+    device = describe_device(request.device)
+    shown = device.kind if device.name.lower() == device.kind else f"{device.kind} ({device.name})"
+    yield 1.0, Segmentation(image.geometry, labels, overlapping, shown, time.perf_counter() - began)
+
+
+def write_segmentation(
+    file: Path, found: Segmentation, classes: ClassTable, method: Method, folder: Path
+) -> tuple[Path, ...]:
+    """Write an image's label map, its binary masks, or both; returns all files written.
+
+    Args:
+        file: the image.
+        found: its masks.
+        classes: their rows.
+        method: how they were made, for the JSON beside them. Where overlaps are kept there are only binary masks.
+        folder: where to write.
 
     Raises:
-        ReadError: a path does not exist, or a folder holds no image.
+        WriteError: the disk refuses, or the format cannot hold the masks.
     """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ReadError("there is no such file or folder; check the path", path=path)
-        inside = sorted(f for f in path.iterdir() if f.is_file() and can_read(f)) if path.is_dir() else [path]
-        if not inside:
-            raise ReadError("the folder holds no image that can be read", path=path)
-        found.extend(inside)
-    return found
+    suffix = ".png" if found.geometry.unit == "pixel" else ".nii.gz"
+    extra = {
+        "image": file.name,
+        "model": method.model,
+        "model_sha256": method.model_sha256,
+        "post_processing": asdict(method.post_processing),
+    }
+    name = name_of(file)
+    written: tuple[Path, ...] = ()
+    if found.labels is not None:
+        written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, extra=extra)
+    if method.masks or found.labels is None:
+        masks = {entry.name: found.mask(entry.name) for entry in classes}
+        beside = folder / f"{name}_masks"
+        written = (*written, *write_binary_masks(beside, masks, found.geometry, classes, suffix, extra))
+    return written
 
 
-def predict_files(files: Sequence[Path], plan: PredictionPlan) -> Iterator[tuple[float, Path, tuple[Path, ...]]]:
-    """Predict image by image; yields images done (with the part of the one in work), the image, files written."""
+def _predict(image: Image, request: Request) -> Iterator[tuple[float, Prediction]]:
     from condseg_app.engine.predict import predict
 
-    path = find_model(plan.model)
-    model = read_model(path)
-    names = model.classes.keeping(plan.classes).names if plan.classes is not None else model.classes.names
-    for count, file in enumerate(files):
-        image = read_image(file)
-        prediction = Prediction(image.geometry)
-        for part, so_far in predict(model, image, names, plan.device):
-            prediction = so_far
-            yield count + part, file, ()
-        yield count + 1, file, _write(file, prediction, model, path, plan)
+    return predict(request.model, image, request.classes.names, request.device)
 
 
-def _write(
-    file: Path, prediction: Prediction, model: Model, model_path: Path, plan: PredictionPlan
-) -> tuple[Path, ...]:
+def _masks(prediction: Prediction, request: Request) -> tuple[LabelMap | None, Mapping[str, NDArray[np.bool_]]]:
     from condseg_app.engine.post_process import final_masks, post_process
 
-    settings = plan.post_processing
-    classes = model.classes.keeping(prediction.probabilities)
-    suffix = ".png" if prediction.geometry.unit == "pixel" else ".nii.gz"
-    stem = file.name.split(".")[0]
-    plan.output.mkdir(parents=True, exist_ok=True)
-    written: tuple[Path, ...] = ()
-    if settings.overlap != "keep":
-        thresholds = dict.fromkeys(classes.names, settings.threshold)
-        order = settings.priority if settings.overlap == "priority" else None
-        labels = fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order)
-        extra = {
-            "image": file.name,
-            "model": model.name,
-            "model_sha256": file_hash(model_path),
-            "post_processing": asdict(settings),
-        }
-        written = write_label_map(plan.output / f"{stem}_labels{suffix}", labels, extra=extra)
-    if plan.masks or settings.overlap == "keep":
-        masks = final_masks(prediction, classes, settings)
-        folder = plan.output / f"{stem}_masks"
-        written = (*written, *write_binary_masks(folder, masks, prediction.geometry, classes, suffix))
-    return written
+    settings, classes = request.post_processing, request.classes
+    if settings.overlap == "keep":
+        return None, final_masks(prediction, classes, settings)
+    thresholds = dict.fromkeys(classes.names, settings.threshold)
+    order = settings.priority if settings.overlap == "priority" else None
+    return fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order), {}

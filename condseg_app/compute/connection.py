@@ -1,0 +1,45 @@
+"""A connection to an engine that runs already, or was just started."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from condseg_app.compute.certificate import security
+from condseg_app.errors import EngineLost
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+def connect(address: str, certificate: str, patience: float, direct: bool) -> "Client":
+    """Connect to the scheduler of an engine.
+
+    Args:
+        address: 'tls://workstation:8786'.
+        certificate: the text that the engine was started with.
+        patience: seconds to wait for an answer.
+        direct: whether its workers can be reached from here, and not only through the scheduler.
+
+    Raises:
+        EngineLost: nobody answers, or not by this certificate.
+    """
+    from distributed import Client
+
+    # It logs a traceback for each lost connection, which is told in a sentence here.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        return Client(  # type: ignore[no-untyped-call]
+            address,
+            security=security(certificate),
+            timeout=patience,
+            set_as_default=False,  # or all dask arrays of the host would be computed there
+            direct_to_workers=direct,
+        )
+    except (OSError, ValueError) as error:
+        raise EngineLost(f"no engine answers at {address}; check the address and the certificate") from error
+
+
+def lost_errors() -> tuple[type[BaseException], ...]:
+    """What dask raises when whom it talks to is gone."""
+    from distributed.client import FutureCancelledError
+
+    return (OSError, RuntimeError, TimeoutError, FutureCancelledError)

@@ -1,0 +1,267 @@
+"""Many images from their files to masks: what is finished is skipped, what fails stops no other."""
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from condseg_app.compute.log import explain
+from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
+from condseg_app.data import PostProcessing
+from condseg_app.errors import CondsegError, ReadError, WriteError
+from condseg_app.io import can_read, file_hash, find_model, read_model
+from condseg_app.io.contents import name_of
+from condseg_app.io.prediction_report import (
+    ClassVolume,
+    ImageRecord,
+    Method,
+    Stamp,
+    read_report,
+    stamp_of,
+    write_report,
+)
+
+
+@dataclass(frozen=True)
+class PredictionPlan:
+    """What to predict.
+
+    Attributes:
+        model: a model's name or file.
+        output: folder for the label maps.
+        classes: names; None for the whole table.
+        post_processing: of the masks. Where overlaps are kept there are only binary masks, and no label map.
+        masks: whether to write one binary mask a class as well.
+        device: 'auto', 'cpu', 'cuda', ...
+        overwrite: whether to predict again what is finished already.
+    """
+
+    model: str
+    output: Path
+    classes: tuple[str, ...] | None = None
+    post_processing: PostProcessing = field(default_factory=PostProcessing)
+    masks: bool = False
+    device: str = "auto"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of an image.
+
+    Attributes:
+        file: the image.
+        stamp: of the file before it was read; None where it cannot be looked at.
+        answer: its masks, or why there are none.
+        worker: where it was predicted.
+    """
+
+    file: Path
+    stamp: Stamp | None
+    answer: Segmentation | CondsegError
+    worker: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """How far a folder is.
+
+    Attributes:
+        in_work: the images that are predicted just now.
+        part: of them that is done, in images.
+        outcome: an image that has just come to its end.
+    """
+
+    in_work: Sequence[Path]
+    part: float = 0.0
+    outcome: Outcome | None = None
+
+
+SegmentAll = Callable[[Sequence[Path], Request], Iterator[Stage]]
+"""Segments images somewhere, in any order; each has one outcome, and none raises for what is wrong with one image."""
+
+
+@dataclass(frozen=True, eq=False)
+class FolderProgress:
+    """How far a folder is, for the screen.
+
+    Attributes:
+        done: images done, of all.
+        in_work: the images that are predicted just now.
+        record: of an image that was skipped, or has just come to its end.
+    """
+
+    done: float
+    in_work: Sequence[Path] = ()
+    record: ImageRecord | None = None
+
+
+def image_files(paths: Sequence[Path], output: Path) -> list[Path]:
+    """The images of some paths, each once: files as they are, folders by what in them can be read.
+
+    Raises:
+        ReadError: a path does not exist, or a folder holds no image.
+        WriteError: a folder is the output, whose masks would be taken for images the next time.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise ReadError("there is no such file or folder; check the path", path=path)
+        if path.resolve() == output.resolve():
+            raise WriteError("the masks need a folder of their own; name another output", path=output)
+        inside = sorted(f for f in path.iterdir() if f.is_file() and can_read(f)) if path.is_dir() else [path]
+        if not inside:
+            raise ReadError("the folder holds no image that can be read", path=path)
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def segment_here(files: Sequence[Path], request: Request) -> Iterator[Stage]:
+    """Segment images in this process, one after the other."""
+    for file in files:
+        stamp = None
+        try:
+            stamp = stamp_of(file)
+            for part, answer in segment(file, request):
+                if answer is None:
+                    yield Stage((file,), part)
+                else:
+                    yield Stage((), outcome=Outcome(file, stamp, answer, platform.node()))
+        except Exception as error:  # noqa: BLE001 - `explain` logs it; the other images are none the worse for it
+            yield Stage((), outcome=Outcome(file, stamp, explain(error, "Predicting")))
+
+
+def predict_folder(
+    files: Sequence[Path], plan: PredictionPlan, segment_all: SegmentAll = segment_here
+) -> Iterator[FolderProgress]:
+    """Predict images into a folder, and report on each in its report.json and report.csv.
+
+    An image is skipped if the report says that it was predicted by the same method as it is, and its files are there.
+
+    Raises:
+        CondsegError: nothing can be predicted as planned; or the disk is full, which would stop the others as well.
+            What is finished stays.
+    """
+    _refuse_same_names(files)
+    folder = _Folder(plan)
+    finished = {} if plan.overwrite else folder.finished(files)
+    folder.begin(finished)
+    for file, record in finished.items():
+        yield FolderProgress(len(finished), (file,), record)
+    done = len(finished)
+    for stage in segment_all([file for file in files if file not in finished], folder.request):
+        settled = None if stage.outcome is None else folder.settle(stage.outcome)
+        done += settled is not None
+        yield FolderProgress(done + stage.part, stage.in_work, settled)
+
+
+class _Folder:
+    """An output folder with its report: a record for each image's name, for by it the output is called."""
+
+    def __init__(self, plan: PredictionPlan) -> None:
+        path = find_model(plan.model)
+        model = read_model(path)
+        classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
+        for name in plan.post_processing.names:
+            classes.row(name)  # a class that is not there is one error, not one an image
+        self.request = Request(model, classes, plan.post_processing, plan.device)
+        self._method = Method(
+            model=model.name,
+            model_sha256=file_hash(path),
+            classes=classes.names,
+            post_processing=plan.post_processing,
+            masks=plan.masks,
+        )
+        self._output = plan.output
+        self._records = {_key(record.name): record for record in read_report(plan.output)}
+
+    def finished(self, files: Sequence[Path]) -> dict[Path, ImageRecord]:
+        """The images for which there is nothing to do, with their records."""
+        found = {}
+        for file in files:
+            record = self._records.get(_key(name_of(file)))
+            if record is not None and self._is_finished(file, record):
+                found[file] = record.model_copy(update={"status": "skipped"})
+        return found
+
+    def begin(self, finished: dict[Path, ImageRecord]) -> None:
+        """Make the folder and its report."""
+        try:
+            self._output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=self._output) from error
+        for record in finished.values():
+            self._records[_key(record.name)] = record
+        self._save()
+
+    def settle(self, outcome: Outcome) -> ImageRecord:
+        """Write what came out, then put it on record; WriteError if the disk refuses."""
+        answer = outcome.answer
+        if isinstance(answer, Segmentation):
+            try:
+                self._refuse_if_changed(outcome)
+                return self._put(self._written(outcome, answer))
+            except Exception as error:
+                answer = explain(error, "Writing the masks")
+                if isinstance(answer, WriteError) and isinstance(answer.__cause__, OSError):
+                    raise  # the disk is full or refuses, and would do so again
+        return self._put(self._record(outcome, status="failed", error=_told(answer, outcome.file)))
+
+    def _is_finished(self, file: Path, record: ImageRecord) -> bool:
+        try:
+            return record.is_finished(stamp_of(file), self._method, self._output)
+        except ReadError:
+            return False  # predicting it will tell why
+
+    def _written(self, outcome: Outcome, answer: Segmentation) -> ImageRecord:
+        # The files of an earlier method must not be taken for finished once some of them are replaced.
+        if self._records.pop(_key(name_of(outcome.file)), None) is not None:
+            self._save()
+        files = write_segmentation(outcome.file, answer, self.request.classes, self._method, self._output)
+        volumes = (
+            ClassVolume.of(name, int(answer.mask(name).sum()), answer.geometry) for name in self.request.classes.names
+        )
+        return self._record(
+            outcome,
+            status="done",
+            seconds=answer.seconds,
+            device=answer.device,
+            volumes=tuple(volumes),
+            files=tuple(file.relative_to(self._output).as_posix() for file in files),
+        )
+
+    def _record(self, outcome: Outcome, **known: object) -> ImageRecord:
+        file = outcome.file
+        common = {"name": name_of(file), "image": str(file.resolve()), "stamp": outcome.stamp, "worker": outcome.worker}
+        return ImageRecord.model_validate({**common, "method": self._method, **known})
+
+    def _put(self, record: ImageRecord) -> ImageRecord:
+        self._records[_key(record.name)] = record
+        self._save()
+        return record
+
+    def _save(self) -> None:
+        write_report(self._output, self._records.values())
+
+    def _refuse_if_changed(self, outcome: Outcome) -> None:
+        if stamp_of(outcome.file) != outcome.stamp:
+            raise ReadError("the file changed while it was predicted; predict it again", path=outcome.file)
+
+
+def _refuse_same_names(files: Sequence[Path]) -> None:
+    taken: dict[str, Path] = {}
+    for file in files:
+        other = taken.setdefault(_key(name_of(file)), file)
+        if other is not file:
+            raise WriteError(f"its masks would be called as those of {other}; predict them into two folders", path=file)
+
+
+def _key(name: str) -> str:
+    """A name as file systems compare it that do not tell capitals."""
+    return name.casefold()
+
+
+def _told(error: CondsegError, file: Path) -> str:
+    """The sentence, without the image's own path before it."""
+    return error.message if error.path in (None, file, file.resolve()) else str(error)

@@ -1,0 +1,176 @@
+"""What was predicted into a folder: report.json, from which a second run goes on, and report.csv for spreadsheets."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from condseg_app import __version__
+from condseg_app.data import Geometry, PostProcessing, Unit
+from condseg_app.errors import ReadError
+from condseg_app.io.atomic import atomic_files
+from condseg_app.io.contents import reading
+
+JSON_NAME, CSV_NAME = "report.json", "report.csv"
+
+VolumeUnit = Literal["ml", "mm³", "pixels"]
+
+_VOLUMES: Mapping[Unit, tuple[VolumeUnit, float]] = {"mm": ("ml", 1e-3), "µm": ("mm³", 1e-9), "pixel": ("pixels", 1.0)}
+_COLUMNS = ("image", "status", "error", "seconds", "device", "worker", "model", "model_sha256", "software", "files")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stamp(_Strict):
+    """By what a changed file is told: its size in bytes and when it was changed, in nanoseconds since 1970."""
+
+    size: int
+    modified_ns: int
+
+
+class Method(_Strict):
+    """All that a prediction depends on besides its image: another method gives other masks.
+
+    Attributes:
+        model: the model's name.
+        model_sha256: of its file.
+        classes: those asked for, in the table's order.
+        post_processing: of the masks.
+        masks: whether there is also one binary mask a class.
+    """
+
+    model: str
+    model_sha256: str
+    classes: tuple[str, ...]
+    post_processing: PostProcessing
+    masks: bool
+
+
+class ClassVolume(_Strict):
+    """How much of an image is of a class; a whole includes its parts."""
+
+    name: str
+    voxels: int
+    volume: float
+    unit: VolumeUnit
+
+    @classmethod
+    def of(cls, name: str, voxels: int, geometry: Geometry) -> "ClassVolume":
+        """So many voxels of a grid: in ml, in mm³ where the grid is in µm, in pixels where it has no size."""
+        unit, factor = _VOLUMES[geometry.unit]
+        return cls(name=name, voxels=voxels, volume=voxels * geometry.voxel_volume * factor, unit=unit)
+
+
+class ImageRecord(_Strict):
+    """What became of one image.
+
+    Attributes:
+        name: the image's name without its ending, after which its output is called.
+        image: its file.
+        stamp: the file as it was before it was read; None if it could not be found.
+        method: with what it was predicted.
+        status: 'done' in this run, 'skipped' because an earlier run had done it, or 'failed'.
+        error: why it failed, a sentence.
+        seconds: that reading and predicting took.
+        device: what computed.
+        worker: where: this computer's name, or the address of an engine's worker.
+        volumes: of each class.
+        files: what was written, as paths from the report's folder.
+        software: program and version.
+    """
+
+    name: str
+    image: str
+    stamp: Stamp | None
+    method: Method
+    status: Literal["done", "skipped", "failed"]
+    error: str = ""
+    seconds: float = 0.0
+    device: str = ""
+    worker: str = ""
+    volumes: tuple[ClassVolume, ...] = ()
+    files: tuple[str, ...] = ()
+    software: str = f"condseg {__version__}"
+
+    def is_finished(self, stamp: Stamp, method: Method, folder: Path) -> bool:
+        """Whether there is nothing to do: same image, same method, and all that was written is still there."""
+        same = self.status != "failed" and self.stamp == stamp and self.method == method
+        return same and all((folder / file).is_file() for file in self.files)
+
+
+class _Report(_Strict):
+    kind: Literal["condseg-predictions"] = Field(default="condseg-predictions", alias="schema")
+    version: Literal[1] = 1
+    images: tuple[ImageRecord, ...] = ()
+
+
+def stamp_of(path: Path) -> Stamp:
+    """A file's stamp; that of both files for a pair of .hdr and .img.
+
+    Raises:
+        ReadError: it is not there, or may not be looked at.
+    """
+    pair = [path.with_suffix(ending) for ending in (".hdr", ".img")] if path.suffix in (".hdr", ".img") else []
+    with reading(path):
+        found = [path.stat(), *(other.stat() for other in pair if other != path and other.exists())]
+    return Stamp(size=sum(s.st_size for s in found), modified_ns=max(s.st_mtime_ns for s in found))
+
+
+def read_report(folder: Path) -> tuple[ImageRecord, ...]:
+    """The records of an output folder; none where there is no report yet.
+
+    Raises:
+        ReadError: its report.json is damaged, or something else.
+    """
+    path = folder / JSON_NAME
+    if not path.exists():
+        return ()
+    with reading(path):
+        content = path.read_bytes()
+    try:
+        return _Report.model_validate_json(content).images
+    except ValidationError as error:
+        raise ReadError("is no report of predictions; move it away, or choose another output", path=path) from error
+
+
+def write_report(folder: Path, records: Iterable[ImageRecord]) -> None:
+    """Write both files, or neither.
+
+    Raises:
+        WriteError: the disk is full or refuses; the files that stood there are untouched.
+    """
+    report = _Report(images=tuple(records))
+    with atomic_files((folder / JSON_NAME, folder / CSV_NAME)) as (as_json, as_csv):
+        as_json.write_text(report.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
+        as_csv.write_text(_csv(report.images), encoding="utf-8", newline="")
+
+
+def _csv(records: Iterable[ImageRecord]) -> str:
+    """A line for each image; two columns for each class, one where volumes are pixels anyway."""
+    rows = [_row(record) for record in records]
+    classes = dict.fromkeys(column for row in rows for column in row if column not in _COLUMNS)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, (*_COLUMNS, *classes), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(record: ImageRecord) -> dict[str, object]:
+    row: dict[str, object] = {
+        **record.model_dump(include={"image", "status", "error", "device", "worker", "software"}),
+        "seconds": f"{record.seconds:.2f}",
+        "model": record.method.model,
+        "model_sha256": record.method.model_sha256,
+        "files": "; ".join(record.files),
+    }
+    for found in record.volumes:
+        row[f"{found.name} ({found.unit})"] = f"{found.volume:.6g}"
+        if found.unit != "pixels":
+            row[f"{found.name} (voxels)"] = found.voxels
+    return row
