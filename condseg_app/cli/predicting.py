@@ -51,6 +51,9 @@ def predict(
         str | None, typer.Option(help="spread the images over this engine's workers: tls://HOST:PORT")
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="the file that the engine was started with")] = None,
+    accurate: Annotated[
+        bool, typer.Option("--accurate", help="windows overlap by a half: slower, a little better")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="predict again what is finished already")] = False,
     device: Device = "auto",
 ) -> None:
@@ -63,7 +66,7 @@ def predict(
 
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite)
+    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate)
     files = image_files(paths, output)
     with _place(engine, certificate) as segment_all:
         _predict(files, plan, segment_all)

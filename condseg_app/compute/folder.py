@@ -34,6 +34,7 @@ class PredictionPlan:
         masks: whether to write one binary mask a class as well.
         device: 'auto', 'cpu', 'cuda', ...
         overwrite: whether to predict again what is finished already.
+        accurate: whether windows overlap by a half instead of a quarter.
     """
 
     model: str
@@ -43,6 +44,7 @@ class PredictionPlan:
     masks: bool = False
     device: str = "auto"
     overwrite: bool = False
+    accurate: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,13 +167,14 @@ class _Folder:
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
             classes.row(name)  # a class that is not there is one error, not one an image
-        self.request = Request(model, classes, plan.post_processing, plan.device)
+        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate)
         self._method = Method(
             model=model.name,
             model_sha256=file_hash(path),
             classes=classes.names,
             post_processing=plan.post_processing,
             masks=plan.masks,
+            accurate=plan.accurate,
         )
         self._output = plan.output
         self._records = {_key(record.name): record for record in read_report(plan.output)}

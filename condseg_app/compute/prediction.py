@@ -23,12 +23,14 @@ class Request:
         classes: the rows of the classes that are asked for.
         post_processing: of the masks.
         device: 'auto', 'cpu', 'cuda', ...
+        accurate: whether windows overlap by a half instead of a quarter.
     """
 
     model: Model
     classes: ClassTable
     post_processing: PostProcessing
     device: str
+    accurate: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +107,10 @@ def write_segmentation(
 
 def _predict(image: Image, request: Request) -> Iterator[tuple[float, Prediction]]:
     from condseg_app.engine.predict import predict
+    from condseg_app.engine.windows import ACCURATE_OVERLAP, OVERLAP
 
-    return predict(request.model, image, request.classes.names, request.device)
+    overlap = ACCURATE_OVERLAP if request.accurate else OVERLAP
+    return predict(request.model, image, request.classes.names, request.device, overlap)
 
 
 def _masks(prediction: Prediction, request: Request) -> tuple[LabelMap | None, Mapping[str, NDArray[np.bool_]]]:

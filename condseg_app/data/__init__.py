@@ -7,9 +7,10 @@ from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingProgress
+from condseg_app.data.levels import Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
-from condseg_app.data.prediction import Block, Prediction, Region, as_level, empty_probability, fuse
+from condseg_app.data.prediction import Block, Prediction, as_level, empty_probability, fuse
 
 __all__ = [
     "PALETTE",
@@ -32,6 +33,7 @@ __all__ = [
     "LabelMap",
     "LazyArray",
     "Lesson",
+    "Levels",
     "Model",
     "Overlap",
     "PostProcessing",

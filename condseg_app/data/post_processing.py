@@ -32,3 +32,8 @@ class PostProcessing:
     def names(self) -> frozenset[str]:
         """The classes that it names."""
         return frozenset((*self.largest, *self.smallest, *self.priority))
+
+    @property
+    def cleans(self) -> bool:
+        """Whether it removes anything of a class by itself."""
+        return bool(self.largest or self.smallest or self.inside_whole)

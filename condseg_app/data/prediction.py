@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from condseg_app.data.classes import ClassTable
 from condseg_app.data.geometry import Geometry, Shape
 from condseg_app.data.labels import LabelMap
-
-Region = tuple[slice, slice, slice]
+from condseg_app.data.levels import Region
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +76,9 @@ def fuse(
     labels = np.zeros(prediction.geometry.shape, np.uint8 if max(_values(classes), default=0) <= 255 else np.uint16)
     best = np.zeros(prediction.geometry.shape, np.uint16)
     for name in sorted(names, key=lambda n: len(classes.wholes_of(n))):
-        strength = prediction.probabilities[name] if rank is None else np.uint16(rank[name])
-        reached = prediction.mask(name, thresholds.get(name, 0.5))
+        level = prediction.probabilities[name]
+        strength = level if rank is None else np.uint16(rank[name])
+        reached = level >= as_level(thresholds.get(name, 0.5))
         wins = reached & (strength > best)
         wholes = [classes[whole].value for whole in classes.wholes_of(name)]
         if wholes:

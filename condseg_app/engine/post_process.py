@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import generate_binary_structure, label
 
-from condseg_app.data import ClassTable, PostProcessing, Prediction, fuse
+from condseg_app.data import ClassTable, Levels, PostProcessing, Prediction, as_level, fuse
 
 
 def post_process(prediction: Prediction, classes: ClassTable, settings: PostProcessing) -> Prediction:
@@ -18,13 +18,18 @@ def post_process(prediction: Prediction, classes: ClassTable, settings: PostProc
     """
     for name in settings.names:
         classes.row(name)
-    probabilities = dict(prediction.probabilities)
-    for name in probabilities:
+    if not settings.cleans:
+        return prediction
+    probabilities = Levels(prediction.geometry.shape)
+    # The outermost wholes first, for parts may have parts.
+    for name in sorted(prediction.probabilities, key=lambda n: len(classes.wholes_of(n))):
+        level = prediction.probabilities[name]
         if name in settings.largest or name in settings.smallest:
-            kept = _components(prediction, name, settings)
-            probabilities[name] = np.where(kept, probabilities[name], np.uint8(0))
-    if settings.inside_whole:
-        _cut_parts(probabilities, prediction, classes, settings.threshold)
+            level = np.where(_components(prediction, name, settings), level, np.uint8(0))
+        whole = next(iter(classes.wholes_of(name)), None)
+        if settings.inside_whole and whole is not None and whole in probabilities:
+            level = np.where(probabilities[whole] >= as_level(settings.threshold), level, np.uint8(0))
+        probabilities.put(name, level)
     return replace(prediction, probabilities=probabilities)
 
 
@@ -55,14 +60,3 @@ def _components(prediction: Prediction, name: str, settings: PostProcessing) -> 
         keep &= np.isin(np.arange(len(sizes)), order)
     kept: NDArray[np.bool_] = keep[numbered]
     return kept
-
-
-def _cut_parts(
-    probabilities: dict[str, NDArray[np.uint8]], prediction: Prediction, classes: ClassTable, threshold: float
-) -> None:
-    """Remove of each part what lies outside of its whole; the outermost wholes first, for parts may have parts."""
-    for name in sorted(probabilities, key=lambda n: len(classes.wholes_of(n))):
-        whole = next(iter(classes.wholes_of(name)), None)
-        if whole in probabilities:
-            around = replace(prediction, probabilities=probabilities).mask(whole, threshold)
-            probabilities[name] = np.where(around, probabilities[name], np.uint8(0))

@@ -1,6 +1,7 @@
 """Prediction: an image's windows, encoded once each and decoded for every class that is asked for."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condseg_app.data import Block, Image, Model, Prediction, Region, Shape, empty_probability
+from condseg_app.data import Block, Image, Levels, Model, Prediction, Region, Shape
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.networks import build_network, condition_for, memory_format
@@ -21,6 +22,8 @@ from condseg_models import Features
 _logger = logging.getLogger(__name__)
 
 _CLASSES_AT_ONCE = 8
+_FLOAT = torch.float32.itemsize
+_SUMS_TAKE = 128_000_000  # bytes, little beside what a network's activations take
 
 
 @dataclass(eq=False)
@@ -85,6 +88,10 @@ class Predictor:
     def shape(self) -> Shape:
         """The image's own shape (I, J, K)."""
         return self._grid.source.shape
+
+    def classes_within(self, memory: int) -> int:
+        """How many classes, at least one, can be added up in so many bytes."""
+        return max(1, memory // (2 * _FLOAT * math.prod(self._grid.shape)))
 
     def holding_most(self, mask: NDArray[np.bool_], count: int) -> list[int]:
         """At most `count` windows that hold voxels of a mask (I, J, K), the fullest first."""
@@ -203,20 +210,35 @@ def predict(
 ) -> Iterator[tuple[float, Prediction]]:
     """Predict window by window; yields the part done (0 to 1) and the prediction so far, complete at last.
 
-    The arrays of the prediction are filled in place from one yield to the next.
+    The prediction is filled in place from one yield to the next. Of many classes only some are added up at a time, so
+    that their number makes little difference to the memory that is needed.
+
+    Args:
+        model: with its weights.
+        image: of the model's kind.
+        classes: names.
+        device: 'auto', 'cpu', 'cuda', ...
+        overlap: of neighbouring windows, as a part of their size.
+
+    Raises:
+        CondsegError: no class is asked for, or as `Predictor`.
     """
     if not classes:
         raise CondsegError("no class is asked for; name at least one of the model's table")
     predictor = Predictor(model, image, device, overlap)
-    arrays = {name: empty_probability(image.geometry.shape) for name in classes}
-    for count, window in enumerate(predictor.order(), start=1):
-        block = predictor.segment(window, classes)
-        if block.notice:
-            _logger.warning(block.notice)
-        for name, levels in block.probabilities.items():
-            arrays[name][block.region] = levels
-        done = count / predictor.windows
-        yield done, Prediction(image.geometry, arrays, frozenset(classes) if done == 1 else frozenset())
+    levels, complete = Levels(image.geometry.shape), 0
+    at_once = predictor.classes_within(_SUMS_TAKE)
+    for first in range(0, len(classes), at_once):
+        group = classes[first : first + at_once]
+        for count, window in enumerate(predictor.order(), start=1):
+            block = predictor.segment(window, group)
+            if block.notice:
+                _logger.warning(block.notice)
+            for name, found in block.probabilities.items():
+                levels.paste(name, block.region, found)
+            complete = first + len(group) if count == predictor.windows else first
+            done = (first + len(group) * count / predictor.windows) / len(classes)
+            yield done, Prediction(image.geometry, levels, frozenset(classes[:complete]))
 
 
 def predict_whole(model: Model, image: Image, classes: Sequence[str], device: str = "auto") -> Prediction:

@@ -42,6 +42,7 @@ class Method(_Strict):
         classes: those asked for, in the table's order.
         post_processing: of the masks.
         masks: whether there is also one binary mask a class.
+        accurate: whether windows overlapped by a half.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Method(_Strict):
     classes: tuple[str, ...]
     post_processing: PostProcessing
     masks: bool
+    accurate: bool
 
 
 class ClassVolume(_Strict):

@@ -102,6 +102,7 @@ def test_a_second_run_skips_what_is_finished(predict: Predict, output: Path) -> 
         {"post_processing": PostProcessing(threshold=0.4)},
         {"post_processing": PostProcessing(largest={"dark": 1})},
         {"masks": True},
+        {"accurate": True},
         {"overwrite": True},
     ],
 )

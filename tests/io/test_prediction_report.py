@@ -24,6 +24,7 @@ METHOD = Method(
     classes=("liver", "Größe, links"),
     post_processing=PostProcessing(0.4, {"liver": 1}, {"liver": 0.05}, True, "priority", ("liver",)),
     masks=True,
+    accurate=False,
 )
 
 

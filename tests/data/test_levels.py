@@ -1,0 +1,55 @@
+"""What is kept of many classes equals what was pasted, but for what is nearly nothing."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from condseg_app.data import Levels, Shape
+
+Box = tuple[slice, slice, slice]
+
+
+@st.composite
+def grid_and_boxes(draw: st.DrawFn) -> tuple[Shape, list[Box]]:
+    shape = draw(st.tuples(st.integers(1, 150), st.integers(1, 70), st.integers(1, 66)))
+    boxes = []
+    for _ in range(draw(st.integers(1, 4))):
+        ends = [sorted(draw(st.lists(st.integers(0, n), min_size=2, max_size=2, unique=True))) for n in shape]
+        i, j, k = (slice(a, b) for a, b in ends)
+        boxes.append((i, j, k))
+    return shape, boxes
+
+
+@given(grid_and_boxes(), st.integers(0, 2**32 - 1))
+def test_blocks_come_back_where_they_were_put(case: tuple[Shape, list[Box]], seed: int) -> None:
+    shape, boxes = case
+    rng = np.random.default_rng(seed)
+    expected, levels = np.zeros(shape, np.uint8), Levels(shape)
+    for box in boxes:
+        block = rng.integers(3, 256, expected[box].shape, dtype=np.uint8)
+        expected[box] = block
+        levels.paste("liver", box, block)
+    assert list(levels) == ["liver"]
+    np.testing.assert_array_equal(levels["liver"], expected)
+
+
+def test_a_class_that_is_in_one_place_takes_memory_for_that_place() -> None:
+    shape = (256, 256, 128)
+    levels, block = Levels(shape), np.ones(shape, np.uint8)
+    block[10:20, 70:80, 100:110] = 200
+    levels.put("spleen", block)
+    assert levels.nbytes == 64**3
+    assert levels["spleen"][15, 75, 105] == 200
+    assert levels["spleen"][200, 200, 0] == 0
+
+
+def test_what_is_kept_does_not_depend_on_what_was_there_in_between() -> None:
+    shape = (64, 64, 64)
+    faint: NDArray[np.uint8] = np.full(shape, 2, np.uint8)
+    once, twice = Levels(shape), Levels(shape)
+    once.put("liver", faint)
+    twice.put("liver", faint + np.uint8(100))
+    twice.put("liver", faint)
+    np.testing.assert_array_equal(once["liver"], twice["liver"])
+    assert len(once) == 1
