@@ -1,0 +1,82 @@
+"""Peak memory of predicting 117 classes over that of one, from a real CT to a label map.
+
+Each run is a process of its own, whose peak the system knows. The classes are those of a shipped model, its rows
+repeated until there are 117, so that each is where an organ is, and not everywhere as with weights that nothing was taught.
+
+    make bench ONLY=memory_ratio
+"""
+
+import resource
+import statistics
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from harness.report import DATA, report
+
+from condseg_app.data import ClassTable, Model, PostProcessing
+from condseg_app.io import find_model, read_case, read_data_set, read_model
+from condseg_models import ROWS
+
+
+def main(
+    data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
+    model: Annotated[str, typer.Option()] = "phantom_ct",
+    classes: Annotated[int, typer.Option()] = 117,
+    rounds: Annotated[int, typer.Option()] = 3,
+    child: Annotated[bool, typer.Option("--child", help="predict once and print the peak in MB")] = False,
+) -> None:
+    """Measure on the data set's first test volume."""
+    if child:
+        sys.stdout.write(f"{peak(data, model, classes)}\n")
+        return
+    peaks: dict[int, list[float]] = {1: [], classes: []}
+    for turn in range(rounds):
+        for count in (1, classes) if turn % 2 == 0 else (classes, 1):
+            command = [
+                sys.executable,
+                __file__,
+                "--child",
+                "--classes",
+                str(count),
+                "--data",
+                str(data),
+                "--model",
+                model,
+            ]
+            peaks[count].append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    one, many = (statistics.median(found) for found in peaks.values())
+    report("memory_ratio", many / one, "times", "<= 1.1", classes=classes, peak_mb=many, peak_mb_of_one=one)
+
+
+def peak(data: Path, name: str, classes: int) -> float:
+    """Megabytes that this process has taken at most, after one prediction."""
+    from condseg_app.compute.prediction import Request, segment
+
+    data_set = read_data_set(data)
+    image, _ = read_case(data_set.part("test").cases[0], data_set.classes)
+    model = widened(read_model(find_model(name)), classes)
+    for _ in segment(image, Request(model, model.classes, PostProcessing(), "cpu", accurate=False)):
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def widened(model: Model, classes: int) -> Model:
+    """The model with its rows repeated, or cut, to so many."""
+    rows = list(islice(cycle(range(len(model.classes))), classes))
+    entries = tuple(
+        replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None)
+        for value, row in enumerate(rows, start=1)
+    )
+    weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}
+    settings = {**model.settings, "classes": classes}
+    return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
+
+
+if __name__ == "__main__":
+    typer.run(main)
