@@ -79,7 +79,7 @@ _STEPS = (
 
 
 def _open_app(folder: Path) -> "MainWindow":
-    from condseg_app.desktop.settings import Settings
+    from condseg_app.session.settings import Settings
     from condseg_app.desktop.window import MainWindow
     from condseg_app.io import models_available
     from condseg_app.session import Session

@@ -1,6 +1,7 @@
 """A connection to one engine."""
 
 import logging
+from contextlib import suppress
 from typing import Any, cast
 
 from condseg_app import __version__
@@ -98,7 +99,8 @@ class Link:
 
     def close(self) -> None:
         """Let go of the engine, and end its process."""
-        self._client.close(timeout=1)  # type: ignore[no-untyped-call]
+        with suppress(TimeoutError):  # it may be beyond answering
+            self._client.close(timeout=1)  # type: ignore[no-untyped-call]
         if self.process is not None:
             self.process.stop()
 
