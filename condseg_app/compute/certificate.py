@@ -61,14 +61,17 @@ def read_certificate(path: Path) -> str:
 
     try:
         text = path.read_text(encoding="ascii")
-        load_pem_private_key(text.partition(_BEGINS)[0].encode(), None)
-        ends = x509.load_pem_x509_certificate(text.encode()).not_valid_after_utc
+        key = load_pem_private_key(text.partition(_BEGINS)[0].encode(), None)
+        found = x509.load_pem_x509_certificate(text.encode())
+        if key.public_key() != found.public_key():
+            raise ValueError("the key is another certificate's")
     except FileNotFoundError as error:
         raise ReadError("there is no certificate; copy the file that the engine was started with", path=path) from error
     except (OSError, ValueError, TypeError) as error:
         raise ReadError(
             "this is not an engine's certificate; name the file that the engine was started with", path=path
         ) from error
+    ends = found.not_valid_after_utc
     if ends < datetime.datetime.now(datetime.UTC):
         raise ReadError(
             f"this certificate expired on {ends:%Y-%m-%d}; remove the file, start the engine with that name again, "

@@ -61,25 +61,19 @@ def reach(place: Place) -> tuple[str, str]:
     certificate = read_certificate(place.certificate)
     context: ssl.SSLContext = security(certificate).get_connection_args("client")["ssl_context"]
     try:
-        with socket.create_connection((host, port), _ANSWERING_TAKES) as plain, context.wrap_socket(plain) as secure:
-            heard = secure.recv(1)  # it speaks first, once it has seen that we hold its certificate
-    except ssl.SSLError as error:
+        with socket.create_connection((host, port), _ANSWERING_TAKES) as plain, context.wrap_socket(plain):
+            pass  # each side has seen the other's certificate, which is one and the same
+    except ssl.SSLCertVerificationError as error:
         raise EngineLost(
             f"the engine at {host}:{port} has another certificate; copy the file that it was started with",
             path=place.certificate,
         ) from error
     except OSError as error:
-        raise _silence(host, port) from error
-    if not heard:
-        raise _silence(host, port)
+        raise EngineLost(
+            f"no engine answers at {host}:{port}; check the address, and that 'condseg engine' runs there "
+            "and no firewall is in between"
+        ) from error
     return f"tls://{host}:{port}", certificate
-
-
-def _silence(host: str, port: int) -> EngineLost:
-    return EngineLost(
-        f"no engine answers at {host}:{port}; check the address, and that 'condseg engine' runs there "
-        "and no firewall is in between"
-    )
 
 
 def _bare(address: str) -> str:

@@ -26,13 +26,13 @@ from condseg_app.session import Session
 from condseg_app.session.settings import remember_place
 
 _EXPLANATION = (
-    "Predictions and lessons run on this computer, or faster on one with a GPU. Start an engine there with "
-    "<code>condseg engine --listen 0.0.0.0:8786 --certificate engine.pem</code>, and copy its file engine.pem here "
-    "by a safe way: whoever holds it can use that computer. Your images travel encrypted, and are kept in its "
-    "memory only."
+    "Predictions and lessons run on this computer, or faster on one with a GPU. Start an engine there:"
+    "<p><code>condseg engine --listen 0.0.0.0:8786 --certificate engine.pem</code></p>"
+    "Copy its file engine.pem here by a safe way: whoever holds it can use that computer. Your images travel "
+    "encrypted, and are kept in its memory only."
 )
 _TEST_HINT = "Ask the engine there what it computes on"
-_THREE_LINES = 64
+_WIDTH, _THREE_LINES = 600, 64
 
 
 class EngineDialog(QDialog):
@@ -51,7 +51,7 @@ class EngineDialog(QDialog):
         self.setObjectName("engine_dialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Where to compute")
-        self.setMinimumWidth(520)
+        self.setMinimumWidth(_WIDTH)
         self._build(place)
         self._check()
         self.destroyed.connect(lambda: self._forget_test())

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -143,14 +144,17 @@ def test_another_certificate_is_refused_with_a_sentence(service: Service, tmp_pa
     assert told.path == tmp_path / "other.pem"
 
 
-@pytest.mark.parametrize("content", [None, "nonsense", "half"])
+@pytest.mark.parametrize("content", [None, "nonsense", "half", "mixed"])
 def test_a_certificate_that_is_none_is_refused_with_a_sentence(
     service: Service, tmp_path: Path, content: str | None
 ) -> None:
     path = tmp_path / "engine.pem"
     if content is not None:
         text = service.certificate.read_text()
-        path.write_text(text[text.index("-----BEGIN CERT") :] if content == "half" else content)
+        public = text[text.index("-----BEGIN CERT") :]
+        strange = make_certificate()
+        mixed = strange[: strange.index("-----BEGIN CERT")] + public
+        path.write_text({"half": public, "mixed": mixed}.get(content, content))
     told = refusal(service.address, path)
     assert isinstance(told, ReadError)
     assert "file that the engine was started with" in told.message
@@ -173,9 +177,18 @@ def test_a_wrong_address_is_told_at_once(tmp_path: Path) -> None:
     assert "write HOST:PORT" in refusal("workstation", path).message
 
 
-def test_something_else_at_the_address_is_told_within_seconds(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes the call and says nothing
-        told = refusal(f"127.0.0.1:{silent.getsockname()[1]}", strange_certificate(tmp_path / "engine.pem"))
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_something_else_at_the_address_is_told_within_seconds(tmp_path: Path, says: bytes) -> None:
+    def answer() -> None:
+        call, _ = other.accept()
+        with call:
+            call.sendall(says)
+            call.recv(10_000)  # what we said
+            call.recv(10_000)  # that we have gone
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=answer, daemon=True).start()
+        told = refusal(f"127.0.0.1:{other.getsockname()[1]}", strange_certificate(tmp_path / "engine.pem"))
     assert "no engine answers" in told.message
 
 
@@ -205,12 +218,30 @@ def refusal_of_version(service: Service) -> CondsegError:
     return caught.value
 
 
-def test_a_service_has_its_dead_worker_replaced(connected: Engine, service: Service) -> None:
-    connected.device()
+def test_a_dead_worker_fails_its_job_and_is_replaced(connected: Engine, service: Service, model_path: Path) -> None:
+    picture = Image(np.zeros((1, 70, 50, 1), np.uint8), Geometry.of_picture(70, 50), "picture")
+    predictor = connected.predictor(model_path, picture)
     workers = [p for p in psutil.Process(service.process.pid).children(recursive=True) if p.net_connections()]
     assert len(workers) == 1
     workers[0].kill()
-    assert connected.device().kind == "cpu"
+    began = time.monotonic()
+    with pytest.raises(EngineLost, match="no longer answers; nothing of yours is lost"):
+        predictor.segment(0, ["leaf"])
+    assert time.monotonic() - began < 30
+    assert connected.predictor(model_path, picture).segment(0, ["leaf"]).probabilities
+
+
+def test_a_service_that_ends_fails_the_job_with_a_sentence(model_path: Path, tmp_path: Path) -> None:
+    picture = Image(np.zeros((1, 70, 50, 1), np.uint8), Geometry.of_picture(70, 50), "picture")
+    with running(tmp_path / "engine.pem") as made:
+        engine = Engine(address=made.address, certificate=made.certificate)
+        predictor = engine.predictor(model_path, picture)
+        made.process.kill()
+        with pytest.raises(EngineLost, match="no longer answers; nothing of yours is lost"):
+            predictor.segment(0, ["leaf"])
+        with pytest.raises(EngineLost, match="no engine answers"):
+            engine.device()
+        engine.close()
 
 
 def test_each_device_has_a_worker_of_its_own(tmp_path: Path) -> None:
