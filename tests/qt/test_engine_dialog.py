@@ -73,7 +73,7 @@ def test_a_connection_is_tested_while_the_window_goes_on(dialog: EngineDialog, p
     assert not dialog.test.isEnabled()
     qtbot.waitUntil(lambda: dialog.answer.text().startswith("It answers"), timeout=60_000)
     assert dialog.answer.text().startswith("It answers, and computes on 127.0.0.1, CPU (")
-    assert dialog.test.isEnabled()
+    qtbot.waitUntil(dialog.test.isEnabled)  # once it has let go of the engine
 
 
 def test_a_refusal_is_a_sentence(dialog: EngineDialog, place: Place, qtbot: QtBot, tmp_path: Path) -> None:
