@@ -1,7 +1,7 @@
 """Peak memory of predicting 117 classes over that of one, from a real CT to a label map.
 
 Each run is a process of its own, whose peak the system knows. The classes are those of a shipped model, its rows
-repeated until there are 117, so that each is where an organ is, and not everywhere as with weights that nothing was taught.
+repeated until there are 117, so that each is where an organ is, and not everywhere as with untaught weights.
 
     make bench ONLY=memory_ratio
 """

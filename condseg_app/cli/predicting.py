@@ -47,9 +47,7 @@ def predict(
     overlap: OverlapRule = "probability",
     priority: Priority = None,
     masks: Annotated[bool, typer.Option("--masks", help="also one binary mask a class")] = False,
-    engine: Annotated[
-        str | None, typer.Option(help="spread the images over this engine's workers: tls://HOST:PORT")
-    ] = None,
+    engine: Annotated[str | None, typer.Option(help="spread the images over this engine's workers: HOST:PORT")] = None,
     certificate: Annotated[Path | None, typer.Option(help="the file that the engine was started with")] = None,
     accurate: Annotated[
         bool, typer.Option("--accurate", help="windows overlap by a half: slower, a little better")

@@ -11,8 +11,14 @@ def engine(
     certificate: Annotated[
         Path | None, typer.Option(help="the file that callers must hold too; made if it does not exist")
     ] = None,
+    idle: Annotated[
+        float | None, typer.Option(min=0.01, help="end after so many minutes without client and work; never by default")
+    ] = None,
+    devices: Annotated[
+        str, typer.Option(help="cuda:0,cuda:1 or cpu, a worker for each; auto: all CUDA devices, else the CPU")
+    ] = "auto",
 ) -> None:
     """Run the process in which networks compute; the window starts one for itself."""
-    from condseg_app.compute.engine_process import serve
+    from condseg_app.compute.service import serve
 
-    serve(listen, certificate)
+    serve(listen, certificate, idle, devices)

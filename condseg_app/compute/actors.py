@@ -7,6 +7,7 @@ with torch are imported when a method runs.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from condseg_app import __version__
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
 from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
 from condseg_app.data import ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
@@ -69,6 +70,10 @@ class EngineActor:
 
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
+
+    def version(self) -> Reply:
+        """Which CondSeg this is."""
+        return Reply(__version__)
 
     def device(self) -> Reply:
         """What computes, a `DeviceInfo`."""

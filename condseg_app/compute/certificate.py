@@ -1,4 +1,4 @@
-"""The one-time certificate by which a window and its engine know each other."""
+"""The certificate by which a window and its engine know each other."""
 
 import datetime
 import ipaddress
@@ -54,15 +54,29 @@ def read_certificate(path: Path) -> str:
     """The certificate of a file.
 
     Raises:
-        ReadError: it is not there, or is none.
+        ReadError: it is not there, is none, or has expired.
     """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         text = path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError("this is not a certificate that can be read; name the engine's own", path=path) from error
-    if _BEGINS not in text or not text.rstrip().endswith(ENDS):
+        key = load_pem_private_key(text.partition(_BEGINS)[0].encode(), None)
+        found = x509.load_pem_x509_certificate(text.encode())
+        if key.public_key() != found.public_key():
+            raise ValueError("the key is another certificate's")
+    except FileNotFoundError as error:
+        raise ReadError("there is no certificate; copy the file that the engine was started with", path=path) from error
+    except (OSError, ValueError, TypeError) as error:
         raise ReadError(
             "this is not an engine's certificate; name the file that the engine was started with", path=path
+        ) from error
+    ends = found.not_valid_after_utc
+    if ends < datetime.datetime.now(datetime.UTC):
+        raise ReadError(
+            f"this certificate expired on {ends:%Y-%m-%d}; remove the file, start the engine with that name again, "
+            "which makes a new one, and copy that to all who use it",
+            path=path,
         )
     return text
 

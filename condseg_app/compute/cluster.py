@@ -5,7 +5,6 @@ worker's memory until the system kills it. So each task is bound to one worker, 
 """
 
 import signal
-import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,13 +15,12 @@ from pathlib import Path
 from time import monotonic
 from types import FrameType, TracebackType
 from typing import Any, Self, cast
-from urllib.parse import urlsplit
 
 from condseg_app import __version__
-from condseg_app.compute.certificate import read_certificate, security
 from condseg_app.compute.connection import connect, lost_errors
 from condseg_app.compute.folder import Outcome, Stage
 from condseg_app.compute.log import engine_log_path, explain
+from condseg_app.compute.place import Place, reach
 from condseg_app.compute.prediction import Request, Segmentation, segment
 from condseg_app.compute.wire import Reply, with_voxels
 from condseg_app.data import Image
@@ -30,9 +28,7 @@ from condseg_app.errors import CondsegError, EngineLost, ReadError
 from condseg_app.io import read_image
 from condseg_app.io.prediction_report import Stamp, stamp_of
 
-_KNOCKING_TAKES = 5.0  # seconds
-_CONNECTING_TAKES = 60.0
-_LOOK_EVERY = 1.0
+_LOOK_EVERY = 1.0  # seconds
 _WORKERS_MAY_BE_GONE = 60.0  # until one that died has been started again
 _LOSSES = 2  # of one image's workers; a third one would likely go the same way
 
@@ -41,19 +37,18 @@ class Cluster:
     """A connection to the workers of an engine that runs already, for as long as the block lasts.
 
     Args:
-        address: of the engine ('tls://workstation:8786').
+        address: of the engine ('workstation:8786').
         certificate: the file that the engine was started with.
 
     Raises:
+        CondsegError: this is no address.
         EngineLost: it cannot be reached, has no worker, or is of another version.
         ReadError: this is no certificate.
     """
 
     def __init__(self, address: str, certificate: Path) -> None:
         self._address = address
-        text = read_certificate(certificate)
-        _knock(address, text)
-        self._client = connect(address, text, _CONNECTING_TAKES, direct=False)
+        self._client = connect(*reach(Place(address, certificate)))
         self._seen = monotonic()
         try:
             self._check_versions()
@@ -318,20 +313,3 @@ def _last(parts: Iterator[tuple[float, Segmentation | None]]) -> Segmentation | 
 
 def _version() -> str:
     return __version__
-
-
-def _knock(address: str, certificate: str) -> None:
-    """Find out at once whether anybody listens there with the same certificate; dask would try for a minute."""
-    parts = urlsplit(address)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if parts.scheme != "tls" or not host or not port:
-        raise EngineLost(f"'{address}' is not an engine's address; write tls://HOST:PORT")
-    context = security(certificate).get_connection_args("client")["ssl_context"]
-    try:
-        with socket.create_connection((host, port), _KNOCKING_TAKES) as plain, context.wrap_socket(plain):
-            pass
-    except OSError as error:
-        raise EngineLost(f"no engine answers at {address}; check the address and the certificate") from error

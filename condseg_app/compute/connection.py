@@ -9,14 +9,15 @@ from condseg_app.errors import EngineLost
 if TYPE_CHECKING:
     from distributed import Client
 
+_CONNECTING_TAKES = 60.0  # seconds
 
-def connect(address: str, certificate: str, patience: float, direct: bool) -> "Client":
+
+def connect(address: str, certificate: str, direct: bool = False) -> "Client":
     """Connect to the scheduler of an engine.
 
     Args:
         address: 'tls://workstation:8786'.
         certificate: the text that the engine was started with.
-        patience: seconds to wait for an answer.
         direct: whether its workers can be reached from here, and not only through the scheduler.
 
     Raises:
@@ -30,7 +31,7 @@ def connect(address: str, certificate: str, patience: float, direct: bool) -> "C
         return Client(  # type: ignore[no-untyped-call]
             address,
             security=security(certificate),
-            timeout=patience,
+            timeout=_CONNECTING_TAKES,
             set_as_default=False,  # or all dask arrays of the host would be computed there
             direct_to_workers=direct,
         )

@@ -3,17 +3,17 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from condseg_app import io
 from condseg_app.compute.actors import EngineActor, PredictorActor, Teacher, TorchTools, TrainerActor
-from condseg_app.compute.certificate import read_certificate
-from condseg_app.compute.connection import connect, lost_errors
 from condseg_app.compute.engine_process import EngineProcess
+from condseg_app.compute.link import Link
+from condseg_app.compute.place import Place, own_certificate
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox
 from condseg_app.compute.wire import (
-    Reply,
     SentLesson,
     SentModel,
     by_file,
@@ -24,14 +24,13 @@ from condseg_app.errors import EngineLost, ReadError
 
 _logger = logging.getLogger(__name__)
 
-_LOOK_EVERY = 1.0
-_CONNECTING_TAKES = 60.0
 _CLOSING_WAITS = 0.2
-_AGAIN = "nothing of yours is lost; do it again to start a new one"
 
 
 class LocalEngine:
     """The engine in this process: for the command line and for tests."""
+
+    place: Place | None = None
 
     def __init__(self, tools: Toolbox | None = None) -> None:
         self._tools = TorchTools() if tools is None else tools
@@ -60,8 +59,8 @@ class Engine:
     Args:
         tools: what the engine runs; the real functions if None.
         start: starts the process.
-        address: of an engine that runs already ('tls://workstation:8786'); nothing is started then.
-        certificate: the file that the engine at `address` was started with.
+        address: of an engine that runs already ('workstation:8786'); nothing is started then.
+        certificate: the file that the engine at `address` was started with; the one in the user's folder if None.
     """
 
     def __init__(
@@ -73,10 +72,15 @@ class Engine:
     ) -> None:
         self._tools = TorchTools() if tools is None else tools
         self._start = start
-        self._address, self._certificate = address, certificate
+        self.place = None if address is None else Place(address, certificate or own_certificate())
         self._lock = threading.Lock()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._closed = False
+
+    @classmethod
+    def at(cls, place: Place | None) -> "Engine":
+        """The engine at a place; one that is started on this computer if None."""
+        return cls() if place is None else cls(address=place.address, certificate=place.certificate)
 
     @property
     def pid(self) -> int | None:
@@ -85,9 +89,11 @@ class Engine:
         return link.process.pid if link is not None and link.process is not None else None
 
     def device(self) -> DeviceInfo:
-        """What computes."""
+        """What computes; of several devices the first one's name and how many more there are."""
         link, actor = self._new_actor(EngineActor)
-        return cast("DeviceInfo", link.call(actor, "device"))
+        device = cast("DeviceInfo", link.call(actor, "device"))
+        others = link.workers - 1
+        return device if others < 1 else replace(device, name=f"{device.name} and {others} more")
 
     def predictor(self, model: Path, image: Image) -> PredictorLike:
         """Get ready to predict an image with the model of a file."""
@@ -120,7 +126,7 @@ class Engine:
             if link is not None:
                 link.close()
 
-    def _new_actor(self, kind: type) -> "tuple[_Link, Any]":
+    def _new_actor(self, kind: type) -> "tuple[Link, Any]":
         link = self._linked()
         try:
             return link, link.actor(kind, self._tools)
@@ -130,9 +136,9 @@ class Engine:
         return link, link.actor(kind, self._tools)
 
     def _send_model(self, path: Path) -> SentModel:
-        return path.resolve() if self._address is None else io.read_model(path)
+        return path.resolve() if self.place is None else io.read_model(path)
 
-    def _linked(self) -> "_Link":
+    def _linked(self) -> "Link":
         with self._lock:
             if self._link is None or not self._link.is_alive():
                 self._unlink()
@@ -152,68 +158,16 @@ class Engine:
         if self._closed:
             raise EngineLost("the engine was closed with its window; open the window again")
 
-    def _new_link(self) -> "_Link":
-        if self._address is not None and self._certificate is not None:
-            return _Link(self._address, read_certificate(self._certificate))
+    def _new_link(self) -> "Link":
+        if self.place is not None:
+            return Link.to_place(self.place, self._tools)
         process = self._start()
         _logger.info("engine started as process %d", process.pid)
-        try:
-            return _Link(process.address, process.certificate, process)
-        except EngineLost:
-            process.stop()
-            raise
-
-
-class _Link:
-    """A connection to one engine, and the engine's process if it was started for it."""
-
-    def __init__(self, address: str, certificate: str, process: EngineProcess | None = None) -> None:
-        self.process = process
-        self._client = connect(address, certificate, _CONNECTING_TAKES, direct=process is not None)
-
-    def is_alive(self) -> bool:
-        """Whether the engine can be called."""
-        return self._client.status == "running" and (self.process is None or self.process.is_alive())
-
-    def actor(self, kind: type, tools: Toolbox) -> Any:
-        """A new object in the engine; it goes when this handle does."""
-        try:
-            with self._client.as_current():
-                return self._client.submit(kind, tools, actor=True, pure=False).result(_CONNECTING_TAKES)
-        except lost_errors() as error:
-            raise self._lost() from error
-
-    def call(self, actor: Any, method: str, *arguments: object) -> object:
-        """Call an object's method and wait for what it replies."""
-        try:
-            reply = self._wait(getattr(actor, method)(*arguments))
-        except lost_errors() as error:
-            raise self._lost() from error
-        if reply.error is not None:
-            raise reply.error
-        return reply.value
-
-    def close(self) -> None:
-        """Let go of the engine, and end its process."""
-        self._client.close(timeout=1)  # type: ignore[no-untyped-call]
-        if self.process is not None:
-            self.process.stop()
-
-    def _wait(self, future: Any) -> Reply:
-        while True:
-            try:
-                return cast("Reply", future.result(timeout=_LOOK_EVERY))
-            except TimeoutError:
-                if not self.is_alive():
-                    raise
-
-    def _lost(self) -> EngineLost:
-        how = "no longer answers" if self.process is None else self.process.how_it_ended()
-        return EngineLost(f"the engine {how}; {_AGAIN}")
+        return Link.to_process(process)
 
 
 class _RemotePredictor:
-    def __init__(self, link: _Link, actor: Any, windows: int) -> None:
+    def __init__(self, link: Link, actor: Any, windows: int) -> None:
         self._link, self._actor = link, actor
         self.windows = windows
 
@@ -225,7 +179,7 @@ class _RemotePredictor:
 
 
 class _RemoteTeacher:
-    def __init__(self, link: _Link, actor: Any) -> None:
+    def __init__(self, link: Link, actor: Any) -> None:
         self._link, self._actor = link, actor
 
     def advance(self, seconds: float) -> TrainingProgress:

@@ -1,6 +1,5 @@
-"""The engine's own process: what runs in it, and how a window starts and ends it."""
+"""The engine's own process, as a window starts and ends it."""
 
-import asyncio
 import logging
 import os
 import signal
@@ -10,17 +9,13 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import IO, TextIO
+from typing import IO
 
-import platformdirs
-
-from condseg_app.compute.certificate import ENDS, make_certificate, read_certificate, security, write_certificate
+from condseg_app.compute.certificate import make_certificate
+from condseg_app.compute.devices import all_cores
 from condseg_app.compute.log import engine_log_path
-from condseg_app.errors import CondsegError, EngineLost
-
-LOOPBACK = "127.0.0.1:0"
-STANDARD_INPUT = Path("-")
+from condseg_app.compute.service import LOOPBACK, STANDARD_INPUT
+from condseg_app.errors import EngineLost
 
 _STARTING_TAKES = 120.0  # seconds; two or three on a computer that has nothing else to do
 _ENDING_TAKES = 3.0
@@ -28,27 +23,6 @@ _LOG_MAX_BYTES = 2_000_000
 _NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # a console would flash up
 
 _logger = logging.getLogger(__name__)
-
-
-def serve(listen: str = LOOPBACK, certificate: Path | None = None) -> None:
-    """Run an engine until it is interrupted: what `condseg engine` does. It prints its address first.
-
-    Args:
-        listen: 'HOST:PORT' to listen at; port 0 for a free one.
-        certificate: the file with what callers must hold as well, made if it does not exist; one in the
-            user's folder if None. With '-' it is read from the standard input, and the engine ends when the
-            standard input does: that is how a window's engine ends with it, however the window ends.
-
-    Raises:
-        CondsegError: the address or the certificate cannot be used.
-    """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    host, port = _host_and_port(listen)
-    tied = certificate == STANDARD_INPUT
-    try:
-        asyncio.run(_serve(host, port, _from_input() if tied else _from_file(certificate), tied))
-    except OSError as error:
-        raise CondsegError(f"cannot listen at {listen} ({error.strerror or error}); choose another address") from error
 
 
 def engine_command() -> list[str]:
@@ -138,7 +112,7 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=_all_cores() | dict(os.environ),
+                env=all_cores() | dict(os.environ),
                 creationflags=_NO_WINDOW,
                 text=True,
             )
@@ -156,69 +130,3 @@ def _open_log() -> IO[bytes]:
     except OSError:
         _logger.warning("cannot write %s", path, exc_info=True)
         return tempfile.TemporaryFile()
-
-
-def _all_cores() -> dict[str, str]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"OMP_NUM_THREADS": str(cores)}
-
-
-async def _serve(host: str, port: int, certificate: str, tied: bool) -> None:
-    import dask
-    from distributed import Scheduler, Worker
-
-    dask.config.refresh(paths=[], env={})  # settings of the user's own dask are for something else
-    # No web pages: they would be open to everybody on this machine.
-    dask.config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []})
-    for name in ("core", "diskutils", "http.proxy", "scheduler", "worker"):
-        logging.getLogger(f"distributed.{name}").setLevel(logging.ERROR)
-    common = {"host": host, "security": security(certificate), "dashboard": False, "dashboard_address": f"{host}:0"}
-    async with (
-        Scheduler(port=port, protocol="tls", **common) as scheduler,
-        # The system knows better when memory is short than dask's estimate does: no limit.
-        Worker(scheduler.address, nthreads=1, memory_limit=0, **common) as worker,
-    ):
-        scheduler.http_server.stop()
-        worker.http_server.stop()
-        _announce(scheduler.address, tied)
-        await scheduler.finished()
-
-
-def _announce(address: str, tied: bool) -> None:
-    sys.stdout.write(f"{address}\n")
-    sys.stdout.flush()
-    if tied:
-        os.dup2(2, 1)  # nobody reads on: what a library prints goes to the log
-        threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
-
-
-def _end_with(stream: TextIO) -> None:
-    with suppress(OSError, ValueError):
-        while stream.readline():
-            pass
-    # At once, even in the middle of a computation: nothing of the user's is kept here.
-    os._exit(0)
-
-
-def _from_input() -> str:
-    lines = []
-    for line in sys.stdin:
-        lines.append(line)
-        if line.startswith(ENDS):
-            return "".join(lines)
-    raise CondsegError("the standard input holds no certificate; name a file with --certificate")
-
-
-def _from_file(path: Path | None) -> str:
-    path = platformdirs.user_data_path("condseg", appauthor=False) / "engine.pem" if path is None else path
-    if not path.exists():
-        write_certificate(path, make_certificate())
-        _logger.warning("callers need a copy of the certificate %s", path)
-    return read_certificate(path)
-
-
-def _host_and_port(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.removeprefix("tls://").rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise CondsegError(f"'{listen}' is not an address to listen at; write HOST:PORT, such as 0.0.0.0:8786")
-    return host, int(port)

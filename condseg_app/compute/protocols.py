@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from condseg_app.compute.place import Place
 from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
 
 
@@ -56,6 +57,10 @@ class Toolbox(Protocol):
 
 class EngineLike(Protocol):
     """An engine; its methods block and may be called from any thread."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where it runs; None on this computer, for this program alone."""
 
     def device(self) -> DeviceInfo:
         """What computes."""

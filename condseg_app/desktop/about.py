@@ -4,7 +4,7 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 
 from condseg_app import __version__
-from condseg_app.compute import log_path
+from condseg_app.compute import Place, log_path
 from condseg_app.data import DeviceInfo
 from condseg_app.qt.text import device_text
 from condseg_app.viewer.keys import KEYS, NAPARI_KEYS
@@ -15,7 +15,7 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def about_html(device: DeviceInfo | None) -> str:
+def about_html(device: DeviceInfo | None, place: Place | None) -> str:
     """Version, device, where the log is, libraries and their licences."""
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(version)}</td><td>{escape(licence)}</td></tr>"
@@ -24,7 +24,7 @@ def about_html(device: DeviceInfo | None) -> str:
     return (
         f"<h2>CondSeg {__version__}</h2><p>Class-conditioned segmentation of images and volumes: "
         "one network, told which class to look for. Licence: Apache-2.0.</p>"
-        f"<p>Runs on {escape(device_text(device))}.<br>Log: {escape(str(log_path()))}</p>"
+        f"<p>Runs on {escape(device_text(device, place))}.<br>Log: {escape(str(log_path()))}</p>"
         f"<h3>Libraries</h3><table cellspacing='5'>{rows}</table>"
     )
 

@@ -57,16 +57,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _window(tour: Path | None) -> "MainWindow":
     """The window; one for a tour by itself remembers nothing and leaves taught models in the tour's folder."""
+    from condseg_app.compute import Engine
     from condseg_app.desktop.crash import catch_all
     from condseg_app.desktop.guide import guide
-    from condseg_app.desktop.settings import Settings, load_settings, settings_path
     from condseg_app.desktop.window import MainWindow
     from condseg_app.io import models_available
     from condseg_app.session import Session
+    from condseg_app.session.settings import Settings, chosen_place, load_settings, settings_path
 
     settings_file, taught = (None, tour / "models") if tour is not None else (settings_path(), None)
     settings = Settings() if settings_file is None else load_settings(settings_file)
-    window = MainWindow(Session(models_folder=taught), settings, settings_file, models_available)
+    session = Session(Engine.at(chosen_place(settings)), taught)
+    window = MainWindow(session, settings, settings_file, models_available)
     window.tour_asked.connect(lambda: guide(window))
     catch_all(window.panel.show_problem)
     return window

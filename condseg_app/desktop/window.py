@@ -11,14 +11,15 @@ from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
-from condseg_app.desktop.settings import Settings, Theme, save_settings
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.header import Models
 from condseg_app.qt.text import listed
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
+from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES, Sample
@@ -101,6 +102,8 @@ class MainWindow(QMainWindow):
             Submenu("edit", "&Edit", (
                 Entry("undo", "&Undo", self.undo, "Ctrl+Z", hint="Marks and changes of the class table"),
                 Entry("redo", "&Redo", self.redo, "Ctrl+Shift+Z"),
+                SEPARATOR,
+                Entry("engine", "&Where to compute…", self.ask_where_to_compute, hint="Here or elsewhere"),
             )),
             Submenu("view", "&View", (
                 Submenu("theme", "&Theme", themes),
@@ -125,6 +128,7 @@ class MainWindow(QMainWindow):
         self.welcome.open_asked.connect(self.ask_for_image)
         self.welcome.sample_asked.connect(lambda: self.open_sample(SAMPLES[0]))
         self.welcome.tour_asked.connect(self.take_tour)
+        self.panel.device.change_asked.connect(self.ask_where_to_compute)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
         connections.to(self.session.failed, lambda _: self.under_mouse.setText(""))
@@ -192,6 +196,10 @@ class MainWindow(QMainWindow):
         """Do again what was taken back."""
         self.session.redo()
 
+    def ask_where_to_compute(self) -> None:
+        """Ask whether this computer or another one computes."""
+        ask_where_to_compute(self.session, self._settings_file, self)
+
     # view
 
     def set_theme(self, theme: Theme) -> None:
@@ -251,7 +259,7 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         """Version, device, licences."""
-        TextDialog("about_dialog", "About CondSeg", about_html(self.session.device), self).open()
+        TextDialog("about_dialog", "About CondSeg", about_html(self.session.device, self.session.place), self).open()
 
     # following the session
 
@@ -294,6 +302,7 @@ class MainWindow(QMainWindow):
             return
         self.settings.width, self.settings.height = max(400, self.width()), max(300, self.height())
         if self._settings_file is not None:
+            self.settings.compute_at(load_settings(self._settings_file).place)  # written when it was chosen
             save_settings(self.settings, self._settings_file)
         self.panel.shut()
         self.canvas.close()

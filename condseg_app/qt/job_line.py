@@ -1,7 +1,7 @@
 """What is being worked on: how far, how long still, and the way to stop it."""
 
-from qtpy.QtCore import QRectF, Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtCore import QRectF, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QWidget
 
 from condseg_app.compute import Progress
@@ -113,7 +113,9 @@ class JobLine(QStackedWidget):
 
 
 class DeviceLine(QWidget):
-    """Where the work runs."""
+    """Where the work runs; a click asks to change it."""
+
+    change_asked = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -128,12 +130,18 @@ class DeviceLine(QWidget):
         row.setSpacing(6)
         row.addWidget(self.dot)
         row.addWidget(self.text, 1)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
         Connections(self).to(session.device_changed, self.show_device)
         self.show_device()
 
     def show_device(self) -> None:
         """Show what computes."""
-        device = self._session.device
-        self.text.setText(device_text(device))
+        device, place = self._session.device, self._session.place
+        self.text.setText(device_text(device, place))
         self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
-        self.setToolTip(device_hint(device))
+        self.setToolTip(f"{device_hint(device, place)} Click to compute elsewhere.")
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        """Ask to compute elsewhere."""
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.change_asked.emit()

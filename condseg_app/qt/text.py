@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from condseg_app.compute import Place
 from condseg_app.data import DeviceInfo, Geometry, Image
 from condseg_app.session import Measure
 
@@ -54,19 +55,20 @@ def image_details(image: Image) -> str:
     return f"<b>{escape(image.name)}</b><table>{table}</table>{warnings}"
 
 
-def device_text(device: DeviceInfo | None) -> str:
-    """'this computer, CPU (2 threads)'."""
+def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:
+    """'this computer, CPU (2 threads)', 'workstation, NVIDIA H200'."""
+    computer = "this computer" if place is None else place.host
     if device is None:
-        return "this computer"
+        return computer
     if device.kind == "cpu":
-        return f"this computer, CPU ({device.threads} threads)"
-    return f"this computer, {device.name}"
+        return f"{computer}, CPU ({device.threads} threads)"
+    return f"{computer}, {device.name}"
 
 
-def device_hint(device: DeviceInfo | None) -> str:
+def device_hint(device: DeviceInfo | None, place: Place | None = None) -> str:
     """What to expect of a device, said once and calmly."""
     if device is None:
-        return "The engine is starting."
+        return "The engine is starting." if place is None else f"{place.address} has not answered yet."
     if device.kind == "cpu":
         return (
             f"{device.name}. Everything works without a GPU, only slower: expect about a second a window "

@@ -1,6 +1,6 @@
 """The session's commands: all that can be done with what is open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,21 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Engine, EngineLike, Job, JobEnd, Progress, Step, Steps
-from condseg_app.data import ClassEntry, Color, DeviceInfo, Image, TrainingProgress
+from condseg_app.compute import Engine, EngineLike, Job
+from condseg_app.data import ClassEntry, Color, Image, TrainingProgress
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
-from condseg_app.session.desk import Desk
 from condseg_app.session.exporting import ExportPlan, export_steps
 from condseg_app.session.marks import marking, unmarking
-from condseg_app.session.opened import Opened
-from condseg_app.session.predicting import Delivery, Groups, Voxel, Windows, pasted, regrouped
+from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
 from condseg_app.session.reading import Reading, reading_steps
 from condseg_app.session.state import State, with_image
 from condseg_app.session.teaching import LessonPlan, LessonResult
+from condseg_app.session.working import Working
 
 
-class Session(Opened):
+class Session(Working):
     """What is open, with the commands that change it.
 
     All calls and all emissions are on one thread. A command does not raise what the user can act on: it
@@ -36,14 +35,11 @@ class Session(Opened):
     """
 
     def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
-        super().__init__()
-        self.engine: EngineLike = Engine() if engine is None else engine
+        super().__init__(Engine() if engine is None else engine)
         self._models_folder = io.user_models_folder() if models_folder is None else models_folder
-        self._desk = Desk()
         self._windows: Windows | None = None
         self._taught: Job | None = None
         self._opening: Job | None = None
-        self._asked: Groups = []
 
     # What is open
 
@@ -71,15 +67,6 @@ class Session(Opened):
         """Open a model; what was marked stays, what was predicted goes."""
         path = io.find_model(name_or_path)
         self._open(table.with_model(self._state, path, io.read_model_description(path)))
-
-    @command
-    def find_device(self) -> None:
-        """Ask the engine in the background what computes, which also gets it ready."""
-
-        def ask() -> Steps:
-            yield Step(Progress(1.0), self.engine.device())
-
-        self._run(Job("Starting the engine", ask))
 
     # The class in hand, and how classes are shown
 
@@ -177,12 +164,12 @@ class Session(Opened):
             self.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
             return
         groups = regrouped([self._state.asked_as[name] for name in missing], self._asked, self._state.complete)
+        self._drop_job()
         if self._windows is None:
             path, _ = self._state.opened_model()
             self._windows = Windows(self.engine, path, self._state.opened_image())
         if near is not None:
             self._windows.look_at(near)
-        self._drop_job()
         self._asked = groups
         what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
         self._take_up(Job(f"Predicting {what}", partial(self._windows.steps, groups)), self._on_block)
@@ -199,20 +186,6 @@ class Session(Opened):
         self._give_up_job()
         if taught:
             self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
-
-    @command
-    def pause(self) -> None:
-        """Let the job wait after its present step."""
-        if self._job is not None:
-            self._job.pause()
-            self.job_changed.emit()
-
-    @command
-    def resume(self) -> None:
-        """Let the job go on."""
-        if self._job is not None:
-            self._job.resume()
-            self.job_changed.emit()
 
     # Teaching
 
@@ -257,17 +230,6 @@ class Session(Opened):
         plan = ExportPlan.of(self._state, Path(path), format_key, names)
         self._run(Job("Exporting", partial(export_steps, plan)))
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Take in results until all work has ended (for scripts and tests); False if it has not in time."""
-        return self._desk.wait(timeout)
-
-    def close(self) -> None:
-        """Stop all work and end the engine."""
-        self._desk.cancel_all()
-        self._drop_job()
-        self._windows = None
-        self.engine.close()
-
     def _open(self, state: State) -> None:
         """Become a state with another image or model, where nothing is predicted yet."""
         self._windows = None
@@ -281,34 +243,8 @@ class Session(Opened):
     def _is_teaching(self) -> bool:
         return self._job is not None and self._job is self._taught
 
-    def _run(self, job: Job) -> None:
-        self._desk.run(job, self._on_answer, self._on_end)
-
-    def _take_up(self, job: Job, delivered: Callable[[Job, object], None]) -> None:
-        self._job = job
-        self._desk.run(job, delivered, self._on_end, self._on_progress)
-        self.job_changed.emit()
-
-    def _drop_job(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-        self._job, self._asked = None, []
-
-    def _give_up_job(self) -> None:
-        if self._job is not None:
-            self._drop_job()
-            self.job_changed.emit()
-
-    def _on_progress(self, job: Job, progress: Progress) -> None:
-        if job is self._job:
-            self.job_progressed.emit(progress)
-
-    def _on_end(self, job: Job, end: JobEnd) -> None:
-        if job is self._job:
-            self._job, self._asked = None, []
-            self.job_changed.emit()
-        if end.error is not None:
-            self.failed.emit(end.error)
+    def _forget_windows(self) -> None:
+        self._windows = None
 
     def _on_block(self, _job: Job, delivery: object) -> None:
         if isinstance(delivery, Delivery) and delivery.windows is self._windows:
@@ -333,8 +269,5 @@ class Session(Opened):
     def _on_answer(self, job: Job, answer: object) -> None:
         if isinstance(answer, Reading) and job is self._opening:
             self._open(answer.onto(self._state))
-        if isinstance(answer, DeviceInfo):
-            self._device = answer
-            self.device_changed.emit()
         if isinstance(answer, tuple):
             self.exported.emit(answer)

@@ -1,13 +1,17 @@
 """The panel in napari's dock, over a session of its own; the active image layer is the session's image."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from condseg_app.compute import Engine
 from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
+from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.session import Session
+from condseg_app.session.settings import chosen_place, load_settings, settings_path
 from condseg_app.viewer import LayerBinding
 
 if TYPE_CHECKING:
@@ -22,21 +26,31 @@ class CondSegWidget(QWidget):
     Args:
         napari_viewer: given by napari.
         session: another session than one of its own, for tests and scripts.
+        settings_file: where the app keeps its settings, of which the panel shares where to compute.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer", session: Session | None = None) -> None:
+    def __init__(
+        self, napari_viewer: "napari.viewer.Viewer", session: Session | None = None, settings_file: Path | None = None
+    ) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self.session = Session() if session is None else session
+        self._settings_file = settings_path() if settings_file is None else settings_file
+        self.session = self._own_session() if session is None else session
         self.binding = LayerBinding(self.session, napari_viewer)
         self.panel = Panel(self.binding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.panel)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
+        self.panel.device.change_asked.connect(
+            lambda: ask_where_to_compute(self.session, self._settings_file, self.panel)
+        )
         self.destroyed.connect(lambda: self._end())  # a bound method would be held weakly, and gone by then
         self._take_first()
         self.session.find_device()
+
+    def _own_session(self) -> Session:
+        return Session(Engine.at(chosen_place(load_settings(self._settings_file))))
 
     def _take_first(self) -> None:
         active = self._viewer.layers.selection.active

@@ -217,9 +217,9 @@ def test_an_interrupted_run_keeps_what_workers_have_finished(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--engine", "tls://127.0.0.1:9", "--certificate", "PEM"], "no engine answers at tls://127.0.0.1:9"),
-        (["--engine", "127.0.0.1:8786", "--certificate", "PEM"], "write tls://HOST:PORT"),
-        (["--engine", "tls://127.0.0.1:x", "--certificate", "PEM"], "write tls://HOST:PORT"),
+        (["--engine", "tls://127.0.0.1:9", "--certificate", "PEM"], "no engine answers at 127.0.0.1:9"),
+        (["--engine", "workstation", "--certificate", "PEM"], "write HOST:PORT"),
+        (["--engine", "tls://127.0.0.1:x", "--certificate", "PEM"], "write HOST:PORT"),
         (["--engine", "tls://127.0.0.1:9"], "--engine and --certificate go together"),
         (["--engine", "tls://127.0.0.1:9", "--certificate", "none.pem"], "not a certificate that can be read"),
     ],

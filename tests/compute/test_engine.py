@@ -19,11 +19,10 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineProcess, LocalEngine
-from condseg_app.compute.certificate import make_certificate, read_certificate, security, write_certificate
-from condseg_app.compute.engine_process import serve
+from condseg_app.compute.certificate import make_certificate, security
 from condseg_app.data import Annotation, Block, ClassTable, Geometry, Image, Lesson, Model, Preprocessing
 from condseg_app.engine.networks import new_model
-from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ReadError, WriteError
+from condseg_app.errors import ClassTableError, CondsegError, EngineLost
 from condseg_app.io.image_files import write_image
 
 CLASSES = ("leaf", "stone")
@@ -279,46 +278,3 @@ def test_a_process_that_cannot_start_says_so() -> None:
         EngineProcess(["/no/such/program"])
     with pytest.raises(EngineLost, match=r"ended with code 3; try again, or see the log .*engine\.log"):
         EngineProcess([sys.executable, "-c", "raise SystemExit(3)"])
-
-
-def test_an_engine_elsewhere_is_sent_all_it_needs(model_path: Path, picture: Image, tmp_path: Path) -> None:
-    certificate = tmp_path / "deep" / "engine.pem"
-    command = [sys.executable, "-m", "condseg_app", "engine", "--certificate", str(certificate)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            address = server.stdout.readline().strip()
-            assert certificate.stat().st_mode & 0o777 == 0o600
-            engine = Engine(address=address, certificate=certificate)
-            model_there = replace(picture, source=tmp_path / "only-here.png")
-            expected = LocalEngine().predictor(model_path, picture).segment(1, CLASSES)
-            assert_same(engine.predictor(model_path, model_there).segment(1, CLASSES), expected)
-            engine.close()
-            assert server.poll() is None, "an engine elsewhere is not ours to end"
-        finally:
-            server.terminate()
-
-
-def test_nobody_there_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("condseg_app.compute.engine._CONNECTING_TAKES", 1.0)
-    write_certificate(tmp_path / "engine.pem", make_certificate())
-    with pytest.raises(EngineLost, match="no engine answers at tls://127"):
-        Engine(address="tls://127.0.0.1:9", certificate=tmp_path / "engine.pem").device()
-
-
-@pytest.mark.parametrize("listen", ["nowhere", "127.0.0.1", ":8786", "127.0.0.1:99999", "127.0.0.1:x"])
-def test_an_address_to_listen_at_is_checked(listen: str) -> None:
-    with pytest.raises(CondsegError, match="HOST:PORT"):
-        serve(listen)
-
-
-def test_certificates_are_files_that_are_checked(tmp_path: Path) -> None:
-    path = tmp_path / "engine.pem"
-    with pytest.raises(ReadError):
-        read_certificate(path)
-    path.write_text("nonsense")
-    with pytest.raises(ReadError):
-        read_certificate(path)
-    with pytest.raises(WriteError):
-        write_certificate(path, make_certificate())
-    assert path.read_text() == "nonsense"

@@ -7,9 +7,9 @@ from qtpy.QtWidgets import QLabel
 
 from condseg_app.desktop import guide as guide_module
 from condseg_app.desktop.guide import guide
-from condseg_app.desktop.settings import Settings
 from condseg_app.desktop.tour import run_tour
 from condseg_app.desktop.window import MainWindow
+from condseg_app.session.settings import Settings
 
 pytestmark = [pytest.mark.gui, pytest.mark.timeout(200)]
 

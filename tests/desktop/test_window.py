@@ -10,13 +10,16 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QMessageBox, QPushButton
 
+from condseg_app.compute import Place
 from condseg_app.data import Image
+from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
-from condseg_app.desktop.settings import Settings, load_settings
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io.image_files import write_image
+from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.qt.problem import ProblemDialog
+from condseg_app.session.settings import Settings, load_settings
 from condseg_app.viewer.samples import SAMPLES
 
 pytestmark = pytest.mark.gui
@@ -201,3 +204,21 @@ def test_masks_of_the_sample_are_not_offered_into_the_program(window: MainWindow
     target = window.panel.export.target()
     assert target is not None
     assert target.parent == Path.home()
+
+
+def test_where_to_compute_is_chosen_in_the_menu_and_survives_closing(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot
+) -> None:
+    place, file = Place("127.0.0.1:9", tmp_path / "engine.pem"), tmp_path / "settings.json"
+    window._actions["engine"].trigger()
+    dialog = window.findChild(EngineDialog)
+    assert dialog is not None
+    dialog.there.setChecked(True)
+    dialog.address.setText(place.address)
+    dialog.certificate.setText(str(place.certificate))
+    dialog.ok.click()
+    assert window.session.place == place
+    assert "127.0.0.1" in about_html(None, window.session.place)
+    qtbot.waitUntil(lambda: window.findChild(ProblemDialog) is not None)  # nobody answers there
+    window.close()
+    assert load_settings(file).place == place

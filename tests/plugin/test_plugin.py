@@ -8,11 +8,15 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
 
 import napari_condseg
+from condseg_app.compute import Place
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.io import SUFFIXES, read_image, read_label_map, write_label_map
 from condseg_app.io.image_files import write_image
+from condseg_app.qt.engine_dialog import EngineDialog
+from condseg_app.session.settings import load_settings, remember_place
 from napari_condseg.reader import get_reader
 from napari_condseg.sample_data import abdomen, street
 from napari_condseg.writer import write_labels
@@ -156,4 +160,27 @@ def test_napari_finds_the_panel_and_the_menu(make_napari_viewer_proxy: Callable[
     show_export(viewer)
     (widget,) = [w for w in viewer.window.dock_widgets.values() if hasattr(w, "panel")]
     assert widget.panel.pages.currentIndex() == 2
+    widget.session.close()
+
+
+@pytest.mark.gui
+def test_the_widget_computes_where_the_apps_settings_say(
+    make_napari_viewer_proxy: Callable[[], Any], qtbot: QtBot, tmp_path: Path
+) -> None:
+    from napari_condseg.widget import CondSegWidget
+
+    file, place = tmp_path / "settings.json", Place("127.0.0.1:9", tmp_path / "engine.pem")
+    remember_place(place, file)
+    viewer = make_napari_viewer_proxy()
+    widget = CondSegWidget(viewer, settings_file=file)
+    viewer.window.add_dock_widget(widget, name="CondSeg")
+    assert widget.session.place == place
+    qtbot.mouseClick(widget.panel.device, Qt.MouseButton.LeftButton)
+    dialog = widget.findChild(EngineDialog)
+    assert dialog is not None
+    assert dialog.address.text() == "127.0.0.1:9"
+    dialog.here.setChecked(True)
+    dialog.ok.click()
+    assert load_settings(file).place is None
+    assert widget.session.place is None
     widget.session.close()

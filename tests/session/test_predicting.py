@@ -270,6 +270,7 @@ class Counting:
     """An engine of four windows, each one voxel; window n holds n + 1."""
 
     windows = 4
+    place = None
 
     def __init__(self) -> None:
         self.asked: list[tuple[int, str]] = []

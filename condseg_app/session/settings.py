@@ -1,19 +1,24 @@
-"""What the app remembers between two starts. A damaged file never keeps it from starting."""
+"""What app and plugin remember between two starts. A damaged file never keeps them from starting."""
 
 import json
 import logging
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from condseg_app.compute import Place, own_certificate
 from condseg_app.errors import CondsegError
 from condseg_app.io import atomic_write
 
 _logger = logging.getLogger(__name__)
 _MOST_RECENT = 10
 Theme = Literal["system", "dark", "light"]
+ADDRESS_VARIABLE, CERTIFICATE_VARIABLE = "CONDSEG_ENGINE", "CONDSEG_ENGINE_CERTIFICATE"
+"""Environment variables that say where to compute, whatever the settings say."""
 
 
 class Settings(BaseModel):
@@ -27,6 +32,18 @@ class Settings(BaseModel):
     last_folder: Path | None = None
     width: int = Field(default=1360, ge=400, le=20000)
     height: int = Field(default=860, ge=300, le=20000)
+    engine_address: str | None = None
+    engine_certificate: Path | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where to compute; None for this computer."""
+        return _place(self.engine_address, self.engine_certificate)
+
+    def compute_at(self, place: Place | None) -> None:
+        """Remember where to compute."""
+        self.engine_address = None if place is None else place.address
+        self.engine_certificate = None if place is None else place.certificate
 
     def opened(self, path: Path) -> None:
         """Put a file at the top of the recent ones."""
@@ -37,6 +54,19 @@ class Settings(BaseModel):
 def settings_path() -> Path:
     """Where the settings are kept."""
     return platformdirs.user_config_path("condseg", appauthor=False) / "settings.json"
+
+
+def chosen_place(settings: Settings, environment: Mapping[str, str] = os.environ) -> Place | None:
+    """Where to compute: what the environment says, else the settings; None for this computer."""
+    certificate = environment.get(CERTIFICATE_VARIABLE)
+    return _place(environment.get(ADDRESS_VARIABLE), Path(certificate) if certificate else None) or settings.place
+
+
+def remember_place(place: Place | None, path: Path) -> None:
+    """Write where to compute into the settings' file at once: app and plugin may both be open, and share it."""
+    settings = load_settings(path)
+    settings.compute_at(place)
+    save_settings(settings, path)
 
 
 def load_settings(path: Path) -> Settings:
@@ -66,3 +96,7 @@ def save_settings(settings: Settings, path: Path) -> None:
             part.write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except (OSError, CondsegError) as error:
         _logger.warning("settings %s cannot be written (%s)", path, error)
+
+
+def _place(address: str | None, certificate: Path | None) -> Place | None:
+    return Place(address, certificate or own_certificate()) if address else None

@@ -1,0 +1,199 @@
+"""Choosing where to compute: on this computer, or with an engine that runs on another."""
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.compute import Engine, Job, JobEnd, Place, Progress, Step, Steps, own_certificate
+from condseg_app.compute.place import host_and_port
+from condseg_app.data import DeviceInfo
+from condseg_app.errors import CondsegError
+from condseg_app.qt.style import allow, push_button, quiet, without_icons
+from condseg_app.qt.text import device_text
+from condseg_app.session import Session
+from condseg_app.session.settings import remember_place
+
+_EXPLANATION = (
+    "Predictions and lessons run on this computer, or faster on one with a GPU. Start an engine there:"
+    "<p><code>condseg engine --listen 0.0.0.0:8786 --certificate engine.pem</code></p>"
+    "Copy its file engine.pem here by a safe way: whoever holds it can use that computer. Your images travel "
+    "encrypted, and are kept in its memory only."
+)
+_TEST_HINT = "Ask the engine there what it computes on"
+_WIDTH, _THREE_LINES = 600, 64
+
+
+class EngineDialog(QDialog):
+    """Asks for a place, which can be tested before it is taken.
+
+    Args:
+        place: the present one; None for this computer.
+    """
+
+    chosen = Signal(object)
+    """A `Place`, or None for this computer."""
+
+    def __init__(self, place: Place | None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._test: Job | None = None
+        self.setObjectName("engine_dialog")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Where to compute")
+        self.setMinimumWidth(_WIDTH)
+        self._build(place)
+        self._check()
+        self.destroyed.connect(lambda: self._forget_test())
+
+    def _build(self, place: Place | None) -> None:
+        self.here = QRadioButton("This computer")
+        self.here.setObjectName("engine_here")
+        self.there = QRadioButton("Another computer")
+        self.there.setObjectName("engine_there")
+        (self.here if place is None else self.there).setChecked(True)
+        self.address = _field("engine_address", "Address", "workstation:8786", "" if place is None else place.address)
+        file = own_certificate() if place is None else place.certificate
+        self.certificate = _field("engine_certificate", "Certificate", "engine.pem", str(file))
+        self.browse = push_button("engine_browse", "Choose…", self._ask_for_file)
+        self.test = push_button("engine_test", "Test connection", self.try_it)
+        self.answer = quiet()
+        self.answer.setObjectName("engine_answer")
+        self.answer.setMinimumHeight(_THREE_LINES)  # the dialog keeps its size, whatever is said
+        self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        without_icons(self.buttons)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.ok: QPushButton = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok.setText("Use")
+        self._lay_out()
+        self.there.toggled.connect(self._check)
+        self.address.textChanged.connect(self._check)
+        self.certificate.textChanged.connect(self._check)
+
+    def _lay_out(self) -> None:
+        file = QHBoxLayout()
+        file.addWidget(self.certificate, 1)
+        file.addWidget(self.browse)
+        form = QFormLayout()
+        form.setContentsMargins(24, 0, 0, 0)
+        form.addRow("Address", self.address)
+        form.addRow("Certificate", file)
+        form.addRow("", self.test)
+        outer = QVBoxLayout(self)
+        outer.addWidget(quiet(_EXPLANATION))
+        outer.addWidget(self.here)
+        outer.addWidget(self.there)
+        outer.addLayout(form)
+        outer.addWidget(self.answer)
+        outer.addWidget(self.buttons)
+
+    @property
+    def place(self) -> Place | None:
+        """What the fields say."""
+        if self.here.isChecked():
+            return None
+        return Place(self.address.text().strip(), Path(self.certificate.text().strip()).expanduser().absolute())
+
+    def accept(self) -> None:
+        """Hand the place on."""
+        self.chosen.emit(self.place)
+        super().accept()
+
+    def try_it(self) -> None:
+        """Ask the engine what computes there, without keeping the window waiting."""
+        place = self.place
+        if place is None:
+            return
+        self._forget_test()
+        self._test = Job("Testing the connection", lambda: _asking(place))
+        self._test.delivered.connect(self._on_device, thread="current")
+        self._test.ended.connect(self._on_end, thread="current")
+        self.answer.setText(f"Connecting to {place.host}…")
+        self._test.start()
+        allow(self.test, "it is being tested", "")
+
+    def _check(self) -> None:
+        """What was said of other fields no longer holds; without a proper address there is nothing to test or take."""
+        self._forget_test()
+        self.answer.setText("")
+        there = self.there.isChecked()
+        for widget in (self.address, self.certificate, self.browse):
+            widget.setEnabled(there)
+        wrong = _fault(self.address.text()) if there else None
+        allow(self.test, wrong if there else "this computer needs no connection", _TEST_HINT)
+        allow(self.ok, wrong, "From the next prediction or lesson on; work under way finishes where it is")
+
+    def _on_device(self, device: object) -> None:
+        if isinstance(device, DeviceInfo):
+            self.answer.setText(f"It answers, and computes on {device_text(device, self.place)}.")
+
+    def _on_end(self, end: JobEnd) -> None:
+        self._test = None
+        allow(self.test, None, _TEST_HINT)
+        if end.error is not None:
+            text = str(end.error)
+            self.answer.setText(f"{text[0].upper()}{text[1:]}.")
+
+    def _forget_test(self) -> None:
+        """Hear no more of a test: its dialog is gone, or asks for something else by now."""
+        test, self._test = self._test, None
+        if test is not None:
+            test.delivered.disconnect()
+            test.ended.disconnect()
+
+    def _ask_for_file(self) -> None:
+        dialog = QFileDialog(self, "Certificate of the engine", "", "Certificates (*.pem);;All files (*)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.certificate.setText)
+        dialog.open()
+
+
+def ask_where_to_compute(session: Session, settings_file: Path | None, parent: QWidget) -> None:
+    """Let a session compute where the person says, and remember it (not with None for a file)."""
+
+    def take(place: Place | None) -> None:
+        if settings_file is not None:
+            remember_place(place, settings_file)
+        session.use_engine(Engine.at(place))
+
+    dialog = EngineDialog(session.place, parent)
+    dialog.chosen.connect(take)
+    dialog.open()
+
+
+def _asking(place: Place) -> Steps:
+    engine = Engine.at(place)
+    try:
+        yield Step(Progress(1.0), engine.device())
+    finally:
+        engine.close()
+
+
+def _fault(address: str) -> str | None:
+    """Why an address cannot be one."""
+    try:
+        host_and_port(address)
+    except CondsegError as error:
+        return error.message if address.strip() else "type the address first"
+    return None
+
+
+def _field(name: str, label: str, example: str, text: str) -> QLineEdit:
+    field = QLineEdit(text)
+    field.setObjectName(name)
+    field.setAccessibleName(label)
+    field.setPlaceholderText(example)
+    return field

@@ -1,0 +1,115 @@
+"""Computing elsewhere: from the next job on, and without losing the one under way."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from condseg_app.compute import LocalEngine, Place
+from condseg_app.data import DeviceInfo
+from condseg_app.errors import EngineLost
+from condseg_app.session import LessonResult
+
+WORKSTATION = Place("workstation:8786", Path("engine.pem"))
+
+
+class Elsewhere(LocalEngine):
+    """An engine at another place."""
+
+    def __init__(self, tools: Any) -> None:
+        super().__init__(tools)
+        self.place = WORKSTATION
+        self.left = threading.Event()
+
+    def close(self) -> None:
+        self.left.set()
+
+
+@pytest.fixture
+def elsewhere(desk: Any) -> Elsewhere:
+    return Elsewhere(type(desk.tools)())
+
+
+def tools_of(engine: LocalEngine) -> Any:
+    return engine._tools
+
+
+def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Elsewhere) -> None:
+    desk.session.find_device()
+    desk.finish()
+    desk.session.use_engine(elsewhere)
+    assert desk.session.place == WORKSTATION
+    known = desk.session.device
+    assert known is None, "it has not answered yet"
+    desk.finish()
+    assert desk.session.device.name == "stand-in"
+    desk.session.predict()
+    desk.finish()
+    assert desk.tools.calls == 0
+    assert tools_of(elsewhere).calls > 0
+    assert desk.session.prediction.complete == {"liver", "spleen", "kidney"}
+    desk.session.use_engine(LocalEngine(desk.tools))
+    assert desk.session.place is None
+    assert elsewhere.left.wait(5), "an engine that is left is let go"
+
+
+def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: Elsewhere) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"])
+    gate.release(1)
+    desk.until(lambda: desk.session.state_of("liver") == "filling")
+    desk.session.use_engine(elsewhere)
+    assert "finishes where it is" in desk.heard.notices[-1]
+    assert desk.session.place is None
+    desk.finish()
+    assert desk.session.state_of("liver") == "complete"
+    assert tools_of(elsewhere).calls == 0
+    assert desk.session.place == WORKSTATION
+
+
+def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Elsewhere, volume: Any) -> None:
+    gate = desk.hold()
+    desk.session.predict(["liver"])
+    gate.release(1)
+    desk.until(lambda: desk.session.state_of("liver") == "filling")
+    desk.session.use_engine(elsewhere)
+    desk.session.predict(["spleen"])
+    assert desk.session.place == WORKSTATION
+    desk.finish()
+    assert {name for _, name in tools_of(elsewhere).asked} == {"spleen", "liver"}, "liver had not been finished"
+    assert desk.session.prediction.complete == {"spleen", "liver"}
+    np.testing.assert_array_equal(desk.session.mask_of("spleen"), volume.voxels()[0] == 2)
+    assert desk.heard.failures == []
+
+
+def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Elsewhere) -> None:
+    everywhere = np.ones(desk.session.image.geometry.shape, bool)
+    desk.session.annotate("liver", everywhere, everywhere)
+    gate = desk.hold()
+    desk.session.teach("liver", steps=20)
+    gate.release(1)
+    assert desk.tools.entered.acquire(timeout=5)
+    desk.session.use_engine(elsewhere)
+    desk.finish()
+    assert isinstance(desk.session.lesson, LessonResult)
+    assert desk.session.place == WORKSTATION
+
+
+def test_an_engine_that_is_left_has_nothing_more_to_say(desk: Any, elsewhere: Elsewhere) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def device() -> DeviceInfo:
+        asked.set()
+        assert go.wait(20)
+        raise EngineLost("it was ended")
+
+    desk.tools.device = device
+    desk.session.find_device()
+    assert asked.wait(5)
+    desk.session.use_engine(elsewhere)
+    go.set()
+    desk.finish()
+    assert desk.heard.failures == []
+    assert desk.session.device.name == "stand-in"
