@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nibabel
 import numpy as np
@@ -49,17 +50,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workers(certificate: Path) -> Iterator[LocalCluster]:
     """Two processes, which are started again when they die."""
-    cluster = LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2,
-        threads_per_worker=1,
-        protocol="tls",
-        host="127.0.0.1",
-        security=security(certificate.read_text()),
-        dashboard_address=None,
-        memory_limit=0,
-    )
-    yield cluster
-    cluster.close()
+    with patch.dict(os.environ):  # to which dask adds that one thread is enough, for good
+        cluster = LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=2,
+            threads_per_worker=1,
+            protocol="tls",
+            host="127.0.0.1",
+            security=security(certificate.read_text()),
+            dashboard_address=None,
+            memory_limit=0,
+        )
+        yield cluster
+        cluster.close()
 
 
 def records(progress: Iterator[FolderProgress]) -> dict[str, ImageRecord]:
@@ -221,7 +223,7 @@ def test_an_interrupted_run_keeps_what_workers_have_finished(
         (["--engine", "workstation", "--certificate", "PEM"], "write HOST:PORT"),
         (["--engine", "tls://127.0.0.1:x", "--certificate", "PEM"], "write HOST:PORT"),
         (["--engine", "tls://127.0.0.1:9"], "--engine and --certificate go together"),
-        (["--engine", "tls://127.0.0.1:9", "--certificate", "none.pem"], "not a certificate that can be read"),
+        (["--engine", "tls://127.0.0.1:9", "--certificate", "none.pem"], "there is no certificate"),
     ],
 )
 def test_no_engine_is_one_sentence_at_once(
@@ -241,6 +243,6 @@ def test_no_engine_is_one_sentence_at_once(
 def test_a_strange_certificate_is_refused_at_once(engine: tuple[str, Any], tmp_path: Path) -> None:
     write_certificate(tmp_path / "other.pem", make_certificate())
     began = time.monotonic()
-    with pytest.raises(EngineLost, match="check the address and the certificate"):
+    with pytest.raises(EngineLost, match="has another certificate"):
         Cluster(engine[0], tmp_path / "other.pem")
     assert time.monotonic() - began < 5
