@@ -9,7 +9,6 @@ BIN := .venv/bin
 READY := .venv/.ready
 INSTALLER_READY := .venv/.installer-ready
 BUNDLE := dist/condseg/condseg
-BENCHMARKS = $(basename $(notdir $(wildcard benchmarks/*.py)))
 SOURCES = $(shell find condseg_app models napari_plugin installer -type f -not -path '*/__pycache__/*')
 
 # With a screen, windows open there; without one, on a virtual one.
@@ -59,8 +58,8 @@ lint: setup  ## ruff, mypy, import-linter, the plugin's manifest
 	$(BIN)/npe2 validate napari_plugin/napari_condseg/napari.yaml
 
 .PHONY: bench
-bench: setup  ## benchmarks, each a ratio in one line of JSON; ONLY=name runs one
-	@for name in $(or $(ONLY),$(BENCHMARKS)); do $(BIN)/python benchmarks/$$name.py || exit 1; done
+bench: setup  ## benchmarks, each a ratio in one line of JSON, into docs/benchmarks.md; ONLY=name runs one
+	$(BIN)/python benchmarks/$(or $(ONLY),harness/run_all).py
 
 .PHONY: screenshots
 screenshots: setup  ## docs/images, from the real windows

@@ -1,0 +1,48 @@
+"""All benchmarks one after another, into benchmarks/results.json and docs/benchmarks.md."""
+
+import ast
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_OWN_COLUMNS = ("name", "value", "unit", "goal")
+
+
+def main() -> None:
+    """Run them, and write what each printed last."""
+    results = {}
+    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+        done = subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.PIPE, text=True)
+        sys.stdout.write(done.stdout)
+        results[script.stem] = json.loads(done.stdout.splitlines()[-1])
+    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (ROOT / "docs" / "benchmarks.md").write_text(page(results), encoding="utf-8")
+
+
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of the results, and how each was measured: the first paragraphs of its own text."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Each figure is a ratio of two works that took turns in one run, medians of both: one machine's absolute times",
+        f"say nothing about another's. Made by `make bench` ({platform.machine()}, Python {platform.python_version()}).",
+        "",
+        "| benchmark | value | goal | details |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for name, found in results.items():
+        details = ", ".join(f"{key} {value}" for key, value in found.items() if key not in _OWN_COLUMNS)
+        lines.append(f"| `{name}` | {found['value']} {found['unit']} | {found['goal']} | {details} |")
+    for name in results:
+        text = ast.get_docstring(ast.parse((ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"))) or ""
+        lines += ["", f"## {name}", "", text.split("\n\n    make bench")[0]]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
