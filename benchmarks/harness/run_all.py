@@ -29,8 +29,8 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Each figure is a ratio of two works that took turns in one run, medians of both: one machine's absolute times",
-        f"say nothing about another's. Made by `make bench` ({platform.machine()}, Python {platform.python_version()}).",
+        "Each figure is a ratio of two works that took turns in one run, medians of both: one machine's seconds say",
+        f"nothing about another's. Made by `make bench` ({platform.machine()}, Python {platform.python_version()}).",
         "",
         "| benchmark | value | goal | details |",
         "| --- | ---: | ---: | --- |",
