@@ -46,7 +46,12 @@ class Service:
 @contextmanager
 def running(certificate: Path, *options: str, command: Sequence[str] = COMMAND) -> Iterator[Service]:
     arguments = [*command, "--certificate", str(certificate), *options]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
+    ) as process:
         try:
             assert process.stdout is not None
             yield Service(process, process.stdout.readline().strip(), certificate)
