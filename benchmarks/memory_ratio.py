@@ -10,18 +10,15 @@ import resource
 import statistics
 import subprocess
 import sys
-from dataclasses import replace
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
+from harness.models import widened
 from harness.report import DATA, report
 
-from condseg_app.data import ClassTable, Model, PostProcessing
+from condseg_app.data import PostProcessing
 from condseg_app.io import find_model, read_case, read_data_set, read_model
-from condseg_models import ROWS
 
 
 def main(
@@ -61,21 +58,9 @@ def peak(data: Path, name: str, classes: int) -> float:
     data_set = read_data_set(data)
     image, _ = read_case(data_set.part("test").cases[0], data_set.classes)
     model = widened(read_model(find_model(name)), classes)
-    for _ in segment(image, Request(model, model.classes, PostProcessing(), "cpu", accurate=False)):
+    for _ in segment(image, Request(model, model.classes, PostProcessing(), "cpu")):
         pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def widened(model: Model, classes: int) -> Model:
-    """The model with its rows repeated, or cut, to so many."""
-    rows = list(islice(cycle(range(len(model.classes))), classes))
-    entries = tuple(
-        replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None)
-        for value, row in enumerate(rows, start=1)
-    )
-    weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}
-    settings = {**model.settings, "classes": classes}
-    return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,12 @@ def predict(
     accurate: Annotated[
         bool, typer.Option("--accurate", help="windows overlap by a half: slower, a little better")
     ] = False,
+    roi: Annotated[
+        bool,
+        typer.Option(
+            "--roi", help="a coarse pass first, then only where a class was found: faster, misses what is below 10 mm"
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="predict again what is finished already")] = False,
     device: Device = "auto",
 ) -> None:
@@ -64,7 +70,7 @@ def predict(
 
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate)
+    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi)
     files = image_files(paths, output)
     with _place(engine, certificate) as segment_all:
         _predict(files, plan, segment_all)

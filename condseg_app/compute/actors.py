@@ -28,7 +28,7 @@ class TorchTools:
 
     def predictor(self, model: Model, image: Image) -> PredictorLike:
         """Get ready to predict."""
-        from condseg_app.engine.predict import Predictor
+        from condseg_app.engine.predictor import Predictor
 
         return Predictor(model, image, self.device_name)
 

@@ -226,14 +226,14 @@ def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str
     from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
     from condseg_app.engine.measure import cost
     from condseg_app.engine.post_process import final_masks
-    from condseg_app.engine.predict import predict_whole
+    from condseg_app.engine.predict import Manner, predict_whole
 
     cases = data.part(config.split).cases
     alien = [name for name in model.classes.names if name not in data.classes]
     scores, confusions = [], []
     for case in cases:
         image, annotations = read_case(case, data.classes)
-        masks = final_masks(predict_whole(model, image, model.classes.names, device), model.classes, BY_ITSELF)
+        masks = final_masks(predict_whole(model, image, model.classes.names, Manner(device)), model.classes, BY_ITSELF)
         scores.extend(score_masks(image, annotations, masks))
         if alien:
             confusions.append(confusion(masks, alien))

@@ -98,7 +98,7 @@ def _complete(
     case: Case, data: DataSet, table: ClassTable, wanted: tuple[str, ...], model: Model, plan: CompletionPlan
 ) -> dict[str, Any]:
     """Write one case's files, and say which they are."""
-    from condseg_app.engine.predict import predict_whole
+    from condseg_app.engine.predict import Manner, predict_whole
 
     name = case.name.replace("/", "_")
     image_file = f"{IMAGES}/{name}{_suffix(case.image)}"
@@ -117,7 +117,7 @@ def _complete(
     else:
         write_label_map(plan.output / labels_file, _label_map(image, annotations, data.classes))
     if missing:
-        prediction = predict_whole(model, image, missing, plan.device)
+        prediction = predict_whole(model, image, missing, Manner(plan.device))
         for class_name, path in machine.items():
             marks = gated(prediction, class_name, annotations, table, plan.confidence)
             write_image(plan.output / path, replace(image, array=marks[None], channels=("mask",)))

@@ -35,6 +35,7 @@ class PredictionPlan:
         device: 'auto', 'cpu', 'cuda', ...
         overwrite: whether to predict again what is finished already.
         accurate: whether windows overlap by a half instead of a quarter.
+        roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
     """
 
     model: str
@@ -45,6 +46,7 @@ class PredictionPlan:
     device: str = "auto"
     overwrite: bool = False
     accurate: bool = False
+    roi: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +169,7 @@ class _Folder:
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
             classes.row(name)  # a class that is not there is one error, not one an image
-        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate)
+        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi)
         self._method = Method(
             model=model.name,
             model_sha256=file_hash(path),
@@ -175,6 +177,7 @@ class _Folder:
             post_processing=plan.post_processing,
             masks=plan.masks,
             accurate=plan.accurate,
+            roi=plan.roi,
         )
         self._output = plan.output
         self._records = {_key(record.name): record for record in read_report(plan.output)}
@@ -222,13 +225,12 @@ class _Folder:
         if self._records.pop(_key(name_of(outcome.file)), None) is not None:
             self._save()
         files = write_segmentation(outcome.file, answer, self.request.classes, self._method, self._output)
-        volumes = (
-            ClassVolume.of(name, int(answer.mask(name).sum()), answer.geometry) for name in self.request.classes.names
-        )
+        volumes = (ClassVolume.of(name, answer.voxels[name], answer.geometry) for name in self.request.classes.names)
         return self._record(
             outcome,
             status="done",
             seconds=answer.seconds,
+            planned_mb=round(answer.planned / 1e6, 1),
             device=answer.device,
             volumes=tuple(volumes),
             files=tuple(file.relative_to(self._output).as_posix() for file in files),

@@ -1,6 +1,7 @@
 """One image from its file to masks: what `condseg predict` does with each of them."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,10 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry, Image, LabelMap, Model, PostProcessing, Prediction, fuse
+from condseg_app.data import ClassTable, Geometry, Image, LabelMap, Model, PostProcessing, Prediction, Region, fuse
+from condseg_app.errors import OutOfMemory
 from condseg_app.io import read_image, write_binary_masks, write_label_map
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import Method
+from condseg_app.io.scratch import scratch_array
+from condseg_app.memory import free_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +28,15 @@ class Request:
         post_processing: of the masks.
         device: 'auto', 'cpu', 'cuda', ...
         accurate: whether windows overlap by a half instead of a quarter.
+        roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
     """
 
     model: Model
     classes: ClassTable
     post_processing: PostProcessing
     device: str
-    accurate: bool
+    accurate: bool = False
+    roi: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +47,19 @@ class Segmentation:
         geometry: the image's grid.
         labels: one class a voxel; None where overlaps are kept.
         overlapping: class name -> (I, J, K) mask, where overlaps are kept.
+        voxels: class name -> how many; a whole includes its parts.
         device: what computed.
         seconds: that reading and predicting took.
+        planned: bytes of memory that this was to take at most.
     """
 
     geometry: Geometry
     labels: LabelMap | None
     overlapping: Mapping[str, NDArray[np.bool_]]
+    voxels: Mapping[str, int]
     device: str
     seconds: float
+    planned: int
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Where a class is, (I, J, K); a whole contains its parts."""
@@ -57,19 +67,34 @@ class Segmentation:
 
 
 def segment(source: Path | Image, request: Request) -> Iterator[tuple[float, Segmentation | None]]:
-    """Segment one image; yields the part done (0 to 1), and at last the answer."""
+    """Segment one image; yields the part done (0 to 1), and at last the answer.
+
+    Raises:
+        OutOfMemory: it needs more than is free, in however small parts.
+    """
     from condseg_app.engine.devices import describe_device
+    from condseg_app.engine.memory_plan import plan_memory
+    from condseg_app.engine.predict import Manner, predict
+    from condseg_app.engine.windows import ACCURATE_OVERLAP, OVERLAP
+
+    manner = Manner(request.device, ACCURATE_OVERLAP if request.accurate else OVERLAP, request.roi)
 
     began = time.perf_counter()
     image = read_image(source) if isinstance(source, Path) else source
-    prediction = Prediction(image.geometry)
-    for part, so_far in _predict(image, request):
-        prediction = so_far
+    names = request.classes.names
+    plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap)
+    masks = _Masks(image.geometry, request, in_parts=len(plan.parts) > 1)
+    for part, found in predict(request.model, image, names, manner, plan):
+        if found.prediction.complete == frozenset(names):
+            masks.add(found.region, found.prediction)
         yield part, None
-    labels, overlapping = _masks(prediction, request)
     device = describe_device(request.device)
     shown = device.kind if device.name.lower() == device.kind else f"{device.kind} ({device.name})"
-    yield 1.0, Segmentation(image.geometry, labels, overlapping, shown, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    yield (
+        1.0,
+        Segmentation(image.geometry, masks.labels, masks.overlapping, masks.voxels, shown, seconds, plan.peak),
+    )
 
 
 def write_segmentation(
@@ -105,20 +130,40 @@ def write_segmentation(
     return written
 
 
-def _predict(image: Image, request: Request) -> Iterator[tuple[float, Prediction]]:
-    from condseg_app.engine.predict import predict
-    from condseg_app.engine.windows import ACCURATE_OVERLAP, OVERLAP
+class _Masks:
+    """Final masks of an image; of one that comes in parts they lie in a temporary file.
 
-    overlap = ACCURATE_OVERLAP if request.accurate else OVERLAP
-    return predict(request.model, image, request.classes.names, request.device, overlap)
+    Raises:
+        OutOfMemory: it comes in parts, and the masks need all of it at once.
+    """
 
+    def __init__(self, geometry: Geometry, request: Request, *, in_parts: bool) -> None:
+        settings = request.post_processing
+        if in_parts and (settings.cleans or settings.overlap == "keep"):
+            raise OutOfMemory(
+                "it is too large to be looked at as a whole; leave out kept components and kept overlaps, or use a "
+                "computer with more memory"
+            )
+        self._request = request
+        self._stored = scratch_array(geometry.shape, request.classes.value_type) if in_parts else None
+        self.labels = None if self._stored is None else LabelMap(self._stored, geometry, request.classes)
+        self.overlapping: Mapping[str, NDArray[np.bool_]] = {}
+        self.voxels: Counter[str] = Counter()
 
-def _masks(prediction: Prediction, request: Request) -> tuple[LabelMap | None, Mapping[str, NDArray[np.bool_]]]:
-    from condseg_app.engine.post_process import final_masks, post_process
+    def add(self, region: Region, prediction: Prediction) -> None:
+        """What was found in a part of the image."""
+        from condseg_app.engine.post_process import final_masks, post_process
 
-    settings, classes = request.post_processing, request.classes
-    if settings.overlap == "keep":
-        return None, final_masks(prediction, classes, settings)
-    thresholds = dict.fromkeys(classes.names, settings.threshold)
-    order = settings.priority if settings.overlap == "priority" else None
-    return fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order), {}
+        settings, classes = self._request.post_processing, self._request.classes
+        if settings.overlap == "keep":
+            self.overlapping = final_masks(prediction, classes, settings)
+            self.voxels.update({name: int(mask.sum()) for name, mask in self.overlapping.items()})
+            return
+        thresholds = dict.fromkeys(classes.names, settings.threshold)
+        order = settings.priority if settings.overlap == "priority" else None
+        fused = fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order)
+        self.voxels.update(fused.counts())
+        if self._stored is None:
+            self.labels = fused
+        else:
+            self._stored[region] = fused.values

@@ -10,7 +10,7 @@ from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingPro
 from condseg_app.data.levels import Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
-from condseg_app.data.prediction import Block, Prediction, as_level, empty_probability, fuse
+from condseg_app.data.prediction import Block, Prediction, as_level, dice, empty_probability, fuse
 
 __all__ = [
     "PALETTE",
@@ -45,6 +45,7 @@ __all__ = [
     "TrainingProgress",
     "Unit",
     "as_level",
+    "dice",
     "empty_probability",
     "fuse",
     "spread_code",

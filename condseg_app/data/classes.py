@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from condseg_app.errors import ClassTableError
 
 Color = tuple[int, int, int]
@@ -105,6 +107,11 @@ class ClassTable:
     def names(self) -> tuple[str, ...]:
         """All names in order."""
         return tuple(e.name for e in self.entries)
+
+    @property
+    def value_type(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest type that holds every value: uint8 or uint16."""
+        return np.dtype(np.uint8 if max((e.value for e in self.entries), default=0) <= 255 else np.uint16)
 
     def row(self, name: str) -> int:
         """A class's position, its row in the network's table."""

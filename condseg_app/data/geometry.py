@@ -121,6 +121,13 @@ class Geometry:
         apart = np.abs(corners @ (self.affine - other.affine).T)[:, :3]
         return bool(apart.max() <= 0.01 * min(self.spacing))
 
+    def part(self, region: tuple[slice, slice, slice]) -> "Geometry":
+        """The grid of a region of this one."""
+        affine = self.affine.copy()
+        affine[:3, 3] += self.affine[:3, :3] @ [part.start for part in region]
+        i, j, k = (part.stop - part.start for part in region)
+        return Geometry((i, j, k), affine, self.unit)
+
     def reoriented(self, orientation: str) -> "Geometry":
         """The same grid with axes permuted and flipped to `orientation` (such as 'RAS')."""
         return AxisMap.between(self, orientation).geometry(self)

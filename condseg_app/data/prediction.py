@@ -46,6 +46,12 @@ class Prediction:
         return self.probabilities[name] >= as_level(threshold)
 
 
+def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Dice coefficient of two masks; 1 where both are empty."""
+    total = int(a.sum()) + int(b.sum())
+    return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
+
+
 def as_level(probability: float) -> int:
     """A probability of 0 to 1 as the uint8 level that it is stored as; never 0."""
     return max(1, round(probability * 255))
@@ -73,7 +79,7 @@ def fuse(
     """
     names = [n for n in classes.names if n in prediction.probabilities and (shown is None or n in set(shown))]
     rank = None if priority is None else _ranks(names, priority)
-    labels = np.zeros(prediction.geometry.shape, np.uint8 if max(_values(classes), default=0) <= 255 else np.uint16)
+    labels = np.zeros(prediction.geometry.shape, classes.value_type)
     best = np.zeros(prediction.geometry.shape, np.uint16)
     for name in sorted(names, key=lambda n: len(classes.wholes_of(n))):
         level = prediction.probabilities[name]
@@ -86,10 +92,6 @@ def fuse(
         labels[wins] = classes[name].value
         np.maximum(best, strength, out=best, where=wins)
     return LabelMap(labels, prediction.geometry, classes)
-
-
-def _values(classes: ClassTable) -> list[int]:
-    return [entry.value for entry in classes]
 
 
 def _ranks(names: Sequence[str], priority: Sequence[str]) -> dict[str, int]:

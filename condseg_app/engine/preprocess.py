@@ -1,16 +1,21 @@
-"""From an image as it was read to the grid and the intensities that a network works on, and back."""
+"""From an image as it was read to the grid that a network works on, and back."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Shape
+from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
+from condseg_app.engine.intensity import IntensityMap
+from condseg_app.engine.resample import Taps
 
-# Z-scores beyond this are artefacts (a bright implant); left in, they would rule the first convolution.
-_CLIP = 5.0
+_AT_ONCE = 1 << 22
+# Steps of a prepared intensity where it is resampled, a power of two; intensities stay below 8. Training keeps them
+# with 11 bits (float16), so nothing is lost.
+_STEPS = 4096
 
 
 @dataclass(frozen=True)
@@ -42,75 +47,93 @@ class WorkingGrid:
         )
         return cls(source, axes, turned.shape, (i, j, k))
 
-    def to_working(self, array: NDArray[np.generic]) -> Tensor:
-        """Turn and resample the last three axes of an array; float32."""
-        turned = np.ascontiguousarray(self.axes.apply(array), dtype=np.float32)
-        return resample(torch.from_numpy(turned), self.shape)
+    @property
+    def resampled(self) -> tuple[int, ...]:
+        """The working axes on which the grids differ."""
+        return tuple(axis for axis in range(3) if self.shape[axis] != self.turned[axis])
+
+    @property
+    def everywhere(self) -> Region:
+        """All of the working grid."""
+        return _whole(self.shape)
+
+    @cached_property
+    def forth(self) -> tuple[Taps, ...]:
+        """Per working axis, what working voxels are made of."""
+        return tuple(Taps.between(n, w) for n, w in zip(self.turned, self.shape, strict=True))
+
+    @cached_property
+    def back(self) -> tuple[Taps, ...]:
+        """Per working axis, what the image's turned voxels are made of."""
+        return tuple(Taps.between(w, n) for n, w in zip(self.turned, self.shape, strict=True))
+
+    def turn(self, region: Region) -> Region:
+        """A region of the image's grid on the turned axes."""
+        i, j, k = (
+            _mirrored(region[old], n) if flip else region[old]
+            for old, flip, n in zip(self.axes.order, self.axes.flipped, self.turned, strict=True)
+        )
+        return i, j, k
+
+    def unturn(self, region: Region) -> Region:
+        """A region on the turned axes in the image's grid."""
+        found = [slice(0)] * 3
+        for new, (old, flip) in enumerate(zip(self.axes.order, self.axes.flipped, strict=True)):
+            found[old] = _mirrored(region[new], self.turned[new]) if flip else region[new]
+        return found[0], found[1], found[2]
+
+    def made_of(self, region: Region) -> Region:
+        """The part of the image's grid that a working region is made of."""
+        i, j, k = (taps.needed_by(part) for taps, part in zip(self.forth, region, strict=True))
+        return self.unturn((i, j, k))
+
+    def needed_by(self, region: Region) -> Region:
+        """The working region that a part of the image's grid is made of on the way back."""
+        i, j, k = (taps.needed_by(part) for taps, part in zip(self.back, self.turn(region), strict=True))
+        return i, j, k
+
+    def to_working(self, array: NDArray[np.generic], region: Region | None = None) -> Tensor:
+        """Turn and resample the last three axes of an array of values from -8 to 8; float32.
+
+        Args:
+            array: the image's grid, or what `made_of` says of it.
+            region: the working region to make, all of it if None.
+        """
+        x = torch.from_numpy(np.array(self.axes.apply(array), dtype=np.float32, order="C"))
+        if not self.resampled:
+            return x
+        x = (x * _STEPS).round()
+        for axis in self.resampled:
+            x = self.forth[axis].apply(x, x.dim() - 3 + axis, (region or self.everywhere)[axis])
+        return x / _STEPS
 
 
-def prepare(image: Image, preprocessing: Preprocessing, grid: WorkingGrid) -> Tensor:
-    """What the network is shown of an image: (C, I, J, K) float32 on the working grid."""
-    voxels = image.voxels()
-    scaled = normalise(voxels, preprocessing)
-    return grid.to_working(scaled)
+def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Region | None = None) -> Tensor:
+    """What the network is shown of an image, (C, I, J, K) float32, in a working region (all of it if None).
 
-
-def normalise(voxels: NDArray[np.generic], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Intensities as the model wants them, (C, I, J, K) float32; voxels that are not finite become the lowest."""
-    values = np.asarray(voxels, dtype=np.float32)
-    finite = np.isfinite(values)
-    if not finite.all():
-        values = np.where(finite, values, values[finite].min() if finite.any() else 0.0)
-    match preprocessing.intensity:
-        case "zscore":
-            mean = values.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
-            deviation = values.std(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
-            scaled = (values - mean) / np.where(deviation > 0, deviation, 1.0)
-            result = np.clip(scaled, -_CLIP, _CLIP)
-        case "window":
-            result = np.clip((values - preprocessing.low) / (preprocessing.high - preprocessing.low), 0.0, 1.0)
-        case "percentile":
-            ends = np.percentile(values, (preprocessing.low, preprocessing.high), axis=(1, 2, 3), keepdims=True)
-            width = np.where(ends[1] > ends[0], ends[1] - ends[0], 1.0)
-            result = np.clip((values - ends[0]) / width, 0.0, 1.0)
-        case "unit":
-            whole = np.issubdtype(voxels.dtype, np.integer)
-            top = float(np.iinfo(str(voxels.dtype)).max) if whole else max(1.0, float(values.max()))
-            result = values / top
-    return np.asarray(result, dtype=np.float32)
-
-
-def resample(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Resample the last three axes to `shape`, axis by axis, by triangle filters.
-
-    Both grids cover the same space. Going up this is linear interpolation; going down each new voxel is a
-    weighted mean of all the old ones it covers, so that nothing thin is skipped.
+    It is the same to the bit in whatever parts it is made; only a slab of the image is looked at in one go.
     """
-    for axis, n in enumerate(shape):
-        dim = x.dim() - 3 + axis
-        if x.shape[dim] != n:
-            x = along(x, dim, axis_weights(x.shape[dim], n).to(x))
-    return x
+    wanted = region or grid.everywhere
+    shape = [part.stop - part.start for part in wanted]
+    prepared = torch.empty(len(image.channels), *shape)
+    axis = int(np.argmax(shape))
+    source = [part.stop - part.start for part in grid.made_of(wanted)]
+    step = max(1, shape[axis] * _AT_ONCE // (len(image.channels) * int(np.prod(source))))
+    for first in range(0, shape[axis], step):
+        slab, place = list(wanted), [slice(None)] * 4
+        begin = wanted[axis].start + first
+        slab[axis] = slice(begin, min(begin + step, wanted[axis].stop))
+        place[1 + axis] = slice(first, first + step)
+        part = (slab[0], slab[1], slab[2])
+        voxels = np.asarray(image.array[(slice(None), *grid.made_of(part))])
+        prepared[tuple(place)] = grid.to_working(intensity.apply(voxels), part)
+    return prepared
 
 
-def along(x: Tensor, dim: int, weights: Tensor) -> Tensor:
-    """Apply a weight matrix (new, old) along one axis."""
-    return torch.movedim(torch.movedim(x, dim, -1) @ weights.T, -1, dim)
+def _mirrored(part: slice, n: int) -> slice:
+    return slice(n - part.stop, n - part.start)
 
 
-def axis_weights(old: int, new: int) -> Tensor:
-    """Matrix (new, old) whose rows say what each new voxel is made of; rows sum to 1."""
-    ratio = old / new
-    centres = (torch.arange(new, dtype=torch.float64) + 0.5) * ratio - 0.5
-    distance = (torch.arange(old, dtype=torch.float64)[None] - centres[:, None]).abs()
-    weights = (1.0 - distance / max(1.0, ratio)).clamp(min=0.0)
-    return (weights / weights.sum(dim=1, keepdim=True)).float()
-
-
-def whole_weights(old: int, new: int) -> Tensor:
-    """`axis_weights` in whole 256ths, (new, old): float32 sums of these times whole numbers below 2**16 are exact."""
-    exact = axis_weights(old, new) * 256
-    weights = exact.round()
-    rows, largest = torch.arange(new), exact.argmax(dim=1)
-    weights[rows, largest] += 256 - weights.sum(dim=1)
-    return weights
+def _whole(shape: Shape) -> Region:
+    i, j, k = (slice(0, n) for n in shape)
+    return i, j, k

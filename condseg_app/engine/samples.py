@@ -10,6 +10,7 @@ from torch import Tensor
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, Preprocessing, Shape
 from condseg_app.engine.augment import Sample
+from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.windows import cut, first_voxel, network_window, show
 from condseg_app.errors import CondsegError
@@ -98,7 +99,7 @@ class PreparedCase:
 def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
     """Bring an image and what is known about it to the working grid."""
     grid = WorkingGrid.of(image.geometry, preprocessing)
-    voxels = prepare(image, preprocessing, grid).half()
+    voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
     masks, supervised, inside = {}, {}, {}
     for annotation in annotations:
         mask = grid.to_working(annotation.mask)

@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model
+from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model, dice
 from condseg_app.engine.augment import Augmentation, augmenter
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.networks import add_class, build_network, condition_for
-from condseg_app.engine.predict import Predictor
+from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import Cropping, PreparedCase, SampleSource, TrainingSample, crop, prepare_case
 from condseg_app.engine.train import Trainer
@@ -179,13 +179,8 @@ def _change(name: str, old: Answer | None, new: Answer, annotation: Annotation |
     if annotation is None:
         # Only the taught class can be new, and a lesson always holds its annotation.
         reference = mask if old is None else old[0]
-        return ClassChange(name, None if old is None else 1.0, _dice(mask, reference), "prediction")
+        return ClassChange(name, None if old is None else 1.0, dice(mask, reference), "prediction")
     known = annotation.supervised & computed
     truth = annotation.mask & known
-    before = None if old is None else _dice(old[0] & known, truth)
-    return ClassChange(name, before, _dice(mask & known, truth), "annotation")
-
-
-def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    total = int(a.sum()) + int(b.sum())
-    return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
+    before = None if old is None else dice(old[0] & known, truth)
+    return ClassChange(name, before, dice(mask & known, truth), "annotation")

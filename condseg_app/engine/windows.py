@@ -7,7 +7,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from condseg_app.data import Preprocessing, Shape
+from condseg_app.data import Preprocessing, Region, Shape
 
 OVERLAP = 0.25
 """Of neighbouring windows, as a part of their size."""
@@ -48,6 +48,20 @@ class WindowGrid:
         """The part of a window that lies on the working grid."""
         i, j, k = (slice(p.start - a, p.stop - a) for p, a in zip(self.inside(start), start, strict=True))
         return i, j, k
+
+    def seen(self, neighbours: int) -> Region:
+        """The part of the grid that the windows see, with so many neighbours of each slice."""
+        parts = [self.inside(start) for start in self.starts]
+        i, j, k = (slice(min(p[a].start for p in parts), max(p[a].stop for p in parts)) for a in range(3))
+        return i, j, slice(max(k.start - neighbours, 0), min(k.stop + neighbours, self.shape[2]))
+
+    def sparse(self, gap: Shape) -> list[int]:
+        """As few windows as leave no more than `gap` voxels along an axis that none of them covers."""
+        chosen = [
+            _sparse({start[axis] for start in self.starts}, self.window[axis], self.shape[axis], gap[axis])
+            for axis in range(3)
+        ]
+        return [n for n, start in enumerate(self.starts) if all(s in c for s, c in zip(start, chosen, strict=True))]
 
 
 def network_window(preprocessing: Preprocessing, stride: int) -> Shape:
@@ -96,6 +110,19 @@ def gaussian(window: Shape) -> Tensor:
     bells = [torch.exp(-0.5 * ((torch.arange(w) - (w - 1) / 2) / max(w / 8, 0.5)) ** 2) for w in window]
     weights = torch.einsum("i,j,k->ijk", *bells)
     return (weights / weights.max() * _PEAK_WEIGHT).round().clamp(min=1)
+
+
+def _sparse(starts: set[int], window: int, n: int, gap: int) -> set[int]:
+    """The fewest starts along an axis that leave no larger gap between their windows, nor at the grid's ends."""
+    left = sorted(starts)
+    covered, end = max(0, left[0]), min(n, left[-1] + window)
+    chosen: set[int] = set()
+    while left and (covered + gap < end or not chosen):
+        furthest = max((start for start in left if start <= covered + gap), default=left[0])
+        chosen.add(furthest)
+        covered = furthest + window
+        left = [start for start in left if start > furthest]
+    return chosen
 
 
 def _starts(n: int, window: int, overlap: float) -> list[int]:

@@ -74,19 +74,19 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
 
 def _decoded(labels: LabelMap, coding: LabelCoding) -> tuple[LabelMap, NDArray[np.bool_]]:
     """The label map with the class table's values, and where it says anything, (I, J, K)."""
-    known: NDArray[np.bool_] = np.broadcast_to(np.True_, labels.array.shape)
+    known: NDArray[np.bool_] = np.broadcast_to(np.True_, labels.values.shape)
     if coding.ignored is not None:
-        known = labels.array != coding.ignored
+        known = labels.values != coding.ignored
     elif not coding.values:
         return labels, known
-    meant = np.arange(max(int(labels.array.max()), *coding.values, 0) + 1, dtype=np.uint16)
+    meant = np.arange(max(int(labels.values.max()), *coding.values, 0) + 1, dtype=np.uint16)
     meant[list(coding.values)] = list(coding.values.values())
-    return replace(labels, array=np.where(known, meant[labels.array], np.uint16(0))), known
+    return replace(labels, array=np.where(known, meant[labels.values], np.uint16(0))), known
 
 
 def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
     known = {0, *(entry.value for entry in labels.classes)}
-    values = np.flatnonzero(np.bincount(labels.array.ravel()))
+    values = np.flatnonzero(np.bincount(labels.values.ravel()))
     return told("label {} not in the class table and left out", [str(v) for v in values if v not in known])
 
 

@@ -33,7 +33,7 @@ def write_label_map(path: Path, labels: LabelMap, extra: Mapping[str, Any] | Non
         WriteError: another ending, more than the format can hold, or the disk refuses; nothing is written.
     """
     files = label_map_files(path)
-    array = labels.array.astype(np.min_scalar_type(int(labels.array.max())), copy=False)
+    array = labels.values.astype(np.min_scalar_type(int(labels.values.max())), copy=False)
     contents = [
         _content(path, array, labels.geometry, {e.value: e.color for e in labels.classes}),
         sidecar_text(labels.classes, extra or {}).encode(),

@@ -43,6 +43,7 @@ class Method(_Strict):
         post_processing: of the masks.
         masks: whether there is also one binary mask a class.
         accurate: whether windows overlapped by a half.
+        roi: whether a coarse pass came first.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Method(_Strict):
     post_processing: PostProcessing
     masks: bool
     accurate: bool
+    roi: bool = False
 
 
 class ClassVolume(_Strict):
@@ -79,6 +81,7 @@ class ImageRecord(_Strict):
         status: 'done' in this run, 'skipped' because an earlier run had done it, or 'failed'.
         error: why it failed, a sentence.
         seconds: that reading and predicting took.
+        planned_mb: megabytes of memory that predicting was to take at most.
         device: what computed.
         worker: where: this computer's name, or the address of an engine's worker.
         volumes: of each class.
@@ -93,6 +96,7 @@ class ImageRecord(_Strict):
     status: Literal["done", "skipped", "failed"]
     error: str = ""
     seconds: float = 0.0
+    planned_mb: float = 0.0
     device: str = ""
     worker: str = ""
     volumes: tuple[ClassVolume, ...] = ()

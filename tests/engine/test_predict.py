@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Model, Preprocessing
 from condseg_app.engine.feature_cache import FeatureCache
-from condseg_app.engine.predict import Predictor, predict
-from condseg_app.engine.preprocess import axis_weights, whole_weights
+from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.windows import WindowGrid, cut, gaussian
 from condseg_app.errors import ClassTableError, ModelError, OutOfMemory
 
@@ -50,8 +50,8 @@ def test_classes_asked_together_or_alone_answer_the_same(
     dimensions: str, make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:
     model, image = make_model(dimensions), make_image(dimensions)
-    *_, (_, together) = predict(model, image, ["liver", "spleen"])
-    *_, (_, alone) = predict(model, image, ["spleen"])
+    together = predict_whole(model, image, ["liver", "spleen"])
+    alone = predict_whole(model, image, ["spleen"])
     assert np.array_equal(together.probabilities["spleen"], alone.probabilities["spleen"])
     assert not np.array_equal(together.probabilities["spleen"], together.probabilities["liver"])
     assert together.complete == {"liver", "spleen"}
@@ -66,8 +66,8 @@ def test_turning_the_file_does_not_turn_the_answer(
     model, image = make_model("3D"), make_image("3D")
     axes = AxisMap.between(image.geometry, "LIP")
     turned = Image(axes.apply(image.voxels()), axes.geometry(image.geometry))
-    *_, (_, a) = predict(model, image, ["liver"])
-    *_, (_, b) = predict(model, turned, ["liver"])
+    a = predict_whole(model, image, ["liver"])
+    b = predict_whole(model, turned, ["liver"])
     assert np.array_equal(axes.apply(a.probabilities["liver"]), b.probabilities["liver"])
 
 
@@ -127,14 +127,6 @@ def test_gaussian_weights_peak_at_the_centre_and_never_vanish() -> None:
     assert weights.min() >= 1
     assert weights[7, 3, 0] > weights[0, 0, 0]
     assert torch.equal(weights, weights.round())
-
-
-@given(old=st.integers(1, 60), new=st.integers(1, 60))
-def test_whole_weights_are_the_weights_in_256ths(old: int, new: int) -> None:
-    whole = whole_weights(old, new)
-    assert torch.equal(whole.sum(dim=1), torch.full((new,), 256.0))
-    assert torch.equal(whole, whole.round())
-    assert (whole / 256 - axis_weights(old, new)).abs().max() <= 0.5 * (old + 1) / 256
 
 
 def test_encoded_windows_are_kept_for_further_classes(

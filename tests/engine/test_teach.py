@@ -7,7 +7,7 @@ import pytest
 
 from condseg_app.data import Annotation, ClassEntry, Image, Lesson, Model
 from condseg_app.engine.networks import add_class
-from condseg_app.engine.predict import predict
+from condseg_app.engine.predict import predict_whole
 from condseg_app.engine.teach import compare_on_lesson, start_teaching
 from condseg_app.errors import ClassTableError, ModelError
 
@@ -27,8 +27,8 @@ def test_a_new_row_leaves_every_old_answer_as_it_was(
     model, image = make_model("3D", conditioning=conditioning), make_image("3D")
     larger = add_class(model, model.classes.propose("kidney"))
     assert larger.classes.names == ("liver", "spleen", "kidney")
-    *_, (_, before) = predict(model, image, model.classes.names)
-    *_, (_, after) = predict(larger, image, model.classes.names)
+    before = predict_whole(model, image, model.classes.names)
+    after = predict_whole(larger, image, model.classes.names)
     for name in model.classes.names:
         assert np.array_equal(before.probabilities[name], after.probabilities[name])
 

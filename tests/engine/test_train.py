@@ -16,7 +16,7 @@ from condseg_app.engine.augment import Augmentation, augmenter, unvaried
 from condseg_app.engine.evaluate import evaluate_case
 from condseg_app.engine.losses import ConditionedLoss, LossSettings
 from condseg_app.engine.networks import build_network, condition_for, network_stride, new_model, transfer
-from condseg_app.engine.predict import predict
+from condseg_app.engine.predict import predict_whole
 from condseg_app.engine.recipes import RECIPES, Recipe
 from condseg_app.engine.samples import Cropping, DataSetSource
 from condseg_app.engine.train import Trainer, learning_rate
@@ -217,7 +217,7 @@ def test_unlabelled_classes_count_as_background_where_asked(make_model: Callable
     for recipe in (fair, naive):
         trainer = make_trainer(make_model("3D", condition_at="none"), recipe)
         run(trainer, 60)
-        *_, (_, prediction) = predict(trainer.model(), image, ["liver"])
+        prediction = predict_whole(trainer.model(), image, ["liver"])
         means.append(float(prediction.probabilities["liver"][annotations[0].mask].mean()))
     assert means[1] < 0.8 * means[0]
 

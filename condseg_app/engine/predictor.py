@@ -1,0 +1,254 @@
+"""Prediction: an image's windows, encoded once each and decoded for every class that is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from condseg_app.data import Block, Geometry, Image, Model, Region, Shape
+from condseg_app.engine.devices import pick_device
+from condseg_app.engine.feature_cache import FeatureCache, cache_budget
+from condseg_app.engine.intensity import IntensityMap
+from condseg_app.engine.networks import build_network, condition_for, memory_format
+from condseg_app.engine.preprocess import WorkingGrid, prepare
+from condseg_app.engine.scope import Scope, first_of, seen_from, size
+from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show
+from condseg_app.errors import OutOfMemory
+from condseg_models import Features
+
+_CLASSES_AT_ONCE = 8
+# Levels are resampled in whole 256ths.
+_STEPS = 256
+
+
+@dataclass(eq=False)
+class _Sum:
+    """A class's window results so far, added up on the working grid: whole numbers, so that the order is of no account.
+
+    Attributes:
+        level: (I, J, K), 0 to 255 times weight.
+        weight: (I, J, K).
+        missing: windows that are not in it yet.
+    """
+
+    level: Tensor
+    weight: Tensor
+    missing: set[int]
+
+
+class Predictor:
+    """One image and one model; `segment` one window after another, in any order.
+
+    Where windows overlap, their probabilities are averaged with Gaussian weights. A block that comes later
+    takes the place of an earlier one where they overlap; after the last window all blocks together are the
+    same whatever the order was, to the bit. Encoded windows are kept for further classes while memory allows.
+
+    Of an image too large for the memory a part can be asked for: its windows are those of the whole image that reach
+    it, and its voxels the same to the bit.
+
+    Args:
+        model: with its weights.
+        image: of the model's kind.
+        device: 'auto', 'cpu', 'cuda', ...
+        overlap: of neighbouring windows, as a part of their size.
+        cache: bytes of encoded windows to keep; a quarter of the device's free memory if None.
+        part: of the image's grid; all of it if None.
+
+    Raises:
+        ModelError: the model does not fit the image.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        image: Image,
+        device: str = "auto",
+        overlap: float = OVERLAP,
+        cache: int | None = None,
+        part: Region | None = None,
+    ) -> None:
+        model.check_fits(image)
+        self.model = model
+        self._image = image
+        self._intensity = IntensityMap.of(image, model.preprocessing)
+        self._grid = WorkingGrid.of(image.geometry, model.preprocessing)
+        self._device = pick_device(device)
+        self._network = build_network(model, self._device)
+        self._all = WindowGrid.over(self._grid.shape, model.preprocessing, self._network.stride, overlap)
+        self._weights = gaussian(self._all.window)
+        self._budget = cache
+        # A batch of classes pays where their many small steps are started one by one, on a GPU.
+        self._at_once = _CLASSES_AT_ONCE if self._device.type == "cuda" else 1
+        self._notice = ""
+        self._part: Region | None = None
+        i, j, k = (slice(0, n) for n in image.geometry.shape)
+        self.move_to(part or (i, j, k))
+
+    def move_to(self, part: Region) -> None:
+        """Go on with another part of the image; what was added up of the one before is forgotten."""
+        if part == self._part:
+            return
+        self._part = part
+        self._scope = Scope.of(part, self._grid, self._all, self.model.preprocessing.neighbours)
+        self._sums: dict[str, _Sum] = {}
+        self._features = FeatureCache(cache_budget(self._device) if self._budget is None else self._budget)
+        self._voxels = torch.empty(0)  # the part before goes first, for both may be too much
+        self._voxels = prepare(self._image, self._intensity, self._grid, self._scope.seen)
+
+    @property
+    def _windows(self) -> WindowGrid:
+        return self._scope.windows
+
+    @property
+    def windows(self) -> int:
+        """How many windows there are."""
+        return len(self._windows.starts)
+
+    @property
+    def shape(self) -> Shape:
+        """The part's shape (I, J, K)."""
+        return self.geometry.shape
+
+    @property
+    def geometry(self) -> Geometry:
+        """The part's own grid."""
+        return self._grid.source.part(self._scope.part)
+
+    def holding_most(self, mask: NDArray[np.bool_], count: int) -> list[int]:
+        """At most `count` windows that hold voxels of a mask of the whole image (I, J, K), the fullest first."""
+        working = self._grid.to_working(mask)
+        held = [float(working[self._windows.inside(start)].sum()) for start in self._windows.starts]
+        fullest = sorted(range(self.windows), key=lambda index: -held[index])
+        return [index for index in fullest if held[index] > 0][:count]
+
+    def order(self, near: tuple[int, int, int] | None = None) -> list[int]:
+        """All windows, those nearest to a voxel (I, J, K) of the whole image first."""
+        if near is None:
+            return list(range(self.windows))
+        target = self._working_position(near)
+        size = np.array(self._windows.window)
+        centres = np.array(self._windows.starts) + (size - 1) / 2
+        # Only what lies outside a window makes it far: those that show the voxel come first.
+        outside = np.maximum(np.abs(centres - target) - size / 2, 0.0)
+        nearness = np.linalg.norm(outside, axis=1) + 1e-3 * np.linalg.norm(centres - target, axis=1)
+        return [int(index) for index in np.argsort(nearness, kind="stable")]
+
+    def coarse_order(self, gap: float) -> list[int]:
+        """As few windows as leave no more than `gap` between them that none of them sees.
+
+        Args:
+            gap: in the image's unit.
+        """
+        spacing = self._grid.axes.geometry(self._grid.source).spacing
+        i, j, k = (int(gap * w / n / s) for w, n, s in zip(self._grid.shape, self._grid.turned, spacing, strict=True))
+        return self._windows.sparse((i, j, k))
+
+    def region(self, window: int) -> Region:
+        """Where a window's block lies in the part."""
+        found = self._grid.unturn(self._scope.turned_block(window))
+        return seen_from(found, first_of(self._scope.part))
+
+    def segment(self, window: int, classes: Sequence[str]) -> Block:
+        """Ask for classes in one window: it is encoded once and decoded for each class.
+
+        Returns:
+            what is known of the window's region of the part, with the windows that were segmented before.
+
+        Raises:
+            ClassTableError: a class is not in the model's table.
+            OutOfMemory: the device has too little memory for one window.
+        """
+        inside = self._scope.inside(window)
+        here = seen_from(inside, first_of(self._scope.working))
+        within = seen_from(inside, self._windows.starts[window])
+        weights = self._weights[within]
+        for name, level in self._levels(window, classes).items():
+            total = self._sums.get(name) or self._sums.setdefault(name, self._nothing())
+            if window in total.missing:
+                total.level[here] += level[within] * weights
+                total.weight[here] += weights
+                total.missing.remove(window)
+        block = self._block(window, classes)
+        self.finish([name for name in classes if not self._sums[name].missing])
+        return block
+
+    def finish(self, classes: Sequence[str]) -> None:
+        """Let go of what was added up for some classes; they begin anew if they are asked for again."""
+        for name in classes:
+            self._sums.pop(name, None)
+
+    def _levels(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
+        """Probabilities of a window in whole 255ths (I, J, K), by class; with less speed where memory is short."""
+        while True:
+            try:
+                return self._ask(window, classes)
+            except torch.OutOfMemoryError as error:
+                self._make_room(error)
+
+    @torch.inference_mode()
+    def _ask(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
+        features = self._encoded(window)
+        found: dict[str, Tensor] = {}
+        for first in range(0, len(classes), self._at_once):
+            names = classes[first : first + self._at_once]
+            logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
+            levels = (logits.sigmoid().float() * 255).round().cpu()
+            found.update(zip(names, levels.reshape(-1, *self._windows.window), strict=True))
+        return found
+
+    def _encoded(self, window: int) -> Features:
+        features = self._features.get(window)
+        if features is None:
+            i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
+            shown = show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)[None]
+            features = self._network.encode(shown.to(self._device, memory_format=memory_format(shown.dim() - 2)))
+            self._features.put(window, features)
+        return features
+
+    def _make_room(self, error: torch.OutOfMemoryError) -> None:
+        """Ask less of the device's memory than when it ran out: no cache, then class by class, then the CPU."""
+        if len(self._features):
+            self._features.close()
+        elif self._at_once > 1:
+            self._at_once = 1
+        elif self._device.type != "cpu":
+            self._device = torch.device("cpu")
+            self._network.to(self._device)
+            self._notice = "The GPU's memory is too small for one window, so the CPU goes on; it takes longer."
+        else:
+            raise OutOfMemory("the memory is too small for one window; close other programs") from error
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _nothing(self) -> _Sum:
+        shape = size(self._scope.working)
+        return _Sum(torch.zeros(shape), torch.zeros(shape), set(range(self.windows)))
+
+    def _block(self, window: int, classes: Sequence[str]) -> Block:
+        """What the image's own voxels get from the part of the working grid about a window."""
+        rows = self._scope.turned_block(window)
+        i, j, k = (taps.needed_by(part) for taps, part in zip(self._grid.back, rows, strict=True))
+        here = seen_from((i, j, k), first_of(self._scope.working))
+        found = {}
+        for name in classes:
+            total = self._sums[name]
+            part = (total.level[here] / total.weight[here].clamp(min=1)).round() * _STEPS
+            for axis in self._grid.resampled:
+                part = self._grid.back[axis].apply(part, axis, rows[axis])
+            level = (part / _STEPS).round().to(torch.uint8).numpy()
+            found[name] = np.ascontiguousarray(self._grid.axes.undo(level)).astype(np.uint8, copy=False)
+        notice, self._notice = self._notice, ""
+        return Block(self.region(window), found, notice)
+
+    def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
+        turned = [voxel[axis] for axis in self._grid.axes.order]
+        position = [
+            n - 1 - v if flip else v
+            for v, n, flip in zip(turned, self._grid.turned, self._grid.axes.flipped, strict=True)
+        ]
+        return np.array(
+            [(p + 0.5) * w / n - 0.5 for p, w, n in zip(position, self._grid.shape, self._grid.turned, strict=True)]
+        )

@@ -1,0 +1,82 @@
+"""Resampling along an axis in whole numbers: the same to the bit, whatever part is asked for and in whatever order.
+
+Values and weights are whole numbers below 2**15 and up to 2**8, so that their sums are exact in float32.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_WHOLE = 256
+# Rows of the weights' matrix that are filled at a time: of a long axis only a band of it is not empty.
+_ROWS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """What each new voxel along an axis is made of.
+
+    Both grids cover the same space. Going up this is linear interpolation; going down each new voxel is a weighted
+    mean (a triangle) of all the old ones it covers, so that nothing thin is skipped.
+
+    Attributes:
+        old: (new, taps) old voxels, ascending; where a new one has fewer, its last is there again.
+        weight: (new, taps) of each, whole 256ths that sum to 256.
+    """
+
+    old: Tensor
+    weight: Tensor
+
+    @classmethod
+    def between(cls, old: int, new: int) -> "Taps":
+        """From so many voxels to so many."""
+        ratio = old / new
+        reach = max(1.0, ratio)
+        centres = (torch.arange(new, dtype=torch.float64) + 0.5) * ratio - 0.5
+        # What lies at a triangle's very end counts nothing.
+        first = ((centres - reach).floor().long() + 1).clamp(min=0)
+        last = ((centres + reach).ceil().long() - 1).clamp(max=old - 1)
+        index = first[:, None] + torch.arange(int((last - first).max()) + 1)
+        weight = 1.0 - (index - centres[:, None]).abs() / reach
+        weight = torch.where(index <= last[:, None], weight, 0.0)
+        return cls(torch.minimum(index, last[:, None]), _in_256ths(weight / weight.sum(dim=1, keepdim=True)))
+
+    def needed_by(self, new: slice) -> slice:
+        """The range of old voxels that a range of new ones is made of."""
+        return slice(int(self.old[new].min()), int(self.old[new].max()) + 1)
+
+    def touched_by(self, old: slice) -> slice:
+        """The range of new voxels in which a range of old ones has a part."""
+        part = (self.old >= old.start) & (self.old < old.stop) & (self.weight > 0)
+        rows = part.any(dim=1).nonzero()[:, 0]
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+
+    def apply(self, x: Tensor, axis: int, new: slice) -> Tensor:
+        """A range of new voxels along an axis, rounded to whole numbers.
+
+        Args:
+            x: whole numbers in float32; along the axis what `needed_by` says of the range.
+            axis: of x.
+            new: the range.
+        """
+        first = self.needed_by(new).start
+        lines = x.movedim(axis, -1)
+        made = []
+        for start in range(new.start, new.stop, _ROWS):
+            rows = slice(start, min(start + _ROWS, new.stop))
+            old = self.needed_by(rows)
+            band = torch.zeros(rows.stop - rows.start, old.stop - old.start)
+            band.scatter_add_(1, self.old[rows] - old.start, self.weight[rows])
+            made.append(lines[..., old.start - first : old.stop - first] @ band.T)
+        whole = made[0] if len(made) == 1 else torch.cat(made, dim=-1)
+        return whole.div_(_WHOLE).round_().movedim(-1, axis)
+
+
+def _in_256ths(weight: Tensor) -> Tensor:
+    """Whole numbers in proportion to weights that sum to 1, and whose sum is 256."""
+    exact = weight * _WHOLE
+    whole = exact.round()
+    rows, largest = torch.arange(len(whole)), exact.argmax(dim=1)
+    whole[rows, largest] += _WHOLE - whole.sum(dim=1)
+    return whole.float()
