@@ -1,0 +1,74 @@
+"""How much memory this process may still take."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from condseg_app.errors import OutOfMemory
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
+# Smaller pieces are asked for without a look, which takes longer than reading them.
+_WORTH_A_LOOK = 1 << 26
+
+
+def free_memory() -> int:
+    """Bytes that are free: the machine's, or fewer where this process or its container has a limit."""
+    available: int = psutil.virtual_memory().available
+    return max(0, min(available, *_own_limits()))
+
+
+def require_memory(needed: int, path: Path) -> None:
+    """Refuse what does not fit before the system tries.
+
+    Raises:
+        OutOfMemory: as many bytes are not free.
+    """
+    if needed > _WORTH_A_LOOK and needed > free_memory():
+        raise OutOfMemory(
+            f"its voxels need {needed / 2**30:.1f} GiB, more than is free; close other programs, or use a part of it",
+            path=path,
+        )
+
+
+def _own_limits() -> Iterator[int]:
+    """What is left below each limit of this process; endless where there is none."""
+    yield sys.maxsize
+    if sys.platform == "linux":
+        import resource
+
+        used = psutil.Process().memory_info()
+        for limit, taken in ((resource.RLIMIT_AS, used.vms), (resource.RLIMIT_DATA, used.data)):
+            soft, _ = resource.getrlimit(limit)
+            if soft != resource.RLIM_INFINITY:
+                yield soft - taken
+        yield from _cgroup_limits()
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """What is left in this process's control group (version 2) and in each one that contains it."""
+    try:
+        lines = _MEMBERSHIP.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        if line.startswith("0::/"):
+            inside = Path(line[len("0::/") :])
+            for group in (inside, *inside.parents):
+                left = _left_in(_CGROUPS / group)
+                if left is not None:
+                    yield left
+
+
+def _left_in(group: Path) -> int | None:
+    """Bytes left in a control group; cached files do not count, for they make room when it is needed."""
+    try:
+        limit = (group / "memory.max").read_text(encoding="utf-8").strip()
+        current = int((group / "memory.current").read_text(encoding="utf-8"))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError):
+        return None
+    cached = int(stat.get("active_file", 0)) + int(stat.get("inactive_file", 0))
+    return None if limit == "max" else int(limit) - current + cached
