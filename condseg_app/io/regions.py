@@ -14,7 +14,7 @@ Box = tuple[slice, ...]
 Put = Callable[[Region, NDArray[np.generic]], None]
 """Writes the voxels (I, J, K) of a box of a grid."""
 
-_SLAB_BYTES = 1 << 26
+_SLAB_BYTES = 1 << 24
 
 
 def box_of(key: Any, shape: tuple[int, ...]) -> tuple[Box, Any]:

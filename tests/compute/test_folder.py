@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import nibabel
 import numpy as np
@@ -26,7 +27,7 @@ from condseg_app.compute.folder import (
 from condseg_app.compute.prediction import Request
 from condseg_app.data import PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import read_label_map
+from condseg_app.io import nifti_writer, read_label_map
 from condseg_app.io.prediction_report import ImageRecord, read_report
 
 Predict = Callable[..., list[ImageRecord]]
@@ -196,16 +197,16 @@ def test_an_image_that_changes_while_it_is_predicted_is_noticed(
 def test_a_full_disk_stops_at_once_and_leaves_nothing_half_written(
     predict: Predict, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Path.write_bytes
+    real = nifti_writer.write_box
 
-    def write_bytes(path: Path, data: bytes) -> int:
+    def write_box(file: BinaryIO, *voxels: Any) -> None:
         if (output / "scan_0_labels.nii.gz").exists():
-            real(path, data[:10])
+            file.write(b"half of them")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(path, data)
+        real(file, *voxels)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", write_bytes)
+        patched.setattr(nifti_writer, "write_box", write_box)
         with pytest.raises(WriteError, match=r"scan_1_labels.*No space left on device.*free the disk"):
             predict()
     assert {file.name for file in output.iterdir()} == {
