@@ -63,7 +63,7 @@ def _cgroup_limits() -> Iterator[int]:
 
 
 def _left_in(group: Path) -> int | None:
-    """Bytes left in a control group that has a limit; cached files do not count, for they make room when it is needed."""
+    """Bytes left in a control group that has a limit; cached files do not count, for they make room when needed."""
     try:
         limit = int((group / "memory.max").read_text(encoding="utf-8"))
         current = int((group / "memory.current").read_text(encoding="utf-8"))
