@@ -53,7 +53,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux'")
 @pytest.mark.parametrize("name", ["large.nii", "large.nii.gz", "large.ome.zarr"])
 def test_a_file_of_several_times_the_room_is_read_region_by_region(tmp_path: Path, name: str) -> None:
-    shape, room = (512, 512, 400), 60  # 200 MiB of voxels
+    shape, room = (512, 512, 600), 80  # 300 MiB of voxels
     row = np.arange(512, dtype=np.int16)
     voxels = np.broadcast_to(row[:, None, None], shape)
     path = tmp_path / name
