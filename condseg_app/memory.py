@@ -16,7 +16,8 @@ _WORTH_A_LOOK = 1 << 26
 
 def free_memory() -> int:
     """Bytes that are free: the machine's, or fewer where this process or its container has a limit."""
-    return max(0, min(psutil.virtual_memory().available, *_own_limits()))
+    available: int = psutil.virtual_memory().available
+    return max(0, min(available, *_own_limits()))
 
 
 def require_memory(needed: int, path: Path) -> None:
@@ -62,12 +63,12 @@ def _cgroup_limits() -> Iterator[int]:
 
 
 def _left_in(group: Path) -> int | None:
-    """Bytes left in a control group; cached files do not count, for they make room when it is needed."""
+    """Bytes left in a control group that has a limit; cached files do not count, for they make room when needed."""
     try:
-        limit = (group / "memory.max").read_text(encoding="utf-8").strip()
+        limit = int((group / "memory.max").read_text(encoding="utf-8"))
         current = int((group / "memory.current").read_text(encoding="utf-8"))
         stat = dict(line.split() for line in (group / "memory.stat").read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # no limit is written as 'max'
         return None
     cached = int(stat.get("active_file", 0)) + int(stat.get("inactive_file", 0))
-    return None if limit == "max" else int(limit) - current + cached
+    return limit - current + cached

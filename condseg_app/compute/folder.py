@@ -9,7 +9,7 @@ from condseg_app.compute.log import explain
 from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
 from condseg_app.data import PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import can_read, file_hash, find_model, read_model
+from condseg_app.io import file_hash, find_model, is_image, read_model
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import (
     ClassVolume,
@@ -113,7 +113,8 @@ def image_files(paths: Sequence[Path], output: Path) -> list[Path]:
             raise ReadError("there is no such file or folder; check the path", path=path)
         if path.resolve() == output.resolve():
             raise WriteError("the masks need a folder of their own; name another output", path=output)
-        inside = sorted(f for f in path.iterdir() if f.is_file() and can_read(f)) if path.is_dir() else [path]
+        folder = path.is_dir() and not is_image(path)  # a zarr folder is one image
+        inside = sorted(f for f in path.iterdir() if is_image(f)) if folder else [path]
         if not inside:
             raise ReadError("the folder holds no image that can be read", path=path)
         for file in inside:

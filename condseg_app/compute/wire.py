@@ -57,7 +57,7 @@ SentImage = FileImage | Image
 def by_file(image: Image) -> FileImage | None:
     """An image as its file, where it has a readable one on this machine."""
     source = image.source
-    if source is None or not source.is_file() or not io.can_read(source):
+    if source is None or not io.is_image(source):
         return None
     return FileImage(source.resolve(), image.geometry, image.channels, image.name)
 

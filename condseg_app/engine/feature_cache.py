@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 
-import psutil
 import torch
 from torch import Tensor
 
+from condseg_app.memory import free_memory
 from condseg_models import Features
 
 # Of the memory that is free when an image is opened; activations and the user's other programs want the rest.
@@ -52,7 +52,7 @@ class FeatureCache:
 
 def cache_budget(device: torch.device) -> int:
     """Bytes that features may take on a device."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory()
     return int(free * _PART_OF_FREE)
 
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files, and zarr folders, that are there whole or not at all."""
 
 import os
 import secrets
@@ -8,14 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condseg_app.errors import WriteError
+from condseg_app.io.contents import holds_zarr, is_zarr_name
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary file in the same folder; it takes the place of `path` only if the block succeeds.
 
-    The temporary's name ends like the path's, for writers that choose the format by it. Data are flushed to the
-    disk before the name changes, and the folder after.
+    For a zarr's name it is a folder. The temporary's name ends like the path's, for writers that choose the format
+    by it. Data are flushed to the disk before the name changes, and the folder after.
 
     Raises:
         WriteError: the folder does not exist, or the disk is full or refuses.
@@ -34,12 +35,12 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     temporaries: list[Path] = []
     targets = [path.resolve() for path in paths]  # a link stays a link; its file is replaced
     try:
-        temporaries.extend(_new_file_beside(path) for path in targets)
+        temporaries.extend(_new_beside(path) for path in targets)
         yield tuple(temporaries)
         for temporary in temporaries:
             _flush(temporary)
         for temporary, target in zip(temporaries, targets, strict=True):
-            temporary.replace(target)
+            _take_place(temporary, target)
         for folder in {target.parent for target in targets}:
             _flush_folder(folder)
     except OSError as error:
@@ -50,23 +51,51 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     finally:
         for temporary in temporaries:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink(missing_ok=True)
 
 
-def _new_file_beside(path: Path) -> Path:
+def _new_beside(path: Path) -> Path:
     """An empty file with a new file's usual rights (those of the file it will replace, if there is one)."""
     if not path.parent.is_dir():
         raise WriteError(f"the folder {path.parent} does not exist; make it first", path=path)
-    if path.is_dir():
+    if path.is_dir() and not (is_zarr_name(path) and (holds_zarr(path) or not any(path.iterdir()))):
         raise WriteError("is a folder; choose another name", path=path)
-    temporary = path.parent / f".condseg-{secrets.token_hex(6)}{''.join(path.suffixes[-2:])}"
+    temporary = _hidden_beside(path)
+    if is_zarr_name(path):
+        temporary.mkdir()
+        return temporary
     temporary.touch(exist_ok=False)
     if path.exists():
         shutil.copymode(path, temporary)
     return temporary
 
 
+def _hidden_beside(path: Path) -> Path:
+    return path.parent / f".condseg-{secrets.token_hex(6)}{''.join(path.suffixes[-2:])}"
+
+
+def _take_place(temporary: Path, target: Path) -> None:
+    """Rename; a folder cannot replace another one, so the earlier one steps aside first."""
+    if not (temporary.is_dir() and target.exists()):
+        temporary.replace(target)
+        return
+    earlier = _hidden_beside(target)
+    target.replace(earlier)
+    try:
+        temporary.replace(target)
+    except OSError:
+        earlier.replace(target)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True) if earlier.is_dir() else earlier.unlink()
+
+
 def _flush(path: Path) -> None:
+    """A file, or a folder and all that is in it."""
+    if path.is_dir():
+        for inside in path.iterdir():
+            _flush(inside)
+        _flush_folder(path)
+        return
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from condseg_app import __version__
 from condseg_app.data import ClassEntry, ClassTable
-from condseg_app.errors import ClassTableError
-from condseg_app.io.contents import name_of
+from condseg_app.errors import CondsegError
+from condseg_app.io.contents import holds_zarr, name_of
+from condseg_app.io.ome_zarr import classes_in_zarr
 
 SCHEMA = "condseg-classes"
 _LARGEST_TABLE = 1 << 24
@@ -96,14 +97,14 @@ def itksnap_text(classes: ClassTable) -> str:
 def classes_beside(path: Path, extensions: bytes = b"") -> Found:
     """The class table that comes with a label map, and what was odd about it.
 
-    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), the table that
-    Caret and TotalSegmentator put into a NIfTI header's extension. One that cannot be used is passed over.
+    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), OME-Zarr's own, the
+    table that Caret and TotalSegmentator put into a NIfTI header's extension. One that cannot be used is passed over.
     """
     warnings: tuple[str, ...] = ()
     for name, read in _sources(path, extensions):
         try:
             table = read()
-        except (OSError, ValueError, ClassTableError, ValidationError, ElementTree.ParseError) as error:
+        except (OSError, ValueError, CondsegError, ValidationError, ElementTree.ParseError) as error:
             warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
             continue
         if table is not None and len(table):
@@ -119,6 +120,8 @@ def _sources(path: Path, extensions: bytes) -> Iterator[tuple[str, Callable[[], 
         description = path.with_name(name_of(path) + ending)
         if description.is_file():
             yield description.name, lambda: _of_itksnap(_text(description))  # noqa: B023  (called at once)
+    if holds_zarr(path):
+        yield "its metadata", lambda: classes_in_zarr(path)
     caret = _CARET.search(extensions)
     if caret is not None:
         yield "its header", lambda: _of_caret(caret.group())

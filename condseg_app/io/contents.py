@@ -1,4 +1,4 @@
-"""Which format a file is in, told by its first bytes rather than by its name."""
+"""Which format a file is in, told by its first bytes rather than by its name; OME-Zarr is a folder."""
 
 import gzip
 import zlib
@@ -9,11 +9,12 @@ from typing import Literal
 
 from condseg_app.errors import ReadError
 
-Format = Literal["NIfTI", "PNG", "JPEG", "TIFF", "BMP"]
+Format = Literal["NIfTI", "PNG", "JPEG", "TIFF", "BMP", "OME-Zarr"]
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-SUFFIXES = (*NIFTI_SUFFIXES, *PICTURE_SUFFIXES)
+ZARR_SUFFIXES = (".ome.zarr", ".zarr")
+SUFFIXES = (*NIFTI_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
 GZIP = b"\x1f\x8b"
 
 _ENOUGH = 544
@@ -26,6 +27,7 @@ _PICTURES: tuple[tuple[bytes, Format], ...] = (
     (b"MM\x00+", "TIFF"),
     (b"BM", "BMP"),
 )
+_ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray")
 _NIFTI_MAGIC = {348: (344, (b"n+1\x00", b"ni1\x00")), 540: (4, (b"n+2\x00\r\n\x1a\n", b"ni2\x00\r\n\x1a\n"))}
 _NOT_READ = (
     (0, b"NRRD", "NRRD"),
@@ -48,6 +50,21 @@ def can_read(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
+def is_image(path: Path) -> bool:
+    """Whether there is a file with a readable name, or a zarr folder; any other folder may hold images."""
+    return can_read(path) and (path.is_dir() if is_zarr_name(path) else path.is_file())
+
+
+def is_zarr_name(path: Path) -> bool:
+    """Whether the name is a zarr folder's."""
+    return path.name.lower().endswith(ZARR_SUFFIXES)
+
+
+def holds_zarr(path: Path) -> bool:
+    """Whether a folder begins as zarr does, whatever its name."""
+    return any((path / name).is_file() for name in _ZARR_METADATA)
+
+
 def is_nifti_name(path: Path) -> bool:
     """Whether the name is a NIfTI file's."""
     return path.name.lower().endswith((*NIFTI_SUFFIXES, ".img"))
@@ -55,7 +72,7 @@ def is_nifti_name(path: Path) -> bool:
 
 def name_of(path: Path) -> str:
     """The file's name without its ending (.nii.gz counts as one)."""
-    endings = sorted((*SUFFIXES, ".img"), key=len, reverse=True)
+    endings = sorted((*SUFFIXES, *ZARR_SUFFIXES, ".img"), key=len, reverse=True)
     ending = next((s for s in endings if path.name.lower().endswith(s)), path.suffix)
     return path.name[: len(path.name) - len(ending)] or path.name
 
@@ -66,6 +83,8 @@ def format_of(path: Path) -> Format:
     Raises:
         ReadError: there is no such file, it is empty, or of a format that is not read.
     """
+    if path.is_dir() and (holds_zarr(path) or is_zarr_name(path)):
+        return "OME-Zarr"
     start = first_bytes(path)
     for magic, found in _PICTURES:
         if start.startswith(magic) and not start[128:].startswith(b"DICM"):  # DICOM may begin as a TIFF

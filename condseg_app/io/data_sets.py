@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split
 from condseg_app.errors import ReadError
-from condseg_app.io.contents import can_read, name_of
+from condseg_app.io.contents import is_image, name_of
 from condseg_app.io.dataset_json import SPLITS, DataSetFile, read_dataset_json, told
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
@@ -93,7 +93,7 @@ def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
 def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     classes = described.classes()
     pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
-    complete = {name_of(image): (image, labels) for image, labels in pairs if image.is_file() and labels.is_file()}
+    complete = {name_of(image): (image, labels) for image, labels in pairs if _is_there(image) and _is_there(labels)}
     split, odd_split = _splits(described, complete)
     groups, odd_groups = described.groups(classes, complete)
     labelled, machine = described.labelled(classes, complete), described.machine_made(classes, complete)
@@ -151,9 +151,13 @@ def _lying(folder: Path) -> list[tuple[Path, Path]]:
     return [(images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
 
 
+def _is_there(path: Path) -> bool:
+    return path.is_file() or is_image(path)
+
+
 def _left_out(folder: Path, pairs: Iterable[tuple[Path, Path]], used: set[str]) -> tuple[str, ...]:
     """Files without their counterpart: named in dataset.json, or lying in the folders."""
-    missing = [str(path.relative_to(folder)) for pair in pairs for path in pair if not path.is_file()]
+    missing = [str(path.relative_to(folder)) for pair in pairs for path in pair if not _is_there(path)]
     images = {name_of(path): path.name for path in _images(folder / "imagesTr") if path.name not in used}
     labels = {name_of(path): path.name for path in _images(folder / "labelsTr") if path.name not in used}
     return (
@@ -225,7 +229,7 @@ def _is_class_folder(folder: Path) -> bool:
 
 
 def _images(folder: Path) -> list[Path]:
-    return [path for path in _inside(folder) if path.is_file() and can_read(path)]
+    return [path for path in _inside(folder) if is_image(path)]
 
 
 def _inside(folder: Path) -> list[Path]:

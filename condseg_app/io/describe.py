@@ -9,11 +9,12 @@ import numpy as np
 
 from condseg_app.data import Image
 from condseg_app.io.class_files import classes_beside
-from condseg_app.io.contents import format_of
+from condseg_app.io.contents import format_of, holds_zarr, is_zarr_name
 from condseg_app.io.data_sets import read_data_set
 from condseg_app.io.images import read_image
 from condseg_app.io.model_file import SUFFIX, read_model_description
 from condseg_app.io.nifti_header import read_layout
+from condseg_app.io.regions import slabs
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def describe(path: Path) -> FileDescription:
     Raises:
         CondsegError: it cannot be read as any of them.
     """
-    if path.is_dir():
+    if path.is_dir() and not (holds_zarr(path) or is_zarr_name(path)):
         return _describe_data_set(path)
     if path.suffix == SUFFIX:
         return _describe_model(path)
@@ -68,10 +69,9 @@ def _describe_image(path: Path) -> FileDescription:
 
 
 def _range(image: Image) -> dict[str, float]:
-    """Lowest and highest intensity, slice by slice; nothing where no voxel is finite."""
+    """Lowest and highest intensity, a few slices at a time; nothing where no voxel is finite."""
     ends: list[float] = []
-    for k in range(image.geometry.shape[2]):
-        values = np.asarray(image.array[..., k])
+    for _, values in slabs(image.array):
         finite = values[np.isfinite(values)]
         ends += [finite.min().item(), finite.max().item()] if finite.size else []
     return {"lowest": min(ends), "highest": max(ends)} if ends else {}

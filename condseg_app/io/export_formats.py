@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condseg_app.data import ClassTable
-from condseg_app.io.label_writers import label_map_files, mask_files
+from condseg_app.io.label_parts import label_map_files
+from condseg_app.io.label_writers import mask_files
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
-"""Images to files: volumes as NIfTI, pictures as PNG."""
+"""Images to files: volumes as NIfTI, pictures as PNG, either as OME-Zarr."""
 
-import gzip
-import io
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -12,42 +9,48 @@ from numpy.typing import NDArray
 from condseg_app.data import Image
 from condseg_app.errors import WriteError
 from condseg_app.io.atomic import atomic_write
-
-_NIFTI_UNITS = {"mm": "mm", "µm": "micron", "pixel": "unknown"}
+from condseg_app.io.contents import is_zarr_name
+from condseg_app.io.nifti_writer import nifti_by_parts
+from condseg_app.io.regions import slabs
+from condseg_app.io.zarr_writer import image_to_zarr
 
 
 def write_image(path: Path, image: Image) -> None:
     """Write an image in the format that the file's name ends with; equal images give equal bytes.
 
+    A lazy image is read a few slices at a time.
+
     Args:
-        path: ends with .nii.gz or .nii (one channel, exact affine and data type), or .png (a 2D image of
-            uint8 with one channel or red, green, blue).
+        path: ends with .nii.gz or .nii (one channel, exact affine and data type), .zarr (OME-Zarr 0.5, any channels),
+            or .png (a 2D image of uint8 with one channel or red, green, blue).
         image: what to write.
 
     Raises:
         WriteError: another ending, or an image that the format cannot hold.
     """
     name = path.name.lower()
-    if name.endswith((".nii", ".nii.gz")):
-        content = _nifti(path, image)
-        content = gzip.compress(content, 9, mtime=0) if name.endswith(".gz") else content
-    elif name.endswith(".png"):
-        content = _png(path, image)
-    else:
-        raise WriteError("images are written as .nii.gz, .nii or .png; choose one of these endings", path=path)
     with atomic_write(path) as part:
-        part.write_bytes(content)
+        if name.endswith((".nii", ".nii.gz")):
+            _write_nifti(path, part, image)
+        elif is_zarr_name(path):
+            image_to_zarr(path, part, image)
+        elif name.endswith(".png"):
+            _write_png(path, part, image)
+        else:
+            raise WriteError("images are written as .nii.gz, .nii, .zarr or .png; choose one of these", path=path)
 
 
-def _nifti(path: Path, image: Image) -> bytes:
+def _write_nifti(path: Path, part: Path, image: Image) -> None:
     if len(image.channels) != 1:
         raise WriteError(f"a volume of one channel can be written, this one has {len(image.channels)}", path=path)
-    volume = nibabel.Nifti1Image(np.asarray(image.voxels()[0]), image.geometry.affine)
-    volume.header.set_xyzt_units(_NIFTI_UNITS[image.geometry.unit])
-    return bytes(volume.to_bytes())
+    packed = path.name.lower().endswith(".gz")
+    with nifti_by_parts(part, image.geometry, image.array.dtype, packed=packed) as put:
+        i, j, _ = (slice(0, n) for n in image.geometry.shape)
+        for k, (values,) in slabs(image.array):
+            put((i, j, k), values)
 
 
-def _png(path: Path, image: Image) -> bytes:
+def _write_png(path: Path, part: Path, image: Image) -> None:
     voxels: NDArray[np.generic] = image.voxels()
     if not image.geometry.is_2d or voxels.dtype != np.uint8 or len(voxels) not in (1, 3):
         raise WriteError(
@@ -56,6 +59,4 @@ def _png(path: Path, image: Image) -> bytes:
             path=path,
         )
     rows = np.ascontiguousarray(voxels[..., 0].transpose(2, 1, 0))  # (C, I, J, 1) -> (row, column, channel)
-    stream = io.BytesIO()
-    PIL.Image.fromarray(rows[..., 0] if len(voxels) == 1 else rows).save(stream, "PNG", optimize=True)
-    return stream.getvalue()
+    PIL.Image.fromarray(rows[..., 0] if len(voxels) == 1 else rows).save(part, "PNG", optimize=True)

@@ -14,6 +14,7 @@ from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import format_of
 from condseg_app.io.nifti import read_nifti
 from condseg_app.io.nifti_header import read_layout
+from condseg_app.io.ome_zarr import read_zarr
 from condseg_app.io.pictures import read_indices, to_voxels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
@@ -38,7 +39,7 @@ def read_label_map(path: Path, image: Image | None = None, classes: ClassTable |
     """Read a label map, turned onto the image's axes where both cover the same voxels.
 
     Args:
-        path: NIfTI, or a grey or palette picture (or one in the classes' exact colours).
+        path: NIfTI, OME-Zarr, or a grey or palette picture (or one in the classes' exact colours).
         image: what it must fit; None to take it as it is.
         classes: what its values mean; None to take the names that lie beside it, or 'class 1', 'class 2', ...
 
@@ -91,9 +92,15 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
 
 
 def _read(path: Path) -> _Stored:
-    if format_of(path) == "NIfTI":
+    found = format_of(path)
+    if found == "NIfTI":
         volume = read_nifti(path)
         return _Stored(volume.voxels()[0], volume.geometry, read_layout(path).extensions)
+    if found == "OME-Zarr":
+        volume = read_zarr(path)
+        if len(volume.channels) > 1:
+            raise ReadError(f"holds {len(volume.channels)} channels, a label map has one; save one of them", path=path)
+        return _Stored(volume.voxels()[0], volume.geometry)
     voxels = to_voxels(read_indices(path))
     geometry = Geometry.of_picture(voxels.shape[1], voxels.shape[2])
     return _Stored(voxels[0] if len(voxels) == 1 else voxels, geometry)

@@ -1,77 +1,100 @@
 """NIfTI volumes: voxels that are read when they are asked for."""
 
-import gzip
 import io
+import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import Geometry, Image
-from condseg_app.errors import GeometryError, OutOfMemory, ReadError
+from condseg_app.data import Image, Region
+from condseg_app.errors import ReadError
 from condseg_app.io.contents import name_of, reading
 from condseg_app.io.nifti_header import NiftiLayout, read_layout
+from condseg_app.io.nifti_unpack import UnpackedFile, unpacked_in_memory
+from condseg_app.io.regions import box_of
+from condseg_app.io.voxel_file import VoxelGrid, read_box
+from condseg_app.memory import free_memory, require_memory
 
-_UNITS = {"mm": "mm", "µm": "micron", "pixel": "unknown"}
-_LONGEST_NIFTI1_AXIS = 32767
-# A gzipped file has no way to a single slice: its voxels are unpacked once, up to this size when it is opened.
+# A compressed file of up to this size is unpacked when it is opened, so that damage shows at once.
 _UNPACKED_AT_ONCE = 1 << 28
-_CHUNK = 1 << 22
+# What is done with voxels takes room too: they are kept in memory where they fit this often.
+_TIMES_FREE = 2
 
 
 class NiftiVoxels:
     """Voxels (1, I, J, K), scaled and in native byte order.
 
-    An uncompressed file is read slice by slice, as asked for. A compressed one is unpacked when it is first
-    looked at, and kept.
+    Of an uncompressed file no more is read than what is asked for. A compressed one has no way to a single slice:
+    it is unpacked when it is first looked at, into memory if it leaves as much free as it takes, else onto the disk.
     """
 
     def __init__(self, layout: NiftiLayout) -> None:
         self._layout = layout
         self._kept: NDArray[np.generic] | None = None
+        self._unpacked: UnpackedFile | None = None
         self.shape: tuple[int, ...] = (1, *layout.geometry.shape)
         self.ndim = 4
         self.dtype: np.dtype[np.generic] = _value_type(layout)
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Any numpy index; ReadError if the file is damaged or has gone."""
-        layout = self._layout
-        if layout.compressed:
-            return self.unpack()[np.newaxis][key]  # type: ignore[no-any-return]  # scalars included
-        with reading(layout.voxels_path):
-            try:
-                stored = np.memmap(
-                    layout.voxels_path, layout.dtype, "r", layout.offset, layout.geometry.shape, order="F"
-                )
-            except ValueError as error:
-                raise ReadError("the file has become shorter; open it again", path=layout.path) from error
-            return self._values(np.array(stored[np.newaxis][key]))  # a copy, so that the file is let go
+        """Any numpy index; ReadError if the file is damaged or has gone, OutOfMemory if so much does not fit."""
+        if self._layout.compressed:
+            self.unpack()
+        if self._kept is not None:
+            return self._kept[np.newaxis][key]  # type: ignore[no-any-return]  # scalars included
+        (channel, *box), rest = box_of(key, self.shape)
+        i, j, k = box
+        require_memory(math.prod(part.stop - part.start for part in box) * self._bytes_a_voxel, self._layout.path)
+        return self._values(self._stored((i, j, k)))[np.newaxis][channel][rest]  # type: ignore[no-any-return]
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
         whole = self[...]
         return whole if dtype is None else whole.astype(dtype)
 
-    def unpack(self) -> NDArray[np.generic]:
-        """All voxels (I, J, K) of a compressed file, read only.
+    def unpack(self) -> None:
+        """Make the voxels of a compressed file ready.
 
         Raises:
             ReadError: it is cut off or damaged.
-            OutOfMemory: they do not fit into the memory.
+            OutOfMemory: they fit neither into the memory nor onto the disk.
         """
-        if self._kept is None:
-            values = self._values(_unpacked(self._layout))
-            values.setflags(write=False)
-            self._kept = values
-        return self._kept
+        if self._kept is not None or self._unpacked is not None:
+            return
+        layout = self._layout
+        voxels = math.prod(layout.geometry.shape)
+        if voxels * self._bytes_a_voxel * _TIMES_FREE <= free_memory():
+            with suppress(MemoryError):
+                values = self._values(unpacked_in_memory(layout))
+                values.setflags(write=False)
+                self._kept = values
+                return
+        self._unpacked = UnpackedFile(layout)
+
+    @property
+    def _bytes_a_voxel(self) -> int:
+        """What one takes on its way: as it is stored, and as a value where that is another type."""
+        stored = self._layout.dtype
+        return stored.itemsize if stored == self.dtype else stored.itemsize + self.dtype.itemsize
+
+    def _stored(self, box: Region) -> NDArray[np.generic]:
+        if self._unpacked is not None:
+            return self._unpacked.read(box)
+        layout = self._layout
+        grid = VoxelGrid(layout.geometry.shape, layout.dtype, layout.offset)
+        with reading(layout.voxels_path), layout.voxels_path.open("rb", buffering=0) as file:
+            try:
+                return read_box(file, grid, box)
+            except EOFError as error:
+                raise ReadError("the file has become shorter; open it again", path=layout.path) from error
 
     def _values(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
-        if self._layout.slope == 1.0 and self._layout.intercept == 0.0:
-            return stored.astype(self.dtype, copy=False)
-        values = np.asarray(stored).astype(self.dtype)
-        values *= self.dtype.type(self._layout.slope)
-        values += self.dtype.type(self._layout.intercept)
+        values = stored.astype(self.dtype, copy=False)
+        if self._layout.slope != 1.0 or self._layout.intercept != 0.0:
+            values *= self.dtype.type(self._layout.slope)
+            values += self.dtype.type(self._layout.intercept)
         return values
 
 
@@ -89,31 +112,6 @@ def read_nifti(path: Path) -> Image:
     return Image(voxels, layout.geometry, name_of(path), source=path, warnings=layout.warnings)
 
 
-def nifti_bytes(array: NDArray[np.generic], geometry: Geometry, *, packed: bool) -> bytes:
-    """A file's content (gzipped if `packed`) that holds an array (I, J, K) with its exact affine.
-
-    The sform holds any affine; a qform is added where rotation and zoom alone say the same. Equal arrays give
-    equal bytes.
-    """
-    long = max(array.shape) > _LONGEST_NIFTI1_AXIS
-    kind: Any = nibabel.Nifti2Image if long else nibabel.Nifti1Image
-    volume = kind(array, geometry.affine)
-    volume.set_sform(geometry.affine, code="aligned")
-    volume.set_qform(geometry.affine, code="aligned")
-    if not _same_place(volume.get_qform(), geometry):
-        volume.set_qform(None, code="unknown")
-    volume.header.set_xyzt_units(_UNITS[geometry.unit])
-    content = bytes(volume.to_bytes())
-    return gzip.compress(content, 6, mtime=0) if packed else content
-
-
-def _same_place(affine: NDArray[np.float64], geometry: Geometry) -> bool:
-    try:
-        return Geometry(geometry.shape, affine, geometry.unit).fits(geometry)
-    except GeometryError:
-        return False
-
-
 def _value_type(layout: NiftiLayout) -> np.dtype[np.generic]:
     """float32 holds scaled 16-bit numbers; wider ones need float64."""
     if layout.slope == 1.0 and layout.intercept == 0.0:
@@ -128,29 +126,3 @@ def _has_claimed_length(layout: NiftiLayout) -> bool:
         file.seek(-4, io.SEEK_END)
         length = int.from_bytes(file.read(4), "little")
     return (layout.offset + layout.stored_bytes) % (1 << 32) == length
-
-
-def _unpacked(layout: NiftiLayout) -> NDArray[np.generic]:
-    try:
-        flat = np.empty(layout.stored_bytes, np.uint8)
-    except MemoryError as error:
-        raise OutOfMemory(
-            f"its voxels need {layout.stored_bytes / 2**30:.1f} GiB, more than is free; close other programs",
-            path=layout.path,
-        ) from error
-    with reading(layout.path), gzip.open(layout.voxels_path, "rb") as file:
-        file.seek(layout.offset)
-        _fill(file, flat.data, layout.path)
-        file.read(1)  # the end of the stream is where its checksum is compared
-    return flat.view(layout.dtype).reshape(layout.geometry.shape, order="F")
-
-
-def _fill(file: gzip.GzipFile, room: memoryview, path: Path) -> None:
-    filled = 0
-    while filled < len(room):
-        count = file.readinto(room[filled : filled + _CHUNK])
-        if not count:
-            raise ReadError(
-                f"the file is cut off: {filled:,} of {len(room):,} bytes of voxels are there; copy it again", path=path
-            )
-        filled += count

@@ -106,7 +106,7 @@ class ImageRecord(_Strict):
     def is_finished(self, stamp: Stamp, method: Method, folder: Path) -> bool:
         """Whether there is nothing to do: same image, same method, and all that was written is still there."""
         same = self.status != "failed" and self.stamp == stamp and self.method == method
-        return same and all((folder / file).is_file() for file in self.files)
+        return same and all((folder / file).exists() for file in self.files)
 
 
 class _Report(_Strict):
@@ -116,7 +116,7 @@ class _Report(_Strict):
 
 
 def stamp_of(path: Path) -> Stamp:
-    """A file's stamp; that of both files for a pair of .hdr and .img.
+    """A file's stamp; that of both files for a pair of .hdr and .img, of all files in it for a zarr folder.
 
     Raises:
         ReadError: it is not there, or may not be looked at.
@@ -124,6 +124,8 @@ def stamp_of(path: Path) -> Stamp:
     pair = [path.with_suffix(ending) for ending in (".hdr", ".img")] if path.suffix in (".hdr", ".img") else []
     with reading(path):
         found = [path.stat(), *(other.stat() for other in pair if other != path and other.exists())]
+        if path.is_dir():
+            found += [inside.stat() for inside in path.rglob("*")]
     return Stamp(size=sum(s.st_size for s in found), modified_ns=max(s.st_mtime_ns for s in found))
 
 

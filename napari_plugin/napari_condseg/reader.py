@@ -1,7 +1,6 @@
 """Reading for napari: images and label maps laid out by their true geometry."""
 
 import contextlib
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,18 @@ from typing import Any
 from napari.layers import Layer
 
 from condseg_app.errors import CondsegError
-from condseg_app.io import can_read, read_image, read_label_map
+from condseg_app.io import is_image, read_image, read_label_map
+from condseg_app.io.contents import name_of
 from condseg_app.viewer import image_layers, label_layer
 
 LayerData = tuple[Any, dict[str, Any], str]
-_ENDING = re.compile(r"(\.nii)?\.\w+$", re.IGNORECASE)
 Read = Callable[[str | Sequence[str]], list[LayerData]]
 
 
 def get_reader(path: str | Sequence[str]) -> Read | None:
-    """What reads these files, None where their names say that it cannot."""
+    """What reads these files or zarr folders, None where their names say that it cannot."""
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(can_read(Path(p)) for p in paths) else None
+    return read if paths and all(is_image(Path(p)) for p in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
@@ -31,7 +30,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
 def _layers(path: Path) -> list[Layer]:
     """A label map where a class table lies beside the file, else an image."""
-    stem = _ENDING.sub("", path.name)
+    stem = name_of(path)
     if path.with_name(f"{stem}.json").exists():
         with contextlib.suppress(CondsegError):  # somebody else's JSON
             return [label_layer(read_label_map(path), stem)]

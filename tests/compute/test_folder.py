@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import nibabel
 import numpy as np
@@ -26,7 +27,8 @@ from condseg_app.compute.folder import (
 from condseg_app.compute.prediction import Request
 from condseg_app.data import PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import read_label_map
+from condseg_app.io import read_image, read_label_map, voxel_file
+from condseg_app.io.image_files import write_image
 from condseg_app.io.prediction_report import ImageRecord, read_report
 
 Predict = Callable[..., list[ImageRecord]]
@@ -196,16 +198,14 @@ def test_an_image_that_changes_while_it_is_predicted_is_noticed(
 def test_a_full_disk_stops_at_once_and_leaves_nothing_half_written(
     predict: Predict, output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = Path.write_bytes
-
-    def write_bytes(path: Path, data: bytes) -> int:
+    def write_box(file: BinaryIO, *voxels: Any) -> None:
         if (output / "scan_0_labels.nii.gz").exists():
-            real(path, data[:10])
+            file.write(b"half of them")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return real(path, data)
+        voxel_file.write_box(file, *voxels)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", write_bytes)
+        patched.setattr("condseg_app.io.nifti_writer.write_box", write_box)
         with pytest.raises(WriteError, match=r"scan_1_labels.*No space left on device.*free the disk"):
             predict()
     assert {file.name for file in output.iterdir()} == {
@@ -246,6 +246,13 @@ def test_images_of_one_name_do_not_share_their_masks(model: Path, scans: Path, o
 
 def test_an_image_named_twice_is_predicted_once(scans: Path, output: Path) -> None:
     assert len(image_files([scans, scans / "scan_0.nii.gz"], output)) == 3
+
+
+def test_a_zarr_folder_is_an_image_and_no_folder_of_images(scans: Path, output: Path) -> None:
+    path = scans / "scan_3.ome.zarr"
+    write_image(path, read_image(scans / "scan_0.nii.gz"))
+    assert image_files([scans], output)[-1] == path
+    assert image_files([path], output) == [path]
 
 
 def test_masks_do_not_go_where_the_images_are(scans: Path) -> None:

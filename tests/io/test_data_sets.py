@@ -9,7 +9,8 @@ import pytest
 
 from condseg_app.data import ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io import read_case, read_data_set, write_label_map
+from condseg_app.io import read_case, read_data_set, read_image, write_label_map
+from condseg_app.io.image_files import write_image
 
 SaveNifti = Callable[..., Path]
 SharedData = Callable[[str], Path]
@@ -60,6 +61,19 @@ def test_the_decathlons_layout(decathlon: Callable[..., Path], content: dict[str
     assert [a.class_name for a in annotations] == ["liver", "spleen"]
     assert np.array_equal(annotations[1].mask, LABELS == 2)
     assert all(a.supervised.all() and a.supervised.strides == (0, 0, 0) for a in annotations)
+
+
+def test_images_and_labels_may_be_zarr_folders(decathlon: Callable[..., Path]) -> None:
+    folder = decathlon()
+    for kind in ("imagesTr", "labelsTr"):
+        earlier = folder / kind / "b.nii.gz"
+        write_image(folder / kind / "b.ome.zarr", read_image(earlier))
+        earlier.unlink()
+    cases = read_data_set(folder).cases
+    assert [c.name for c in cases] == ["a", "b", "c"]
+    image, annotations = read_case(cases[1], read_data_set(folder).classes)
+    assert np.array_equal(image.voxels()[0], VOXELS)
+    assert np.array_equal(annotations[1].mask, LABELS == 2)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry
-from condseg_app.errors import CondsegError, GeometryError, ReadError
+from condseg_app.data import Geometry, Unit
+from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io import nifti, read_image
-from condseg_app.io.nifti import nifti_bytes
+from condseg_app.io.nifti_writer import nifti_by_parts
+from condseg_app.io.regions import whole
 
 AFFINE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])
 SaveNifti = Callable[..., Path]
@@ -26,6 +27,11 @@ DIM, DATATYPE, PIXDIM, OFFSET, SLOPE, XYZT, QFORM, SFORM, SROW = 40, 70, 76, 108
 def loaded(path: Path) -> Any:
     """What nibabel itself finds in a file."""
     return nibabel.load(path)
+
+
+def write(path: Path, array: NDArray[Any], geometry: Geometry) -> None:
+    with nifti_by_parts(path, geometry, array.dtype, packed=path.name.endswith(".gz")) as put:
+        put(whole(geometry.shape), array)
 
 
 def patched(path: Path, position: int, kind: str, *values: float) -> Path:
@@ -392,7 +398,7 @@ def test_any_affine_is_written_so_that_it_reads_back_to_float32(
     except GeometryError:
         return
     path = both_kinds[0].with_name(f"written.nii{'.gz' if packed else ''}")
-    path.write_bytes(nifti_bytes(np.ones(shape, np.uint8), geometry, packed=packed))
+    write(path, np.ones(shape, np.uint8), geometry)
     image = loaded(path)
     assert np.array_equal(image.affine, affine.astype(np.float32))
     if image.header["qform_code"]:  # programs that prefer the qform see the same place
@@ -404,20 +410,43 @@ def test_a_rotated_grid_has_a_qform_and_a_sheared_one_has_none(tmp_path: Path) -
     sheared[0, 2] = 1.0
     for affine, code in ((np.diag([-2.0, 2.0, 3.0, 1.0]), 2), (sheared, 0)):
         path = tmp_path / "a.nii"
-        path.write_bytes(nifti_bytes(VOXELS, Geometry((5, 6, 4), affine), packed=False))
+        write(path, VOXELS, Geometry((5, 6, 4), affine))
         assert loaded(path).header["qform_code"] == code
         assert loaded(path).header["sform_code"] > 0
 
 
-def test_equal_arrays_give_equal_bytes() -> None:
+def test_equal_arrays_give_equal_bytes(tmp_path: Path) -> None:
     geometry = Geometry((5, 6, 4), AFFINE)
-    assert nifti_bytes(VOXELS, geometry, packed=True) == nifti_bytes(VOXELS.copy(), geometry, packed=True)
+    paths = [tmp_path / "a.nii.gz", tmp_path / "b.nii.gz"]
+    for path in paths:
+        write(path, VOXELS.copy(), geometry)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", ">i2", "f4", "f8", "i8"])
+@pytest.mark.parametrize("unit", ["mm", "µm"])
+def test_a_file_is_byte_for_byte_what_nibabel_writes(tmp_path: Path, dtype: str, unit: Unit) -> None:
+    voxels = np.abs(VOXELS).astype(dtype)
+    expected = nibabel.Nifti1Image(voxels.astype(np.dtype(dtype).newbyteorder("=")), AFFINE, dtype=dtype)
+    expected.set_sform(AFFINE, code="aligned")
+    expected.header.set_xyzt_units({"mm": "mm", "µm": "micron"}[unit])
+    write(tmp_path / "a.nii", voxels, Geometry(VOXELS.shape, AFFINE, unit))
+    if (tmp_path / "a.nii").read_bytes()[QFORM] == 0:
+        expected.set_qform(None, code="unknown")
+    else:
+        expected.set_qform(AFFINE, code="aligned")
+    assert (tmp_path / "a.nii").read_bytes() == expected.to_bytes()
+
+
+def test_numbers_that_nifti_does_not_know_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="no numbers of the type float16"):
+        write(tmp_path / "a.nii", VOXELS.astype(np.float16), Geometry((5, 6, 4), AFFINE))
 
 
 def test_an_axis_too_long_for_nifti_1_is_written_as_nifti_2(tmp_path: Path) -> None:
     array = np.zeros((40000, 2, 1), np.uint8)
     path = tmp_path / "long.nii.gz"
-    path.write_bytes(nifti_bytes(array, Geometry.with_spacing(array.shape, (1, 1, 1)), packed=True))
+    write(path, array, Geometry.with_spacing(array.shape, (1, 1, 1)))
     assert read_image(path).geometry.shape == array.shape
 
 

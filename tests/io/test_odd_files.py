@@ -75,7 +75,7 @@ def test_images(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("entry", of(("nrrd", "mha", "other", "dicom", "dicom-bad", "dicom-single", "ome")))
 def test_formats_that_are_not_read_yet_say_so(entry: dict[str, Any]) -> None:
     path = ODD / entry["path"]
-    if path.name.endswith((".nii.gz", ".ome.tiff")):
+    if path.name.endswith((".nii.gz", ".ome.tiff", ".ome.zarr")):
         check_opens(path)
     elif path.is_dir():
         assert "is not a data set" in check_refused(describe, path)
@@ -109,6 +109,8 @@ def test_the_same_head_in_eight_orientations() -> None:
         ("nifti_derived/gz_named_nii.nii", "compressed"),
         ("nifti_derived/constant.nii.gz", "same intensity"),
         ("nifti_derived/bad_pixdim.nii.gz", "voxel sizes"),
+        ("ome/mni152_missing_chunks.ome.zarr", "chunks"),
+        ("ome/mni152_axial.ome.zarr", "units of length are not known"),
     ],
 )
 def test_what_was_odd_is_told(name: str, words: str) -> None:

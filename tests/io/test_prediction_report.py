@@ -91,6 +91,16 @@ def test_a_stamp_tells_a_change_of_size_time_or_other_half(tmp_path: Path) -> No
         stamp_of(tmp_path / "none.nii")
 
 
+def test_a_folders_stamp_tells_a_change_of_any_file_in_it(tmp_path: Path) -> None:
+    chunk = tmp_path / "scan.zarr/0/c/7"
+    chunk.parent.mkdir(parents=True)
+    chunk.write_bytes(b"123")
+    stamp = stamp_of(tmp_path / "scan.zarr")
+    assert stamp_of(tmp_path / "scan.zarr") == stamp
+    chunk.write_bytes(b"1234")
+    assert stamp_of(tmp_path / "scan.zarr") != stamp
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"schema": "condseg-predictions", "version": 2}', "\0"])
 def test_another_report_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json").write_text(content)

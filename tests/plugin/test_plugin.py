@@ -54,6 +54,19 @@ def test_an_image_is_read_in_its_place(tmp_path: Path, scan: Image) -> None:
     assert get_reader([str(path), str(tmp_path / "notes.txt")]) is None
 
 
+def test_a_zarr_folder_is_read_and_no_other_folder(tmp_path: Path, scan: Image) -> None:
+    path = tmp_path / "scan.ome.zarr"
+    write_image(path, scan)
+    read = get_reader(str(path))
+    assert read is not None
+    (layer,) = layers_of(read(str(path)))
+    assert layer.scale.tolist() == [3, 2, 1]
+    assert get_reader(str(tmp_path)) is None
+    write_label_map(path, LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, ClassTable.from_names("abc")))
+    (layer,) = layers_of(read(str(path)))
+    assert (type(layer), layer.name) == (Labels, "scan")
+
+
 def test_a_label_map_comes_back_as_it_was(tmp_path: Path, scan: Image) -> None:
     classes = ClassTable.from_names(["liver", "spleen", "kidney"]).replacing("spleen", color=(1, 2, 3))
     labels = LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, classes)

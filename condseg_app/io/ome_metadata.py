@@ -1,0 +1,286 @@
+"""What OME-Zarr says about an image: its axes, where it lies, its channels (https://ngff.openmicroscopy.org, 0.4, 0.5).
+
+OME-Zarr knows a spacing and an offset an axis, and by RFC 4 the anatomical direction of each. An affine that turns or
+shears is kept beside that under a name of our own, for those who know it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit
+from condseg_app.errors import GeometryError
+
+VERSION = "0.5"
+SPACE = ("x", "y", "z")
+_OURS = "condseg"
+_RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
+
+_MM: Mapping[str, float] = {
+    "nanometer": 1e-6, "nm": 1e-6, "micrometer": 1e-3, "µm": 1e-3, "um": 1e-3, "micron": 1e-3,
+    "millimeter": 1.0, "mm": 1.0, "centimeter": 10.0, "cm": 10.0, "meter": 1000.0, "m": 1000.0,
+}  # fmt: skip
+_OWN_UNITS: Mapping[Unit, str | None] = {"mm": "millimeter", "µm": "micrometer", "pixel": None}
+# Towards the patient's right, front and head: the world's positive directions.
+_DIRECTIONS: Mapping[str, tuple[int, float]] = {
+    "left-to-right": (0, 1.0),
+    "right-to-left": (0, -1.0),
+    "posterior-to-anterior": (1, 1.0),
+    "anterior-to-posterior": (1, -1.0),
+    "inferior-to-superior": (2, 1.0),
+    "superior-to-inferior": (2, -1.0),
+}
+# As pictures lie (x to the right of the screen, y down), and ITK's volumes.
+_UNSTATED = ("right-to-left", "anterior-to-posterior", "inferior-to-superior")
+
+
+class Orientation(BaseModel):
+    """Which way an axis runs, by RFC 4."""
+
+    type: str = "anatomical"
+    value: str
+
+
+class Axis(BaseModel):
+    """A dimension of the array."""
+
+    name: str
+    type: str | None = None
+    unit: str | None = None
+    orientation: Orientation | None = None
+
+
+class Transform(BaseModel):
+    """A factor or an offset an axis."""
+
+    type: str
+    scale: list[FiniteFloat] | None = None
+    translation: list[FiniteFloat] | None = None
+
+
+class Dataset(BaseModel):
+    """An array at one resolution."""
+
+    path: str
+    transforms: list[Transform] = Field(default=[], alias="coordinateTransformations")
+
+
+class Multiscale(BaseModel):
+    """An image at several resolutions, the finest first."""
+
+    axes: list[Axis] = Field(min_length=1)
+    datasets: list[Dataset] = Field(min_length=1)
+    transforms: list[Transform] = Field(default=[], alias="coordinateTransformations")
+
+    @classmethod
+    def plain(cls, axes: str) -> "Multiscale":
+        """An array's of which nothing is known but its axes."""
+        return cls(axes=[Axis(name=axis) for axis in axes], datasets=[Dataset(path=".")])
+
+    def is_sound(self) -> bool:
+        """Whether each axis has a name of its own, and each transform a number for each axis."""
+        numbers = [t.scale or t.translation for t in (*self.datasets[0].transforms, *self.transforms)]
+        sizes = {len(n) for n in numbers if n is not None}
+        return len({axis.name for axis in self.axes}) == len(self.axes) and sizes <= {len(self.axes)}
+
+
+class _Channel(BaseModel):
+    label: str | None = None
+
+
+class _Omero(BaseModel):
+    channels: list[_Channel] = []
+
+
+class _LabelColor(BaseModel):
+    value: int = Field(alias="label-value", ge=0)
+    rgba: tuple[int, int, int, int]
+
+
+class _LabelProperties(BaseModel):
+    value: int = Field(alias="label-value", ge=0)
+    name: str | None = None
+
+
+class _ImageLabel(BaseModel):
+    colors: list[_LabelColor] = []
+    properties: list[_LabelProperties] = []
+
+
+class _Exact(BaseModel):
+    """A grid as it was, with the affine that OME-Zarr cannot hold."""
+
+    affine: list[list[FiniteFloat]]
+    unit: Unit
+
+
+def names_of_channels(ome: Mapping[str, Any], count: int) -> tuple[str, ...]:
+    """The channels' names; numbers where they have none or not each its own."""
+    try:
+        labels = [channel.label for channel in _Omero.model_validate(ome.get("omero", {})).channels]
+    except ValidationError:
+        labels = []
+    named = tuple(label.strip() for label in labels if label and label.strip())
+    if len(named) == len(set(named)) == count:
+        return named
+    return ("intensity",) if count == 1 else tuple(f"channel {n + 1}" for n in range(count))
+
+
+def classes_of(ome: Mapping[str, Any]) -> ClassTable | None:
+    """The class table of a label image's own metadata; None where there is none.
+
+    Raises:
+        ValidationError: it is damaged.
+        ClassTableError: it cannot be used.
+    """
+    if "image-label" not in ome:
+        return None
+    label = _ImageLabel.model_validate(ome["image-label"])
+    names = {row.value: row.name.strip() for row in label.properties if row.name}
+    colors = {row.value: row.rgba[:3] for row in label.colors}
+    table = ClassTable()
+    for value in sorted({*names, *colors} - {0}):
+        proposed = table.propose(names.get(value, f"class {value}"))
+        color = colors.get(value, proposed.color)
+        table = table.adding(ClassEntry(value, proposed.name, color, proposed.code))
+    return table
+
+
+def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where OME's attributes are: in one of their own (0.5), or at the top (0.4)."""
+    inside = attributes.get("ome", attributes)
+    return inside if isinstance(inside, dict) else {}
+
+
+def grid_of(multiscale: Multiscale, attributes: Mapping[str, Any], shape: Shape) -> tuple[Geometry, tuple[str, ...]]:
+    """The grid of (I, J, K) = (x, y, z), and what was odd about it.
+
+    Raises:
+        GeometryError: it cannot be used.
+    """
+    axes = {axis.name.lower(): (n, axis) for n, axis in enumerate(multiscale.axes)}
+    scale, offset = _placed(multiscale)
+    along = [axes.get(name, (None, Axis(name=name))) for name in SPACE]
+    unit, factors, notes = _units([axis for n, axis in along if n is not None])
+    spacing = np.array([1.0 if n is None else scale[n] * factors.get(axis.name, 1.0) for n, axis in along])
+    start = np.array([0.0 if n is None else offset[n] * factors.get(axis.name, 1.0) for n, axis in along])
+    exact = _exact(attributes, shape, spacing)
+    if exact is not None:
+        return exact, ()
+    directions, oddities = _directions([axis for _, axis in along], unit)
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = directions * spacing, directions @ start
+    return Geometry(shape, affine, unit), (*notes, *oddities)
+
+
+def _placed(multiscale: Multiscale) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Factor and offset of each axis: the finest array's transforms, then those of the whole."""
+    scale, offset = np.ones(len(multiscale.axes)), np.zeros(len(multiscale.axes))
+    for transform in (*multiscale.datasets[0].transforms, *multiscale.transforms):
+        if transform.scale is not None:
+            scale, offset = scale * transform.scale, offset * transform.scale
+        elif transform.translation is not None:
+            offset = offset + transform.translation
+    return scale, offset
+
+
+def _units(axes: Sequence[Axis]) -> tuple[Unit, dict[str, float], tuple[str, ...]]:
+    """One unit for all axes, the factor of each, and what was odd: µm if any axis has no more, else mm."""
+    stated = {axis.name: _MM.get((axis.unit or "").lower()) for axis in axes}
+    in_mm = {name: factor for name, factor in stated.items() if factor is not None}
+    if len(in_mm) < len(stated):
+        units = sorted({axis.unit or "none" for axis in axes})
+        return "pixel", {}, (f"its units of length are not known ({', '.join(units)}); pixels are taken",)
+    unit: Unit = "µm" if min(in_mm.values()) <= _MM["micrometer"] else "mm"
+    one = _MM["micrometer"] if unit == "µm" else 1.0
+    return unit, {name: 1.0 if factor == one else factor / one for name, factor in in_mm.items()}, ()
+
+
+def _directions(axes: Sequence[Axis], unit: Unit) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """The world's direction of each axis, in columns."""
+    stated = [axis.orientation.value if axis.orientation else "" for axis in axes]
+    known = all(value in _DIRECTIONS for value in stated)
+    if not known or len({_DIRECTIONS[value][0] for value in stated}) < 3:
+        notes = ("its orientation is not stated; left and right may be swapped",) if unit == "mm" else ()
+        return _columns(_UNSTATED), notes
+    return _columns(stated), ()
+
+
+def _columns(values: Sequence[str]) -> NDArray[np.float64]:
+    columns = np.zeros((3, 3))
+    for column, value in enumerate(values):
+        row, sign = _DIRECTIONS[value]
+        columns[row, column] = sign
+    return columns
+
+
+def _exact(attributes: Mapping[str, Any], shape: Shape, spacing: NDArray[np.float64]) -> Geometry | None:
+    """The grid as we wrote it, unless somebody has changed the spacing since."""
+    try:
+        kept = _Exact.model_validate(attributes.get(_OURS))
+        geometry = Geometry(shape, np.array(kept.affine), kept.unit)
+    except (ValidationError, GeometryError, ValueError):
+        return None
+    return geometry if np.allclose(geometry.spacing, spacing, rtol=1e-4, atol=0) else None
+
+
+# Writing
+
+
+def attributes_of(
+    geometry: Geometry, name: str, channels: Sequence[str] = (), more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The attributes of a group with one array '0' of axes (c,) z, y, x."""
+    leading = [{"name": "c", "type": "channel"}] if channels else []
+    scale = [1.0] * len(leading) + list(reversed(geometry.spacing))
+    offset = [0.0] * len(leading) + list(reversed(_along_axes(geometry)))
+    transforms = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": offset}]
+    multiscale = {
+        "name": name,
+        "axes": [*leading, *reversed(_space_axes(geometry))],
+        "datasets": [{"path": "0", "coordinateTransformations": transforms}],
+    }
+    ome = {"version": VERSION, "multiscales": [multiscale], **(more or {})}
+    return {"ome": ome, _OURS: {"affine": geometry.affine.tolist(), "unit": geometry.unit}}
+
+
+def image_label(classes: ClassTable) -> dict[str, Any]:
+    """The names and colours of label values."""
+    if not len(classes):
+        return {"image-label": {}}
+    colors = [{"label-value": entry.value, "rgba": [*entry.color, 255]} for entry in classes]
+    properties = [{"label-value": entry.value, "name": entry.name} for entry in classes]
+    return {"image-label": {"colors": colors, "properties": properties}}
+
+
+def omero(channels: Sequence[str], lowest: float, highest: float) -> dict[str, Any]:
+    """How a viewer may show the channels: names, colours, and the window of intensities."""
+    window = {"min": lowest, "start": lowest, "max": highest, "end": highest}
+    rows = [{"label": c, "color": _RGB.get(c, "FFFFFF"), "active": True, "window": window} for c in channels]
+    return {"omero": {"channels": rows}}
+
+
+def _along_axes(geometry: Geometry) -> list[float]:
+    """Where the first voxel is, measured along each axis of the grid."""
+    directions = geometry.affine[:3, :3] / geometry.spacing
+    return [float(x) for x in directions.T @ geometry.affine[:3, 3]]
+
+
+def _space_axes(geometry: Geometry) -> list[dict[str, Any]]:
+    """x, y and z; a patient's (in mm) with the anatomical direction that each follows most closely."""
+    axes: list[dict[str, Any]] = []
+    unit = _OWN_UNITS[geometry.unit]
+    for column, (name, row) in enumerate(zip(SPACE, geometry.world_axes, strict=True)):
+        axis: dict[str, Any] = {"name": name, "type": "space"}
+        if unit is not None:
+            axis["unit"] = unit
+        if geometry.unit == "mm":
+            direction = (row, math.copysign(1.0, geometry.affine[row, column]))
+            value = next(value for value, found in _DIRECTIONS.items() if found == direction)
+            axis["orientation"] = {"type": "anatomical", "value": value}
+        axes.append(axis)
+    return axes

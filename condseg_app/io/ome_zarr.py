@@ -1,0 +1,175 @@
+"""OME-Zarr 0.4 and 0.5, and plain zarr arrays: folders of chunks that are read when they are asked for."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from pydantic import ValidationError
+
+from condseg_app.data import ClassTable, Image
+from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.contents import name_of
+from condseg_app.io.ome_metadata import Multiscale, classes_of, grid_of, names_of_channels, ome_attributes
+from condseg_app.io.regions import box_of
+from condseg_app.io.zarr_arrays import array_in, check_array, has_chunks, native, open_node, reading_zarr
+from condseg_app.memory import require_memory
+
+if TYPE_CHECKING:
+    import zarr
+
+_OURS = "cxyz"  # (C, I, J, K)
+_KNOWN = frozenset("tczyx")
+_VERSIONS = ("0.4", "0.5")
+# A first or last axis as short as this may be one of channels or colours.
+_FEW = 4
+
+
+class ZarrVoxels:
+    """Voxels (C, I, J, K) of an array whose axes come in another order; each look reads the chunks it needs.
+
+    Args:
+        array: checked by `check_array`.
+        axes: a letter for each of its axes: c, x, y, z, and t for one that has one step.
+        path: for messages.
+    """
+
+    def __init__(self, array: "zarr.Array[Any]", axes: str, path: Path) -> None:
+        lengths = dict(zip(axes, array.shape, strict=True))
+        self._array, self._axes, self._path = array, axes, path
+        self.shape: tuple[int, ...] = tuple(lengths.get(axis, 1) for axis in _OURS)
+        self.ndim = 4
+        self.dtype = native(array.dtype)
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """Any numpy index; ReadError if a chunk is damaged, OutOfMemory if so much does not fit."""
+        box, rest = box_of(key, self.shape)
+        require_memory(2 * math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
+        asked = dict(zip(_OURS, box, strict=True))
+        with reading_zarr(self._path):
+            found = np.asarray(self._array[tuple(asked.get(axis, 0) for axis in self._axes)])
+        left = [axis for axis in self._axes if axis in asked]
+        ordered = found.transpose([left.index(axis) for axis in _OURS if axis in left])
+        lacking = tuple(None if axis not in left else slice(None) for axis in _OURS)
+        none_asked = tuple(slice(None) if axis in left else asked[axis] for axis in _OURS)
+        return ordered[lacking][none_asked].astype(self.dtype, copy=False)[rest]  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
+        whole = self[...]
+        return whole if dtype is None else whole.astype(dtype)
+
+
+def read_zarr(path: Path) -> Image:
+    """Read an image's metadata; its voxels (of the finest resolution) follow when they are asked for.
+
+    A plain array is taken as (z, y, x) or (y, x) in pixels where nothing speaks against it.
+
+    Raises:
+        ReadError: other data than one image of plain numbers, or damaged.
+        GeometryError: its scale cannot be used.
+    """
+    import zarr  # a tenth of a second, which only those pay who need it
+
+    node = open_node(path)
+    if not isinstance(node, zarr.Array):
+        return _ome_image(node, path)
+    check_array(node, path)
+    axes = _plain_axes(node, path)
+    return _image(ZarrVoxels(node, axes, path), Multiscale.plain(axes), {}, path)
+
+
+def classes_in_zarr(path: Path) -> ClassTable | None:
+    """The class table of a label image's own metadata; None where there is none.
+
+    Raises:
+        ReadError, ClassTableError, ValidationError: it cannot be read or used.
+    """
+    return classes_of(ome_attributes(open_node(path).attrs.asdict()))
+
+
+def _ome_image(group: "zarr.Group", path: Path) -> Image:
+    group = _only_series(group, path)
+    attributes = group.attrs.asdict()
+    ome = ome_attributes(attributes)
+    multiscale = _multiscale(group, ome, path)
+    axes = _ome_axes(multiscale, path)
+    array = array_in(group, multiscale.datasets[0].path, path)
+    check_array(array, path)
+    if array.ndim != len(axes):
+        raise ReadError(f"has {array.ndim} dimensions and {len(axes)} axes; copy the image again", path=path)
+    for axis, length in zip(axes, array.shape, strict=True):
+        if axis == "t" and length > 1:
+            raise ReadError(f"holds {length} points in time; save one of them as an image and open that", path=path)
+    image = _image(ZarrVoxels(array, axes, path), multiscale, attributes, path)
+    if has_chunks(path / array.path):
+        return image
+    return replace(image, warnings=(*image.warnings, "none of its chunks is there; copy it again, with all its files"))
+
+
+def _image(voxels: ZarrVoxels, multiscale: Multiscale, attributes: Mapping[str, Any], path: Path) -> Image:
+    channels, i, j, k = voxels.shape
+    if sum(n > 1 for n in (i, j, k)) < 2:
+        raise ReadError(f"holds a row of numbers (shape {(i, j, k)}), not an image; choose another", path=path)
+    try:
+        geometry, notes = grid_of(multiscale, attributes, (i, j, k))
+    except GeometryError as error:
+        raise GeometryError(error.message, path=path) from error
+    names = names_of_channels(ome_attributes(attributes), channels)
+    return Image(voxels, geometry, name_of(path), names, source=path, warnings=notes)
+
+
+def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
+    """The image itself where bioformats2raw has put a single one into a folder of its own."""
+    import zarr
+
+    with reading_zarr(path):
+        if "bioformats2raw.layout" in ome_attributes(group.attrs.asdict()) and "1" not in group:
+            inside = group.get("0")
+            return inside if isinstance(inside, zarr.Group) else group
+    return group
+
+
+def _multiscale(group: "zarr.Group", ome: Mapping[str, Any], path: Path) -> Multiscale:
+    """The image's description, sound as far as it goes."""
+    if "plate" in ome or "well" in ome:
+        raise ReadError("holds the many images of a plate; open the folder of one of them", path=path)
+    if "multiscales" not in ome:
+        with reading_zarr(path):
+            inside = sorted(group.keys())
+        names = f" ({', '.join(inside[:5])}{', ...' if len(inside) > 5 else ''})" if inside else ""
+        raise ReadError(f"is a zarr group without OME metadata; open one of the folders in it{names}", path=path)
+    try:
+        stated = ome["multiscales"][0]
+        version = str(ome.get("version", stated.get("version", _VERSIONS[0])))
+        multiscale = Multiscale.model_validate(stated) if version in _VERSIONS else None
+    except (ValidationError, LookupError, TypeError, AttributeError) as error:
+        raise ReadError("its OME metadata are damaged or not complete; write it again", path=path) from error
+    if multiscale is None:
+        raise ReadError(f"is OME-Zarr {version[:20]}; {' and '.join(_VERSIONS)} are read, so convert it", path=path)
+    if not multiscale.is_sound():
+        raise ReadError("its OME metadata contradict each other; write it again", path=path)
+    return multiscale
+
+
+def _ome_axes(multiscale: Multiscale, path: Path) -> str:
+    names = [axis.name.lower() for axis in multiscale.axes]
+    if not {"x", "y"} <= set(names) <= _KNOWN:
+        raise ReadError(f"has the axes {', '.join(names)}; t, c, z, y and x are read", path=path)
+    return "".join(names)
+
+
+def _plain_axes(array: "zarr.Array[Any]", path: Path) -> str:
+    """By their names where they have some, else (z, y, x) or (y, x), if none of them could be the channels'."""
+    named = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if isinstance(named, Sequence) and len(named) == array.ndim and set(named) in ({"x", "y"}, {"x", "y", "z"}):
+        return "".join(str(name) for name in named)
+    if array.ndim == 2:
+        return "yx"
+    if array.ndim != 3 or named:
+        raise ReadError(f"is an array {array.shape} without OME metadata; write it as OME-Zarr", path=path)
+    if min(array.shape[0], array.shape[2]) <= _FEW:
+        raise ReadError(f"is an array {array.shape} of slices or of channels; write it as OME-Zarr", path=path)
+    return "zyx"

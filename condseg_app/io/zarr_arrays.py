@@ -1,0 +1,130 @@
+"""Zarr groups and arrays, checked before anything of them is believed."""
+
+import lzma
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from condseg_app.errors import OutOfMemory, ReadError
+from condseg_app.io.contents import reading
+from condseg_app.memory import free_memory
+
+if TYPE_CHECKING:
+    import zarr
+
+# What turns bytes into numbers and does nothing else: neither pickles nor codecs of somebody else's.
+_PACKINGS = frozenset(
+    {"blosc", "bz2", "crc32", "crc32c", "delta", "gzip", "lz4", "lzma", "packbits", "shuffle", "zlib", "zstd"}
+)
+_CODECS = frozenset(
+    {"bytes", "transpose", "sharding_indexed", *_PACKINGS, *(f"numcodecs.{name}" for name in _PACKINGS)}
+)
+_METADATA = ("zarr.json", ".zarray", ".zattrs")
+_MOST_VOXELS = 1 << 60
+
+
+@contextmanager
+def reading_zarr(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a zarr is read into a sentence."""
+    damaged = (ValueError, TypeError, KeyError, IndexError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+    try:
+        with reading(path):
+            yield
+    except MemoryError as error:
+        raise OutOfMemory("its voxels do not fit into the memory; close other programs", path=path) from error
+    except damaged as error:
+        raise ReadError(f"the zarr is damaged or not complete ({_first_line(error)}); copy it again", path=path) from (
+            error
+        )
+
+
+def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
+    """What a folder holds, a group or an array.
+
+    Raises:
+        ReadError: neither, or its metadata cannot be read.
+    """
+    import zarr  # a tenth of a second, which only those pay who need it
+
+    with reading_zarr(path):
+        try:
+            return zarr.open_group(path, mode="r", use_consolidated=False)
+        except (zarr.errors.GroupNotFoundError, zarr.errors.ContainsArrayError):
+            return zarr.open_array(path, mode="r")
+
+
+def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
+    """An array of a group.
+
+    Raises:
+        ReadError: there is none, or its path leads out of the folder.
+    """
+    import zarr
+
+    parts = PurePosixPath(inside).parts
+    if not parts or inside.startswith("/") or ".." in parts or "\\" in inside:
+        raise ReadError(f"its array '{inside}' is outside of the folder; copy the image again", path=path)
+    with reading_zarr(path):
+        found = group.get(inside)
+    if not isinstance(found, zarr.Array):
+        raise ReadError(f"its array '{inside}' is missing; copy the image again", path=path)
+    return found
+
+
+def check_array(array: "zarr.Array[Any]", path: Path) -> None:
+    """Refuse what holds no plain numbers, or could not be read in pieces.
+
+    Raises:
+        ReadError: other data, an impossible shape, or a codec that is not known to be harmless.
+        OutOfMemory: a single chunk is larger than the free memory.
+    """
+    if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
+        raise ReadError(f"holds {array.dtype}, not intensities; convert it to one plain number a voxel", path=path)
+    odd = sorted(set(_codecs(array)) - _CODECS)
+    if odd:
+        raise ReadError(f"is packed with {', '.join(odd)}, which is not read; write it with zstd, say", path=path)
+    if min((*array.shape, *array.chunks), default=0) < 1 or math.prod(array.shape) > _MOST_VOXELS:
+        raise ReadError(f"claims the impossible shape {array.shape} in chunks of {array.chunks}", path=path)
+    if math.prod(array.chunks) * array.dtype.itemsize > free_memory():
+        raise OutOfMemory(f"one of its chunks has the shape {array.chunks}; write it with smaller ones", path=path)
+
+
+def has_chunks(folder: Path) -> bool:
+    """Whether any chunk of an array is there: those that are not count as empty, and nothing says what is missing."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return any(file.name not in _METADATA for file in files)
+
+
+def _codecs(array: "zarr.Array[Any]") -> Iterator[str]:
+    """The names of all that the array's chunks go through."""
+    stated: Mapping[str, Any] = array.metadata.to_dict()
+    if array.metadata.zarr_format == 2:
+        for codec in (stated.get("compressor"), *(stated.get("filters") or ())):
+            if codec is not None:
+                yield str(codec["id"])
+    else:
+        yield from _names(stated["codecs"])
+
+
+def _names(codecs: Any) -> Iterator[str]:
+    for codec in codecs:
+        yield str(codec["name"])
+        inside = codec.get("configuration", {})
+        yield from _names(inside.get("codecs", ()))
+        yield from _names(inside.get("index_codecs", ()))
+
+
+def _first_line(error: Exception) -> str:
+    """What zarr says, as part of a sentence."""
+    lines = str(error).splitlines()
+    return lines[0][:200].rstrip(".") if lines else type(error).__name__
+
+
+def native(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """The type in which an array's numbers are given: this machine's byte order, and numbers for yes and no."""
+    return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
