@@ -168,6 +168,24 @@ def add_class(model: Model, entry: ClassEntry) -> Model:
     return wider
 
 
+def with_rank(model: Model, rank: int) -> Model:
+    """The model with room for updates of that rank in its classes' rows; every class answers as before, to the bit.
+
+    A network that knows no such updates, or has room enough, stays as it is.
+    """
+    if not _takes(model.network, "class_rank") or model.settings.get("class_rank", 0) >= rank:
+        return model
+    wider = replace(model, settings={**model.settings, "class_rank": rank})
+    try:
+        with torch.random.fork_rng(devices=()):
+            torch.manual_seed(0)
+            fresh = _build(wider).state_dict()
+    except ModelError:
+        return model  # layers in the paper's order have no place for them
+    weights = {name: w for name, w in model.weights.items() if name in fresh and w.shape == tuple(fresh[name].shape)}
+    return replace(wider, weights={**{name: t.numpy() for name, t in fresh.items()}, **weights})
+
+
 def condition_for(classes: ClassTable, names: Iterable[str], device: torch.device) -> Condition:
     """The condition of some classes, one sample each."""
     rows = [classes.row(name) for name in names]

@@ -5,12 +5,16 @@ The look-up table gives each class a row. What a row holds is the choice of `Con
 - `constant`: one fixed number `hash(c)` (Dmitriev & Kaufman, CVPR 2019, equations 2 and 3);
 - `vector`: an offset per channel, learnt;
 - `film`: a scale and an offset per channel, learnt (Perez et al., FiLM, AAAI 2018).
+
+Where that is too little room for a class that comes later, its row may also hold low-rank updates of convolutions
+(`ClassMix`), which no other class sees.
 """
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from condseg_models.protocol import Condition
 
@@ -70,3 +74,38 @@ class ClassShift(nn.Module):
         """Return x (B, C, *spatial) with the class's shift; an x of batch 1 serves all classes of the condition."""
         scale, offset = (a.to(x.dtype).reshape(*a.shape, *[1] * (x.dim() - 2)) for a in self.affine(condition))
         return torch.addcmul(offset, x, scale)
+
+
+class ClassMix(nn.Module):
+    """A low-rank update of a convolution that is active for one class: its weights W become (I + B A) W.
+
+    As LoRA (Hu et al., 2022), but on the side of the outputs: (I + B A) acts on the convolution's sum, so what of that
+    sum no class touches is still computed once for all. B begins as 0, which changes nothing to the bit.
+    """
+
+    def __init__(self, channels: int, rank: int, classes: int) -> None:
+        super().__init__()
+        self.register_parameter(f"inner_{ROWS}", nn.Parameter(torch.randn(classes, rank, channels) * channels**-0.5))
+        self.register_parameter(f"outer_{ROWS}", nn.Parameter(torch.zeros(classes, channels, rank)))
+
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        """Mix the channels of x (B, C, *spatial); an x of batch 1 serves all classes of the condition."""
+        inner: Tensor = getattr(self, f"inner_{ROWS}")[condition.rows]  # (B, rank, C)
+        outer: Tensor = getattr(self, f"outer_{ROWS}")[condition.rows]  # (B, C, rank)
+        always = outer.requires_grad or outer.is_meta  # on torch's meta device nothing has a value
+        active = [always or bool(row.any()) for row in outer]
+        if not any(active):
+            return x
+        samples = x.expand(len(active), *x.shape[1:]).split(1)
+        updates = (b @ a for b, a in zip(outer, inner, strict=True))
+        mixed = [
+            one + _pointwise(one, update) if on else one
+            for one, update, on in zip(samples, updates, active, strict=True)
+        ]
+        return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+
+
+def _pointwise(x: Tensor, weight: Tensor) -> Tensor:
+    """A convolution with a kernel of 1 and weights (C, C)."""
+    kernel = weight.reshape(*weight.shape, *[1] * (x.dim() - 2))
+    return functional.conv3d(x, kernel) if x.dim() == 5 else functional.conv2d(x, kernel)

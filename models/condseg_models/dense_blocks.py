@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from condseg_models.conditioning import ClassShift, Conditioning, code_of
+from condseg_models.conditioning import ClassMix, ClassShift, Conditioning, code_of
 from condseg_models.layers import instance_norm, joined, on_first_channels, on_last_channels, over_ones, spatial_layers
 from condseg_models.protocol import Condition
 
@@ -41,6 +41,21 @@ class Channels:
         return self.given + self.new
 
 
+@dataclass(frozen=True)
+class Told:
+    """How a block's layers are told the class.
+
+    Attributes:
+        conditioning: what a row of the table holds; None for layers that are told nothing.
+        classes: rows of the table.
+        rank: of the classes' own updates of the convolutions; 0 for none.
+    """
+
+    conditioning: Conditioning | None
+    classes: int
+    rank: int = 0
+
+
 class DenseBlock(nn.Module):
     """Equation 1: x_l = F_l([x_0, x_1, ..., x_(l-1)]), where F_l is conv, instance norm, class, LReLU.
 
@@ -49,16 +64,16 @@ class DenseBlock(nn.Module):
 
     passes_input_on = False
 
-    def __init__(
-        self, dimensions: int, channels: Channels, slope: float, conditioning: Conditioning | None, classes: int
-    ) -> None:
+    def __init__(self, dimensions: int, channels: Channels, slope: float, told: Told) -> None:
         super().__init__()
         nd, growth = spatial_layers(dimensions), channels.growth
         self.slope = slope
         self.new_channels, self.out_channels = channels.new, channels.out
         self.convs = nn.ModuleList(nd.conv(n, growth, 3, padding=1, bias=False) for n in channels.inputs)
         self.norms = nn.ModuleList(nd.norm(growth, affine=True) for _ in channels.inputs)
-        self.classes = nn.ModuleList(ClassShift(conditioning, growth, classes) for _ in channels.inputs if conditioning)
+        shift, layers = told.conditioning, channels.inputs
+        self.classes = nn.ModuleList(ClassShift(shift, growth, told.classes) for _ in layers if shift)
+        self.mixes = nn.ModuleList(ClassMix(growth, told.rank, told.classes) for _ in layers if shift and told.rank)
 
     @property
     def conditioned(self) -> bool:
@@ -95,6 +110,8 @@ class DenseBlock(nn.Module):
 
     def _normalised(self, layer: int, x: Tensor, condition: Condition | None) -> Tensor:
         norm = cast("nn.InstanceNorm3d", self.norms[layer])
+        if self.mixes and condition is not None:
+            x = self.mixes[layer](x, condition)
         scale, offset = norm.weight[None], norm.bias[None]
         if self.conditioned and condition is not None:
             class_scale, class_offset = cast("ClassShift", self.classes[layer]).affine(condition)
@@ -110,19 +127,16 @@ class PaperDenseBlock(nn.Module):
 
     passes_input_on = True
 
-    def __init__(
-        self, dimensions: int, channels: Channels, slope: float, conditioning: Conditioning | None, classes: int
-    ) -> None:
+    def __init__(self, dimensions: int, channels: Channels, slope: float, told: Told) -> None:
         super().__init__()
         nd, growth = spatial_layers(dimensions), channels.growth
         self.slope = slope
-        self.conditioned = conditioning is not None
-        self.appends = conditioning == "constant"
+        self.conditioned = told.conditioning is not None
+        self.appends = told.conditioning == "constant"
         self.new_channels, self.out_channels = channels.new, channels.out
         self.convs = nn.ModuleList(nd.conv(n + self.appends, growth, 3, padding=1) for n in channels.inputs)
-        self.classes = nn.ModuleList(
-            ClassShift(conditioning, growth, classes) for _ in channels.inputs if conditioning and not self.appends
-        )
+        shift = None if self.appends else told.conditioning
+        self.classes = nn.ModuleList(ClassShift(shift, growth, told.classes) for _ in channels.inputs if shift)
 
     def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
         """[x_0, ..., x_L], (B, out_channels, *spatial), of x_0 (B, in_channels, *spatial)."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from condseg_models.conditioning import Conditioning
-from condseg_models.dense_blocks import Block, Channels, DenseBlock, PaperDenseBlock
+from condseg_models.dense_blocks import Block, Channels, DenseBlock, PaperDenseBlock, Told
 from condseg_models.layers import spatial_layers
 from condseg_models.protocol import Condition, Features
 
@@ -40,6 +40,7 @@ class TrunkSettings:
         slope: of the LReLU for negative values (0.3 in the paper).
         stem_stride: 2 to work at half the image's resolution throughout.
         conditioning: what a row of the table holds.
+        class_rank: rank of the classes' own updates of convolutions ('norm_first' only); 0 for none.
     """
 
     dimensions: int = 3
@@ -52,6 +53,7 @@ class TrunkSettings:
     slope: float = 0.01
     stem_stride: int = 1
     conditioning: Conditioning = "film"
+    class_rank: int = 0
 
     def __post_init__(self) -> None:
         if self.dimensions not in (2, 3):
@@ -60,6 +62,8 @@ class TrunkSettings:
             raise ValueError(f"growth {self.growth} and layers {self.layers} must name the same levels")
         check_choice("layer_order", self.layer_order, get_args(LayerOrder))
         check_choice("conditioning", self.conditioning, get_args(Conditioning))
+        if self.class_rank and self.layer_order != "norm_first":
+            raise ValueError(f"class_rank {self.class_rank} takes layer_order 'norm_first', not '{self.layer_order}'")
         if self.stem_stride not in (1, 2):
             raise ValueError(f"stem_stride is 1 or 2, not {self.stem_stride}")
 
@@ -191,8 +195,8 @@ def check_image(image: Tensor, channels: int, dimensions: int, stride: int) -> N
 
 def _make_block(settings: TrunkSettings, in_channels: int, level: int, conditioned: bool, thinner: int = 1) -> Block:
     channels = Channels(in_channels, settings.growth[level] // thinner, settings.layers[level])
-    conditioning = settings.conditioning if conditioned else None
-    return _BLOCKS[settings.layer_order](settings.dimensions, channels, settings.slope, conditioning, settings.classes)
+    told = Told(settings.conditioning if conditioned else None, settings.classes, settings.class_rank)
+    return _BLOCKS[settings.layer_order](settings.dimensions, channels, settings.slope, told)
 
 
 def _make_pool(settings: TrunkSettings, in_channels: int, next_growth: int) -> tuple[nn.Module, int]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from condseg_models import Condition
-from condseg_models.dense_blocks import Channels, DenseBlock, PaperDenseBlock
+from condseg_models.dense_blocks import Channels, DenseBlock, PaperDenseBlock, Told
 from condseg_models.layers import instance_norm, on_first_channels, on_last_channels, over_ones, spatial_layers
 
 CONDITION = Condition(torch.tensor([0, 2, 1]), torch.tensor([-1.0, 0.5, 3.0]))
@@ -95,7 +95,7 @@ def test_a_block_in_halves_is_the_block(
     kind: Callable[..., nn.Module], reference: Callable[..., list[Tensor]], dimensions: int, conditioning: str
 ) -> None:
     torch.manual_seed(0)
-    block = kind(dimensions, Channels(given=20, growth=16, layers=3), 0.3, conditioning, classes=3)
+    block = kind(dimensions, Channels(given=20, growth=16, layers=3), 0.3, Told(conditioning, classes=3))
     skip, own = normal(1, 12, *SIZES[dimensions]), normal(3, 8, *SIZES[dimensions])
     whole = torch.cat([skip.expand(3, *skip.shape[1:]), own], dim=1)
     expected = torch.cat(reference(block, whole), dim=1)
@@ -106,3 +106,25 @@ def test_a_block_in_halves_is_the_block(
     everything_shared = block.grow(block.share(whole[:1]), None, CONDITION)  # type: ignore[operator]
     first = torch.cat(reference(block, whole[:1].expand(3, *whole.shape[1:])), dim=1)
     torch.testing.assert_close(everything_shared, first, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@torch.no_grad()
+def test_a_class_has_convolutions_of_its_own_and_no_other_class_sees_them(dimensions: int) -> None:
+    torch.manual_seed(0)
+    plain_block = DenseBlock(dimensions, Channels(given=20, growth=16, layers=2), 0.3, Told("film", classes=3))
+    block = DenseBlock(dimensions, Channels(given=20, growth=16, layers=2), 0.3, Told("film", classes=3, rank=2))
+    block.load_state_dict(plain_block.state_dict(), strict=False)
+    x = normal(1, 20, *SIZES[dimensions])
+    before = plain_block.grow(plain_block.share(x), None, CONDITION)
+    assert torch.equal(block.grow(block.share(x), None, CONDITION), before)
+    for mix in block.mixes:
+        mix.outer_class_rows[2] = torch.randn(16, 2)
+    after = block.grow(block.share(x), None, CONDITION)
+    assert torch.equal(after[[0, 2]], before[[0, 2]])  # rows 0 and 1
+    for layer, mix in enumerate(block.mixes):
+        updated = torch.eye(16) + mix.outer_class_rows[2] @ mix.inner_class_rows[2]
+        weight = plain_block.convs[layer].weight
+        plain_block.convs[layer].weight.copy_((updated @ weight.flatten(1)).reshape(weight.shape))
+    expected = plain_block.grow(plain_block.share(x), None, CONDITION)[1]
+    torch.testing.assert_close(after[1], expected, rtol=1e-4, atol=1e-5)

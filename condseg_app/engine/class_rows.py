@@ -1,0 +1,86 @@
+"""Rows of the look-up table as values: what a class is made of, to be taken out of a model and put into another."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import ClassEntry, ClassTable, Model
+from condseg_app.errors import ClassTableError, ModelError
+from condseg_models import ROWS
+
+Row = Mapping[str, NDArray[np.generic]]
+"""Tensor name -> what it holds for one class, without the axis of the classes."""
+
+# What a class may change of a network's settings without any other class noticing.
+_OF_CLASSES = ("classes", "class_rank")
+
+
+def row_of(model: Model, name: str) -> dict[str, NDArray[np.generic]]:
+    """What a class of a model is made of."""
+    row = model.classes.row(name)
+    return {key: np.array(w[row]) for key, w in model.weights.items() if key.endswith(ROWS)}
+
+
+def with_row(model: Model, entry: ClassEntry, row: Row) -> Model:
+    """The model with a class of that row: in the place of the class of the same name, or as the last one.
+
+    All other tensors, and all other rows, are the same to the bit.
+
+    Raises:
+        ModelError: the row is one of another network.
+    """
+    keys = {key for key in model.weights if key.endswith(ROWS)}
+    if not keys or keys != set(row) or any(row[key].shape != model.weights[key].shape[1:] for key in keys):
+        raise ModelError(f"'{entry.name}' was taught to another network than '{model.name}'; use the model it is for")
+    known = entry.name in model.classes
+    at = model.classes.row(entry.name) if known else len(model.classes)
+    weights = dict(model.weights)
+    for key in keys:
+        old = model.weights[key]
+        weights[key] = np.concatenate([old[:at], row[key][None].astype(old.dtype), old[at + 1 :]])
+    entries = (*model.classes.entries[:at], entry, *model.classes.entries[at + 1 :])
+    classes = ClassTable(entries)
+    return replace(model, classes=classes, settings={**model.settings, "classes": len(classes)}, weights=weights)
+
+
+def without_class(model: Model, name: str) -> Model:
+    """The model without a class; the others answer as before, to the bit.
+
+    Raises:
+        ClassTableError: it is the only one, or not in the table.
+    """
+    at = model.classes.row(name)
+    if len(model.classes) == 1:
+        raise ClassTableError(f"'{name}' is the model's only class, and a model needs one; add another first")
+    kept = [row for row in range(len(model.classes)) if row != at]
+    weights = {key: np.asarray(w[kept]) if key.endswith(ROWS) else w for key, w in model.weights.items()}
+    classes = model.classes.keeping([n for n in model.classes.names if n != name])
+    return replace(model, classes=classes, settings={**model.settings, "classes": len(kept)}, weights=weights)
+
+
+def only_class(model: Model, entry: ClassEntry, row: Row) -> Model:
+    """The model with a single class."""
+    weights = {key: row[key][None] if key.endswith(ROWS) else w for key, w in model.weights.items()}
+    return replace(model, classes=ClassTable((entry,)), settings={**model.settings, "classes": 1}, weights=weights)
+
+
+def blended(rows: Sequence[Row]) -> dict[str, NDArray[np.generic]]:
+    """The mean of some rows."""
+    return {key: np.mean([row[key] for row in rows], axis=0).astype(rows[0][key].dtype) for key in rows[0]}
+
+
+def trunk_hash(model: Model) -> str:
+    """SHA-256 of all that classes share: network, preprocessing, and every tensor but the table's rows."""
+    settings = {key: value for key, value in model.settings.items() if key not in _OF_CLASSES}
+    plain: dict[str, Any] = {"network": model.network, "settings": settings, "shown": asdict(model.preprocessing)}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True, default=list).encode())
+    for key in sorted(key for key in model.weights if not key.endswith(ROWS)):
+        w = np.ascontiguousarray(model.weights[key])
+        digest.update(f"{key} {w.dtype.str} {w.shape}".encode())
+        digest.update(w.tobytes())
+    return digest.hexdigest()
