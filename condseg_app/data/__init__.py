@@ -11,6 +11,7 @@ from condseg_app.data.levels import Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Prediction, as_level, dice, empty_probability, fuse
+from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 
 __all__ = [
     "PALETTE",
@@ -19,6 +20,7 @@ __all__ = [
     "AxisMap",
     "Block",
     "Case",
+    "Certificate",
     "ClassChange",
     "ClassEntry",
     "ClassTable",
@@ -28,6 +30,7 @@ __all__ = [
     "Dimensions",
     "Geometry",
     "Image",
+    "ImageProof",
     "Intensity",
     "LabelCoding",
     "LabelMap",
@@ -42,6 +45,7 @@ __all__ = [
     "Region",
     "Shape",
     "Split",
+    "TaughtClass",
     "TrainingProgress",
     "Unit",
     "as_level",

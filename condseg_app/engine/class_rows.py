@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Model
+from condseg_app.data import ClassEntry, ClassTable, Model, TaughtClass
+from condseg_app.engine.networks import with_rank
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_models import ROWS
 
@@ -18,6 +19,73 @@ Row = Mapping[str, NDArray[np.generic]]
 
 # What a class may change of a network's settings without any other class noticing.
 _OF_CLASSES = ("classes", "class_rank")
+
+
+def taught_class(model: Model, name: str) -> TaughtClass:
+    """A class of a model by itself."""
+    training = dict(model.training.get("classes", {}).get(name, {}))
+    return TaughtClass(model.classes[name], row_of(model, name), trunk_hash(model), model.name, training, model.licence)
+
+
+def with_class(model: Model, taught: TaughtClass) -> Model:
+    """The model with a class that another copy of it was taught; it answers there as it did here, to the bit.
+
+    Its value and colour change where another class has them.
+
+    Raises:
+        ModelError: it was taught to another model.
+        ClassTableError: the model has a class of that name.
+    """
+    entry = taught.entry
+    if taught.trunk_sha256 != trunk_hash(model):
+        raise ModelError(
+            f"'{entry.name}' was taught to another model, '{taught.model}'; open that one, or teach the class anew"
+        )
+    if entry.name in model.classes:
+        raise ClassTableError(f"the model has a class '{entry.name}' already; rename or remove that one first")
+    rank = max((w.shape[0] for key, w in taught.row.items() if key.endswith(f"inner_{ROWS}")), default=0)
+    roomy = with_rank(model, rank)
+    proposed = model.classes.propose(entry.name)
+    if entry.value in {e.value for e in model.classes}:
+        entry = replace(entry, value=proposed.value)
+    if entry.color in {e.color for e in model.classes}:
+        entry = replace(entry, color=proposed.color)
+    if entry.part_of is not None and entry.part_of not in model.classes:
+        entry = replace(entry, part_of=None)
+    return with_record(with_row(roomy, entry, _as_wide(taught.row, roomy)), entry.name, taught.training)
+
+
+def with_record(model: Model, name: str, record: Mapping[str, Any]) -> Model:
+    """The model with a note on how one of its classes came about."""
+    classes = {**model.training.get("classes", {}), name: dict(record)}
+    return replace(model, training={**model.training, "classes": classes})
+
+
+def _as_wide(row: Row, model: Model) -> dict[str, NDArray[np.generic]]:
+    """A row with the model's rank: what is added to its updates is 0, which changes nothing."""
+    wide = {}
+    for key, w in model.weights.items():
+        if key.endswith(ROWS):
+            wide[key] = np.zeros(w.shape[1:], w.dtype)
+            if key in row:
+                wide[key][tuple(slice(0, n) for n in row[key].shape)] = row[key]
+    return wide
+
+
+def rows_hash(model: Model, names: Sequence[str]) -> str:
+    """SHA-256 of the rows of some classes; ranks of their updates that are 0 do not count."""
+    digest = hashlib.sha256()
+    for name in names:
+        row = row_of(model, name)
+        for key in sorted(row):
+            part = row[key]
+            if key.endswith((f"inner_{ROWS}", f"outer_{ROWS}")):
+                used = row[key.replace(f"inner_{ROWS}", f"outer_{ROWS}")].any(axis=0)
+                part = part[used] if key.endswith(f"inner_{ROWS}") else part[:, used]
+            if part.size:
+                digest.update(f"{name} {key} {part.shape}".encode())
+                digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
 
 
 def row_of(model: Model, name: str) -> dict[str, NDArray[np.generic]]:
@@ -71,7 +139,10 @@ def only_class(model: Model, entry: ClassEntry, row: Row) -> Model:
 
 def blended(rows: Sequence[Row]) -> dict[str, NDArray[np.generic]]:
     """The mean of some rows."""
-    return {key: np.mean([row[key] for row in rows], axis=0).astype(rows[0][key].dtype) for key in rows[0]}
+    return {
+        key: np.mean(np.stack([row[key] for row in rows]).astype(np.float64), axis=0).astype(rows[0][key].dtype)
+        for key in rows[0]
+    }
 
 
 def trunk_hash(model: Model) -> str:

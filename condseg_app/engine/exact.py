@@ -2,122 +2,278 @@
 
 "A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2), taken at its word.
 With `film` a row holds scale and offset of every channel of the decoder; it may also hold low-rank updates of the
-decoder's convolutions, which no other class sees (`condseg_models.conditioning.ClassMix`). The encoder is frozen, so
-windows are encoded once and learnt from many times; every variation of a window is encoded for itself.
+decoder's convolutions, which no other class sees (`condseg_models.conditioning.ClassMix`).
 """
 
+import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from condseg_app.data import Annotation, ClassEntry, Image, Model
-from condseg_app.engine.augment import Augmentation, augmenter, unvaried
-from condseg_app.engine.class_rows import Row, blended, only_class, row_of, with_row
+from condseg_app.data import (
+    Annotation,
+    Certificate,
+    ClassEntry,
+    Image,
+    ImageProof,
+    Model,
+    TaughtClass,
+    TrainingProgress,
+)
+from condseg_app.engine.class_rows import (
+    Row,
+    blended,
+    only_class,
+    row_of,
+    rows_hash,
+    taught_class,
+    trunk_hash,
+    with_record,
+    with_row,
+)
 from condseg_app.engine.devices import pick_device
-from condseg_app.engine.losses import ConditionedLoss, LossSettings, overlap_sums
-from condseg_app.engine.networks import build_network, condition_for, memory_format, with_rank
-from condseg_app.engine.samples import Cropping, PreparedCase, TrainingSample, crop, prepare_case
-from condseg_models import ROWS, Features
+from condseg_app.engine.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
+from condseg_app.engine.networks import build_network, with_rank
+from condseg_app.engine.predict import Manner, predict_whole
+from condseg_app.engine.preprocess import WorkingGrid
+from condseg_app.engine.samples import PreparedCase, prepare_case
+from condseg_app.errors import ClassTableError, ModelError
+from condseg_models import ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
+_SMOOTHING = 20
+# Rows whose blends are tried as the beginning of a new one.
+_BEST = 3
+
 
 @dataclass(frozen=True)
-class ExactRecipe:
-    """Settings of such a training.
+class Beginning:
+    """What a new row begins as.
 
     Attributes:
-        batch: windows a step.
-        learning_rate: of Adam.
-        rank: of the class's own updates of convolutions; 0 for none.
-        pool: encoded windows that are kept to learn from.
-        renewed: part of a batch's windows that are encoded anew in each step.
-        centred: part of the windows cut about a voxel of the class.
-        loss: what is minimised, over supervised voxels only.
-        augmentation: how windows are varied.
-        seed: of everything random.
+        classes: the existing classes whose rows' mean it is.
+        dice: how well that mean alone explains the marks.
+        nearest: the existing class that explains them best.
+        nearest_dice: how well.
     """
 
-    batch: int = 4
-    learning_rate: float = 0.01
-    rank: int = 4
-    pool: int = 48
-    renewed: float = 0.25
-    centred: float = 0.8
-    loss: LossSettings = field(default_factory=LossSettings)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1, intensity=0.3))
-    seed: int = 0
+    classes: tuple[str, ...]
+    dice: float
+    nearest: str
+    nearest_dice: float
+
+
+class ExactTeacher:
+    """Teaches a model a class by its row alone, a little with each call.
+
+    Beside the row, others are learnt that are each kept from some of the marked slices: how good these are there is
+    how good the class is on slices that it has not seen.
+
+    Args:
+        model: with its weights.
+        entry: the class; its row goes on where it was if the model has it.
+        shown: images with what is marked.
+        steps: to take.
+        recipe: how.
+        device: 'auto', 'cpu', 'cuda', ...
+
+    Raises:
+        ModelError: the model does not fit an image, or its classes have no rows to learn.
+        ClassTableError: nothing of the class is marked.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        entry: ClassEntry,
+        shown: Iterable[Shown],
+        steps: int = 600,
+        recipe: ExactRecipe | None = None,
+        device: str = "auto",
+    ) -> None:
+        self._recipe = recipe or ExactRecipe()
+        self._device = pick_device(device)
+        self._before = model
+        self._model = with_rank(model, self._recipe.rank)
+        if not any(name.endswith(ROWS) for name in self._model.weights):
+            raise ModelError(
+                f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
+            )
+        self._entry, self._steps = entry, steps
+        self._losses: list[float] = []
+        self._seconds = 0.0
+        self._held_out: float | None = None
+        encoder = build_network(self._model, self._device)
+        marks = _Marks.of(self._model, entry.name, shown)
+        samples = Windows(encoder, self._model, entry.name, marks.cases, self._recipe).exam(self._recipe.exam)
+        self.beginning, row = self._begin(samples)
+        alone = only_class(self._model, entry, row)
+        self._learner = Learner(alone, marks.cases, self._recipe, self._device)
+        folds = [marks.without(n, self._recipe.folds) for n in range(self._recipe.folds)]
+        self._folds = [
+            (
+                Learner(alone, kept, self._recipe, self._device),
+                Windows(encoder, alone, entry.name, hidden, self._recipe),
+            )
+            for kept, hidden in folds
+            if kept and hidden
+        ]
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """How far it is; the Dice is that on marked slices which the row has not seen."""
+        done = self._learner.steps
+        loss = float(np.mean(self._losses[-_SMOOTHING:])) if self._losses else float("nan")
+        held_out = {} if self._held_out is None else {self._entry.name: self._held_out}
+        left = None if done == 0 else self._seconds / done * (self._steps - done)
+        return TrainingProgress(done, self._steps, loss, held_out, left)
+
+    def advance(self, seconds: float = 0.5) -> TrainingProgress:
+        """Learn for about so long, at least one step; nothing happens once all steps are taken."""
+        started = time.perf_counter()
+        while self._learner.steps < self._steps:
+            self._losses.append(self._learner.step())
+            if self._folds:
+                learner, _ = self._folds[self._learner.steps % len(self._folds)]
+                learner.step()
+            if time.perf_counter() >= started + seconds:
+                break
+        self._seconds += time.perf_counter() - started
+        return self.progress
+
+    def examine(self) -> float | None:
+        """Dice on the marked slices, each by a row that has not seen it; None if too few slices are marked.
+
+        It is that of rows which have taken fewer steps, so the class itself is rather better.
+        """
+        scores = [
+            exam_dice(only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device)[0]
+            for learner, windows in self._folds
+            for samples in [windows.exam(max(1, self._recipe.exam // len(self._folds)))]
+        ]
+        self._held_out = float(np.mean(scores)) if scores else None
+        return self._held_out
+
+    def show(self, shown: Iterable[Shown]) -> None:
+        """Go on with what is marked now."""
+        marks = _Marks.of(self._model, self._entry.name, shown)
+        encoder = build_network(self._model, self._device)
+        for number, learner in enumerate([self._learner, *(learner for learner, _ in self._folds)]):
+            cases = marks.cases if number == 0 else marks.without(number - 1, self._recipe.folds)[0] or marks.cases
+            learner.show(Windows(encoder, self._model, self._entry.name, cases, self._recipe))
+
+    def model(self) -> Model:
+        """The model with the class as it is now; every other class is as it was, to the bit."""
+        record = {
+            "mode": "exact",
+            "taught_to": trunk_hash(self._before),
+            "steps": self._learner.steps,
+            "seconds": round(self._seconds, 1),
+            "began_as": list(self.beginning.classes),
+            "held_out_dice": self._held_out,
+        }
+        return with_record(with_row(self._model, self._entry, self._learner.row()), self._entry.name, record)
+
+    def taught(self) -> TaughtClass:
+        """The class by itself."""
+        return taught_class(self.model(), self._entry.name)
+
+    def _begin(self, samples: Sequence[EncodedSample]) -> tuple[Beginning, Row]:
+        """The row to begin with: what explains the marks best of the existing rows and their blends."""
+        model, names = self._model, self._model.classes.names
+        scores = dict(zip(names, exam_dice(model, names, samples, self._device), strict=True))
+        best = sorted(names, key=lambda name: -scores[name])
+        if self._entry.name in names:
+            own = self._entry.name
+            return Beginning((own,), scores[own], best[0], scores[best[0]]), row_of(model, own)
+        rows = {name: row_of(model, name) for name in names}
+        groups = [group for n in range(2, _BEST + 1) for group in combinations(best[:_BEST], n)]
+        tried: dict[tuple[str, ...], float] = {(name,): scores[name] for name in names}
+        for group in [*groups, names]:
+            alone = only_class(model, self._entry, _fresh(rows, group))
+            tried[tuple(group)] = exam_dice(alone, [self._entry.name], samples, self._device)[0]
+        chosen = max(tried, key=lambda group: tried[group])
+        return Beginning(chosen, tried[chosen], best[0], scores[best[0]]), _fresh(rows, chosen)
+
+
+def certify(before: Model, after: Model, images: Iterable[Image], device: str = "auto") -> Certificate:
+    """What shows that the old classes are as they were: hashes of weights, and of all answers on some images."""
+    old = before.classes.names
+    proofs = []
+    for image in images:
+        answers = [_answers_hash(model, image, old, device) for model in (before, after)]
+        proofs.append(ImageProof(image.name, *answers))
+    return Certificate(
+        trunk_hash(before), trunk_hash(after), rows_hash(before, old), rows_hash(after, old), tuple(proofs)
+    )
+
+
+def _answers_hash(model: Model, image: Image, names: Sequence[str], device: str) -> str:
+    found = predict_whole(model, image, names, Manner(device))
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(np.ascontiguousarray(found.probabilities[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _fresh(rows: Mapping[str, Row], group: Sequence[str]) -> Row:
+    """The mean of some rows, without updates of convolutions: the mean of two products is no product."""
+    row = blended([rows[name] for name in group])
+    if len(group) > 1:
+        for key in row:
+            if key.endswith(f"outer_{ROWS}"):
+                row[key] = np.zeros_like(row[key])
+            elif key.endswith(f"inner_{ROWS}"):
+                row[key] = rows[group[0]][key]
+    return row
 
 
 @dataclass(frozen=True, eq=False)
-class _Encoded:
-    features: Features
-    target: Tensor
-    supervised: Tensor
+class _Marks:
+    """What is marked of a class, image by image.
 
-
-class Learner:
-    """One row that is learnt from windows of some images.
-
-    Args:
-        model: the class alone, with the row to begin with.
-        cases: images with what is marked of the class.
-        recipe: how.
-        device: where.
+    Attributes:
+        model: for which images are prepared.
+        marked: images with the class's annotation.
+        cases: the same on the working grid.
     """
 
-    def __init__(self, model: Model, cases: Sequence[PreparedCase], recipe: ExactRecipe, device: torch.device) -> None:
-        self._model, self._cases, self._recipe, self._device = model, tuple(cases), recipe, device
-        self._name = model.classes.names[0]
-        self._network = build_network(model, device)
-        self._rows = {}
-        for name, parameter in self._network.named_parameters():
-            parameter.requires_grad_(name.endswith(ROWS))
-            if name.endswith(ROWS):
-                self._rows[name] = parameter
-        self._optimizer = torch.optim.Adam(self._rows.values(), lr=recipe.learning_rate)
-        self._loss = ConditionedLoss(recipe.loss, 1)
-        self._rng = np.random.default_rng(recipe.seed)
-        varied = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
-        self._varied = Cropping(model.preprocessing, self._network.stride, varied, recipe.centred)
-        self._pool: list[_Encoded] = []
-        self.steps = 0
+    model: Model
+    marked: tuple[tuple[Image, Annotation], ...]
+    cases: tuple[PreparedCase, ...]
 
-    def step(self) -> float:
-        """Learn from a batch; returns its loss."""
-        fresh = max(1, round(self._recipe.renewed * self._recipe.batch))
-        for _ in range(self._recipe.batch if len(self._pool) < self._recipe.batch else fresh):
-            self._pool.append(self._encode(self._draw(self._varied)))
-        del self._pool[: -self._recipe.pool]
-        chosen = [self._pool[n] for n in self._rng.choice(len(self._pool), self._recipe.batch, replace=False)]
-        features = tuple(torch.cat(parts) for parts in zip(*(one.features for one in chosen), strict=True))
-        target, supervised = (torch.stack([getattr(one, name) for one in chosen]) for name in ("target", "supervised"))
-        rows = torch.zeros(len(chosen), dtype=torch.int64, device=self._device)
-        condition = condition_for(self._model.classes, [self._name] * len(chosen), self._device)
-        self._optimizer.zero_grad()
-        loss = self._loss(self._network.decode(features, condition), target, supervised, rows)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self.steps += 1
-        return float(loss.detach())
+    @classmethod
+    def of(cls, model: Model, name: str, shown: Iterable[Shown]) -> "_Marks":
+        marked = []
+        for image, annotations in shown:
+            model.check_fits(image)
+            marked += [(image, a) for a in annotations if a.class_name == name and a.state != "unlabelled"]
+        if not any(annotation.state == "present" for _, annotation in marked):
+            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
+        return cls(model, tuple(marked), _prepared(marked, model))
 
-    def row(self) -> Row:
-        """The row as it is now."""
-        return {name: p.detach().cpu().numpy()[0].copy() for name, p in self._rows.items()}
+    def without(self, fold: int, folds: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
+        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
+        kept, hidden, number = [], [], 0
+        for image, annotation in self.marked:
+            axis = WorkingGrid.of(image.geometry, self.model.preprocessing).axes.order[2]
+            planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
+            in_fold = np.zeros(annotation.mask.shape[axis], bool)
+            for plane in planes:
+                in_fold[plane] = number % folds == fold
+                number += 1
+            here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
+            kept.append((image, replace(annotation, supervised=annotation.supervised & ~here)))
+            hidden.append((image, replace(annotation, supervised=annotation.supervised & here)))
+        usable = [[pair for pair in part if pair[1].state == "present"] for part in (kept, hidden)]
+        return _prepared(usable[0], self.model), _prepared(usable[1], self.model)
 
-    def _draw(self, cropping: Cropping) -> TrainingSample:
-        case = self._cases[int(self._rng.integers(len(self._cases)))]
-        return crop(case, self._name, cropping, self._rng)
 
-    @torch.no_grad()
-    def _encode(self, sample: TrainingSample) -> _Encoded:
-        image = sample.image[None]
-        shown = image.to(self._device, memory_format=memory_format(image.dim() - 2))
-        return _Encoded(
-            self._network.encode(shown), sample.target.to(self._device), sample.supervised.to(self._device)
-        )
+def _prepared(marked: Iterable[tuple[Image, Annotation]], model: Model) -> tuple[PreparedCase, ...]:
+    """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
+    known = ((image, replace(a, mask=a.mask & a.supervised)) for image, a in marked)
+    return tuple(prepare_case(image, [annotation], model.preprocessing) for image, annotation in known)

@@ -102,9 +102,15 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
     voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
     masks, supervised, inside = {}, {}, {}
     for annotation in annotations:
-        mask = grid.to_working(annotation.mask)
         known = annotation.supervised
-        supervised[annotation.class_name] = None if known.all() else grid.to_working(known) > 0.5
+        if known.all():
+            mask, supervised[annotation.class_name] = grid.to_working(annotation.mask), None
+        else:
+            # The mean over what is known: the voxels beside a single marked slice say nothing of the class.
+            part = grid.to_working(known)
+            mask = (grid.to_working(annotation.mask & known) / part.clamp(min=1e-3)).clamp(max=1.0)
+            supervised[annotation.class_name] = part > 0.5
+            mask[part <= 0.5] = 0.0
         masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
         inside[annotation.class_name] = _some_voxels(mask > 0.5)
     return PreparedCase(voxels, masks, supervised, inside)
