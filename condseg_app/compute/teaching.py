@@ -1,12 +1,33 @@
 """Teaching from files to a file: what `condseg teach` does."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from condseg_app.data import DataSet, TrainingProgress
+import numpy as np
+
+from condseg_app.data import (
+    Annotation,
+    Certificate,
+    ClassChange,
+    ClassEntry,
+    DataSet,
+    Image,
+    Lesson,
+    Model,
+    TrainingProgress,
+)
 from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_model, write_model
+from condseg_app.io.class_file import is_class_file, write_class
+
+Mode = Literal["exact", "full"]
+Shown = tuple[Image, tuple[Annotation, ...]]
+
+_IMAGES_COMPARED = 3
+_STEPS = {"exact": 600, "full": 200}
+_MOST_LOST = 0.005
 
 
 @dataclass(frozen=True)
@@ -17,8 +38,11 @@ class TeachingPlan:
         class_name: the class, new to the model or not.
         model: a model's name or file; it stays as it is.
         data: folder of a data set that labels the class.
-        output: the model file to write.
-        steps: training steps.
+        output: the model file to write; for the class alone NAME.class.safetensors ('exact' only).
+        mode: 'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as teacher.
+        slices: how many slices are shown, spread over the class and over the images; all if None.
+        cases: of how many images at most; all if None.
+        steps: training steps; the mode's own number if None.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -26,18 +50,48 @@ class TeachingPlan:
     model: str
     data: Path
     output: Path
-    steps: int = 200
+    mode: Mode = "exact"
+    slices: int | None = None
+    cases: int | None = None
+    steps: int | None = None
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        if self.mode == "full" and is_class_file(self.output):
+            raise ModelError("the mode 'full' changes the whole model; name a model's file", path=self.output)
 
-def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress]:
-    """Teach, and write the new model at the end.
 
-    Classes of the data set that the model knows as well are held to their labels, the model's other classes to
-    its own answers.
+@dataclass(frozen=True, eq=False)
+class TeachingResult:
+    """What came of it; nothing is written yet.
+
+    Attributes:
+        model: the model with the class.
+        certificate: that nothing else has changed ('exact').
+        changes: each class before and after ('full').
+        held_out: Dice on marked slices that were not learnt from ('exact'); None if there are too few.
+        nearest: the old class that looks most like the new one, and its Dice with the marks ('exact').
     """
-    from condseg_app.engine.teach import start_teaching_from
 
+    model: Model
+    certificate: Certificate | None = None
+    changes: tuple[ClassChange, ...] = ()
+    held_out: float | None = None
+    nearest: tuple[str, float] | None = None
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Old classes that became worse by more than 0.005."""
+        return tuple(c.name for c in self.changes if c.before is not None and c.before - c.after > _MOST_LOST)
+
+
+def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress | TeachingResult]:
+    """Teach: progress on the way, and at last the result.
+
+    Raises:
+        ModelError: the output is the model itself, or the model cannot be taught in that mode.
+        ReadError: no training case labels the class.
+    """
     path = find_model(plan.model)
     if plan.output.exists() and plan.output.samefile(path):
         raise ModelError("the output is the model that is taught; choose another file", path=plan.output)
@@ -45,13 +99,101 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     data = _labelled(read_data_set(plan.data).part("train"), plan.class_name)
     known = plan.class_name in model.classes
     entry = model.classes[plan.class_name] if known else model.classes.propose(plan.class_name)
-    of_interest = {plan.class_name, *model.classes.names}
-    cases = (replace(case, labelled=case.labelled & of_interest) for case in data.cases)
-    shown = (read_case(case, data.classes) for case in cases)
-    trainer = start_teaching_from(model, entry, shown, plan.steps, plan.device)
+    shown = _shown(plan, model, data)
+    yield from _teach_exactly(plan, model, entry, shown, seconds) if plan.mode == "exact" else _teach_fully(
+        plan, model, entry, shown, seconds
+    )
+
+
+def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
+    """Write the model, or the class alone."""
+    if is_class_file(plan.output):
+        from condseg_app.engine.class_rows import taught_class
+
+        write_class(plan.output, taught_class(result.model, plan.class_name))
+        return
+    parent = file_hash(find_model(plan.model))
+    write_model(plan.output, replace(result.model, name=plan.output.stem, parent=parent))
+
+
+def _teach_exactly(
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], seconds: float
+) -> Iterator[TrainingProgress | TeachingResult]:
+    from condseg_app.engine.class_rows import with_record
+    from condseg_app.engine.exact import ExactTeacher, certify
+
+    teacher = ExactTeacher(model, entry, shown, plan.steps or _STEPS["exact"], device=plan.device)
+    while not teacher.progress.finished:
+        yield teacher.advance(seconds)
+    held_out = teacher.examine()
+    taught = teacher.model()
+    certificate = certify(model, taught, [image for image, _ in shown[:_IMAGES_COMPARED]], plan.device)
+    record = {**taught.training["classes"][entry.name], "certificate": asdict(certificate)}
+    beginning = teacher.beginning
+    yield TeachingResult(
+        with_record(taught, entry.name, record),
+        certificate,
+        held_out=held_out,
+        nearest=(beginning.nearest, beginning.nearest_dice),
+    )
+
+
+def _teach_fully(
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], seconds: float
+) -> Iterator[TrainingProgress | TeachingResult]:
+    from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
+
+    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS["full"], plan.device)
     while not trainer.progress.finished:
         yield trainer.advance(seconds)
-    write_model(plan.output, replace(trainer.model(), name=plan.output.stem, parent=file_hash(path)))
+    taught = trainer.model()
+    lessons = [Lesson(entry, image, annotations) for image, annotations in shown[:_IMAGES_COMPARED]]
+    tables = [compare_on_lesson(model, taught, lesson, plan.device) for lesson in lessons]
+    yield TeachingResult(taught, changes=tuple(_mean(changes) for changes in zip(*tables, strict=True)))
+
+
+def _mean(changes: Sequence[ClassChange]) -> ClassChange:
+    """One class's changes on several images as one."""
+    known = [c.before for c in changes if c.before is not None]
+    before = float(np.mean(known)) if known else None
+    return replace(changes[0], before=before, after=float(np.mean([c.after for c in changes])))
+
+
+def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
+    """The images with their marks: of the class, and in the mode 'full' of the others that the model knows."""
+    of_interest = {plan.class_name} if plan.mode == "exact" else {plan.class_name, *model.classes.names}
+    cases = [replace(case, labelled=case.labelled & of_interest) for case in data.cases]
+    shown: list[Shown] = []
+    for case in cases:
+        if plan.cases is not None and len(shown) == plan.cases:
+            break
+        image, annotations = read_case(case, data.classes)
+        if any(a.class_name == plan.class_name and a.state == "present" for a in annotations):
+            shown.append((image, annotations))
+    if not shown:
+        raise ReadError(f"no training case shows '{plan.class_name}'; choose another data set", path=data.root)
+    if plan.slices is None:
+        return shown
+    counts = [len(part) for part in np.array_split(np.arange(plan.slices), len(shown))]
+    return [
+        (image, tuple(on_few_slices(image, a, model, count) for a in annotations))
+        for (image, annotations), count in zip(shown, counts, strict=True)
+        if count
+    ]
+
+
+def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:
+    """The annotation as if a person had marked so many slices of it, evenly spread over the class."""
+    from condseg_app.engine.preprocess import WorkingGrid
+
+    axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
+    others = tuple(a for a in range(3) if a != axis)
+    planes = np.flatnonzero((annotation.mask & annotation.supervised).any(axis=others))
+    chosen = planes[[int(len(planes) * (n + 0.5) / count) for n in range(count)]] if len(planes) else planes
+    marked = np.zeros(annotation.mask.shape[axis], bool)
+    marked[chosen] = True
+    here = annotation.supervised & np.expand_dims(marked, others)
+    return Annotation(annotation.class_name, annotation.mask & here, here)
 
 
 def _labelled(data: DataSet, class_name: str) -> DataSet:

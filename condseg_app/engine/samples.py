@@ -87,20 +87,22 @@ class PreparedCase:
         image: (C, I, J, K) float16.
         masks: class name -> (I, J, K) uint8, 255 inside.
         supervised: class name -> (I, J, K) bool, or None for everywhere.
-        inside: class name -> (n, 3) voxels of the class, a random few thousand at most.
+        inside: class name -> (n, 3) voxels of the class, a few thousand at most.
+        known: class name -> (n, 3) voxels where something is known of it, likewise; none where that is everywhere.
     """
 
     image: Tensor
     masks: dict[str, Tensor]
     supervised: dict[str, Tensor | None]
     inside: dict[str, Tensor]
+    known: dict[str, Tensor]
 
 
 def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
     """Bring an image and what is known about it to the working grid."""
     grid = WorkingGrid.of(image.geometry, preprocessing)
     voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
-    masks, supervised, inside = {}, {}, {}
+    masks, supervised, inside, somewhere = {}, {}, {}, {}
     for annotation in annotations:
         known = annotation.supervised
         if known.all():
@@ -113,14 +115,18 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
             mask[part <= 0.5] = 0.0
         masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
         inside[annotation.class_name] = _some_voxels(mask > 0.5)
-    return PreparedCase(voxels, masks, supervised, inside)
+        where = supervised[annotation.class_name]
+        somewhere[annotation.class_name] = torch.empty(0, 3) if where is None else _some_voxels(where)
+    return PreparedCase(voxels, masks, supervised, inside, somewhere)
 
 
 def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:
     """A random, varied window of a case about one of its classes."""
     shape = (case.image.shape[1], case.image.shape[2], case.image.shape[3])
     window = cropping.window
-    start = _start(shape, window, case.inside[class_name], cropping.centred, rng)
+    # Of a few marked slices, most windows anywhere would see nothing that is known.
+    about = case.inside[class_name] if rng.random() < cropping.centred else case.known[class_name]
+    start = _start(shape, window, about, rng)
     classes = tuple(sorted(case.masks)) if cropping.ask_all else (class_name,)
     target = cut(torch.stack([case.masks[name] for name in classes]), start, window).float() / 255
     supervised = torch.cat([_known(case.supervised[name], start, window) for name in classes])
@@ -179,13 +185,9 @@ class DataSetSource:
         return self._prepared[case.name]
 
 
-def _start(
-    shape: Shape, window: Shape, inside: Tensor, centred: float, rng: np.random.Generator
-) -> tuple[int, int, int]:
-    """A window's first voxel: about a voxel of the class, or anywhere; negative where the image is smaller."""
-    centre = None
-    if len(inside) and rng.random() < centred:
-        centre = inside[rng.integers(len(inside))].tolist()
+def _start(shape: Shape, window: Shape, voxels: Tensor, rng: np.random.Generator) -> tuple[int, int, int]:
+    """A window's first voxel: about one of some voxels, or anywhere if none; negative where the image is smaller."""
+    centre = voxels[rng.integers(len(voxels))].int().tolist() if len(voxels) else None
     starts = []
     for axis, (n, w) in enumerate(zip(shape, window, strict=True)):
         if n <= w:
