@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Prediction, as_level, empty_probability, fuse
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Prediction, as_level, fuse
 
 SHAPE = (2, 3, 2)
 GRID = Geometry.with_spacing(SHAPE, (1, 1, 1))
@@ -70,7 +70,7 @@ def test_the_narrowest_type_holds_the_values() -> None:
 @given(st.floats(0, 1))
 def test_what_was_not_computed_reaches_no_threshold(threshold: float) -> None:
     assert 1 <= as_level(threshold) <= 255
-    assert not Prediction(GRID, {"liver": empty_probability(SHAPE)}).mask("liver", threshold).any()
+    assert not Prediction(GRID, {"liver": np.zeros(SHAPE, np.uint8)}).mask("liver", threshold).any()
 
 
 @pytest.mark.parametrize(("probability", "level"), [(0.0, 1), (0.5, 128), (1.0, 255)])
