@@ -64,6 +64,35 @@ def opened(data: Path) -> "Iterator[MainWindow]":
         window.close()
 
 
+class Drawings:
+    """Counts how often a window's canvas was drawn."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        self.window = window
+        self.count = 0
+        self.scene = window.canvas.widget.canvas._scene_canvas  # napari tells nobody when it has drawn
+        self.scene.events.draw.connect(self._on_draw, position="last")
+
+    def on_draw(self) -> None:
+        """What else is to be noted when it has been drawn."""
+
+    def _on_draw(self, event: object) -> None:
+        self.count += 1
+        self.on_draw()
+
+
+def redraw(drawings: Drawings, times: int) -> list[float]:
+    """Milliseconds of each of so many drawings of what is drawn already."""
+    taken = []
+    for _ in range(times):
+        count, start = drawings.count, time.perf_counter()
+        drawings.scene.update()
+        until(lambda count=count: drawings.count > count)  # type: ignore[misc]
+        taken.append((time.perf_counter() - start) * 1000)
+        rest(0.1)
+    return taken
+
+
 def until(condition: Callable[[], bool]) -> None:
     """Let the window live until something is so, looked at after every round of its events."""
     from qtpy.QtWidgets import QApplication

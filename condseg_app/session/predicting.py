@@ -50,6 +50,12 @@ class Windows:
         """Go on with the windows that are nearest to a voxel, from the next one on."""
         self._near = near
 
+    def opening(self) -> Steps:
+        """Let the engine read and prepare the image, so that the first window comes sooner."""
+        with self._lock:
+            self._opened()
+        yield Step(Progress(1.0))
+
     def steps(self, groups: Groups) -> Steps:
         """Compute what is missing of some classes, one group after the other, nearest windows first.
 

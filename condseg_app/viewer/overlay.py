@@ -161,13 +161,17 @@ def _step(color: Color) -> Colormap:
 
 
 def _add_quietly(viewer: ViewerModel, layer: Layer) -> None:
-    """Add a layer without taking the selection away from what the user has in hand."""
+    """Add a layer without taking the selection away from what the user has in hand.
+
+    Nobody is told that the selection went to the layer and came back: napari would build its controls anew each time.
+    """
     selected = set(viewer.layers.selection)
     active = viewer.layers.selection.active
-    viewer.layers.append(layer)
-    viewer.layers.selection = selected
-    if active is not None:
-        viewer.layers.selection.active = active
+    with viewer.layers.selection.events.blocker_all():
+        viewer.layers.append(layer)
+        viewer.layers.selection = selected
+        if active is not None:
+            viewer.layers.selection.active = active
 
 
 def _remove(viewer: ViewerModel, layer: Layer | None) -> None:
