@@ -57,6 +57,7 @@ class ClassModel(QAbstractTableModel):
         self._session = session
         self._rows: tuple[ClassEntry, ...] = session.classes.entries
         self._sizes: dict[str, str] = {}
+        self._filling: frozenset[str] = frozenset()
         self._icons: dict[tuple[object, int], QIcon] = {}
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
@@ -111,6 +112,7 @@ class ClassModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = self._session.classes.entries
         self._sizes.clear()
+        self._filling = frozenset()
         self.endResetModel()
         self.changed.emit()
 
@@ -122,6 +124,10 @@ class ClassModel(QAbstractTableModel):
 
     def _on_prediction(self, name: str, region: object) -> None:
         del region
+        filling = self._session.state_of(name) == "filling"
+        if filling and name in self._filling:
+            return  # the row says so already, and whatever is painted makes Qt compose all of the window
+        self._filling = self._filling | {name} if filling else self._filling - {name}
         self._on_class(name)
 
     def _on_class(self, name: str) -> None:

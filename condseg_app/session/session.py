@@ -192,7 +192,7 @@ class Session(Working):
         """
         taught = self._is_teaching()
         opening, self._opening = self._opening, None
-        if opening is not None and opening.state == "running":
+        if opening is not None and opening.state != "failed":
             opening.cancel()
             self.notice.emit(f"{opening.title} was stopped.")
         self._give_up_job()
@@ -286,6 +286,7 @@ class Session(Working):
     @command
     def _on_answer(self, job: Job, answer: object) -> None:
         if isinstance(answer, Reading) and job is self._opening:
+            self._opening = None
             self._open(answer.onto(self._state))
         if isinstance(answer, tuple):
             self.exported.emit(answer)

@@ -195,7 +195,8 @@ class LayerBinding:
         self._show_current_class()
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
-        self._show_map()
+        if self.class_map.layer is None:
+            self._show_map()
         if name == self.session.current_class:
             self._show_current_class()
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time

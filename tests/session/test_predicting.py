@@ -232,6 +232,25 @@ def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
     assert desk.tools.calls == 0
 
 
+def test_getting_ready_opens_the_image_once_and_keeps_failures_to_itself(desk: Any, volume: Image) -> None:
+    desk.session.get_ready()
+    desk.session.get_ready()
+    desk.finish()
+    assert desk.tools.opened == 1
+    assert desk.session.job is None
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert desk.tools.opened == 1
+    desk.session.set_image(volume)
+    desk.session.model_path.unlink()
+    desk.session.get_ready()
+    desk.finish()
+    assert desk.heard.failures == []
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert len(desk.heard.failures) == 1
+
+
 def test_a_part_of_a_class_is_read_without_the_rest(desk: Any) -> None:
     voxels = np.zeros((1, 130, 130, 66), np.int16)
     voxels[0, 70:80, 70:80, :4] = 1
