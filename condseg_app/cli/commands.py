@@ -7,6 +7,7 @@ import logging
 
 import typer
 
+from condseg_app.cli.classes import class_app
 from condseg_app.cli.comparing import compare
 from condseg_app.cli.data import complete_labels, phantom
 from condseg_app.cli.predicting import evaluate, predict
@@ -37,6 +38,7 @@ for command in (
     engine,
 ):
     app.command()(command)
+app.add_typer(class_app, name="class")
 _INTERRUPTED = 130
 
 

@@ -1,11 +1,12 @@
 """Making a model: `train` and `teach`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from condseg_app.cli.checking import show_check
+from condseg_app.cli.classes import show_teaching
 from condseg_app.cli.shared import (
     CONSOLE,
     Device,
@@ -17,8 +18,10 @@ from condseg_app.cli.shared import (
     pairs_in,
     progress_bar,
 )
+from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
+    from condseg_app.compute.teaching import Mode
     from condseg_app.compute.training import TrainingPlan
 
 
@@ -140,18 +143,42 @@ def teach(
     name: Annotated[str, typer.Argument(help="the class, new to the model or not")],
     model: ModelName,
     data: Annotated[Path, typer.Option(help="a data set that labels it")],
-    output: Annotated[Path, typer.Option(help="the model file to write; the old one stays")],
-    steps: Annotated[int, typer.Option(min=1)] = 200,
+    output: Annotated[
+        Path, typer.Option(help="the model file to write, or NAME.class.safetensors for the class alone")
+    ],
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="exact: learn the class alone, all others stay to the bit; full: learn everything, and check"
+        ),
+    ] = "exact",
+    slices: Annotated[int | None, typer.Option(min=1, help="show only so many slices of the class")] = None,
+    cases: Annotated[int | None, typer.Option(min=1, help="show only so many images")] = None,
+    steps: Annotated[int | None, typer.Option(min=1)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="write the model even if old classes became worse")] = False,
     device: Device = "auto",
 ) -> None:
-    """Teach a model one class, with its own old answers as the targets of all others."""
-    from condseg_app.compute.teaching import TeachingPlan
+    """Teach a model one class; the model itself stays as it is, and a new file is written."""
+    from condseg_app.compute.teaching import TeachingPlan, TeachingResult, write_result
     from condseg_app.compute.teaching import teach as teach_from_files
 
+    if mode not in ("exact", "full"):
+        raise CondsegError(f"--mode is exact or full, not '{mode}'")
+    plan = TeachingPlan(name, model, data, output, cast("Mode", mode), slices, cases, steps, device)
     with progress_bar() as bar:
-        task = bar.add_task("teaching", total=steps)
-        for progress in teach_from_files(TeachingPlan(name, model, data, output, steps, device)):
-            bar.update(task, completed=progress.step, description=f"loss {progress.loss:.3f}")
+        task = bar.add_task("teaching", total=None)
+        for step in teach_from_files(plan):
+            if isinstance(step, TeachingResult):
+                result = step
+            else:
+                bar.update(task, completed=step.step, total=step.steps, description=f"loss {step.loss:.3f}")
+    show_teaching(name, result)
+    if result.lost and not yes:
+        lost = ", ".join(result.lost)
+        raise CondsegError(
+            f"nothing was written, for {lost} became worse; use --mode exact, or --yes to write it anyway"
+        )
+    write_result(plan, result)
     CONSOLE.print(str(output), highlight=False, soft_wrap=True)
 
 

@@ -14,8 +14,8 @@ from condseg_app.errors import Cancelled, CondsegError
 
 JobState = Literal["waiting", "running", "paused", "finished", "failed", "cancelled"]
 
-# A host redraws its progress bar for each report, so there are no more than a screen can show.
-_REPORT_EVERY = 0.05
+# A host draws its progress bar, and Qt composes the window, for each report: there are no more than one can follow.
+_REPORT_EVERY = 0.1
 
 
 @dataclass(frozen=True)

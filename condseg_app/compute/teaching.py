@@ -100,8 +100,10 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     known = plan.class_name in model.classes
     entry = model.classes[plan.class_name] if known else model.classes.propose(plan.class_name)
     shown = _shown(plan, model, data)
-    yield from _teach_exactly(plan, model, entry, shown, seconds) if plan.mode == "exact" else _teach_fully(
-        plan, model, entry, shown, seconds
+    yield from (
+        _teach_exactly(plan, model, entry, shown, seconds)
+        if plan.mode == "exact"
+        else _teach_fully(plan, model, entry, shown, seconds)
     )
 
 

@@ -7,10 +7,10 @@ from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingProgress
-from condseg_app.data.levels import Levels, Region
+from condseg_app.data.levels import ClassLevels, Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
-from condseg_app.data.prediction import Block, Prediction, as_level, dice, empty_probability, fuse
+from condseg_app.data.prediction import Block, Prediction, as_level, dice, fuse
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Certificate",
     "ClassChange",
     "ClassEntry",
+    "ClassLevels",
     "ClassTable",
     "Color",
     "DataSet",
@@ -50,7 +51,6 @@ __all__ = [
     "Unit",
     "as_level",
     "dice",
-    "empty_probability",
     "fuse",
     "spread_code",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.classes import ClassTable
-from condseg_app.data.geometry import Geometry, Shape
+from condseg_app.data.geometry import Geometry
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.levels import Region
 
@@ -98,8 +98,3 @@ def _ranks(names: Sequence[str], priority: Sequence[str]) -> dict[str, int]:
     """Name -> the higher, the earlier it comes."""
     order = [*(name for name in priority if name in names), *(name for name in names if name not in priority)]
     return {name: len(order) - position for position, name in enumerate(order)}
-
-
-def empty_probability(shape: Shape) -> NDArray[np.uint8]:
-    """A class's probabilities before anything is computed."""
-    return np.zeros(shape, np.uint8)

@@ -1,6 +1,8 @@
 """napari's viewer inside a window of one's own: the one place that depends on how it is embedded."""
 
+import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Image, Labels
 from napari.qt import QtViewer, get_stylesheet
 from napari.utils.theme import get_system_theme
 from qtpy.QtCore import Qt
@@ -23,7 +25,14 @@ class Canvas:
         self.docks: tuple[QDockWidget, ...] = (self.widget.dockLayerControls, self.widget.dockLayerList)
         for dock in self.docks:
             window.addDockWidget(_LEFT, dock)
+        self._rehearse()
         self._leave_drops_to(window)
+
+    def _rehearse(self) -> None:
+        """Let napari load what it needs for layers now: it takes seconds, in which a first result would stand still."""
+        nothing = np.zeros((2, 2), np.uint8)
+        self.model.layers.extend([Image(nothing), Labels(nothing)])
+        self.model.layers.clear()
 
     def _leave_drops_to(self, window: QMainWindow) -> None:
         """Dropped files are opened by the session, not by napari's own readers."""

@@ -131,7 +131,8 @@ class MainWindow(QMainWindow):
         self.panel.device.change_asked.connect(self.ask_where_to_compute)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
-        connections.to(self.session.failed, lambda _: self.under_mouse.setText(""))
+        for signal in (self.session.failed, self.session.notice):
+            connections.to(signal, lambda _: self.under_mouse.setText(""))
         connections.to(self.session.annotation_changed, self._on_marked)
         connections.to(self.session.exported, self._on_exported)
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)

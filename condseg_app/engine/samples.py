@@ -102,7 +102,8 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
     """Bring an image and what is known about it to the working grid."""
     grid = WorkingGrid.of(image.geometry, preprocessing)
     voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
-    masks, supervised, inside, somewhere = {}, {}, {}, {}
+    masks, inside, somewhere = {}, {}, {}
+    supervised: dict[str, Tensor | None] = {}
     for annotation in annotations:
         known = annotation.supervised
         if known.all():

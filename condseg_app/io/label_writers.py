@@ -33,7 +33,7 @@ def write_label_map(path: Path, labels: LabelMap, extra: Mapping[str, Any] | Non
     largest = max(int(part.max()) for _, part in slabs(labels.array))
     with label_map_by_parts(path, labels.geometry, labels.classes, extra, largest) as parts:
         for where, part in slabs(labels.array):
-            parts.write((slice(None), slice(None), where), part)
+            parts.write((slice(None), slice(None), where), part.astype(part.dtype.str, copy=False))
     return label_map_files(path)
 
 

@@ -1,11 +1,12 @@
 """The class table as Qt's item model."""
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
 from psygnal import Signal
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon
 
 from condseg_app.data import ClassEntry
 from condseg_app.qt import glyphs
@@ -56,6 +57,8 @@ class ClassModel(QAbstractTableModel):
         self._session = session
         self._rows: tuple[ClassEntry, ...] = session.classes.entries
         self._sizes: dict[str, str] = {}
+        self._filling: frozenset[str] = frozenset()
+        self._icons: dict[tuple[object, int], QIcon] = {}
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
         for signal in (session.classes_changed, session.image_changed, session.model_changed):
@@ -109,6 +112,7 @@ class ClassModel(QAbstractTableModel):
         self.beginResetModel()
         self._rows = self._session.classes.entries
         self._sizes.clear()
+        self._filling = frozenset()
         self.endResetModel()
         self.changed.emit()
 
@@ -120,6 +124,10 @@ class ClassModel(QAbstractTableModel):
 
     def _on_prediction(self, name: str, region: object) -> None:
         del region
+        filling = self._session.state_of(name) == "filling"
+        if filling and name in self._filling:
+            return  # the row says so already, and whatever is painted makes Qt compose all of the window
+        self._filling = self._filling | {name} if filling else self._filling - {name}
         self._on_class(name)
 
     def _on_class(self, name: str) -> None:
@@ -147,13 +155,21 @@ class ClassModel(QAbstractTableModel):
 
     def _icon(self, entry: ClassEntry, column: Column) -> Any:
         if column == Column.COLOR:
-            return glyphs.swatch(entry.color, self.text_color)
+            return self._drawn_once(entry.color, lambda: glyphs.swatch(entry.color, self.text_color))
         if column == Column.SHOWN:
-            hidden = entry.name in self._session.hidden
-            return glyphs.icon(glyphs.closed_eye if hidden else glyphs.eye, self.text_color)
+            eye = glyphs.closed_eye if entry.name in self._session.hidden else glyphs.eye
+            return self._drawn_once(eye, lambda: glyphs.icon(eye, self.text_color))
         if column == Column.STATE:
-            return glyphs.icon(self._state(entry.name)[0], self.text_color)
+            state, _ = self._state(entry.name)
+            return self._drawn_once(state, lambda: glyphs.icon(state, self.text_color))
         return None
+
+    def _drawn_once(self, what: object, draw: Callable[[], QIcon]) -> QIcon:
+        """An icon in the theme's colours; the table is painted at every click, and drawing takes longest."""
+        key = (what, self.text_color.rgba())
+        if key not in self._icons:
+            self._icons[key] = draw()
+        return self._icons[key]
 
     def _state(self, name: str) -> tuple[glyphs.Draw, str]:
         if name in self._session.annotations and self._session.state_of(name) != "filling":

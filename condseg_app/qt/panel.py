@@ -71,6 +71,8 @@ class Panel(QWidget):
         self._connections.to(self.session.lesson_ended, self._show_result)
         self.teach.accepted.connect(self.header.model.look_again)
         self._connections.to(self.session.failed, self.show_problem)
+        for signal in (self.session.image_changed, self.session.model_changed):
+            self._connections.to(signal, lambda: soon(self, self.session.get_ready))
         self.keys = ViewerKeys(
             self.binding.viewer,
             {

@@ -63,8 +63,7 @@ def export_steps(plan: ExportPlan) -> Steps:
     classes = plan.state.classes.keeping(plan.names)
     how = record(plan)
     if plan.format.one_file_a_class:
-        masks = {name: fusing.mask(plan.state, name) for name in plan.names}
-        yield Step(Progress(0.3))
+        masks = fusing.masks(plan.state, plan.names)
         paths = io.write_binary_masks(plan.path, masks, image.geometry, classes, plan.format.suffix, how)
     else:
         labels = replace(fusing.labels(plan.state, plan.names), classes=classes)

@@ -94,7 +94,7 @@ class Opened:
 
     @property
     def prediction(self) -> Prediction | None:
-        """What is predicted so far; its arrays are the session's own and go on being filled: read only."""
+        """What is predicted so far: each look-up of a class makes a whole array; `levels_of` reads a part of it."""
         return self._state.prediction
 
     @property
@@ -156,8 +156,16 @@ class Opened:
         if self.image is None or name not in self.classes or not known:
             return None
         if name not in self._measured:
-            self._measured[name] = measure(int(np.count_nonzero(self.mask_of(name))), self.image.geometry)
+            self._measured[name] = measure(fusing.voxels(self._state, name), self.image.geometry)
         return self._measured[name]
+
+    def levels_of(self, name: str, region: Region) -> NDArray[np.uint8]:
+        """A class's probabilities in a region, 255 for certainty, corrections in: a new array; 0 where unknown.
+
+        Raises:
+            CondsegError: there is no image.
+        """
+        return fusing.corrected(self._state, name, region)
 
     def mask_of(self, name: str) -> NDArray[np.bool_]:
         """Where a class is by itself, corrections in: a new (I, J, K) array.

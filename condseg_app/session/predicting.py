@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
-from condseg_app.data import Block, Image, empty_probability
+from condseg_app.data import Block, ClassLevels, Image
 from condseg_app.errors import EngineLost
 from condseg_app.session.state import State
 
@@ -49,6 +49,12 @@ class Windows:
     def look_at(self, near: Voxel) -> None:
         """Go on with the windows that are nearest to a voxel, from the next one on."""
         self._near = near
+
+    def opening(self) -> Steps:
+        """Let the engine read and prepare the image, so that the first window comes sooner."""
+        with self._lock:
+            self._opened()
+        yield Step(Progress(1.0))
 
     def steps(self, groups: Groups) -> Steps:
         """Compute what is missing of some classes, one group after the other, nearest windows first.
@@ -119,10 +125,10 @@ def regrouped(wanted: Sequence[str], groups: Groups, complete: frozenset[str]) -
 
 
 def pasted(state: State, delivery: Delivery) -> State:
-    """The state with a block in its place; the block is written into the state's own arrays."""
+    """The state with a block in its place; it is pasted into the state's own levels."""
     levels = dict(state.levels)
     for name, block in delivery.block.probabilities.items():
         if name not in levels:
-            levels[name] = empty_probability(state.opened_image().geometry.shape)
-        levels[name][delivery.block.region] = block
+            levels[name] = ClassLevels(state.opened_image().geometry.shape)
+        levels[name].paste(delivery.block.region, block)
     return replace(state, levels=levels, complete=state.complete | delivery.finished)

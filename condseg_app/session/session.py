@@ -13,6 +13,7 @@ from condseg_app.compute import Engine, EngineLike, Job
 from condseg_app.data import ClassEntry, Color, Image, TrainingProgress
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
+from condseg_app.session.desk import ignore
 from condseg_app.session.exporting import ExportPlan, export_steps
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
@@ -147,6 +148,12 @@ class Session(Working):
 
     # Predicting
 
+    def get_ready(self) -> None:
+        """Let the engine open the image in the background; what fails is told when it is asked for a class."""
+        model, image = self.model, self.image
+        if self._windows is None and model is not None and image is not None and model.misfit(image) is None:
+            self._desk.run(Job("Getting ready", self._windows_of_what_is_open().opening), ignore, ignore)
+
     @command
     def predict(self, names: Sequence[str] | None = None, near: Voxel | None = None) -> None:
         """Compute what is missing of some classes (of all that the model knows if None).
@@ -165,14 +172,12 @@ class Session(Working):
             return
         groups = regrouped([self._state.asked_as[name] for name in missing], self._asked, self._state.complete)
         self._drop_job()
-        if self._windows is None:
-            path, _ = self._state.opened_model()
-            self._windows = Windows(self.engine, path, self._state.opened_image())
+        windows = self._windows_of_what_is_open()
         if near is not None:
-            self._windows.look_at(near)
+            windows.look_at(near)
         self._asked = groups
         what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
-        self._take_up(Job(f"Predicting {what}", partial(self._windows.steps, groups)), self._on_block)
+        self._take_up(Job(f"Predicting {what}", partial(windows.steps, groups)), self._on_block)
 
     def look_at(self, near: Voxel) -> None:
         """Let a prediction under way go on with what is nearest to a voxel: the user has scrolled there."""
@@ -181,8 +186,15 @@ class Session(Working):
 
     @command
     def cancel(self) -> None:
-        """Stop the job. What is predicted stays, marked as incomplete; of a lesson nothing is saved."""
+        """Stop the job, and an image being read. What is predicted stays, as incomplete; of a lesson nothing is saved.
+
+        It ends for the user at once, whatever the engine is at; that ends in the background, or is dropped.
+        """
         taught = self._is_teaching()
+        opening, self._opening = self._opening, None
+        if opening is not None and opening.state != "failed":
+            opening.cancel()
+            self.notice.emit(f"{opening.title} was stopped.")
         self._give_up_job()
         if taught:
             self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
@@ -240,6 +252,12 @@ class Session(Working):
         if self.model is not None and self.image is not None:
             self.model.check_fits(self.image)
 
+    def _windows_of_what_is_open(self) -> Windows:
+        if self._windows is None:
+            path, _ = self._state.opened_model()
+            self._windows = Windows(self.engine, path, self._state.opened_image())
+        return self._windows
+
     def _is_teaching(self) -> bool:
         return self._job is not None and self._job is self._taught
 
@@ -268,6 +286,7 @@ class Session(Working):
     @command
     def _on_answer(self, job: Job, answer: object) -> None:
         if isinstance(answer, Reading) and job is self._opening:
+            self._opening = None
             self._open(answer.onto(self._state))
         if isinstance(answer, tuple):
             self.exported.emit(answer)

@@ -5,15 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from condseg_app.data import Annotation, ClassTable, Image, Model, Prediction
+from condseg_app.data import Annotation, ClassLevels, ClassTable, Image, Levels, Model, Prediction
 from condseg_app.errors import CondsegError, ModelError
 
 ClassState = Literal["not asked", "filling", "complete"]
 Annotations = Mapping[str, Annotation]
-Levels = Mapping[str, NDArray[np.uint8]]
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -22,8 +18,8 @@ DEFAULT_THRESHOLD = 0.5
 class State:
     """What is open. A command makes a new one of it; an earlier one is never changed.
 
-    Only the arrays of `levels` are written to, by the session alone and on its own thread: blocks that come
-    from the engine are put there, which a copy of the whole volume for each of them would be too slow for.
+    Only what is in `levels` is written to, by the session alone and on its own thread: blocks that come from
+    the engine are pasted there, which a copy of the class for each of them would be too slow for.
 
     Attributes:
         image: the image in view.
@@ -31,7 +27,7 @@ class State:
         model_path: its file.
         classes: the rows on screen: the model's, as the person has named and coloured them, then their own.
         asked_as: class name -> the model's name for it. A class that is not here cannot be predicted.
-        levels: the model's name for a class -> its probabilities (I, J, K) so far.
+        levels: the model's name for a class -> its probabilities so far.
         complete: the model's names of those classes whose every voxel is computed.
         annotations: class name -> what is marked on the image; the latest last.
         elsewhere: the same for images opened earlier, by `image_key`.
@@ -45,7 +41,7 @@ class State:
     model_path: Path | None = None
     classes: ClassTable = field(default_factory=ClassTable)
     asked_as: Mapping[str, str] = field(default_factory=dict)
-    levels: Levels = field(default_factory=dict)
+    levels: Mapping[str, ClassLevels] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
     annotations: Annotations = field(default_factory=dict)
     elsewhere: Mapping[str, Annotations] = field(default_factory=dict)
@@ -61,7 +57,7 @@ class State:
         named = {name: own for name, own in self.asked_as.items() if own in self.levels}
         return Prediction(
             self.image.geometry,
-            {name: self.levels[own] for name, own in named.items()},
+            Levels(self.image.geometry.shape, {name: self.levels[own] for name, own in named.items()}),
             frozenset(name for name, own in named.items() if own in self.complete),
         )
 
@@ -75,6 +71,10 @@ class State:
         if own in self.complete:
             return "complete"
         return "filling" if own in self.levels else "not asked"
+
+    def levels_of(self, name: str) -> ClassLevels | None:
+        """What is predicted of a class, None where it was not asked for."""
+        return self.levels.get(self.asked_as.get(name, ""))
 
     def names_on_screen(self, own: Iterable[str]) -> list[str]:
         """The names on screen of classes by the model's names, where they have one."""

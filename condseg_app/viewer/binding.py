@@ -14,7 +14,7 @@ from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.draft import Draft
-from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer, corrected
+from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.sight import Sight, Upright, overlaps
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers, image_of
@@ -195,7 +195,8 @@ class LayerBinding:
         self._show_current_class()
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
-        self._show_map()
+        if self.class_map.layer is None:
+            self._show_map()
         if name == self.session.current_class:
             self._show_current_class()
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
@@ -253,22 +254,14 @@ class LayerBinding:
         else:
             self.annotation.paint_as(entry)
 
-    def _predicted(self, name: str | None) -> NDArray[np.uint8] | None:
-        prediction = self.session.prediction
-        return None if prediction is None or name is None else prediction.probabilities.get(name)
-
-    def _invisible(self) -> frozenset[str]:
-        """Classes that the map does not show: hidden ones, and the one that has a layer of its own."""
-        own = {self.annotation.class_name, self.session.current_class} - {None}
-        alone = {name for name in own if name is not None and self._has_own_layer(name)}
-        return self.session.hidden | alone
-
     def _has_own_layer(self, name: str) -> bool:
         """In 3D only what is painted has one: the map is shaded, so it shows shapes better."""
         if name == self.annotation.class_name:
             return True
-        seen = name in self.session.annotations or self._predicted(name) is not None
-        return seen and self.viewer.dims.ndisplay == 2
+        return self._is_known(name) and self.viewer.dims.ndisplay == 2
+
+    def _is_known(self, name: str) -> bool:
+        return name in self.session.annotations or self.session.state_of(name) != "not asked"
 
     def _show_map(self) -> None:
         """Put the map of all classes up when there is something to see on it."""
@@ -276,18 +269,20 @@ class LayerBinding:
         if not wanted or self.placement is None:
             self.class_map.clear()
             return
-        if self.class_map.layer is None and self._anything_to_see():
+        if self.class_map.layer is None and any(map(self._is_known, self.session.classes.names)):
             small = max(e.value for e in self.session.classes) <= 255
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
             self.class_map.show(self._read_labels, self.placement, dtype, carried)
-        self.class_map.color(self.session.classes, self._invisible())
+        self._color_map()
 
-    def _anything_to_see(self) -> bool:
-        prediction = self.session.prediction
-        return bool(self.session.annotations) or bool(prediction is not None and prediction.probabilities)
+    def _color_map(self) -> None:
+        own = {self.annotation.class_name, self.session.current_class}
+        entries = [entry for entry in self.session.classes if entry.name in own and self._has_own_layer(entry.name)]
+        self.class_map.color(self.session.classes, self.session.hidden)
+        self.class_map.leave_out(frozenset(entry.value for entry in entries))
 
     def _read_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
-        return self.session.labels(region=region).array
+        return self.session.labels(region=region).values
 
     def _show_current_class(self) -> None:
         name = self.session.current_class
@@ -295,11 +290,10 @@ class LayerBinding:
         if name is None or hidden or self.placement is None or not self._has_own_layer(name):
             self.class_layer.hide()
         else:
-            level, annotation = self._predicted(name), self.session.annotations.get(name)
-            read = partial(corrected, level, annotation)
-            self.class_layer.show(self.session.classes[name], read, self.placement, (id(level), id(annotation)))
+            read = partial(self.session.levels_of, name)
+            self.class_layer.show(self.session.classes[name], read, self.placement)
             self.class_layer.cut(self.session.thresholds[name])
-        self.class_map.color(self.session.classes, self._invisible())
+        self._color_map()
 
     def _refresh(self) -> None:
         self.class_map.refresh()

@@ -20,7 +20,7 @@ def label_layer(labels: LabelMap, name: str) -> Labels:
     colors: dict[int | None, NDArray[np.float32]] = {None: clear, 0: clear}
     colors.update((entry.value, rgba(entry.color)) for entry in labels.classes)
     return Labels(
-        placement.to_display(labels.array),
+        placement.to_display(labels.values),
         name=name,
         colormap=DirectLabelColormap(color_dict=colors),
         metadata={METADATA_KEY: labels},

@@ -22,10 +22,14 @@ class LazyView:
         placement: how source axes are laid out.
         dtype: of what `read` returns.
         colors: length of the leading axis, 0 where there is none.
+        whole: reads what becomes an ordinary array, to be saved, say, where that is more than what is drawn.
     """
 
-    def __init__(self, read: Read, placement: Placement, dtype: DTypeLike, colors: int = 0) -> None:
+    def __init__(
+        self, read: Read, placement: Placement, dtype: DTypeLike, colors: int = 0, whole: Read | None = None
+    ) -> None:
         self._read = read
+        self._whole = read if whole is None else whole
         self._placement = placement
         self._colors = colors
         self.dtype = np.dtype(dtype)
@@ -43,17 +47,17 @@ class LazyView:
             return picked
         parts += [slice(None)] * (self.ndim - len(parts))
         spatial = parts[: self._placement.ndim]
-        block = self._block([_as_slice(part, n) for part, n in zip(spatial, self.shape, strict=False)])
+        block = self._block(self._read, [_as_slice(part, n) for part, n in zip(spatial, self.shape, strict=False)])
         within = [0 if isinstance(part, int | np.integer) else slice(None, None, part.step) for part in spatial]
         part: NDArray[Any] = block[tuple(within + parts[self._placement.ndim :])]
         return part
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        whole = self._block([slice(0, n) for n in self._placement.display_shape])
+        whole = self._block(self._whole, [slice(0, n) for n in self._placement.display_shape])
         return whole if dtype is None else whole.astype(dtype)
 
-    def _block(self, spatial: list[slice]) -> NDArray[Any]:
-        shown = self._placement.to_display(np.asarray(self._read(self._placement.region(spatial))))
+    def _block(self, read: Read, spatial: list[slice]) -> NDArray[Any]:
+        shown = self._placement.to_display(np.asarray(read(self._placement.region(spatial))))
         return np.moveaxis(shown, 0, -1) if self._colors else shown
 
 

@@ -11,45 +11,57 @@ from napari.layers import Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import Annotation, ClassEntry, ClassTable, Color, Region, as_level
+from condseg_app.data import ClassEntry, ClassTable, Color, Region, as_level
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
 ALL_CLASSES = "all classes"
 _OPACITY = 0.55
-MOST, NONE = np.uint8(255), np.uint8(0)
 ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
 ReadLevels = Callable[[Region], NDArray[np.uint8]]
 
 
 class ClassMapLayer:
-    """The fused map of all classes: a Labels layer that is computed for the slice that is looked at."""
+    """The fused map of all classes: a Labels layer that is computed for the slice that is looked at.
+
+    Classes that have a layer of their own are left out of what is drawn: that costs a slice, while another colormap
+    costs a shader. An array made of the layer's data has all classes.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self.layer: Labels | None = None
+        self._read: ReadLabels | None = None
+        self._left_out: frozenset[int] = frozenset()
         self._colored: tuple[ClassTable, frozenset[str]] | None = None
 
     def show(self, read: ReadLabels, placement: Placement, dtype: DTypeLike, metadata: dict[str, Any]) -> None:
         """Put the layer up, or another source under it."""
         self.clear()
-        data = LazyView(read, placement, dtype)
+        self._read = read
+        data = LazyView(self._drawn, placement, dtype, whole=read)
         self.layer = Labels(
             data, name=ALL_CLASSES, opacity=_OPACITY, iso_gradient_mode="smooth", metadata=metadata, **placement.layer
         )
         self.layer.editable = False
         _add_quietly(self._viewer, self.layer)
 
-    def color(self, classes: ClassTable, invisible: frozenset[str]) -> None:
-        """Give every class its colour; an invisible one is transparent and stays in the data."""
-        wanted = (classes, invisible)
+    def color(self, classes: ClassTable, hidden: frozenset[str]) -> None:
+        """Give every class its colour; a hidden one is transparent and stays in the data."""
+        wanted = (classes, hidden)
         if self.layer is None or self._colored == wanted:  # setting a colormap draws the layer anew
             return
         self._colored = wanted
         colors: dict[int | None, NDArray[np.float32]] = {None: np.zeros(4, np.float32), 0: np.zeros(4, np.float32)}
         for entry in classes:
-            colors[entry.value] = rgba(entry.color, 0.0 if entry.name in invisible else 1.0)
+            colors[entry.value] = rgba(entry.color, 0.0 if entry.name in hidden else 1.0)
         self.layer.colormap = DirectLabelColormap(color_dict=colors)
+
+    def leave_out(self, values: frozenset[int]) -> None:
+        """Do not draw classes of these values."""
+        if self._left_out != values:
+            self._left_out = values
+            self.refresh()
 
     def refresh(self) -> None:
         """Look at the data again, on the slice that is shown."""
@@ -58,49 +70,59 @@ class ClassMapLayer:
 
     def clear(self) -> None:
         """Take the layer away."""
-        layer, self.layer, self._colored = self.layer, None, None
+        layer, self.layer, self._read, self._colored = self.layer, None, None, None
         _remove(self._viewer, layer)
+
+    def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
+        if self._read is None:
+            return np.zeros((0, 0, 0), np.uint8)
+        labels = self._read(region)
+        for value in self._left_out:
+            labels[labels == value] = 0
+        return labels
 
 
 class ClassLayer:
     """The class in hand: its probabilities, of which the contrast limits show what reaches the threshold.
 
-    Moving the threshold uploads nothing: it sets two numbers.
+    Moving the threshold uploads nothing: it sets two numbers. Another class is read through the same data, for
+    napari takes longer over new data than over the slice that is drawn.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._shown: object = None
-        self._color: Color | None = None
+        self._entry: ClassEntry | None = None
+        self._read: ReadLevels | None = None
         self.layer: ImageLayer | None = None
 
-    def show(self, entry: ClassEntry, read: ReadLevels, placement: Placement, what: object) -> None:
+    def show(self, entry: ClassEntry, read: ReadLevels, placement: Placement) -> None:
         """Show a class.
 
         Args:
             entry: the class.
-            read: region of the image -> its uint8 probabilities there.
+            read: region of the image -> the class's uint8 probabilities there.
             placement: how the image is laid out.
-            what: stands for all that `read` depends on; the layer's data is swapped when it is another.
         """
-        data = LazyView(read, placement, np.uint8)
+        before, self._entry, self._read = self._entry, entry, read
         if self.layer is None:
             self.layer = ImageLayer(
-                data,
+                LazyView(self._levels, placement, np.uint8),
+                name=entry.name,
+                colormap=_step(entry.color),
                 contrast_limits=(0, 255),
                 blending="translucent_no_depth",
                 opacity=_OPACITY,
                 **placement.layer,
             )
             _add_quietly(self._viewer, self.layer)
-        elif self._shown != what:
-            self.layer.data = data
-        self._shown = what
-        self.layer.name = entry.name
-        if self._color != entry.color:  # setting a colormap draws the layer anew
+            return
+        if before is None or before.color != entry.color:  # setting a colormap draws the layer anew
             self.layer.colormap = _step(entry.color)
-            self._color = entry.color
-        self.layer.visible = True
+        if before is None or before.name != entry.name:
+            self.layer.name = entry.name
+            self.refresh()
+        if not self.layer.visible:  # napari looks at the data again
+            self.layer.visible = True
 
     def cut(self, threshold: float) -> None:
         """Show what reaches a threshold of 0 to 1."""
@@ -122,18 +144,11 @@ class ClassLayer:
 
     def clear(self) -> None:
         """Take the layer away."""
-        layer, self.layer, self._shown, self._color = self.layer, None, None, None
+        layer, self.layer, self._entry, self._read = self.layer, None, None, None
         _remove(self._viewer, layer)
 
-
-def corrected(level: NDArray[np.uint8] | None, annotation: Annotation | None, region: Region) -> NDArray[np.uint8]:
-    """A class's probabilities in a region, certain where a person has decided; one of both is there."""
-    if annotation is None:
-        return np.zeros((0, 0, 0), np.uint8) if level is None else level[region]
-    marked = annotation.mask[region]
-    start = np.zeros(marked.shape, np.uint8) if level is None else level[region]
-    certain: NDArray[np.uint8] = np.where(annotation.supervised[region], np.where(marked, MOST, NONE), start)
-    return certain
+    def _levels(self, region: Region) -> NDArray[np.uint8]:
+        return np.zeros((0, 0, 0), np.uint8) if self._read is None else self._read(region)
 
 
 def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
@@ -146,13 +161,17 @@ def _step(color: Color) -> Colormap:
 
 
 def _add_quietly(viewer: ViewerModel, layer: Layer) -> None:
-    """Add a layer without taking the selection away from what the user has in hand."""
+    """Add a layer without taking the selection away from what the user has in hand.
+
+    Nobody is told that the selection went to the layer and came back: napari would build its controls anew each time.
+    """
     selected = set(viewer.layers.selection)
     active = viewer.layers.selection.active
-    viewer.layers.append(layer)
-    viewer.layers.selection = selected
-    if active is not None:
-        viewer.layers.selection.active = active
+    with viewer.layers.selection.events.blocker_all():
+        viewer.layers.append(layer)
+        viewer.layers.selection = selected
+        if active is not None:
+            viewer.layers.selection.active = active
 
 
 def _remove(viewer: ViewerModel, layer: Layer | None) -> None:

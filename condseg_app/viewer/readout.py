@@ -20,7 +20,7 @@ def readout(binding: LayerBinding, world: tuple[float, ...]) -> str:
     if value is not None:
         parts.append(f"value {_figures(value)}")
     here = (slice(voxel[0], voxel[0] + 1), slice(voxel[1], voxel[1] + 1), slice(voxel[2], voxel[2] + 1))
-    label = int(session.labels(region=here).array.flat[0])
+    label = int(session.labels(region=here).values.flat[0])
     parts.extend(entry.name for entry in session.classes if entry.value == label)
     return "    ".join(parts)
 

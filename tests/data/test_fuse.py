@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Prediction, as_level, empty_probability, fuse
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Prediction, as_level, fuse
 
 SHAPE = (2, 3, 2)
 GRID = Geometry.with_spacing(SHAPE, (1, 1, 1))
@@ -38,7 +38,7 @@ def test_classes_that_are_not_shown_take_no_part(
 ) -> None:
     some = {name: level for name, level in found.items() if name in shown}
     fused = fuse(Prediction(GRID, found), TABLE, limits, shown)
-    assert np.array_equal(fused.array, fuse(Prediction(GRID, some), TABLE, limits).array)
+    assert np.array_equal(fused.values, fuse(Prediction(GRID, some), TABLE, limits).values)
 
 
 @settings(deadline=None)
@@ -49,7 +49,7 @@ def test_the_order_in_which_classes_were_asked_for_does_not_matter(
     names = list(found)
     random.shuffle(names)  # type: ignore[attr-defined]
     shuffled = Prediction(GRID, {name: found[name] for name in names})
-    assert np.array_equal(fuse(shuffled, TABLE, {}).array, fuse(Prediction(GRID, found), TABLE, {}).array)
+    assert np.array_equal(fuse(shuffled, TABLE, {}).values, fuse(Prediction(GRID, found), TABLE, {}).values)
 
 
 @settings(deadline=None)
@@ -70,7 +70,7 @@ def test_the_narrowest_type_holds_the_values() -> None:
 @given(st.floats(0, 1))
 def test_what_was_not_computed_reaches_no_threshold(threshold: float) -> None:
     assert 1 <= as_level(threshold) <= 255
-    assert not Prediction(GRID, {"liver": empty_probability(SHAPE)}).mask("liver", threshold).any()
+    assert not Prediction(GRID, {"liver": np.zeros(SHAPE, np.uint8)}).mask("liver", threshold).any()
 
 
 @pytest.mark.parametrize(("probability", "level"), [(0.0, 1), (0.5, 128), (1.0, 255)])

@@ -79,7 +79,7 @@ def test_a_label_map_is_unsigned_and_on_its_grid() -> None:
     with pytest.raises(GeometryError, match="is not its grid's"):
         LabelMap(np.zeros((1, 1, 1), np.uint8), grid, table)
     with pytest.raises(ClassTableError, match="unsigned integers, not float64"):
-        LabelMap(np.zeros(SHAPE), grid, table)  # type: ignore[arg-type]
+        LabelMap(np.zeros(SHAPE), grid, table)
 
 
 def test_a_lesson_needs_a_marked_voxel_of_its_class() -> None:

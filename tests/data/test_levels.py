@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import Levels, Shape
+from condseg_app.data import ClassLevels, Levels, Shape
 
 Box = tuple[slice, slice, slice]
 
@@ -34,6 +34,36 @@ def test_blocks_come_back_where_they_were_put(case: tuple[Shape, list[Box]], see
     np.testing.assert_array_equal(levels["liver"], expected)
 
 
+@given(grid_and_boxes(), st.integers(0, 2**32 - 1))
+def test_a_part_is_read_as_it_is_in_the_whole(case: tuple[Shape, list[Box]], seed: int) -> None:
+    shape, boxes = case
+    rng = np.random.default_rng(seed)
+    levels, whole = ClassLevels(shape), np.zeros(shape, np.uint8)
+    for box in boxes[::2]:
+        block = rng.integers(0, 256, whole[box].shape, dtype=np.uint8) * np.uint8(rng.integers(0, 2))
+        levels.paste(box, block)
+        whole[box] = np.where(block < 3, 0, block)
+    chunked = np.zeros(shape, np.uint8)
+    for region, chunk in levels.chunks():
+        chunked[region] = chunk
+    np.testing.assert_array_equal(chunked, whole)
+    for box in boxes:
+        part = levels.read(box)
+        np.testing.assert_array_equal(part, whole[box])
+        assert levels.may_be_in(box) or not part.any()
+        part[...] = 77
+    np.testing.assert_array_equal(levels.whole(), whole, "what is read is the reader's own")
+
+
+def test_a_reader_in_another_thread_is_not_disturbed() -> None:
+    levels = ClassLevels((200, 200, 10))
+    levels.paste((slice(0, 10), slice(0, 10), slice(0, 10)), np.full((10, 10, 10), 9, np.uint8))
+    found = levels.chunks()
+    next(found)
+    levels.paste((slice(100, 150), slice(100, 150), slice(0, 10)), np.full((50, 50, 10), 9, np.uint8))
+    assert list(found) == []
+
+
 def test_a_class_that_is_in_one_place_takes_memory_for_that_place() -> None:
     shape = (256, 256, 128)
     levels, block = Levels(shape), np.ones(shape, np.uint8)
@@ -53,3 +83,14 @@ def test_what_is_kept_does_not_depend_on_what_was_there_in_between() -> None:
     twice.put("liver", faint)
     np.testing.assert_array_equal(once["liver"], twice["liver"])
     assert len(once) == 1
+    assert "liver" in once
+
+
+def test_the_order_of_blocks_is_of_no_account_to_what_is_nearly_nothing() -> None:
+    upper, lower = (slice(0, 32), slice(0, 64), slice(0, 64)), (slice(32, 64), slice(0, 64), slice(0, 64))
+    faint, clear = np.full((32, 64, 64), 2, np.uint8), np.full((32, 64, 64), 200, np.uint8)
+    one, other = ClassLevels((64, 64, 64)), ClassLevels((64, 64, 64))
+    for levels, blocks in ((one, [(upper, faint), (lower, clear)]), (other, [(lower, clear), (upper, faint)])):
+        for region, block in blocks:
+            levels.paste(region, block)
+    np.testing.assert_array_equal(one.whole(), other.whole())

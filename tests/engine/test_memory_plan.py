@@ -1,6 +1,6 @@
 """Memory: stated before it is taken, and a prediction in parts is the prediction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import Geometry, Image, Model, Prediction
+from condseg_app.data import Block, Geometry, Image, Model, Prediction
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
-from condseg_app.engine.predict import Manner, predict, predict_whole
+from condseg_app.engine.predict import Manner, PartPrediction, predict, predict_whole
 from condseg_app.engine.predictor import Predictor
 from condseg_app.errors import OutOfMemory
 
@@ -94,7 +94,12 @@ def test_a_coarse_pass_asks_less_and_finds_the_same(
     never = {name: w - 60 if name == "head.bias" else w for name, w in model.weights.items()}
     asked: list[int] = []
     segment = Predictor.segment
-    monkeypatch.setattr(Predictor, "segment", lambda self, w, names: asked.append(w) or segment(self, w, names))
+
+    def noting(predictor: Predictor, window: int, names: Sequence[str]) -> Block:
+        asked.append(window)
+        return segment(predictor, window, names)
+
+    monkeypatch.setattr(Predictor, "segment", noting)
     predict_whole(model, image, ["liver"])
     everything = len(asked)
     for weights, most in ((model.weights, everything), (never, everything // 2)):
@@ -115,6 +120,6 @@ def enlarged(image: Image, shape: tuple[int, int, int]) -> Image:
     )
 
 
-def last(steps: object) -> Prediction:
-    *_, (_, found) = steps  # type: ignore[misc]
-    return found.prediction  # type: ignore[no-any-return]
+def last(steps: Iterator[tuple[float, PartPrediction]]) -> Prediction:
+    *_, (_, found) = steps
+    return found.prediction

@@ -126,7 +126,7 @@ def test_intensity_alone_does_not_tell_an_organ(cases: list[Pair]) -> None:
         voxels = image.voxels()[0]
         low, high = np.percentile(voxels[labels.mask("pancreas")], (25, 75))
         alike = (voxels >= low) & (voxels <= high)
-        assert (alike & (labels.array == 0)).sum() > 2 * (alike & labels.mask("pancreas")).sum()
+        assert (alike & (labels.values == 0)).sum() > 2 * (alike & labels.mask("pancreas")).sum()
 
 
 def test_files_stay_small(cases: list[Pair]) -> None:

@@ -39,14 +39,14 @@ def test_a_picture_is_colour_on_the_labels_grid(scenes: list[Pair]) -> None:
         assert image.geometry.shape == (192, 160, 1)
         assert image.geometry.unit == "pixel"
         assert labels.classes.names == SCENE_CLASSES
-        assert set(np.unique(labels.array)) <= set(range(7))
+        assert set(np.unique(labels.values)) <= set(range(7))
         assert image.voxels().std() > 20
 
 
 def test_another_size_shows_the_same_kind_of_scene() -> None:
     image, labels = make_scene(np.random.default_rng(4), (300, 250))
     assert image.geometry.shape == (300, 250, 1)
-    assert labels.array.any()
+    assert labels.values.any()
 
 
 def test_every_class_is_in_most_pictures_but_not_in_all(scenes: list[Pair]) -> None:

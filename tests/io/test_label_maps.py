@@ -47,14 +47,14 @@ def photograph(width: int = 7, height: int = 5) -> Image:
 def test_whole_numbers_of_any_type(save_nifti: SaveNifti, image: Image, dtype: type[np.generic]) -> None:
     labels = read_label_map(save_nifti(VALUES.astype(dtype), AFFINE, "labels.nii.gz"), image, TABLE)
     assert labels.array.dtype == np.uint8
-    assert np.array_equal(labels.array, VALUES)
+    assert np.array_equal(labels.values, VALUES)
     assert (labels.geometry, labels.classes, labels.warnings) == (image.geometry, TABLE, ())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_whole_numbers_stored_as_floats_are_told(save_nifti: SaveNifti, image: Image, dtype: type[np.generic]) -> None:
     labels = read_label_map(save_nifti(VALUES.astype(dtype), AFFINE, "labels.nii.gz"), image)
-    assert np.array_equal(labels.array, VALUES)
+    assert np.array_equal(labels.values, VALUES)
     assert np.dtype(dtype).name in labels.warnings[0]
 
 
@@ -98,7 +98,7 @@ def test_the_same_grid_in_any_axis_order_is_turned_onto_the_image(
     turn = nibabel.orientations.ornt_transform(nibabel.io_orientation(AFFINE), wanted)
     turned = source.as_reoriented(turn)
     labels = read_label_map(save_nifti(np.asarray(turned.dataobj), turned.affine, "labels.nii.gz"), image)
-    assert np.array_equal(labels.array, VALUES)
+    assert np.array_equal(labels.values, VALUES)
     assert labels.geometry == image.geometry
 
 
@@ -109,7 +109,7 @@ def test_turning_works_where_axis_codes_cannot_tell_the_axes_apart(save_nifti: S
     voxels = VALUES[:5, :5]
     image = read_image(save_nifti(voxels.astype(np.int16), diagonal, "image.nii.gz"))
     labels = read_label_map(save_nifti(np.swapaxes(voxels, 0, 1), swapped, "labels.nii.gz"), image)
-    assert np.array_equal(labels.array, voxels)
+    assert np.array_equal(labels.values, voxels)
 
 
 @pytest.mark.parametrize("read", [read_label_map, read_binary_mask])
@@ -267,7 +267,7 @@ def test_a_written_label_map_reads_back_as_it_was(tmp_path: Path, image: Image, 
     assert files == (path, tmp_path / "out.json", tmp_path / "out.label.txt")
     assert all(file.exists() for file in files)
     again = read_label_map(path, image)
-    assert np.array_equal(again.array, VALUES)
+    assert np.array_equal(again.values, VALUES)
     assert (again.geometry, again.classes, again.warnings) == (image.geometry, TABLE, ())
     assert read_label_map(path).geometry == image.geometry  # to the bit, for the source is a NIfTI file
     sidecar = json.loads(files[1].read_text(encoding="utf-8"))
@@ -307,14 +307,14 @@ def test_a_palette_png_shows_the_classes_colours_and_reads_back(tmp_path: Path) 
     assert (seen[values[..., 0].T == 1] == (200, 0, 10)).all()
     assert (seen[values[..., 0].T == 0] == 0).all()
     again = read_label_map(path, photograph())
-    assert np.array_equal(again.array, values)
+    assert np.array_equal(again.values, values)
     assert again.classes == TABLE
 
 
 def test_a_pictures_labels_as_nifti_still_fit_the_picture(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 3, (7, 5, 1)).astype(np.uint8)
     write_label_map(tmp_path / "out.nii.gz", LabelMap(values, Geometry.of_picture(7, 5), TABLE))
-    assert np.array_equal(read_label_map(tmp_path / "out.nii.gz", photograph()).array, values)
+    assert np.array_equal(read_label_map(tmp_path / "out.nii.gz", photograph()).values, values)
 
 
 def test_masks_are_written_one_a_class_and_may_overlap(tmp_path: Path, image: Image) -> None:
@@ -402,5 +402,5 @@ def test_an_export_that_fails_at_any_step_leaves_what_was_there(
     if call < 6:  # two texts, three flushes; the sixth is the folder's, when all files are in place
         assert {file: file.read_bytes() for file in earlier} == before
     else:
-        assert np.array_equal(read_label_map(path).array, changed.array)
+        assert np.array_equal(read_label_map(path).values, changed.values)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["image.nii.gz", "out.json", "out.label.txt", "out.nii.gz"]

@@ -72,7 +72,7 @@ def test_they_read_back_as_they_were(tmp_path: Path, name: str) -> None:
     assert sorted(files) == sorted(p for p in tmp_path.iterdir())
     image = Image(np.zeros((1, *SHAPE)), GEOMETRY)
     for labels in (read_label_map(tmp_path / name), read_label_map(tmp_path / name, image)):
-        assert np.array_equal(labels.array, VALUES)
+        assert np.array_equal(labels.values, VALUES)
         assert (labels.geometry, labels.classes, labels.warnings) == (GEOMETRY, TABLE, ())
     assert describe(tmp_path / name).kind == "label map"
 
@@ -134,7 +134,7 @@ def test_masks_as_zarr(tmp_path: Path) -> None:
     masks = {"liver": VALUES > 0, "tumour": VALUES == 7}
     files = write_binary_masks(tmp_path / "masks", masks, GEOMETRY, TABLE, ".zarr")
     for path, mask in zip(files, masks.values(), strict=False):
-        assert np.array_equal(read_label_map(path).array, mask)
+        assert np.array_equal(read_label_map(path).values, mask)
 
 
 @pytest.mark.parametrize("name", NAMES)

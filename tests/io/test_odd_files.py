@@ -152,7 +152,7 @@ def test_labels_beside_their_volume() -> None:
     image = read_image(folder / "good_image.nii.gz")
     straight = read_label_map(folder / "int64_label.nii.gz", image)
     turned = read_label_map(folder / "label_reoriented_PIR.nii.gz", image)
-    assert np.array_equal(straight.array, turned.array)
+    assert np.array_equal(straight.values, turned.values)
     assert "no voxel" in read_label_map(folder / "label_all_background.nii.gz", image).warnings[0]
     with pytest.raises(GeometryError, match=r"\(34, 47, 41\).*\(36, 47, 41\)"):
         read_label_map(folder / "label_shape_mismatch.nii.gz", image)
@@ -175,7 +175,7 @@ def test_labels_stored_as_floats() -> None:
 def test_names_from_a_header_extension_keep_their_values() -> None:
     labels = read_label_map(ODD / "nifti/labels_with_name_table_extension.nii.gz")
     assert labels.classes["spleen"].value == 1
-    assert max(np.unique(labels.array)) in {e.value for e in labels.classes}
+    assert max(np.unique(labels.values)) in {e.value for e in labels.classes}
     assert labels.warnings == ()
 
 
@@ -184,8 +184,8 @@ def test_labels_of_the_street() -> None:
     image = read_image(folder / "street.jpg")
     index = read_label_map(folder / "street_label_index.png", image)
     palette = read_label_map(folder / "street_label_palette.png", image)
-    assert np.array_equal(index.array, palette.array)
-    assert read_label_map(folder / "street_label_255_ignore.png", image).array.max() == 255
+    assert np.array_equal(index.values, palette.values)
+    assert read_label_map(folder / "street_label_255_ignore.png", image).values.max() == 255
     with pytest.raises(GeometryError, match=r"\(240, 180, 1\).*\(480, 360, 1\)"):
         read_label_map(folder / "street_label_half_size.png", image)
     with pytest.raises(ReadError, match="holds colours"):

@@ -1,13 +1,14 @@
 """What is summed once for all classes, and what is added for each, against the whole computed at once."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from condseg_models import Condition
+from condseg_models import Condition, Conditioning
 from condseg_models.dense_blocks import Channels, DenseBlock, PaperDenseBlock, Told
 from condseg_models.layers import instance_norm, on_first_channels, on_last_channels, over_ones, spatial_layers
 
@@ -92,7 +93,7 @@ def plain_paper(block: PaperDenseBlock, x: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize(("kind", "reference"), [(DenseBlock, plain), (PaperDenseBlock, plain_paper)])
 @torch.no_grad()
 def test_a_block_in_halves_is_the_block(
-    kind: Callable[..., nn.Module], reference: Callable[..., list[Tensor]], dimensions: int, conditioning: str
+    kind: Callable[..., nn.Module], reference: Callable[..., list[Tensor]], dimensions: int, conditioning: Conditioning
 ) -> None:
     torch.manual_seed(0)
     block = kind(dimensions, Channels(given=20, growth=16, layers=3), 0.3, Told(conditioning, classes=3))
@@ -118,13 +119,14 @@ def test_a_class_has_convolutions_of_its_own_and_no_other_class_sees_them(dimens
     x = normal(1, 20, *SIZES[dimensions])
     before = plain_block.grow(plain_block.share(x), None, CONDITION)
     assert torch.equal(block.grow(block.share(x), None, CONDITION), before)
-    for mix in block.mixes:
-        mix.outer_class_rows[2] = torch.randn(16, 2)
+    mixes = {name: part for name, part in block.named_modules() if name.startswith("mixes.")}
+    for mix in mixes.values():
+        cast("Tensor", mix.outer_class_rows)[2] = torch.randn(16, 2)
     after = block.grow(block.share(x), None, CONDITION)
     assert torch.equal(after[[0, 2]], before[[0, 2]])  # rows 0 and 1
-    for layer, mix in enumerate(block.mixes):
-        updated = torch.eye(16) + mix.outer_class_rows[2] @ mix.inner_class_rows[2]
-        weight = plain_block.convs[layer].weight
-        plain_block.convs[layer].weight.copy_((updated @ weight.flatten(1)).reshape(weight.shape))
+    for conv, mix in zip(plain_block.convs, mixes.values(), strict=True):
+        outer, inner = cast("Tensor", mix.outer_class_rows), cast("Tensor", mix.inner_class_rows)
+        weight = cast("Tensor", conv.weight)
+        weight.copy_(((torch.eye(16) + outer[2] @ inner[2]) @ weight.flatten(1)).reshape(weight.shape))
     expected = plain_block.grow(plain_block.share(x), None, CONDITION)[1]
     torch.testing.assert_close(after[1], expected, rtol=1e-4, atol=1e-5)

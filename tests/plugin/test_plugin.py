@@ -80,7 +80,7 @@ def test_a_label_map_comes_back_as_it_was(tmp_path: Path, scan: Image) -> None:
     written = write_labels(str(tmp_path / "b.nii.gz"), data, meta)
     assert [Path(file).name for file in written] == ["b.nii.gz", "b.json", "b.label.txt"]
     back = read_label_map(tmp_path / "b.nii.gz")
-    assert np.array_equal(back.array, labels.array)
+    assert np.array_equal(back.values, labels.values)
     assert back.geometry.fits(labels.geometry)
     assert back.classes == labels.classes
 

@@ -55,7 +55,7 @@ def test_what_was_exported_opens_again_as_it_was(qtbot: QtBot, panel: Panel, sta
     image = panel.session.image
     assert image is not None
     labels = read_label_map(tmp_path / "scan.nii.gz", image)
-    assert np.array_equal(labels.array, image.voxels()[0])
+    assert np.array_equal(labels.values, image.voxels()[0])
     assert labels.classes.names == ("liver", "spleen", "kidney")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from condseg_app.data import Annotation, ClassTable, Geometry, Image, as_level
+from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, as_level
 from condseg_app.session import fusing
 from condseg_app.session.measure import Measure, measure
 from condseg_app.session.state import State
@@ -16,13 +16,19 @@ from condseg_app.session.state import State
 SHAPE = (4, 3, 2)
 TABLE = ClassTable.from_names(["a", "b"])
 AFFINE = np.array([[0.0, 2.0, 0.1, 5], [-1.5, 0, 0, 7], [0.0, 0.1, 4.0, -9], [0, 0, 0, 1]])
-LEVELS = arrays.arrays(np.uint8, SHAPE)
+LEVELS = arrays.arrays(np.uint8, SHAPE, elements=st.integers(0, 255).map(lambda n: n if n > 2 else 0))
 MASKS = arrays.arrays(np.bool_, SHAPE)
 
 
 def opened(**levels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> State:
     image = Image(np.zeros((1, *SHAPE), np.int16), Geometry(SHAPE, AFFINE))
-    return State(image=image, classes=TABLE, asked_as={"a": "a", "b": "b"}, levels=levels)
+    return State(image=image, classes=TABLE, asked_as={"a": "a", "b": "b"}, levels={n: kept(levels[n]) for n in levels})
+
+
+def kept(level: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> ClassLevels:
+    levels = ClassLevels((level.shape[0], level.shape[1], level.shape[2]))
+    levels.paste((slice(None), slice(None), slice(None)), level)
+    return levels
 
 
 @given(st.tuples(LEVELS, LEVELS), st.tuples(MASKS, MASKS), st.tuples(MASKS, MASKS), st.floats(0.0, 1.0))
@@ -31,7 +37,7 @@ def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -
     state = opened(a=a, b=b)
     marks = {"b": Annotation("b", mask_b, seen_b), "a": Annotation("a", mask_a, seen_a)}
     state = replace(state, annotations=marks, thresholds={"a": threshold})
-    labels = fusing.labels(state).array
+    labels = fusing.labels(state).values
     marked_a, marked_b = mask_a & seen_a, mask_b & seen_b
     assert (labels[marked_a] == 1).all(), "a was marked last"
     assert (labels[marked_b & ~marked_a] == 2).all()
@@ -40,6 +46,22 @@ def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -
     own = fusing.mask(state, "a")
     np.testing.assert_array_equal(own[seen_a], mask_a[seen_a])
     np.testing.assert_array_equal(own[~seen_a], (a >= as_level(threshold))[~seen_a])
+    assert fusing.voxels(state, "a") == own.sum()
+    np.testing.assert_array_equal(fusing.masks(state, ["b", "a"])["a"], own)
+
+
+def test_a_class_of_many_chunks_is_measured_as_its_mask_is() -> None:
+    shape = (70, 66, 130)
+    rng = np.random.default_rng(3)
+    level, mask, seen = (rng.integers(0, top, shape, dtype=np.uint8) for top in (255, 2, 2))
+    level[:64] = 0
+    image = Image(np.zeros((1, *shape), np.int16), Geometry(shape, AFFINE))
+    marks = {"a": Annotation("a", mask > 0, seen > 0)}
+    state = State(image, classes=TABLE, asked_as={"a": "a"}, levels={"a": kept(level)}, annotations=marks)
+    assert fusing.voxels(state, "a") == fusing.mask(state, "a").sum()
+    without = replace(state, annotations={})
+    assert fusing.voxels(without, "a") == (level >= 128).sum()
+    assert fusing.voxels(without, "b") == 0
 
 
 @given(LEVELS, MASKS, MASKS, st.integers(0, 3), st.integers(0, 2), st.integers(0, 1))
@@ -57,17 +79,17 @@ def test_making_the_map_changes_nothing() -> None:
     level = np.full(SHAPE, 200, np.uint8)
     everywhere = np.ones(SHAPE, bool)
     state = replace(opened(a=level), annotations={"a": Annotation("a", ~everywhere, everywhere)})
-    assert not fusing.labels(state).array.any()
+    assert not fusing.labels(state).values.any()
     assert not fusing.mask(state, "a").any()
-    assert (level == 200).all()
+    assert (state.levels["a"].whole() == 200).all()
     assert state.threshold("a") == 0.5
 
 
 def test_only_the_named_classes_take_part() -> None:
     level = np.full(SHAPE, 200, np.uint8)
     state = opened(a=level, b=level + 1)
-    assert (fusing.labels(state).array == 2).all()
-    assert (fusing.labels(state, ["a"]).array == 1).all()
+    assert (fusing.labels(state).values == 2).all()
+    assert (fusing.labels(state, ["a"]).values == 1).all()
 
 
 def test_a_class_that_is_only_marked_is_in_the_map() -> None:
@@ -75,7 +97,7 @@ def test_a_class_that_is_only_marked_is_in_the_map() -> None:
     mask[1, 1, 1] = True
     state = replace(opened(), annotations={"b": Annotation("b", mask, np.ones(SHAPE, bool))})
     labels = fusing.labels(state)
-    assert labels.array.sum() == 2
+    assert labels.values.sum() == 2
     np.testing.assert_array_equal(labels.mask("b"), mask)
 
 

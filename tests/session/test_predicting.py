@@ -232,6 +232,38 @@ def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
     assert desk.tools.calls == 0
 
 
+def test_getting_ready_opens_the_image_once_and_keeps_failures_to_itself(desk: Any, volume: Image) -> None:
+    desk.session.get_ready()
+    desk.session.get_ready()
+    desk.finish()
+    assert desk.tools.opened == 1
+    assert desk.session.job is None
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert desk.tools.opened == 1
+    desk.session.set_image(volume)
+    desk.session.model_path.unlink()
+    desk.session.get_ready()
+    desk.finish()
+    assert desk.heard.failures == []
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert len(desk.heard.failures) == 1
+
+
+def test_a_part_of_a_class_is_read_without_the_rest(desk: Any) -> None:
+    voxels = np.zeros((1, 130, 130, 66), np.int16)
+    voxels[0, 70:80, 70:80, :4] = 1
+    desk.session.set_image(Image(voxels, Geometry.with_spacing((130, 130, 66), (1, 1, 1)), "large"))
+    desk.session.predict(["liver", "spleen"])
+    desk.finish()
+    assert desk.session.volume_of("liver").value == 0.4
+    assert desk.session.levels_of("liver", (slice(69, 71), slice(70, 71), slice(3, 5))).tolist() == [
+        [[10, 10]],
+        [[200, 10]],
+    ]
+
+
 Request = st.tuples(st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3, unique=True), st.integers(0, 3))
 
 
@@ -248,7 +280,7 @@ def test_whatever_is_asked_and_abandoned_each_window_is_computed_once(plan: list
     assert state.complete == set(CLASSES)
     assert sorted(tools.asked) == sorted((w, n) for w in range(4) for n in CLASSES)
     for name in CLASSES:
-        np.testing.assert_array_equal(state.levels[name][0, 0], [1, 2, 3, 4])
+        np.testing.assert_array_equal(state.levels[name].whole()[0, 0], [3, 4, 5, 6])
 
 
 @given(
@@ -267,7 +299,7 @@ def test_new_requests_come_first_and_nothing_asked_is_lost(
 
 
 class Counting:
-    """An engine of four windows, each one voxel; window n holds n + 1."""
+    """An engine of four windows, each one voxel; window n holds n + 3."""
 
     windows = 4
     place = None
@@ -284,7 +316,7 @@ class Counting:
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
         self.asked += [(window, name) for name in classes]
-        block = np.full((1, 1, 1), window + 1, np.uint8)
+        block = np.full((1, 1, 1), window + 3, np.uint8)
         return Block((slice(0, 1), slice(0, 1), slice(window, window + 1)), dict.fromkeys(classes, block))
 
     def device(self) -> DeviceInfo:

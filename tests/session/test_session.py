@@ -12,6 +12,7 @@ import pytest
 from condseg_app import io
 from condseg_app.data import Annotation, ClassTable, Geometry, Image
 from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ModelError, ReadError, WriteError
+from condseg_app.io.image_files import write_image
 from condseg_app.session import Measure, Session
 
 
@@ -46,6 +47,21 @@ def test_a_file_that_cannot_be_read_leaves_what_is_open(desk: Any, volume: Image
     assert desk.session.image is volume
     assert desk.session.model.name == "abdomen"
     assert desk.heard.signals == []
+
+
+def test_reading_an_image_can_be_cancelled(desk: Any, volume: Image, tmp_path: Path) -> None:
+    file = tmp_path / "other.nii"
+    write_image(file, volume)
+    desk.session.open_image(file)
+    desk.session.cancel()
+    assert desk.session.wait(10)
+    assert desk.session.image is volume
+    assert desk.heard.notices == ["Opening other.nii was stopped."]
+    desk.session.cancel()
+    assert len(desk.heard.notices) == 1
+    desk.session.open_image(file)
+    assert desk.session.wait(10)
+    assert desk.session.image is not volume
 
 
 def test_an_image_that_the_model_is_not_for_is_opened_and_said_so(desk: Any) -> None:

@@ -20,7 +20,7 @@ def test_a_label_map_comes_back_from_its_layer(scan: Image) -> None:
     back = label_map_of(layer)
     assert back.geometry == labels.geometry
     assert back.classes == labels.classes
-    assert np.array_equal(back.array, labels.array)
+    assert np.array_equal(back.values, labels.values)
     layer.data[0, 0, 0] = 9
     named = label_map_of(layer).classes
     assert [entry.value for entry in named] == [1, 2, 3, 9]

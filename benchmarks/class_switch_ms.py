@@ -1,0 +1,130 @@
+"""How long a click on another class takes until the slice is drawn with it.
+
+The app's own window with napari's viewer, on a screen (a virtual one if there is none), the engine in its own process,
+a shipped model and a real CT brought to slices of 256 x 256. All classes are predicted first; then rows of the class
+table are clicked, and the time is taken from the click to the end of the round of events in which the canvas was drawn
+with that class. `class_switch_ms` is the 95th percentile. Besides: the time from the click on a class that was not
+asked for yet to the first drawing with a window of it on the slice in view, for the very first class on an image, and
+the median and the longest of later ones, each on a slice that the engine has not seen; and the median of drawing the
+canvas again as it is, which is the floor. Without a graphics card that is most of it.
+
+    make bench ONLY=class_switch_ms
+"""
+
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from harness.report import DATA, report
+from harness.window import Drawings, need_a_screen, opened, redraw, rest, until
+
+from condseg_app.data import Region
+from condseg_app.viewer.sight import overlaps
+
+if TYPE_CHECKING:
+    from condseg_app.desktop.window import MainWindow
+
+
+def main(
+    data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
+    switches: Annotated[int, typer.Option()] = 200,
+) -> None:
+    """Measure on the data set's first test volume."""
+    need_a_screen()
+    with opened(data) as window:
+        clicks = Clicks(window)
+        first, *later = first_slices(clicks)
+        window.session.predict()
+        until(lambda: window.session.job is None)
+        rest(2.0)  # until all is drawn
+        floor = redraw(clicks, switches // 4)
+        times = switch(clicks, switches)
+    p95 = float(np.percentile(times, 95))
+    report(
+        "class_switch_ms",
+        p95,
+        "ms",
+        "<= 33",
+        switches=switches,
+        median=round(statistics.median(times), 2),
+        longest=round(max(times), 2),
+        redraw_alone_ms=round(statistics.median(floor), 2),
+        first_class_of_an_image_ms=round(first),
+        uncached_median_ms=round(statistics.median(later)),
+        uncached_longest_ms=round(max(later)),
+        uncached_goal="<= 1000",
+    )
+
+
+class Clicks(Drawings):
+    """Clicks on rows of the class table, and what the canvas shows when it has been drawn."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self.shown: str | None = None
+        self.begun: str | None = None
+        window.session.prediction_changed.connect(self._on_prediction)
+
+    def on(self, name: str) -> None:
+        """Click the row of a class."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        table = self.window.panel.classes.table
+        row = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), 2))
+        QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(row).center())
+
+    def _on_prediction(self, name: str, region: Region | None) -> None:
+        """Note a class of which something has come for the slice in view: it is to be drawn from here on."""
+        if overlaps(region, self.window.binding.visible_slice()) and self.begun != name:
+            self.begun, self.shown = name, None
+
+    def on_draw(self) -> None:
+        """Note which class's levels, as they are now, are what was drawn."""
+        self.shown = None
+        binding, session = self.window.binding, self.window.session
+        layer, visible = binding.class_layer.layer, binding.visible_slice()
+        if layer is not None and layer.visible and visible is not None and binding.placement is not None:
+            levels = binding.placement.to_display(session.levels_of(layer.name, visible))[0]
+            if np.array_equal(layer._slice.image.raw, levels):
+                self.shown = layer.name
+
+
+def switch(clicks: Clicks, count: int) -> list[float]:
+    """Milliseconds of each of so many switches between complete classes, in random order."""
+    session, rng = clicks.window.session, random.Random(0)
+    names, times = session.classes.names, []
+    for _ in range(count):
+        name = rng.choice([other for other in names if other != session.current_class])
+        start = time.perf_counter()
+        clicks.on(name)
+        until(lambda name=name: clicks.shown == name)  # type: ignore[misc]
+        times.append((time.perf_counter() - start) * 1000)
+        rest(0.1)
+    return times
+
+
+def first_slices(clicks: Clicks) -> list[float]:
+    """Milliseconds until some of a class that was not asked for is drawn, class after class on slice after slice."""
+    session, binding = clicks.window.session, clicks.window.binding
+    slices = np.linspace(0.5, 0.9, len(session.classes))
+    times = []
+    for name, part in zip(session.classes.names, slices, strict=True):
+        session.cancel()
+        if binding.sight is not None:
+            binding.sight.go_to((128, 128, int(part * session.image.geometry.shape[2])))  # type: ignore[union-attr]
+        rest(1.5)
+        clicks.begun = None
+        start = time.perf_counter()
+        clicks.on(name)
+        until(lambda name=name: clicks.begun == clicks.shown == name)  # type: ignore[misc]
+        times.append((time.perf_counter() - start) * 1000)
+    return times
+
+
+if __name__ == "__main__":
+    typer.run(main)

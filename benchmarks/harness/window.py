@@ -1,0 +1,127 @@
+"""The real window with the real engine, on a real CT; on a virtual screen where there is none."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from condseg_app.data import Geometry, Image
+from condseg_app.io import read_case, read_data_set
+from condseg_app.io.image_files import write_image
+
+if TYPE_CHECKING:
+    from condseg_app.desktop.window import MainWindow
+
+SIZE = 256
+MODEL = "phantom_ct"
+_SCREEN = "-screen 0 1600x1000x24 +extension GLX"
+_PATIENCE = 900.0
+
+
+def need_a_screen() -> None:
+    """Start this very script again under Xvfb if there is no screen."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        runner = shutil.which("xvfb-run")
+        if runner is None:
+            raise SystemExit("there is neither a screen nor xvfb-run (package xvfb)")
+        os.execv(runner, [runner, "-a", "-s", _SCREEN, sys.executable, *sys.argv])
+
+
+@contextmanager
+def opened(data: Path) -> "Iterator[MainWindow]":
+    """The window with a CT of 256 x 256 voxels a slice and a shipped model open, and the engine at hand."""
+    os.environ["QT_API"] = "pyside6"
+    from napari.qt import get_qapp
+
+    from condseg_app.compute import Engine
+    from condseg_app.desktop.window import MainWindow
+    from condseg_app.io import models_available
+    from condseg_app.session import Session
+    from condseg_app.session.settings import Settings
+
+    get_qapp()
+    with TemporaryDirectory() as folder:
+        session = Session(Engine(), Path(folder))
+        session.failed.connect(_end)
+        window = MainWindow(session, Settings(), None, models_available)
+        window.ask_before_closing = False
+        window.show()
+        session.find_device()
+        file = Path(folder) / "ct.nii"
+        write_image(file, _ct(data))
+        session.open_image(file, MODEL)
+        until(lambda: session.image is not None and session.device is not None)
+        rest(2.0)  # what a person looks at first
+        yield window
+        window.close()
+
+
+class Drawings:
+    """Counts how often a window's canvas was drawn."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        self.window = window
+        self.count = 0
+        self.scene = window.canvas.widget.canvas._scene_canvas  # napari tells nobody when it has drawn
+        self.scene.events.draw.connect(self._on_draw, position="last")
+
+    def on_draw(self) -> None:
+        """What else is to be noted when it has been drawn."""
+
+    def _on_draw(self, event: object) -> None:
+        self.count += 1
+        self.on_draw()
+
+
+def redraw(drawings: Drawings, times: int) -> list[float]:
+    """Milliseconds of each of so many drawings of what is drawn already."""
+    taken = []
+    for _ in range(times):
+        count, start = drawings.count, time.perf_counter()
+        drawings.scene.update()
+        until(lambda count=count: drawings.count > count)  # type: ignore[misc]
+        taken.append((time.perf_counter() - start) * 1000)
+        rest(0.1)
+    return taken
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Let the window live until something is so, looked at after every round of its events."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        QApplication.processEvents()
+        time.sleep(0.0005)
+        if time.monotonic() > end:
+            raise SystemExit("it took too long")
+
+
+def rest(seconds: float) -> None:
+    """Let the window live for so long."""
+    end = time.monotonic() + seconds
+    until(lambda: time.monotonic() >= end)
+
+
+def _ct(data: Path) -> Image:
+    """The first test volume, its slices brought to 256 x 256 by the nearest voxel."""
+    data_set = read_data_set(data)
+    image, _ = read_case(data_set.part("test").cases[0], data_set.classes)
+    i, j = (((np.arange(SIZE) + 0.5) * n / SIZE).astype(int) for n in image.geometry.shape[:2])
+    affine = image.geometry.affine.copy()
+    for axis, n in enumerate(image.geometry.shape[:2]):
+        affine[:, axis] *= n / SIZE
+    geometry = Geometry((SIZE, SIZE, image.geometry.shape[2]), affine, image.geometry.unit)
+    return replace(image, array=np.asarray(image.voxels())[:, i][:, :, j], geometry=geometry, source=None)
+
+
+def _end(error: Exception) -> None:
+    raise SystemExit(str(error))

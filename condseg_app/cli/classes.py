@@ -1,0 +1,84 @@
+"""Classes of a model: what a lesson did, and classes taken out, put in, renamed, removed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from condseg_app.cli.shared import CONSOLE, ModelName, shown_number
+
+if TYPE_CHECKING:
+    from condseg_app.compute.teaching import TeachingResult
+
+Output = Annotated[Path, typer.Option(help="the file to write; the model stays as it is")]
+
+# From here on an old class looks so much like the new one that it may be the same.
+_ALIKE = 0.8
+
+class_app = typer.Typer(help="Take a taught class out of a model, put it into another copy, rename or remove it.")
+
+
+@class_app.command("export")
+def export(name: str, model: ModelName, output: Output) -> None:
+    """Write one class of a model into a small file, NAME.class.safetensors."""
+    from condseg_app.compute.model_classes import export_class
+
+    export_class(model, name, output)
+    _print(f"{output} ({output.stat().st_size / 1000:.0f} kB)")
+
+
+@class_app.command("import")
+def import_(
+    file: Path,
+    model: ModelName,
+    output: Output,
+    name: Annotated[str | None, typer.Option(help="what to call it; as in the file if left out")] = None,
+) -> None:
+    """Put a class from a file into a copy of the model that it was taught to."""
+    from condseg_app.compute.model_classes import import_class
+
+    import_class(file, model, output, name)
+    _print(str(output))
+
+
+@class_app.command("rename")
+def rename(old: str, new: str, model: ModelName, output: Output) -> None:
+    """Give a class another name."""
+    from condseg_app.compute.model_classes import rename_class
+
+    rename_class(model, old, new, output)
+    _print(str(output))
+
+
+@class_app.command("remove")
+def remove(name: str, model: ModelName, output: Output) -> None:
+    """Take a class out; the others answer as before, to the bit."""
+    from condseg_app.compute.model_classes import remove_class
+
+    remove_class(model, name, output)
+    _print(str(output))
+
+
+def show_teaching(name: str, result: "TeachingResult") -> None:
+    """Print what a lesson did."""
+    if result.nearest is not None and result.nearest[1] >= _ALIKE:
+        _print(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
+    if result.held_out is not None:
+        _print(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
+    if result.certificate is not None:
+        proofs, outcome = result.certificate.images, "unchanged" if result.certificate.holds else "CHANGED"
+        _print(
+            f"old classes {outcome} to the bit: weights {result.certificate.trunk_after[:12]}, {len(proofs)} image(s)"
+        )
+    if result.changes:
+        table = Table("class", "Dice before", "after", "compared with")
+        for change in result.changes:
+            before = "" if change.before is None else shown_number(change.before)
+            style = "red" if change.name in result.lost else None
+            table.add_row(change.name, before, shown_number(change.after), change.reference, style=style)
+        CONSOLE.print(table)
+
+
+def _print(line: str) -> None:
+    CONSOLE.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,188 @@
+"""A session over the real engine in its own process: whatever that is at, the user is not made to wait for it."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condseg_app import io
+from condseg_app.compute import Engine
+from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
+from condseg_app.engine.networks import new_model
+from condseg_app.engine.predict import predict_whole
+from condseg_app.errors import CondsegError, EngineLost
+from condseg_app.session import LessonResult, Session
+
+CLASSES = ("leaf", "stone")
+AT_ONCE = 1.0
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@dataclass(eq=False)
+class Work:
+    """A session at work, and what it has said."""
+
+    session: Session
+    engine: Engine
+    models: Path
+    failures: list[CondsegError] = field(default_factory=list)
+    lessons: list[LessonResult] = field(default_factory=list)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < end, "it never came to be"
+            self.session.wait(0.01)
+
+    def is_at(self, text: str) -> bool:
+        job = self.session.job
+        return job is not None and job.progress.text.startswith(text)
+
+    def cancel(self) -> None:
+        began = time.monotonic()
+        self.session.cancel()
+        assert self.session.job is None
+        assert time.monotonic() - began < AT_ONCE
+
+    def kill(self) -> None:
+        assert self.engine.pid is not None
+        os.kill(self.engine.pid, signal.SIGKILL)
+
+    def mark(self) -> None:
+        assert self.session.image is not None
+        mask = np.zeros(self.session.image.geometry.shape, bool)
+        mask[10:40, 10:30] = True
+        self.session.annotate("leaf", mask, np.ones_like(mask))
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that still takes a moment for each window and step."""
+    plan = Preprocessing("2.5D", (96, 96, 1), orientation="RAS", spacing=(1.0, 1.0, 1.0), neighbours=1)
+    model = new_model("tiny", "dense-2.5d", ClassTable.from_names(CLASSES), plan)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    io.write_model(path, model)
+    return path
+
+
+@pytest.fixture
+def volume() -> Image:
+    voxels = np.random.default_rng(0).normal(size=(1, 64, 64, 40)).astype(np.float32)
+    return Image(voxels, Geometry.with_spacing((64, 64, 40), (1.5, 1.5, 1.5)), "volume")
+
+
+@pytest.fixture
+def work(model_path: Path, volume: Image, tmp_path: Path) -> Iterator[Work]:
+    """A session with model and volume open, and an engine that was not started yet."""
+    engine = Engine()
+    session = Session(engine, tmp_path / "models")
+    made = Work(session, engine, tmp_path / "models")
+    session.failed.connect(made.failures.append)
+    session.lesson_ended.connect(made.lessons.append)
+    session.open_model(model_path)
+    session.set_image(volume)
+    yield made
+    session.close()
+    session.wait(60)
+
+
+def assert_predicted_as_without_a_window(work: Work, model_path: Path, volume: Image) -> None:
+    assert work.session.prediction is not None
+    assert work.session.prediction.complete == set(CLASSES)
+    expected = predict_whole(io.read_model(model_path), volume, CLASSES).probabilities
+    for name in CLASSES:
+        np.testing.assert_array_equal(work.session.prediction.probabilities[name], expected[name])
+
+
+def test_cancelling_while_the_engine_starts_and_while_it_opens_a_large_image(work: Work, volume: Image) -> None:
+    work.session.predict()
+    assert work.engine.pid is None
+    work.cancel()
+    assert work.session.wait(120), "the start goes on by itself"
+    large = np.random.default_rng(1).normal(size=(1, 320, 320, 200)).astype(np.float32)
+    work.session.set_image(Image(large, Geometry.with_spacing((320, 320, 200), (0.7, 0.7, 1.0)), "large"))
+    work.session.predict()
+    work.until(lambda: work.is_at("Starting"))
+    time.sleep(0.3)
+    work.cancel()
+    work.session.set_image(volume)
+    work.session.predict(["leaf"])
+    assert work.session.wait(120)
+    assert work.session.state_of("leaf") == "complete"
+    assert work.failures == []
+
+
+def test_cancelling_a_prediction_keeps_what_there_is(work: Work, model_path: Path, volume: Image) -> None:
+    work.session.predict()
+    work.until(lambda: work.session.state_of("leaf") == "filling")
+    work.cancel()
+    assert work.session.wait(60)
+    assert work.session.state_of("leaf") == "filling"
+    work.session.predict()
+    assert work.session.wait(120)
+    assert work.failures == []
+    assert_predicted_as_without_a_window(work, model_path, volume)
+
+
+@pytest.mark.parametrize("at", ["Starting", "Step", "Comparing", "Saving"])
+def test_cancelling_a_lesson_leaves_nothing_behind(work: Work, at: str) -> None:
+    work.mark()
+    work.session.teach("leaf", 1000 if at == "Step" else 2)
+    work.until(lambda: work.is_at(at) or work.session.job is None)
+    work.cancel()
+    assert work.session.wait(60)
+    assert work.failures == []
+    # It may have ended before its last words were heard, and is the user's to keep or to drop then.
+    left = {result.path for result in work.lessons}
+    assert set(work.models.glob("*")) == left
+    if at != "Saving":
+        assert left == set()
+
+
+def test_an_engine_killed_while_it_predicts_costs_the_job_and_nothing_else(
+    work: Work, model_path: Path, volume: Image
+) -> None:
+    work.mark()
+    annotation = work.session.annotations["leaf"]
+    work.session.predict(["leaf"])
+    assert work.session.wait(120)
+    kept = work.session.mask_of("leaf")
+    work.session.predict(["stone"])
+    work.until(lambda: work.session.state_of("stone") == "filling")
+    work.kill()
+    assert work.session.wait(60)
+    assert [type(failure) for failure in work.failures] == [EngineLost]
+    assert "was killed" in str(work.failures[0])
+    assert "\n" not in str(work.failures[0])
+    assert work.session.annotations["leaf"] is annotation
+    assert work.session.state_of("leaf") == "complete"
+    np.testing.assert_array_equal(work.session.mask_of("leaf"), kept)
+    work.session.predict()
+    assert work.session.wait(120)
+    assert len(work.failures) == 1
+    work.session.clear_annotation("leaf")
+    assert_predicted_as_without_a_window(work, model_path, volume)
+
+
+def test_an_engine_killed_in_a_lesson_costs_the_lesson_and_nothing_else(work: Work) -> None:
+    work.mark()
+    annotation, model = work.session.annotations["leaf"], work.session.model
+    work.session.teach("leaf", 1000)
+    work.until(lambda: work.is_at("Step"))
+    work.kill()
+    assert work.session.wait(60)
+    assert [type(failure) for failure in work.failures] == [EngineLost]
+    assert work.session.job is None
+    assert work.session.annotations["leaf"] is annotation
+    assert work.session.model is model
+    assert list(work.models.glob("*")) == []
+    work.session.teach("leaf", 2)
+    assert work.session.wait(120)
+    assert len(work.failures) == 1
+    assert [result.class_name for result in work.lessons] == ["leaf"]
