@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+ROOT = Path(__file__).parents[2]
+"""The checkout."""
+DATA = ROOT.parent / "shared" / "data"
 """Real data beside the checkout."""
 
 

@@ -45,10 +45,10 @@ class ExactRecipe:
     rank: int = 4
     pool: int = 48
     renewed: float = 0.25
-    centred: float = 0.8
+    centred: float = 0.5
     average: float = 0.95
     loss: LossSettings = field(default_factory=LossSettings)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1, intensity=0.3))
+    augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1))
     exam: int = 12
     folds: int = 3
     seed: int = 0

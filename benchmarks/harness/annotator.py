@@ -1,0 +1,78 @@
+"""A person who paints, simulated: looks for the worst slice, paints it with an unsteady hand, and takes time for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+from condseg_app.data import Annotation, Image
+
+SECONDS_A_SLICE = 5.0
+"""To find the slice, and to say that it is complete."""
+SECONDS_A_STROKE = 3.0
+STROKE = 60.0
+"""Pixels of outline that a stroke follows."""
+_UNSTEADY = 1.0  # pixels, deviation of the outline
+
+
+@dataclass(eq=False)
+class Annotator:
+    """Paints slices of some images; only painted slices count as looked at.
+
+    Attributes:
+        name: the class.
+        images: that may be painted.
+        truth: each image's mask (I, J, K), which the annotator sees and the program does not.
+        most_images: on how many images it paints at most.
+        rng: of its hand.
+    """
+
+    name: str
+    images: Sequence[Image]
+    truth: Sequence[NDArray[np.bool_]]
+    most_images: int = 3
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    painted: dict[int, dict[int, NDArray[np.bool_]]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def slices(self) -> int:
+        """How many are painted."""
+        return sum(len(planes) for planes in self.painted.values())
+
+    def candidates(self, most: int = 8) -> list[tuple[int, int]]:
+        """Some slices (image, plane) that may be looked at, spread over the images that may still be painted."""
+        open_images = range(len(self.images)) if len(self.painted) < self.most_images else self.painted
+        found = []
+        for index in open_images:
+            planes = np.linspace(0, self.truth[index].shape[2] - 1, most + 2)[1:-1].astype(int)
+            found += [(index, int(plane)) for plane in planes if plane not in self.painted.get(index, {})]
+        return found
+
+    def paint(self, index: int, plane: int) -> None:
+        """Paint a slice as it should be."""
+        mask = unsteady(self.truth[index][:, :, plane], self.rng)
+        self.painted.setdefault(index, {})[plane] = mask
+        outline = float(np.count_nonzero(mask & (distance_transform_edt(mask) <= 1)))
+        self.seconds += SECONDS_A_SLICE + SECONDS_A_STROKE * np.ceil(outline / STROKE)
+
+    def shown(self) -> list[tuple[Image, tuple[Annotation]]]:
+        """What is marked so far."""
+        return [(self.images[index], (self._annotation(index),)) for index in self.painted]
+
+    def _annotation(self, index: int) -> Annotation:
+        mask, known = (np.zeros(self.truth[index].shape, bool) for _ in range(2))
+        for plane, painted in self.painted[index].items():
+            mask[:, :, plane], known[:, :, plane] = painted, True
+        return Annotation(self.name, mask, known)
+
+
+def unsteady(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """A mask as a hand would paint it: its outline off by about a pixel, here outwards and there inwards."""
+    if not mask.any():
+        return mask
+    signed = distance_transform_edt(mask) - distance_transform_edt(~mask)
+    noise = gaussian_filter(rng.normal(size=mask.shape), 4.0)
+    return np.asarray(signed + _UNSTEADY * noise / max(float(noise.std()), 1e-6) > 0)
