@@ -67,10 +67,9 @@ def show_teaching(name: str, result: "TeachingResult") -> None:
     if result.held_out is not None:
         _print(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
     if result.certificate is not None:
-        proofs, outcome = result.certificate.images, "unchanged" if result.certificate.holds else "CHANGED"
-        _print(
-            f"old classes {outcome} to the bit: weights {result.certificate.trunk_after[:12]}, {len(proofs)} image(s)"
-        )
+        proof = result.certificate
+        outcome = "unchanged" if proof.holds else "CHANGED"
+        _print(f"old classes {outcome} to the bit on {len(proof.images)} image(s); weights {proof.trunk_after[:12]}")
     if result.changes:
         table = Table("class", "Dice before", "after", "compared with")
         for change in result.changes:
