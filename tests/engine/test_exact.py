@@ -52,10 +52,10 @@ def test_old_classes_answer_the_same_to_the_bit_and_the_certificate_says_so(
         assert np.array_equal(old.probabilities[name], new.probabilities[name])
     certificate = certify(model, after, [image])
     assert certificate.holds
-    meddled = {k: w + 1e-6 if k == "head.bias" else w for k, w in after.weights.items()}
+    meddled = {k: np.add(w, 1e-6) if k == "head.bias" else w for k, w in after.weights.items()}
     assert not certify(model, replace(after, weights=meddled), []).holds
     key = next(k for k in after.weights if k.endswith("class_rows"))
-    row = {k: w + 1e-6 if k == key else w for k, w in row_of(after, "spleen").items()}
+    row = {k: np.add(w, 1e-6) if k == key else w for k, w in row_of(after, "spleen").items()}
     assert not certify(model, with_row(after, after.classes["spleen"], row), []).holds
 
 
@@ -63,7 +63,7 @@ def test_the_class_is_learnt_from_slices_and_its_own_updates_are_used(
     make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:
     model, image = make_model("2.5D"), make_image("2.5D")
-    bright = image.voxels().copy()
+    bright = image.voxels().astype(np.float32)
     bright[:, 4:12, 5:14] += 3.0
     image = replace(image, array=bright)
     teacher = ExactTeacher(
