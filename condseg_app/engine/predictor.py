@@ -12,7 +12,8 @@ from condseg_app.data import Block, Geometry, Image, Model, Region, Shape
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.intensity import IntensityMap
-from condseg_app.engine.networks import build_network, condition_for, memory_format
+from condseg_app.engine.kernels import Kernels, kernels_for
+from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.scope import Scope, first_of, seen_from, size
 from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show
@@ -188,14 +189,20 @@ class Predictor:
             except torch.OutOfMemoryError as error:
                 self._make_room(error)
 
+    @property
+    def _kernels(self) -> Kernels:
+        return kernels_for(self._device, 3 if self.model.preprocessing.dimensions == "3D" else 2)
+
     @torch.inference_mode()
     def _ask(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
-        features = self._encoded(window)
+        with self._kernels.autocast(self._device):
+            features = self._encoded(window)
         found: dict[str, Tensor] = {}
         for first in range(0, len(classes), self._at_once):
             names = classes[first : first + self._at_once]
-            logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
-            levels = (logits.sigmoid().float() * 255).round().cpu()
+            with self._kernels.autocast(self._device):
+                logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
+            levels = (logits.float().sigmoid() * 255).round().cpu()
             found.update(zip(names, levels.reshape(-1, *self._windows.window), strict=True))
         return found
 
@@ -204,7 +211,8 @@ class Predictor:
         if features is None:
             i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
             shown = show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)[None]
-            features = self._network.encode(shown.to(self._device, memory_format=memory_format(shown.dim() - 2)))
+            layout = self._kernels.memory_format(shown.dim() - 2)
+            features = self._network.encode(shown.to(self._device, memory_format=layout))
             self._features.put(window, features)
         return features
 
