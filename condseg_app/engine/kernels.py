@@ -5,7 +5,7 @@ Margins are wide, so that a device's choice, and with it a prediction's last bit
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -75,8 +75,8 @@ def _short_types(device: torch.device) -> Sequence[torch.dtype]:
     if device.type == "cuda":
         return torch.bfloat16, torch.float16
     # Other CPUs are at most a little quicker in it. PyTorch 2.10 does not say what a CPU can do.
-    found = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
-    return (torch.bfloat16,) if found.get("amx_bf16") else ()
+    found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return (torch.bfloat16,) if device.type == "cpu" and found.get("amx_bf16") else ()
 
 
 def _quicker(layer: "_Layer", usual: Kernels, others: Sequence[Kernels], margin: float) -> Kernels:

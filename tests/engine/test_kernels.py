@@ -73,7 +73,13 @@ def test_the_choice_is_made_once_and_logged(caplog: pytest.LogCaptureFixture) ->
 
 @pytest.mark.parametrize("wrong", [0.1, float("nan")])
 def test_wrong_convolutions_are_refused(monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
-    monkeypatch.setattr(functional, "conv2d", lambda x, *given, **named: broken(x, wrong, *given, **named))
+    right = functional.conv2d
+
+    def broken(x: Tensor, weight: Tensor, padding: int) -> Tensor:
+        found = right(x, weight, padding=padding)
+        return found if x.dtype == torch.float64 else found + wrong * found.abs().max()
+
+    monkeypatch.setattr(functional, "conv2d", broken)
     with pytest.raises(CondsegError, match=r"PyTorch \d.* computes wrong convolutions on the device 'cpu'"):
         kernels_for(CPU, 2)
 
@@ -85,9 +91,3 @@ def test_a_quick_way_that_is_wrong_is_not_taken(amx: None, monkeypatch: pytest.M
     )
     times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 0.1})
     assert kernels_for(CPU, 2) == USUAL
-
-
-def broken(x: Tensor, wrong: float, *given: Tensor, **named: int) -> Tensor:
-    """A convolution that is right in float64 only."""
-    found = torch.conv2d(x, *given, **named)
-    return found if x.dtype == torch.float64 else found + wrong * found.abs().max()
