@@ -12,6 +12,7 @@ from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, T
 from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
 from condseg_app.data import ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
 from condseg_app.errors import EngineLost
+from condseg_app.memory import free_memory
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class TorchTools:
         return describe_device(self.device_name)
 
     def predictor(self, model: Model, image: Image) -> PredictorLike:
-        """Get ready to predict."""
+        """Get ready to predict; OutOfMemory if that cannot be done in one part, as the window needs it."""
+        from condseg_app.engine.memory_plan import require_one_part
         from condseg_app.engine.predictor import Predictor
 
+        require_one_part(model, image, free_memory())
         return Predictor(model, image, self.device_name)
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:

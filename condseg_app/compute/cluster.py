@@ -303,7 +303,7 @@ def _segment_there(sent: _SharedFile | Image, request: Request) -> Reply:
     if isinstance(sent, _SharedFile) and not sent.is_here():
         return Reply()
     source = Path(sent.path) if isinstance(sent, _SharedFile) else sent
-    return Reply.of("Predicting", lambda: _last(segment(source, request)))
+    return Reply.of("Predicting", lambda: _last(segment(source, request, travels=True)))
 
 
 def _last(parts: Iterator[tuple[float, Segmentation | None]]) -> Segmentation | None:

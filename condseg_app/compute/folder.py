@@ -170,7 +170,7 @@ class _Folder:
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
             classes.row(name)  # a class that is not there is one error, not one an image
-        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi)
+        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, plan.masks)
         self._method = Method(
             model=model.name,
             model_sha256=file_hash(path),

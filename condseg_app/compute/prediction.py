@@ -14,7 +14,7 @@ from condseg_app.errors import OutOfMemory
 from condseg_app.io import read_image, write_binary_masks, write_label_map
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import Method
-from condseg_app.io.scratch import scratch_array
+from condseg_app.io.scratch import ScratchArray
 from condseg_app.memory import free_memory
 
 
@@ -29,6 +29,7 @@ class Request:
         device: 'auto', 'cpu', 'cuda', ...
         accurate: whether windows overlap by a half instead of a quarter.
         roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
+        masks: whether each class's mask is wanted as well.
     """
 
     model: Model
@@ -37,6 +38,7 @@ class Request:
     device: str
     accurate: bool = False
     roi: bool = False
+    masks: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,15 @@ class Segmentation:
         return self.overlapping[name] if self.labels is None else self.labels.with_parts(name)
 
 
-def segment(source: Path | Image, request: Request) -> Iterator[tuple[float, Segmentation | None]]:
+def segment(
+    source: Path | Image, request: Request, *, travels: bool = False
+) -> Iterator[tuple[float, Segmentation | None]]:
     """Segment one image; yields the part done (0 to 1), and at last the answer.
+
+    Args:
+        source: the image or its file.
+        request: what is asked about it.
+        travels: whether the answer is to leave this process, and so must lie in memory.
 
     Raises:
         OutOfMemory: it needs more than is free, in however small parts.
@@ -83,7 +92,12 @@ def segment(source: Path | Image, request: Request) -> Iterator[tuple[float, Seg
     image = read_image(source) if isinstance(source, Path) else source
     names = request.classes.names
     plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap)
-    masks = _Masks(image.geometry, request, in_parts=len(plan.parts) > 1)
+    in_parts = len(plan.parts) > 1
+    if in_parts and travels:
+        raise OutOfMemory(
+            "it is too large for a worker to predict it at once; give it more memory, or predict it without --engine"
+        )
+    masks = _Masks(image.geometry, request, in_parts=in_parts)
     for part, found in predict(request.model, image, names, manner, plan):
         if found.prediction.complete == frozenset(names):
             masks.add(found.region, found.prediction)
@@ -139,13 +153,13 @@ class _Masks:
 
     def __init__(self, geometry: Geometry, request: Request, *, in_parts: bool) -> None:
         settings = request.post_processing
-        if in_parts and (settings.cleans or settings.overlap == "keep"):
+        if in_parts and (settings.cleans or settings.overlap == "keep" or request.masks):
             raise OutOfMemory(
-                "it is too large to be looked at as a whole; leave out kept components and kept overlaps, or use a "
-                "computer with more memory"
+                "it is too large to be looked at as a whole; leave out --masks, kept components and kept overlaps, or "
+                "use a computer with more memory"
             )
         self._request = request
-        self._stored = scratch_array(geometry.shape, request.classes.value_type) if in_parts else None
+        self._stored = ScratchArray(geometry.shape, np.dtype(request.classes.value_type)) if in_parts else None
         self.labels = None if self._stored is None else LabelMap(self._stored, geometry, request.classes)
         self.overlapping: Mapping[str, NDArray[np.bool_]] = {}
         self.voxels: Counter[str] = Counter()
@@ -166,4 +180,4 @@ class _Masks:
         if self._stored is None:
             self.labels = fused
         else:
-            self._stored[region] = fused.values
+            self._stored.write(region, fused.values)

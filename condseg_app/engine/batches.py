@@ -36,7 +36,7 @@ def make_batch(samples: Sequence[TrainingSample], classes: ClassTable, device: t
     images = torch.stack([sample.image for sample in samples])
     condition = condition_for(classes, [name for sample in samples for name in sample.classes], device)
     return Batch(
-        images.to(device, memory_format=memory_format(images.dim() - 2)),
+        images.to(device, memory_format=memory_format(images.dim() - 2, device)),
         torch.tensor([owner for owner, sample in enumerate(samples) for _ in sample.classes], device=device),
         condition.rows,
         condition.codes,

@@ -13,7 +13,7 @@ from condseg_app.data import Image, Preprocessing
 _CLIP = 5.0
 # Voxels of a channel whose percentiles are taken; they hardly change with more.
 _SAMPLES = 1 << 24
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +137,10 @@ class _Seen:
 
 
 def _parts(image: Image) -> Iterator[NDArray[np.generic]]:
-    """The voxels (C, i, j, k) slab by slab along the longest axis."""
+    """The voxels (C, i, j, k) slab by slab, along the slowest axis of files if one slice is little enough."""
     shape = image.geometry.shape
-    axis = int(np.argmax(shape))
+    little = [axis for axis in range(3) if np.prod(shape) // shape[axis] <= _AT_ONCE and shape[axis] > 1]
+    axis = max(little) if little else int(np.argmax(shape))
     slab = len(image.channels) * int(np.prod(shape)) // shape[axis]
     step = max(1, _AT_ONCE // slab)
     for first in range(0, shape[axis], step):

@@ -111,7 +111,7 @@ class Windows:
     def _encode(self, sample: TrainingSample) -> EncodedSample:
         device = next(self._network.parameters()).device
         image = sample.image[None]
-        features = self._network.encode(image.to(device, memory_format=memory_format(image.dim() - 2)))
+        features = self._network.encode(image.to(device, memory_format=memory_format(image.dim() - 2, device)))
         return EncodedSample(features, sample.target.to(device), sample.supervised.to(device))
 
 

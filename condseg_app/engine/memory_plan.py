@@ -23,15 +23,15 @@ from condseg_models import ConditionedModule
 
 # Of the free memory that a plan may take: the estimate is one, and the user's other programs go on.
 _MAY_TAKE = 0.7
-_SUMS_TAKE = 128_000_000  # bytes, little beside what a network's activations take
+_SUMS_TAKE = 64_000_000  # bytes, little beside what a network's activations take
 _SUM_TAKES = 8  # bytes a voxel and class, of the working grid: a level and a weight in float32
 # Bytes a voxel of the image: labels and best levels while classes are put together, and a class's whole level and mask.
 _FUSING_TAKES = 10
 # Classes overlap little, but they are kept in whole chunks.
 _CLASSES_A_VOXEL = 3
 # One slab of the image in several forms, see `prepare`, and what torch itself keeps once it has computed.
-_SLAB_TAKES = 150_000_000
-_CACHE_TAKES = 256_000_000
+_SLAB_TAKES = 90_000_000
+_CACHE_TAKES = 192_000_000
 _LEAST_SLAB = 8  # slices, for those between two slabs may be predicted for both
 # A part of less than this many windows along an axis would be predicted from windows that are mostly others'.
 _LEAST_PART = 0.25
@@ -97,6 +97,29 @@ def plan_memory(model: Model, image: Image, classes: int, free: int, overlap: fl
             )
         longest = max(range(3), key=lambda axis: cuttable[axis] * lengths[axis])
         counts[needs.grid.axes.order[longest]] *= 2
+
+
+def require_one_part(model: Model, image: Image, free: int) -> None:
+    """Refuse what the window, which holds an image whole, has no memory for.
+
+    Args:
+        model: with its weights.
+        image: of the model's kind.
+        free: bytes.
+
+    Raises:
+        OutOfMemory: even one class would have to be predicted in parts.
+    """
+    model.check_fits(image)
+    needs = _Needs.of(model, image, classes=1, overlap=OVERLAP)
+    i, j, k = (slice(0, n) for n in image.geometry.shape)
+    peak = needs.plan(needs.scope((i, j, k)), ((i, j, k),)).peak
+    if peak > free * _MAY_TAKE:
+        raise OutOfMemory(
+            f"'{image.name}' needs about {peak / _MAY_TAKE / 1e9:.1f} GB at once in the window, {free / 1e9:.1f} GB "
+            "are free; close other programs, or use `condseg predict`, which works in parts",
+            path=image.source,
+        )
 
 
 @dataclass(frozen=True, eq=False)

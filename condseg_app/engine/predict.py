@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from condseg_app.data import Block, Image, Levels, Model, Prediction, Region
+from condseg_app.data import Image, Levels, Model, Prediction, Region
 from condseg_app.engine.gate import SMALLEST, Gate
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.scope import first_of, seen_from
+from condseg_app.engine.scope import seen_from
 from condseg_app.engine.windows import OVERLAP
 from condseg_app.errors import CondsegError
 from condseg_app.memory import free_memory
@@ -54,7 +54,6 @@ def predict(
     """Predict window by window, part by part.
 
     Yields the part done (0 to 1) and a part of the image, which is complete where all classes are named as complete.
-    It is filled in place from one yield to the next, until the next part begins.
 
     Args:
         model: with its weights.
@@ -99,30 +98,31 @@ def _fill(
     slabs = list(plan.slabs_of(part))
     for number, slab in enumerate(slabs):
         predictor.move_to(slab)
+        first_voxel = [place.start - whole.start for place, whole in zip(slab, part, strict=True)]
         for first in range(0, len(classes), plan.classes_at_once):
             group = classes[first : first + plan.classes_at_once]
-            for done, block in _blocks(predictor, group, roi):
-                if block.notice:
-                    _logger.warning(block.notice)
-                place = seen_from(seen_from(block.region, [-p.start for p in slab]), first_of(part))
-                for name, found in block.probabilities.items():
-                    levels.paste(name, place, found)
+            for done in _ask(predictor, group, roi):
                 yield (number + (first + len(group) * done) / len(classes)) / len(slabs)
+            # Only now, for where windows meet each of them would be brought onto the image's grid anew.
+            for name in group:
+                for region, found in predictor.all_of(name):
+                    levels.paste(name, seen_from(region, [-n for n in first_voxel]), found)
             predictor.finish(group)
 
 
-def _blocks(predictor: Predictor, classes: Sequence[str], roi: bool) -> Iterator[tuple[float, Block]]:
-    """The blocks of some classes, with the part of the windows that are done."""
+def _ask(predictor: Predictor, classes: Sequence[str], roi: bool) -> Iterator[float]:
+    """Ask for some classes in every window that may hold them; yields the part of the windows that are done."""
     windows = predictor.order()
     # Only a volume in millimetres says how large things are in it.
     gap = SMALLEST if predictor.geometry.unit == "mm" else 0.0
     coarse = predictor.coarse_order(gap) if roi else []
     gate = Gate([math.ceil(gap / spacing) + 1 for spacing in predictor.geometry.spacing])
     for count, window in enumerate(coarse, start=1):
-        block = predictor.segment(window, classes)
-        gate.look(block)
-        yield count / len(windows), block
+        predictor.add(window, classes)
+        gate.look(predictor.block(window, classes))
+        yield count / len(windows)
     for count, window in enumerate(sorted(set(windows) - set(coarse)), start=len(coarse) + 1):
         wanted = gate.among(classes, predictor.region(window)) if roi else classes
         if wanted:
-            yield count / len(windows), predictor.segment(window, wanted)
+            predictor.add(window, wanted)
+            yield count / len(windows)

@@ -1,6 +1,8 @@
 """Prediction: an image's windows, encoded once each and decoded for every class that is asked for."""
 
-from collections.abc import Sequence
+import logging
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +14,17 @@ from condseg_app.data import Block, Geometry, Image, Model, Region, Shape
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.intensity import IntensityMap
-from condseg_app.engine.networks import build_network, condition_for, memory_format
+from condseg_app.engine.kernels import Kernels, kernels_for
+from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.scope import Scope, first_of, seen_from, size
 from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show
 from condseg_app.errors import OutOfMemory
 from condseg_models import Features
 
+_logger = logging.getLogger(__name__)
 _CLASSES_AT_ONCE = 8
+_VOXELS_AT_ONCE = 1 << 20
 # Levels are resampled in whole 256ths.
 _STEPS = 256
 
@@ -161,6 +166,13 @@ class Predictor:
             ClassTableError: a class is not in the model's table.
             OutOfMemory: the device has too little memory for one window.
         """
+        self.add(window, classes)
+        block = self.block(window, classes)
+        self.finish([name for name in classes if not self._sums[name].missing])
+        return block
+
+    def add(self, window: int, classes: Sequence[str]) -> None:
+        """Ask for classes in one window, for whoever looks at them later; raises what `segment` does."""
         inside = self._scope.inside(window)
         here = seen_from(inside, first_of(self._scope.working))
         within = seen_from(inside, self._windows.starts[window])
@@ -171,9 +183,25 @@ class Predictor:
                 total.level[here] += level[within] * weights
                 total.weight[here] += weights
                 total.missing.remove(window)
-        block = self._block(window, classes)
-        self.finish([name for name in classes if not self._sums[name].missing])
-        return block
+
+    def block(self, window: int, classes: Sequence[str]) -> Block:
+        """What is known of some classes in a window's region of the part."""
+        rows = self._scope.turned_block(window)
+        found = {name: self._found(name, rows) for name in classes}
+        notice, self._notice = self._notice, ""
+        return Block(self.region(window), found, notice)
+
+    def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+        """What is known of a class in all of the part, a few slices at a time, with where they belong in it."""
+        rows = list(self._grid.turn(self._scope.part))
+        shape = size((rows[0], rows[1], rows[2]))
+        axis = max(range(3), key=lambda n: shape[n])
+        step = max(1, _VOXELS_AT_ONCE * shape[axis] // math.prod(shape))
+        first, stop = rows[axis].start, rows[axis].stop
+        for start in range(first, stop, step):
+            rows[axis] = slice(start, min(start + step, stop))
+            here = (rows[0], rows[1], rows[2])
+            yield seen_from(self._grid.unturn(here), first_of(self._scope.part)), self._found(name, here)
 
     def finish(self, classes: Sequence[str]) -> None:
         """Let go of what was added up for some classes; they begin anew if they are asked for again."""
@@ -188,14 +216,20 @@ class Predictor:
             except torch.OutOfMemoryError as error:
                 self._make_room(error)
 
+    @property
+    def _kernels(self) -> Kernels:
+        return kernels_for(self._device, 3 if self.model.preprocessing.dimensions == "3D" else 2)
+
     @torch.inference_mode()
     def _ask(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
-        features = self._encoded(window)
+        with self._kernels.autocast(self._device):
+            features = self._encoded(window)
         found: dict[str, Tensor] = {}
         for first in range(0, len(classes), self._at_once):
             names = classes[first : first + self._at_once]
-            logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
-            levels = (logits.sigmoid().float() * 255).round().cpu()
+            with self._kernels.autocast(self._device):
+                logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
+            levels = (logits.float().sigmoid() * 255).round().cpu()
             found.update(zip(names, levels.reshape(-1, *self._windows.window), strict=True))
         return found
 
@@ -204,7 +238,8 @@ class Predictor:
         if features is None:
             i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
             shown = show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)[None]
-            features = self._network.encode(shown.to(self._device, memory_format=memory_format(shown.dim() - 2)))
+            layout = self._kernels.memory_format(shown.dim() - 2)
+            features = self._network.encode(shown.to(self._device, memory_format=layout))
             self._features.put(window, features)
         return features
 
@@ -218,6 +253,7 @@ class Predictor:
             self._device = torch.device("cpu")
             self._network.to(self._device)
             self._notice = "The GPU's memory is too small for one window, so the CPU goes on; it takes longer."
+            _logger.warning(self._notice)
         else:
             raise OutOfMemory("the memory is too small for one window; close other programs") from error
         if torch.cuda.is_available():
@@ -227,21 +263,19 @@ class Predictor:
         shape = size(self._scope.working)
         return _Sum(torch.zeros(shape), torch.zeros(shape), set(range(self.windows)))
 
-    def _block(self, window: int, classes: Sequence[str]) -> Block:
-        """What the image's own voxels get from the part of the working grid about a window."""
-        rows = self._scope.turned_block(window)
+    def _found(self, name: str, rows: Region) -> NDArray[np.uint8]:
+        """A class's levels in a region on the turned axes, made of that part of the working grid which it needs."""
         i, j, k = (taps.needed_by(part) for taps, part in zip(self._grid.back, rows, strict=True))
         here = seen_from((i, j, k), first_of(self._scope.working))
-        found = {}
-        for name in classes:
-            total = self._sums[name]
-            part = (total.level[here] / total.weight[here].clamp(min=1)).round() * _STEPS
+        level, weight = self._sums[name].level[here], self._sums[name].weight[here]
+        if level.any():
+            part = (level / weight.clamp(min=1)).round() * _STEPS
             for axis in self._grid.resampled:
                 part = self._grid.back[axis].apply(part, axis, rows[axis])
-            level = (part / _STEPS).round().to(torch.uint8).numpy()
-            found[name] = np.ascontiguousarray(self._grid.axes.undo(level)).astype(np.uint8, copy=False)
-        notice, self._notice = self._notice, ""
-        return Block(self.region(window), found, notice)
+            found = (part / _STEPS).round().to(torch.uint8).numpy()
+        else:
+            found = np.zeros(size(rows), np.uint8)
+        return np.ascontiguousarray(self._grid.axes.undo(found)).astype(np.uint8, copy=False)
 
     def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
         turned = [voxel[axis] for axis in self._grid.axes.order]

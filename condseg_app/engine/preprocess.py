@@ -12,7 +12,7 @@ from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Sh
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.resample import Taps
 
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 20
 # Steps of a prepared intensity where it is resampled, a power of two; intensities stay below 8. Training keeps them
 # with 11 bits (float16), so nothing is lost.
 _STEPS = 4096
@@ -116,9 +116,12 @@ def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Re
     wanted = region or grid.everywhere
     shape = [part.stop - part.start for part in wanted]
     prepared = torch.empty(len(image.channels), *shape)
-    axis = int(np.argmax(shape))
     source = [part.stop - part.start for part in grid.made_of(wanted)]
-    step = max(1, shape[axis] * _AT_ONCE // (len(image.channels) * int(np.prod(source))))
+    count = -(-len(image.channels) * int(np.prod(source)) // _AT_ONCE)
+    # Files hold the image's last axis slowest: cut along it, a slab is read in few pieces.
+    enough = [axis for axis in range(3) if shape[axis] >= count]
+    axis = max(enough, key=lambda a: grid.axes.order[a]) if enough else int(np.argmax(shape))
+    step = max(1, shape[axis] // count)
     for first in range(0, shape[axis], step):
         slab, place = list(wanted), [slice(None)] * 4
         begin = wanted[axis].start + first

@@ -49,7 +49,7 @@ class UnpackedFile:
         """
         self._grid = VoxelGrid(layout.geometry.shape, layout.dtype, 0)
         self._lock = Lock()  # one file, one position in it
-        folder = _roomy_folder()
+        folder = roomy_folder()
         with _on_disk(layout, folder):
             if shutil.disk_usage(folder).free < layout.stored_bytes:
                 raise OSError
@@ -87,7 +87,7 @@ def _check_length(there: int, layout: NiftiLayout) -> None:
         )
 
 
-def _roomy_folder() -> Path:
+def roomy_folder() -> Path:
     """Where large temporary files belong: what TMPDIR names, else /var/tmp, for /tmp is often kept in memory."""
     usual = Path("/var/tmp")
     chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))

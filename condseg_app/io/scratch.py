@@ -1,38 +1,64 @@
 """Arrays on disk for as long as they are used."""
 
-import shutil
 import tempfile
 import weakref
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
-from numpy.typing import DTypeLike
+import numpy as np
+from numpy.typing import NDArray
 
-from condseg_app.data import LazyArray, Shape
+from condseg_app.data import Region, Shape
 from condseg_app.errors import WriteError
-
-_CHUNK = 128
-
-
-class ScratchArray(LazyArray, Protocol):
-    """An array whose regions can be written as well."""
-
-    def __setitem__(self, key: Any, value: Any, /) -> None: ...
+from condseg_app.io.nifti_unpack import roomy_folder
+from condseg_app.io.regions import box_of
+from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
 
 
-def scratch_array(shape: Shape, dtype: DTypeLike) -> ScratchArray:
-    """Zeros (I, J, K) in compressed chunks in the system's temporary folder; gone when nobody holds them any more.
+class ScratchArray:
+    """Numbers (I, J, K) in a temporary file without a name, which goes when nobody holds them any more.
 
-    Raises:
-        WriteError: the disk refuses.
+    What is never written is 0, and takes no room. Plain bytes, for whatever packs them needs threads and their memory.
     """
-    import zarr  # it takes long to load, and is seldom needed
 
+    def __init__(self, shape: Shape, dtype: np.dtype[np.generic]) -> None:
+        """Make the file.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        self.shape: tuple[int, ...] = shape
+        self.dtype = dtype
+        self._grid = VoxelGrid(shape, dtype, 0)
+        with _on_disk():
+            self._file: BinaryIO = tempfile.TemporaryFile(prefix="condseg-", dir=roomy_folder())  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+            self._file.truncate(self._grid.end)
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """Any numpy index; WriteError if what was still to be written finds no room."""
+        (i, j, k), rest = box_of(key, self.shape)
+        with _on_disk():
+            box = read_box(self._file, self._grid, (i, j, k))  # type: ignore[arg-type]  # BinaryIO lacks readinto
+        return box[rest]  # type: ignore[no-any-return]  # scalars included
+
+    def write(self, region: Region, values: NDArray[np.generic]) -> None:
+        """Write a box.
+
+        Raises:
+            WriteError: the disk refuses.
+        """
+        with _on_disk():
+            write_box(self._file, self._grid, region, values)
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
     try:
-        folder = tempfile.mkdtemp(prefix="condseg-")
+        yield
     except OSError as error:
-        raise WriteError(f"no temporary file can be made ({error.strerror}); free some of the disk") from error
-    array: ScratchArray = zarr.create_array(
-        folder, shape=shape, dtype=dtype, chunks=tuple(min(n, _CHUNK) for n in shape)
-    )
-    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
-    return array
+        raise WriteError(
+            f"the temporary file for a large image cannot be written ({error.strerror}); free some of the disk of "
+            f"{roomy_folder()}, or let TMPDIR name a roomier folder"
+        ) from error

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import Block, Geometry, Image, Model, Prediction
+from condseg_app.compute import actors
+from condseg_app.compute.actors import TorchTools
+from condseg_app.data import Geometry, Image, Model, Prediction
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict import Manner, PartPrediction, predict, predict_whole
 from condseg_app.engine.predictor import Predictor
@@ -93,13 +95,13 @@ def test_a_coarse_pass_asks_less_and_finds_the_same(
     # Weights that nobody taught find a class everywhere; one that is never found must cost the coarse pass alone.
     never = {name: w - 60 if name == "head.bias" else w for name, w in model.weights.items()}
     asked: list[int] = []
-    segment = Predictor.segment
+    add = Predictor.add
 
-    def noting(predictor: Predictor, window: int, names: Sequence[str]) -> Block:
+    def noted(predictor: Predictor, window: int, names: Sequence[str]) -> None:
         asked.append(window)
-        return segment(predictor, window, names)
+        add(predictor, window, names)
 
-    monkeypatch.setattr(Predictor, "segment", noting)
+    monkeypatch.setattr(Predictor, "add", noted)
     predict_whole(model, image, ["liver"])
     everything = len(asked)
     for weights, most in ((model.weights, everything), (never, everything // 2)):
@@ -123,3 +125,17 @@ def enlarged(image: Image, shape: tuple[int, int, int]) -> Image:
 def last(steps: Iterator[tuple[float, PartPrediction]]) -> Prediction:
     *_, (_, found) = steps
     return found.prediction
+
+
+def test_the_window_refuses_what_would_need_parts(
+    make_model: Callable[..., Model], make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, image = make_model("3D"), enlarged(make_image("3D"), (600, 500, 400))
+    monkeypatch.setattr(actors, "free_memory", lambda: 500 * 10**6)
+    with pytest.raises(
+        OutOfMemory,
+        match=r"^'volume' needs about \d\.\d GB at once in the window, 0\.5 GB are free; close other programs, or use "
+        r"`condseg predict`, which works in parts$",
+    ):
+        TorchTools("cpu").predictor(model, image)
+    assert TorchTools("cpu").predictor(model, make_image("3D")).windows > 0

@@ -45,7 +45,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(nifti, "free_memory", lambda: 100)
-    monkeypatch.setattr(nifti_unpack, "_roomy_folder", lambda: folder)
+    monkeypatch.setattr(nifti_unpack, "roomy_folder", lambda: folder)
     return folder
 
 
@@ -143,7 +143,7 @@ def test_large_temporary_files_go_where_the_user_says(tmp_path: Path, monkeypatc
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.delenv(name, raising=False)
     if Path("/var/tmp").is_dir():
-        assert nifti_unpack._roomy_folder() == Path("/var/tmp")
+        assert nifti_unpack.roomy_folder() == Path("/var/tmp")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    assert nifti_unpack._roomy_folder() == tmp_path
+    assert nifti_unpack.roomy_folder() == tmp_path

@@ -1,0 +1,140 @@
+"""The whole way from a CT's file to its label map, against a plain pipeline with the same weights.
+
+A whole real CT and a shipped model, its rows repeated until there are thirteen classes. Ours is what `condseg predict
+--roi` does; without it, see the details. The plain pipeline reads and prepares the image by the same code, then
+asks for each class by itself: MONAI's sliding windows that overlap by a half, weighted by a Gaussian, the whole network
+in float32 on batches of slices with their neighbours; each class's map is brought onto the image's grid by scipy and
+kept in float32; the largest one wins where it reaches 0.5.
+
+Each run is a process of its own; seconds and memory count from when all is imported and the model is loaded. A round
+takes minutes, so there is one. Dice is with the volume's labels, mean of the classes that both know.
+
+    make bench ONLY=pipeline_ratio
+"""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+import torch
+import typer
+from harness.models import widened
+from harness.report import DATA, report
+from monai.inferers import sliding_window_inference
+from scipy.ndimage import zoom
+
+from condseg_app.compute.prediction import Request, segment
+from condseg_app.data import LabelMap, Model, PostProcessing, dice
+from condseg_app.engine.intensity import IntensityMap
+from condseg_app.engine.networks import build_network, condition_for
+from condseg_app.engine.preprocess import WorkingGrid, prepare
+from condseg_app.io import find_model, read_case, read_data_set, read_image, read_model, write_label_map
+
+Way = Literal["ours", "ours_without_roi", "plain"]
+WAYS: tuple[Way, ...] = ("ours", "ours_without_roi", "plain")
+SLICES_AT_ONCE = 8
+
+
+def main(
+    data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
+    model: Annotated[str, typer.Option()] = "phantom_ct",
+    classes: Annotated[int, typer.Option()] = 13,
+    rounds: Annotated[int, typer.Option()] = 1,
+    child: Annotated[str, typer.Option(help="predict once in this way and print what it took")] = "",
+) -> None:
+    """Measure on the data set's first test volume."""
+    if child:
+        sys.stdout.write(json.dumps(measured(child, data, model, classes)) + "\n")
+        return
+    runs: dict[Way, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for turn in range(rounds):
+        for way in WAYS if turn % 2 == 0 else reversed(WAYS):
+            command = [sys.executable, __file__, "--child", way, "--data", str(data), "--model", model]
+            command += ["--classes", str(classes)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            runs[way].append(json.loads(done.stdout.splitlines()[-1]))
+    found = {way: {key: statistics.median(run[key] for run in runs[way]) for key in runs[way][0]} for way in WAYS}
+    ours, slower, plain = (found[way] for way in WAYS)
+    report(
+        "pipeline_ratio",
+        plain["seconds"] / ours["seconds"],
+        "times",
+        ">= 8",
+        without_roi=round(plain["seconds"] / slower["seconds"], 2),
+        memory_ratio=round(ours["peak_mb"] / plain["peak_mb"], 3),
+        memory_goal="<= 0.333",
+        **{f"{key}_{way}": round(values[key], 5) for way, values in found.items() for key in values},
+        rounds=rounds,
+    )
+
+
+def measured(way: str, data: Path, name: str, classes: int) -> dict[str, float]:
+    """Seconds, megabytes and Dice of one run."""
+    data_set = read_data_set(data)
+    case = data_set.part("test").cases[0]
+    trained = read_model(find_model(name))
+    model = widened(trained, classes)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    labels = plain(case.image, model) if way == "plain" else ours(case.image, model, roi=way == "ours")
+    with tempfile.TemporaryDirectory() as folder:
+        write_label_map(Path(folder) / "labels.nii.gz", labels)
+    seconds = time.perf_counter() - start
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    _, annotations = read_case(case, data_set.classes)
+    scores = [
+        dice(labels.mask(model.classes.names[trained.classes.row(known.class_name)]), known.mask)
+        for known in annotations
+        if known.class_name in trained.classes
+    ]
+    return {"seconds": seconds, "peak_mb": peak, "dice": statistics.mean(scores)}
+
+
+def ours(path: Path, model: Model, *, roi: bool) -> LabelMap:
+    """As `condseg predict` does it."""
+    *_, (_, found) = segment(path, Request(model, model.classes, PostProcessing(), "cpu", roi=roi))
+    if found is None or found.labels is None:
+        raise RuntimeError("no label map came back")
+    return found.labels
+
+
+@torch.inference_mode()
+def plain(path: Path, model: Model) -> LabelMap:
+    """Class by class, and all of their maps in memory."""
+    image, plan = read_image(path), model.preprocessing
+    grid = WorkingGrid.of(image.geometry, plan)
+    prepared = prepare(image, IntensityMap.of(image, plan), grid)[0]  # (I, J, K)
+    beside = torch.arange(-plan.neighbours, plan.neighbours + 1)
+    shown = prepared[..., (torch.arange(grid.shape[2])[:, None] + beside).clamp(0, grid.shape[2] - 1)]
+    slices = shown.permute(2, 3, 0, 1).contiguous()  # (K, channels, I, J)
+    network = build_network(model, torch.device("cpu"))
+    factors = [n / w for n, w in zip(grid.turned, grid.shape, strict=True)]
+    maps = np.empty((len(model.classes), *image.geometry.shape), np.float32)
+    for row, name in enumerate(model.classes.names):
+
+        def probability(x: torch.Tensor, name: str = name) -> torch.Tensor:
+            condition = condition_for(model.classes, [name] * len(x), torch.device("cpu"))
+            return network.decode(network.encode(x), condition).sigmoid()
+
+        settings: dict[str, Any] = {"overlap": 0.5, "mode": "gaussian", "padding_mode": "replicate"}
+        parts = (
+            sliding_window_inference(some, plan.window[:2], SLICES_AT_ONCE, probability, **settings)
+            for some in slices.split(SLICES_AT_ONCE)
+        )
+        found = torch.cat([cast("torch.Tensor", part) for part in parts])
+        working = found[:, 0].permute(1, 2, 0).numpy()
+        maps[row] = grid.axes.undo(zoom(working, factors, order=1, mode="nearest", grid_mode=True))
+    values = np.array([entry.value for entry in model.classes], model.classes.value_type)
+    labels = np.where(maps.max(axis=0) >= 0.5, values[maps.argmax(axis=0)], 0).astype(values.dtype)
+    return LabelMap(labels, image.geometry, model.classes)
+
+
+if __name__ == "__main__":
+    typer.run(main)

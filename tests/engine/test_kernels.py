@@ -1,0 +1,93 @@
+"""How convolutions run: right before quick, and the usual way unless another one is quicker by far."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from condseg_app.engine import kernels
+from condseg_app.engine.kernels import Kernels, kernels_for
+from condseg_app.engine.networks import memory_format
+from condseg_app.errors import CondsegError
+
+CPU = torch.device("cpu")
+USUAL, CONTIGUOUS, SHORT = Kernels(), Kernels(channels_last=False), Kernels(dtype=torch.bfloat16)
+CONTIGUOUS_SHORT = Kernels(channels_last=False, dtype=torch.bfloat16)
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    """Each test chooses for itself, and the choice of this process is the machine's own."""
+    kernels_for.cache_clear()
+    yield
+    kernels_for.cache_clear()
+
+
+@pytest.fixture
+def amx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+
+
+def times(monkeypatch: pytest.MonkeyPatch, seconds: dict[Kernels, float]) -> None:
+    """Stand-in for the clock."""
+
+    def told(_layer: object, asked: Sequence[Kernels]) -> list[float]:
+        return [seconds[one] for one in asked]
+
+    monkeypatch.setattr(kernels._Layer, "seconds", told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({USUAL: 1.0, CONTIGUOUS: 0.9, SHORT: 0.7}, USUAL),
+        ({USUAL: 1.0, CONTIGUOUS: 0.75, SHORT: 0.1, CONTIGUOUS_SHORT: 0.7}, CONTIGUOUS),
+        ({USUAL: 1.0, CONTIGUOUS: 1.0, SHORT: 0.6}, SHORT),
+        ({USUAL: 1.0, CONTIGUOUS: 0.7, SHORT: 1.0, CONTIGUOUS_SHORT: 0.4}, CONTIGUOUS_SHORT),
+    ],
+)
+@pytest.mark.parametrize("spatial", [2, 3])
+def test_another_way_must_be_quicker_by_far(
+    amx: None, monkeypatch: pytest.MonkeyPatch, spatial: int, seconds: dict[Kernels, float], expected: Kernels
+) -> None:
+    times(monkeypatch, seconds)
+    assert kernels_for(CPU, spatial) == expected
+
+
+def test_a_cpu_without_short_arithmetic_computes_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False}, raising=False)
+    times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.9})
+    assert kernels_for(CPU, 2) == kernels_for(CPU, 3) == USUAL
+    assert memory_format(2, CPU) == torch.channels_last
+    assert memory_format(3, CPU) == torch.channels_last_3d
+
+
+def test_the_choice_is_made_once_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "condseg_app"):
+        assert kernels_for(CPU, 2) is kernels_for(CPU, 2)
+    assert [record.message for record in caplog.records] == [f"convolutions with 2 axes on cpu: {kernels_for(CPU, 2)}"]
+
+
+@pytest.mark.parametrize("wrong", [0.1, float("nan")])
+def test_wrong_convolutions_are_refused(monkeypatch: pytest.MonkeyPatch, wrong: float) -> None:
+    right = functional.conv2d
+
+    def broken(x: Tensor, weight: Tensor, padding: int) -> Tensor:
+        found = right(x, weight, padding=padding)
+        return found if x.dtype == torch.float64 else found + wrong * found.abs().max()
+
+    monkeypatch.setattr(functional, "conv2d", broken)
+    with pytest.raises(CondsegError, match=r"PyTorch \d.* computes wrong convolutions on the device 'cpu'"):
+        kernels_for(CPU, 2)
+
+
+def test_a_quick_way_that_is_wrong_is_not_taken(amx: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = kernels._Layer.error
+    monkeypatch.setattr(
+        kernels._Layer, "error", lambda layer, asked: right(layer, asked) if asked == USUAL else float("nan")
+    )
+    times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 0.1})
+    assert kernels_for(CPU, 2) == USUAL
