@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from condseg_app import __version__
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
 from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
-from condseg_app.data import ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
 from condseg_app.errors import EngineLost
 
 
@@ -34,15 +34,25 @@ class TorchTools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         """Get ready to teach."""
+        from condseg_app.engine.exact import ExactTeacher
         from condseg_app.engine.teach import start_teaching
 
-        return start_teaching(model, lesson, self.device_name)
+        if lesson.mode == "full":
+            return start_teaching(model, lesson, self.device_name)
+        shown = [(lesson.image, lesson.annotations)]
+        return ExactTeacher(model, lesson.entry, shown, lesson.steps, device=self.device_name)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
         from condseg_app.engine.teach import compare_on_lesson
 
         return compare_on_lesson(before, after, lesson, self.device_name)
+
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+        from condseg_app.engine.exact import certify
+
+        return certify(before, after, [lesson.image], self.device_name, lesson.entry.name)
 
 
 class Teacher:
@@ -63,6 +73,10 @@ class Teacher:
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
         return self._tools.compare(self._before, self._trainer.model(), self._lesson)
+
+    def certificate(self) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+        return self._tools.certify(self._before, self._trainer.model(), self._lesson)
 
 
 class EngineActor:
@@ -131,6 +145,10 @@ class TrainerActor:
     def compare(self) -> Reply:
         """Each class before and after."""
         return Reply.of("Comparing", lambda: self._opened().compare())
+
+    def certificate(self) -> Reply:
+        """Whether the other classes answer as they did."""
+        return Reply.of("Checking the other classes", lambda: self._opened().certificate())
 
     def _open(self, model: SentModel, lesson: SentLesson) -> None:
         self._teacher = Teacher(self._tools, read_model(model), lesson.read())

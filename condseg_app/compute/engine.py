@@ -19,7 +19,7 @@ from condseg_app.compute.wire import (
     by_file,
     with_voxels,
 )
-from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import Block, Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
 from condseg_app.errors import EngineLost, ReadError
 
 _logger = logging.getLogger(__name__)
@@ -111,9 +111,8 @@ class Engine:
         """Get ready to teach the model of a file."""
         link, actor = self._new_actor(TrainerActor)
         image = (None if link.process is None else by_file(lesson.image)) or with_voxels(lesson.image)
-        link.call(
-            actor, "open", self._send_model(model), SentLesson(image, lesson.entry, lesson.annotations, lesson.steps)
-        )
+        sent = SentLesson(image, lesson.entry, lesson.annotations, lesson.steps, lesson.mode)
+        link.call(actor, "open", self._send_model(model), sent)
         return _RemoteTeacher(link, actor)
 
     def close(self) -> None:
@@ -190,3 +189,6 @@ class _RemoteTeacher:
 
     def compare(self) -> tuple[ClassChange, ...]:
         return cast("tuple[ClassChange, ...]", self._link.call(self._actor, "compare"))
+
+    def certificate(self) -> Certificate:
+        return cast("Certificate", self._link.call(self._actor, "certificate"))

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Protocol
 
 from condseg_app.compute.place import Place
-from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import (
+    Block,
+    Certificate,
+    ClassChange,
+    DeviceInfo,
+    Image,
+    Lesson,
+    Model,
+    TrainingProgress,
+)
 
 
 class PredictorLike(Protocol):
@@ -38,6 +47,9 @@ class TeacherLike(TrainerLike, Protocol):
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
 
+    def certificate(self) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+
 
 class Toolbox(Protocol):
     """The functions that an engine runs; values in, values out."""
@@ -53,6 +65,9 @@ class Toolbox(Protocol):
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
+
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
 
 
 class EngineLike(Protocol):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job
-from condseg_app.data import ClassEntry, Color, Image, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, ClassEntry, Color, Image, TeachingMode, TrainingProgress
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
 from condseg_app.session.desk import ignore
@@ -202,12 +202,19 @@ class Session(Working):
     # Teaching
 
     @command
-    def teach(self, name: str, steps: int = 200) -> None:
-        """Teach the model a class from what is marked on the image; the model's file stays as it is."""
+    def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
+        """Teach the model a class from what is marked on the image; the model's file stays as it is.
+
+        Args:
+            name: the class.
+            steps: training steps; what is usual in the mode if None.
+            mode: whether the class alone may change ('exact') or everything ('full').
+        """
         if self._is_teaching():
             self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
             return
-        plan = LessonPlan.of(self._state, name, steps, self._models_folder)
+        steps = TEACHING_STEPS[mode] if steps is None else steps
+        plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
         self._drop_job()
         self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
         self._taught = Job(f"Teaching {name}", partial(teaching.lesson_steps, self.engine, plan))
