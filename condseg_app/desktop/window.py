@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
 
+from condseg_app.data import TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
@@ -58,6 +59,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._actions, self._menus = build(self, self._menu_bar())
         self._connect()
+        self.panel.teach.choose_mode(settings.teaching)
         self.set_theme(settings.theme)
         self._show_recent()
         self._follow_image()
@@ -129,6 +131,7 @@ class MainWindow(QMainWindow):
         self.welcome.sample_asked.connect(lambda: self.open_sample(SAMPLES[0]))
         self.welcome.tour_asked.connect(self.take_tour)
         self.panel.device.change_asked.connect(self.ask_where_to_compute)
+        self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
         for signal in (self.session.failed, self.session.notice):
@@ -200,6 +203,9 @@ class MainWindow(QMainWindow):
     def ask_where_to_compute(self) -> None:
         """Ask whether this computer or another one computes."""
         ask_where_to_compute(self.session, self._settings_file, self)
+
+    def _remember_mode(self, mode: TeachingMode) -> None:
+        self.settings.teaching = mode
 
     # view
 
