@@ -11,6 +11,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Block,
     Certificate,
@@ -23,6 +24,7 @@ from condseg_app.data import (
     Lesson,
     Model,
     Preprocessing,
+    TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
@@ -56,6 +58,15 @@ class IntensityTools:
 
     def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
         return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(lesson.image.name, "01", "01"),))
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        return TorchTools().class_of(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        return TorchTools().with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        return TorchTools().without_class(model, name)
 
 
 @dataclass(eq=False)
@@ -116,7 +127,7 @@ class Stage:
 def _model(name: str, dimensions: str) -> Model:
     flat = dimensions == "2D"
     plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4), 1, intensity="zscore")
-    weights = {"row": np.zeros((len(NAMES), 2), np.float32)}
+    weights = {"class_rows": np.arange(2 * len(NAMES), dtype=np.float32).reshape(-1, 2)}
     return Model(name, "dense_unet", {}, plan, ClassTable.from_names(NAMES), weights, licence="CC0-1.0")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from condseg_app import __version__
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
 from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
-from condseg_app.data import Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TaughtClass, TrainingProgress
 from condseg_app.errors import EngineLost
 
 
@@ -54,6 +54,24 @@ class TorchTools:
 
         return certify(before, after, [lesson.image], self.device_name, lesson.entry.name)
 
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        """A class by itself."""
+        from condseg_app.engine.class_rows import taught_class
+
+        return taught_class(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        """The model with a class more."""
+        from condseg_app.engine.class_rows import with_class
+
+        return with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        """The model with a class less."""
+        from condseg_app.engine.class_rows import without_class
+
+        return without_class(model, name)
+
 
 class Teacher:
     """A training together with what is needed to say what it has changed."""
@@ -80,7 +98,7 @@ class Teacher:
 
 
 class EngineActor:
-    """Answers questions about the engine itself."""
+    """Answers questions about the engine itself, and about models as they are."""
 
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
@@ -92,6 +110,18 @@ class EngineActor:
     def device(self) -> Reply:
         """What computes, a `DeviceInfo`."""
         return Reply.of("Asking for the device", self._tools.device)
+
+    def class_of(self, model: SentModel, name: str) -> Reply:
+        """A class by itself, a `TaughtClass`."""
+        return Reply.of("Taking out a class", lambda: self._tools.class_of(read_model(model), name))
+
+    def with_class(self, model: SentModel, taught: TaughtClass) -> Reply:
+        """The model with a class more."""
+        return Reply.of("Putting in a class", lambda: self._tools.with_class(read_model(model), taught))
+
+    def without_class(self, model: SentModel, name: str) -> Reply:
+        """The model with a class less."""
+        return Reply.of("Removing a class", lambda: self._tools.without_class(read_model(model), name))
 
 
 class PredictorActor:

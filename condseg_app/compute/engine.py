@@ -19,7 +19,17 @@ from condseg_app.compute.wire import (
     by_file,
     with_voxels,
 )
-from condseg_app.data import Block, Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import (
+    Block,
+    Certificate,
+    ClassChange,
+    DeviceInfo,
+    Image,
+    Lesson,
+    Model,
+    TaughtClass,
+    TrainingProgress,
+)
 from condseg_app.errors import EngineLost, ReadError
 
 _logger = logging.getLogger(__name__)
@@ -46,6 +56,18 @@ class LocalEngine:
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
         return Teacher(self._tools, io.read_model(model), lesson)
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+        return self._tools.class_of(io.read_model(model), name)
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class more."""
+        return self._tools.with_class(io.read_model(model), taught)
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file with a class less."""
+        return self._tools.without_class(io.read_model(model), name)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -115,6 +137,18 @@ class Engine:
         link.call(actor, "open", self._send_model(model), sent)
         return _RemoteTeacher(link, actor)
 
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+        return cast("TaughtClass", self._ask("class_of", self._send_model(model), name))
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class more."""
+        return cast("Model", self._ask("with_class", self._send_model(model), taught))
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file with a class less."""
+        return cast("Model", self._ask("without_class", self._send_model(model), name))
+
     def close(self) -> None:
         """End it; a call after that raises `EngineLost`."""
         self._closed = True
@@ -124,6 +158,10 @@ class Engine:
             self._lock.release()
             if link is not None:
                 link.close()
+
+    def _ask(self, method: str, *arguments: object) -> object:
+        link, actor = self._new_actor(EngineActor)
+        return link.call(actor, method, *arguments)
 
     def _new_actor(self, kind: type) -> "tuple[Link, Any]":
         link = self._linked()

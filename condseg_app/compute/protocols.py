@@ -13,6 +13,7 @@ from condseg_app.data import (
     Image,
     Lesson,
     Model,
+    TaughtClass,
     TrainingProgress,
 )
 
@@ -69,6 +70,15 @@ class Toolbox(Protocol):
     def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
         """Whether the other classes answer on the lesson's image as they did."""
 
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        """A class by itself."""
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        """The model with a class more."""
+
+    def without_class(self, model: Model, name: str) -> Model:
+        """The model with a class less."""
+
 
 class EngineLike(Protocol):
     """An engine; its methods block and may be called from any thread."""
@@ -85,6 +95,15 @@ class EngineLike(Protocol):
 
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class that was taught to it elsewhere; ModelError if it was another one."""
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file without a class; ClassTableError if it has no other."""
 
     def close(self) -> None:
         """End it; a call after that raises `EngineLost`."""

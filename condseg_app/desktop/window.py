@@ -13,6 +13,7 @@ from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
 from condseg_app.desktop.welcome import WelcomePage
+from condseg_app.io.class_file import is_class_file
 from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
                 Submenu("samples", "Open &sample", samples),
                 Submenu("recent", "Open &recent"),
                 Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
+                Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
                 SEPARATOR,
                 Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
                 Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
@@ -146,7 +148,10 @@ class MainWindow(QMainWindow):
     # files
 
     def open_path(self, path: Path) -> None:
-        """Open an image, or a model's file."""
+        """Open an image or a model's file, or import a class's."""
+        if is_class_file(path):
+            self.session.import_class(path)
+            return
         if path.suffix == ".safetensors":
             self.session.open_model(path)
             return

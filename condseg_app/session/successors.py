@@ -33,9 +33,14 @@ def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path
     return path
 
 
+def as_file_name(name: str) -> str:
+    """A class's or model's name without what no file's name may hold."""
+    return _NOT_IN_FILE_NAMES.sub("_", name)
+
+
 def _new_file(folder: Path, stem: str) -> Path:
     """An empty file of a name that was free."""
-    safe = _NOT_IN_FILE_NAMES.sub("_", stem)
+    safe = as_file_name(stem)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for count in range(1, _MOST_NAMES):

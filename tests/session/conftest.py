@@ -10,6 +10,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Block,
     Certificate,
@@ -22,6 +23,7 @@ from condseg_app.data import (
     Lesson,
     Model,
     Preprocessing,
+    TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
@@ -69,6 +71,15 @@ class Tools:
     def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
         self.call()
         return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(lesson.image.name, "01", "01"),))
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        return TorchTools().class_of(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        return TorchTools().with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        return TorchTools().without_class(model, name)
 
     def call(self) -> None:
         """What every call does first."""
@@ -175,7 +186,7 @@ def make_model(classes: ClassTable, name: str = "abdomen", channels: int = 1) ->
         {},
         Preprocessing("3D", (4, 4, 4), channels, intensity="zscore"),
         classes,
-        {"row": np.zeros((len(classes), 2), np.float32)},
+        {"class_rows": np.arange(2 * len(classes), dtype=np.float32).reshape(-1, 2)},
         licence="CC0-1.0",
     )
 
