@@ -57,7 +57,7 @@ def _show_app(folder: Path) -> None:
     _grab(window.panel, "panel_classes")
     for name in ("add class", "paint", "teach"):
         _logger.info(steps[name]())
-    window.panel.teach.result.setVisible(True)  # accepting the lesson has put it away
+    window.panel.teach.outcome.setVisible(True)  # accepting the lesson has put it away
     _grab(window.panel, "panel_teach")
     _logger.info(steps["predict taught"]())
     window.panel.pages.setCurrentIndex(2)

@@ -11,16 +11,20 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Block,
+    Certificate,
     ClassChange,
     ClassTable,
     DeviceInfo,
     Geometry,
     Image,
+    ImageProof,
     Lesson,
     Model,
     Preprocessing,
+    TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
@@ -52,6 +56,18 @@ class IntensityTools:
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.75, "x") for e in after.classes)
 
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(lesson.image.name, "01", "01"),))
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        return TorchTools().class_of(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        return TorchTools().with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        return TorchTools().without_class(model, name)
+
 
 @dataclass(eq=False)
 class _Predictor:
@@ -81,7 +97,8 @@ class _Trainer:
     def advance(self, seconds: float) -> TrainingProgress:
         time.sleep(0.005)  # a real step takes longer still; without any rest the queue would never be empty
         self.step = min(self.step + 1, self.lesson.steps)
-        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, {self.lesson.entry.name: 0.5}, 1.0)
+        dice = {self.lesson.entry.name: 0.5}
+        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, dice, 1.0, ("spleen", 0.93))
 
     def model(self) -> Model:
         table, entry = self.before.classes, self.lesson.entry
@@ -110,7 +127,7 @@ class Stage:
 def _model(name: str, dimensions: str) -> Model:
     flat = dimensions == "2D"
     plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4), 1, intensity="zscore")
-    weights = {"row": np.zeros((len(NAMES), 2), np.float32)}
+    weights = {"class_rows": np.arange(2 * len(NAMES), dtype=np.float32).reshape(-1, 2)}
     return Model(name, "dense_unet", {}, plan, ClassTable.from_names(NAMES), weights, licence="CC0-1.0")
 
 

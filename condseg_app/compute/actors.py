@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from condseg_app import __version__
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
 from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
-from condseg_app.data import ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TaughtClass, TrainingProgress
 from condseg_app.errors import EngineLost
 from condseg_app.memory import free_memory
 
@@ -37,15 +37,43 @@ class TorchTools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         """Get ready to teach."""
+        from condseg_app.engine.exact import ExactTeacher
         from condseg_app.engine.teach import start_teaching
 
-        return start_teaching(model, lesson, self.device_name)
+        if lesson.mode == "full":
+            return start_teaching(model, lesson, self.device_name)
+        shown = [(lesson.image, lesson.annotations)]
+        return ExactTeacher(model, lesson.entry, shown, lesson.steps, device=self.device_name)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
         from condseg_app.engine.teach import compare_on_lesson
 
         return compare_on_lesson(before, after, lesson, self.device_name)
+
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+        from condseg_app.engine.exact import certify
+
+        return certify(before, after, [lesson.image], self.device_name, lesson.entry.name)
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        """A class by itself."""
+        from condseg_app.engine.class_rows import taught_class
+
+        return taught_class(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        """The model with a class more."""
+        from condseg_app.engine.class_rows import with_class
+
+        return with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        """The model with a class less."""
+        from condseg_app.engine.class_rows import without_class
+
+        return without_class(model, name)
 
 
 class Teacher:
@@ -67,9 +95,13 @@ class Teacher:
         """Each class before and after, on the lesson's image."""
         return self._tools.compare(self._before, self._trainer.model(), self._lesson)
 
+    def certificate(self) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+        return self._tools.certify(self._before, self._trainer.model(), self._lesson)
+
 
 class EngineActor:
-    """Answers questions about the engine itself."""
+    """Answers questions about the engine itself, and about models as they are."""
 
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
@@ -81,6 +113,18 @@ class EngineActor:
     def device(self) -> Reply:
         """What computes, a `DeviceInfo`."""
         return Reply.of("Asking for the device", self._tools.device)
+
+    def class_of(self, model: SentModel, name: str) -> Reply:
+        """A class by itself, a `TaughtClass`."""
+        return Reply.of("Taking out a class", lambda: self._tools.class_of(read_model(model), name))
+
+    def with_class(self, model: SentModel, taught: TaughtClass) -> Reply:
+        """The model with a class more."""
+        return Reply.of("Putting in a class", lambda: self._tools.with_class(read_model(model), taught))
+
+    def without_class(self, model: SentModel, name: str) -> Reply:
+        """The model with a class less."""
+        return Reply.of("Removing a class", lambda: self._tools.without_class(read_model(model), name))
 
 
 class PredictorActor:
@@ -134,6 +178,10 @@ class TrainerActor:
     def compare(self) -> Reply:
         """Each class before and after."""
         return Reply.of("Comparing", lambda: self._opened().compare())
+
+    def certificate(self) -> Reply:
+        """Whether the other classes answer as they did."""
+        return Reply.of("Checking the other classes", lambda: self._opened().certificate())
 
     def _open(self, model: SentModel, lesson: SentLesson) -> None:
         self._teacher = Teacher(self._tools, read_model(model), lesson.read())

@@ -19,7 +19,17 @@ from condseg_app.compute.wire import (
     by_file,
     with_voxels,
 )
-from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import (
+    Block,
+    Certificate,
+    ClassChange,
+    DeviceInfo,
+    Image,
+    Lesson,
+    Model,
+    TaughtClass,
+    TrainingProgress,
+)
 from condseg_app.errors import EngineLost, ReadError
 
 _logger = logging.getLogger(__name__)
@@ -46,6 +56,18 @@ class LocalEngine:
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
         return Teacher(self._tools, io.read_model(model), lesson)
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+        return self._tools.class_of(io.read_model(model), name)
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class more."""
+        return self._tools.with_class(io.read_model(model), taught)
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file with a class less."""
+        return self._tools.without_class(io.read_model(model), name)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -111,10 +133,21 @@ class Engine:
         """Get ready to teach the model of a file."""
         link, actor = self._new_actor(TrainerActor)
         image = (None if link.process is None else by_file(lesson.image)) or with_voxels(lesson.image)
-        link.call(
-            actor, "open", self._send_model(model), SentLesson(image, lesson.entry, lesson.annotations, lesson.steps)
-        )
+        sent = SentLesson(image, lesson.entry, lesson.annotations, lesson.steps, lesson.mode)
+        link.call(actor, "open", self._send_model(model), sent)
         return _RemoteTeacher(link, actor)
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+        return cast("TaughtClass", self._ask("class_of", self._send_model(model), name))
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class more."""
+        return cast("Model", self._ask("with_class", self._send_model(model), taught))
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file with a class less."""
+        return cast("Model", self._ask("without_class", self._send_model(model), name))
 
     def close(self) -> None:
         """End it; a call after that raises `EngineLost`."""
@@ -125,6 +158,10 @@ class Engine:
             self._lock.release()
             if link is not None:
                 link.close()
+
+    def _ask(self, method: str, *arguments: object) -> object:
+        link, actor = self._new_actor(EngineActor)
+        return link.call(actor, method, *arguments)
 
     def _new_actor(self, kind: type) -> "tuple[Link, Any]":
         link = self._linked()
@@ -190,3 +227,6 @@ class _RemoteTeacher:
 
     def compare(self) -> tuple[ClassChange, ...]:
         return cast("tuple[ClassChange, ...]", self._link.call(self._actor, "compare"))
+
+    def certificate(self) -> Certificate:
+        return cast("Certificate", self._link.call(self._actor, "certificate"))

@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Protocol
 
 from condseg_app.compute.place import Place
-from condseg_app.data import Block, ClassChange, DeviceInfo, Image, Lesson, Model, TrainingProgress
+from condseg_app.data import (
+    Block,
+    Certificate,
+    ClassChange,
+    DeviceInfo,
+    Image,
+    Lesson,
+    Model,
+    TaughtClass,
+    TrainingProgress,
+)
 
 
 class PredictorLike(Protocol):
@@ -38,6 +48,9 @@ class TeacherLike(TrainerLike, Protocol):
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
 
+    def certificate(self) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+
 
 class Toolbox(Protocol):
     """The functions that an engine runs; values in, values out."""
@@ -53,6 +66,18 @@ class Toolbox(Protocol):
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
+
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        """Whether the other classes answer on the lesson's image as they did."""
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        """A class by itself."""
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        """The model with a class more."""
+
+    def without_class(self, model: Model, name: str) -> Model:
+        """The model with a class less."""
 
 
 class EngineLike(Protocol):
@@ -70,6 +95,15 @@ class EngineLike(Protocol):
 
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        """A class of a file's model by itself."""
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        """The model of a file with a class that was taught to it elsewhere; ModelError if it was another one."""
+
+    def without_class(self, model: Path, name: str) -> Model:
+        """The model of a file without a class; ClassTableError if it has no other."""
 
     def close(self) -> None:
         """End it; a call after that raises `EngineLost`."""

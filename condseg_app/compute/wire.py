@@ -8,7 +8,7 @@ import numpy as np
 
 from condseg_app import io
 from condseg_app.compute.log import engine_log_path, explain
-from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model
+from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, TeachingMode
 from condseg_app.errors import CondsegError, ReadError
 
 
@@ -80,10 +80,11 @@ class SentLesson:
     entry: ClassEntry
     annotations: tuple[Annotation, ...]
     steps: int
+    mode: TeachingMode
 
     def read(self) -> Lesson:
         """The lesson that was sent."""
-        return Lesson(entry=self.entry, image=received(self.image), annotations=self.annotations, steps=self.steps)
+        return Lesson(self.entry, received(self.image), self.annotations, self.steps, self.mode)
 
 
 SentModel = Path | Model

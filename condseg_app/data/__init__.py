@@ -6,7 +6,7 @@ from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
-from condseg_app.data.lesson import ClassChange, DeviceInfo, Lesson, TrainingProgress
+from condseg_app.data.lesson import TEACHING_STEPS, ClassChange, DeviceInfo, Lesson, TeachingMode, TrainingProgress
 from condseg_app.data.levels import ClassLevels, Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
@@ -15,6 +15,7 @@ from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 
 __all__ = [
     "PALETTE",
+    "TEACHING_STEPS",
     "Affine",
     "Annotation",
     "AxisMap",
@@ -47,6 +48,7 @@ __all__ = [
     "Shape",
     "Split",
     "TaughtClass",
+    "TeachingMode",
     "TrainingProgress",
     "Unit",
     "as_level",

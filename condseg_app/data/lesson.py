@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from condseg_app.data.annotation import Annotation
 from condseg_app.data.classes import ClassEntry
 from condseg_app.data.image import Image
 from condseg_app.errors import ClassTableError
+
+TeachingMode = Literal["exact", "full"]
+"""'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as the teacher."""
+
+TEACHING_STEPS: Mapping[TeachingMode, int] = {"exact": 600, "full": 200}
+"""Steps that are usually enough."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +25,7 @@ class Lesson:
         image: the image that was annotated.
         annotations: what was marked on it: of the class itself, and of any other class of the model.
         steps: training steps to take.
+        mode: what may change.
 
     Raises:
         ClassTableError: nothing of the class itself is marked.
@@ -27,6 +35,7 @@ class Lesson:
     image: Image
     annotations: tuple[Annotation, ...]
     steps: int = 200
+    mode: TeachingMode = "exact"
 
     def __post_init__(self) -> None:
         marked = [a for a in self.annotations if a.class_name == self.entry.name]
@@ -42,8 +51,11 @@ class TrainingProgress:
         step: steps taken.
         steps: steps to take in all.
         loss: of the last step, smoothed over the last few.
-        dice: class name -> Dice of the last training samples of that class, smoothed likewise.
+        dice: class name -> Dice: in the mode 'full' that of the last training samples of that class, smoothed likewise;
+            in the mode 'exact' that on marked slices which were not learnt from, absent while too few are marked.
         seconds_left: estimate from the pace so far; None before the first step.
+        nearest: the old class that explains the marks best, and its Dice with them ('exact' only).
+        seconds: spent so far, pauses left out.
     """
 
     step: int
@@ -51,6 +63,8 @@ class TrainingProgress:
     loss: float = float("nan")
     dice: Mapping[str, float] = field(default_factory=dict)
     seconds_left: float | None = None
+    nearest: tuple[str, float] | None = None
+    seconds: float = 0.0
 
     @property
     def finished(self) -> bool:

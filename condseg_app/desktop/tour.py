@@ -236,7 +236,8 @@ class Tour:
         figures = ", ".join(
             f"{c.name} {'new' if c.before is None else f'{c.before:.2f}'} to {c.after:.2f}" for c in changes
         )
-        _click(self.panel.teach.accept if self.keep else self.panel.teach.discard)
+        outcome = self.panel.teach.outcome
+        _click(outcome.accept if self.keep else outcome.discard)
         return f"taught '{_CLASS}' in {_STEPS} steps; Dice on this image: {figures}"
 
     def _predict_taught(self) -> str:

@@ -7,11 +7,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
 
+from condseg_app.data import TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
 from condseg_app.desktop.welcome import WelcomePage
+from condseg_app.io.class_file import is_class_file
 from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
@@ -58,6 +60,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._actions, self._menus = build(self, self._menu_bar())
         self._connect()
+        self.panel.teach.choose_mode(settings.teaching)
         self.set_theme(settings.theme)
         self._show_recent()
         self._follow_image()
@@ -93,6 +96,7 @@ class MainWindow(QMainWindow):
                 Submenu("samples", "Open &sample", samples),
                 Submenu("recent", "Open &recent"),
                 Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
+                Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
                 SEPARATOR,
                 Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
                 Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
@@ -129,6 +133,7 @@ class MainWindow(QMainWindow):
         self.welcome.sample_asked.connect(lambda: self.open_sample(SAMPLES[0]))
         self.welcome.tour_asked.connect(self.take_tour)
         self.panel.device.change_asked.connect(self.ask_where_to_compute)
+        self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
         for signal in (self.session.failed, self.session.notice):
@@ -143,7 +148,10 @@ class MainWindow(QMainWindow):
     # files
 
     def open_path(self, path: Path) -> None:
-        """Open an image, or a model's file."""
+        """Open an image or a model's file, or import a class's."""
+        if is_class_file(path):
+            self.session.import_class(path)
+            return
         if path.suffix == ".safetensors":
             self.session.open_model(path)
             return
@@ -200,6 +208,9 @@ class MainWindow(QMainWindow):
     def ask_where_to_compute(self) -> None:
         """Ask whether this computer or another one computes."""
         ask_where_to_compute(self.session, self._settings_file, self)
+
+    def _remember_mode(self, mode: TeachingMode) -> None:
+        self.settings.teaching = mode
 
     # view
 

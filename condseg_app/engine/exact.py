@@ -46,6 +46,8 @@ from condseg_models import ROWS
 Shown = tuple[Image, Sequence[Annotation]]
 
 _SMOOTHING = 20
+# After how many steps the class is examined again.
+_STEPS_BETWEEN_EXAMS = 50
 # Rows whose blends are tried as the beginning of a new one.
 _BEST = 3
 
@@ -130,16 +132,23 @@ class ExactTeacher:
         loss = float(np.mean(self._losses[-_SMOOTHING:])) if self._losses else float("nan")
         held_out = {} if self._held_out is None else {self._entry.name: self._held_out}
         left = None if done == 0 else self._seconds / done * (self._steps - done)
-        return TrainingProgress(done, self._steps, loss, held_out, left)
+        begun = self.beginning
+        nearest = None if begun.nearest == self._entry.name else (begun.nearest, begun.nearest_dice)
+        return TrainingProgress(done, self._steps, loss, held_out, left, nearest)
 
     def advance(self, seconds: float = 0.5) -> TrainingProgress:
-        """Learn for about so long, at least one step; nothing happens once all steps are taken."""
+        """Learn for about so long, at least one step; nothing happens once all steps are taken.
+
+        Now and then, and at the end, the class is examined.
+        """
         started = time.perf_counter()
         while self._learner.steps < self._steps:
             self._losses.append(self._learner.step())
             if self._folds:
                 learner, _ = self._folds[self._learner.steps % len(self._folds)]
                 learner.step()
+            if self._learner.steps % _STEPS_BETWEEN_EXAMS == 0 or self._learner.steps == self._steps:
+                self.examine()
             if time.perf_counter() >= started + seconds:
                 break
         self._seconds += time.perf_counter() - started
@@ -200,9 +209,19 @@ class ExactTeacher:
         return Beginning(chosen, tried[chosen], best[0], scores[best[0]]), _fresh(rows, chosen)
 
 
-def certify(before: Model, after: Model, images: Iterable[Image], device: str = "auto") -> Certificate:
-    """What shows that the old classes are as they were: hashes of weights, and of all answers on some images."""
-    old = before.classes.names
+def certify(
+    before: Model, after: Model, images: Iterable[Image], device: str = "auto", taught: str | None = None
+) -> Certificate:
+    """What shows that the old classes are as they were: hashes of weights, and of all answers on some images.
+
+    Args:
+        before: a model.
+        after: the same after a lesson.
+        images: on which the classes are asked for.
+        device: 'auto', 'cpu', 'cuda', ...
+        taught: a class that may differ: the one that was taught, if it is an old one.
+    """
+    old = [name for name in before.classes.names if name != taught]
     proofs = []
     for image in images:
         answers = [_answers_hash(model, image, old, device) for model in (before, after)]

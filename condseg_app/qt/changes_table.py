@@ -14,6 +14,11 @@ _ROW = 24
 _NOTICED = 0.005  # what is less reads as 0.00
 
 
+def lost(changes: Sequence[ClassChange]) -> tuple[ClassChange, ...]:
+    """Classes that have become worse by more than is noticed."""
+    return tuple(change for change in changes if (_by(change) or 0.0) < -_NOTICED)
+
+
 class ChangesTable(QTableWidget):
     """Dice before and after; better is green, worse is red."""
 
@@ -42,7 +47,7 @@ class ChangesTable(QTableWidget):
                 item.setToolTip(_compared_with(change))
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if column == 3 and by is not None and abs(by) >= _NOTICED:
+                if column == 3 and by is not None and abs(by) > _NOTICED:
                     item.setForeground(_BETTER if by > 0 else _WORSE)
                 self.setItem(row, column, item)
         self.setFixedHeight(min(6, len(changes)) * _ROW + self.horizontalHeader().sizeHint().height() + 6)
@@ -55,7 +60,7 @@ def _by(change: ClassChange) -> float | None:
 def _change(by: float | None) -> str:
     if by is None:
         return "new"
-    return f"{by:+.2f}" if abs(by) >= _NOTICED else "same"
+    return f"{by:+.2f}" if abs(by) > _NOTICED else "same"
 
 
 def _figure(dice: float | None) -> str:

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, 
 
 from condseg_app.qt import glyphs
 from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import NAME_ROLE, ClassModel, Column, Index
 from condseg_app.qt.connections import Connections
 from condseg_app.session import Session
@@ -54,6 +55,7 @@ class ClassView(QTableView):
         self._session = session
         self.classes = ClassModel(session)
         self.filter = ClassFilter(self.classes)
+        self.files = ClassFiles(session, self)
         self.setModel(self.filter)
         self.setObjectName("class_table")
         self.setAccessibleName("Classes")
@@ -150,8 +152,7 @@ class ClassView(QTableView):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
         """Everything that can be done with a class."""
         name = self.name_at(self.indexAt(event.pos()))
-        if name is not None:
-            self.menu_for(name).popup(event.globalPos())
+        (self.menu_for(name) if name is not None else self.menu_beside()).popup(event.globalPos())
 
     # what the menu does
 
@@ -165,14 +166,18 @@ class ClassView(QTableView):
             ("predict", "Predict", lambda: self.asked.emit(name)),
             ("correct", "Correct", lambda: self.correction_asked.emit(name)),
             ("teach", "Teach…", lambda: self.lesson_asked.emit(name)),
-            ("export", "Export…", lambda: self.export_asked.emit(name)),
+            ("export", "Export mask…", lambda: self.export_asked.emit(name)),
             ("", "", None),
             ("only", "Show all" if only else "Show only this", lambda: self._session.show_only(None if only else name)),
             ("rename", "Rename…", lambda: self.rename(name)),
             ("color", "Colour…", lambda: self.choose_color(name)),
             ("", "", None),
             ("clear", "Clear its marks", lambda: self._session.clear_annotation(name)),
-            ("remove", "Remove…", lambda: self.remove(name)),
+            ("remove", "Remove from the table…", lambda: self.remove(name)),
+            ("", "", None),
+            ("export_class", "Export class…", lambda: self.files.ask_to_export(name)),
+            ("import_class", "Import class…", self.files.ask_to_import),
+            ("remove_class", "Remove class from the model…", lambda: self.files.ask_to_remove(name)),
         )
         for key, text, do in entries:
             if do is None:
@@ -186,6 +191,20 @@ class ClassView(QTableView):
         actions["correct"].setEnabled(self._session.image is not None)
         actions["export"].setEnabled(self._session.image is not None)
         actions["clear"].setEnabled(name in self._session.annotations)
+        for key in ("export_class", "remove_class"):
+            actions[key].setEnabled(self._session.can_predict(name))
+        actions["import_class"].setEnabled(self._session.model is not None)
+        return menu
+
+    def menu_beside(self) -> QMenu:
+        """The menu where no class is."""
+        menu = QMenu(self)
+        menu.setObjectName("table_menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        action = menu.addAction("Import class…")
+        action.setObjectName("import_class")
+        action.setEnabled(self._session.model is not None)
+        action.triggered.connect(lambda: self.files.ask_to_import())
         return menu
 
     def rename(self, name: str) -> None:

@@ -93,7 +93,7 @@ class ModelLine(QWidget):
         row.addWidget(self.count)
         row.addWidget(self.card)
         connections = Connections(self)
-        connections.to(session.model_changed, self._show)
+        connections.to(session.model_changed, self._on_model)
         connections.to(session.image_changed, self._on_image)
         self._files: list[ModelFile] = []
         self._show()
@@ -103,6 +103,12 @@ class ModelLine(QWidget):
         """Look which models there are, and take one that fits where none is open."""
         self._files = list(self._models())
         self._on_image()
+
+    def _on_model(self) -> None:
+        """A new one may have been made: by a lesson, or with a class more or less."""
+        if all(file.path != self._session.model_path for file in self._files):
+            self._files = list(self._models())
+        self._show()
 
     def _on_image(self) -> None:
         image = self._session.image
@@ -163,11 +169,6 @@ class ModelLine(QWidget):
             model = self._session.model
             html = card_html(model, self._session.model_path)
             TextDialog("model_card", f"Model {model.name}", html, self).open()
-
-    def look_again(self) -> None:
-        """Look which models there are now: a lesson makes new ones."""
-        self._files = list(self._models())
-        self._show()
 
 
 def _dimension(image: Image) -> str:

@@ -69,7 +69,6 @@ class Panel(QWidget):
         self.classes.lesson_asked.connect(self.show_teach)
         self.classes.export_asked.connect(self.show_export)
         self._connections.to(self.session.lesson_ended, self._show_result)
-        self.teach.accepted.connect(self.header.model.look_again)
         self._connections.to(self.session.failed, self.show_problem)
         for signal in (self.session.image_changed, self.session.model_changed):
             self._connections.to(signal, lambda: soon(self, self.session.get_ready))
@@ -111,7 +110,7 @@ class Panel(QWidget):
     def _show_result(self, result: object) -> None:
         """Bring what a lesson has changed into view, once it is laid out."""
         del result
-        soon(self, lambda: self._teach_area.ensureWidgetVisible(self.teach.accept))
+        soon(self, lambda: self._teach_area.ensureWidgetVisible(self.teach.outcome.accept))
 
     def show_problem(self, error: CondsegError) -> None:
         """Say what went wrong; an older message makes room."""

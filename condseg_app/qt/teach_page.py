@@ -6,7 +6,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QSpinBox,
@@ -15,16 +14,17 @@ from qtpy.QtWidgets import (
 )
 
 from condseg_app.compute import Job
-from condseg_app.data import Annotation, TrainingProgress
-from condseg_app.qt.changes_table import ChangesTable
+from condseg_app.data import TEACHING_STEPS, Annotation, TeachingMode, TrainingProgress
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.curves import Curves
-from condseg_app.qt.style import allow, heading, push_button, quiet
+from condseg_app.qt.lesson_figures import LessonFigures
+from condseg_app.qt.lesson_outcome import LessonOutcome
+from condseg_app.qt.mode_choice import ModeChoice
+from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import LessonResult
 from condseg_app.viewer import LayerBinding
 
-_STEPS, _FEWEST, _MOST = 200, 1, 100_000
+_FEWEST, _MOST = 1, 100_000
 _ADVICE = (
     "Mark the class on a few slices. In a slice that is complete, what is not marked teaches what the class "
     "is not; anywhere else it says nothing."
@@ -32,9 +32,9 @@ _ADVICE = (
 
 
 class TeachPage(QWidget):
-    """Marks, start and stop, curves, and what has changed."""
+    """Marks, mode, start and stop, figures and curves, and what came of it."""
 
-    accepted = Signal()  # the taught model is in use
+    mode_chosen = Signal(str)
 
     def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,11 +57,15 @@ class TeachPage(QWidget):
         layout.setContentsMargins(0, 6, 0, 0)
         layout.setSpacing(6)
         layout.addLayout(self._marks())
+        self.mode = ModeChoice()
+        self.mode.chosen.connect(self._on_mode)
+        layout.addWidget(self.mode)
         layout.addLayout(self._controls())
-        self.curves = Curves()
-        self.curves.hide()
-        layout.addWidget(self._result())
-        layout.addWidget(self.curves)
+        self.outcome = LessonOutcome(self._session)
+        self.figures = LessonFigures()
+        self.figures.hide()
+        layout.addWidget(self.outcome)
+        layout.addWidget(self.figures)
         layout.addStretch(1)
 
     def _marks(self) -> QVBoxLayout:
@@ -93,7 +97,7 @@ class TeachPage(QWidget):
         self.steps = QSpinBox()
         self.steps.setObjectName("steps")
         self.steps.setRange(_FEWEST, _MOST)
-        self.steps.setValue(_STEPS)
+        self.steps.setValue(TEACHING_STEPS[self.mode.mode])
         self.steps.setSingleStep(50)
         self.steps.setToolTip("How often the network looks at a piece of the image; more is slower and surer")
         self.start = push_button("start_lesson", "Start", self._start)
@@ -107,27 +111,10 @@ class TeachPage(QWidget):
             grid.setColumnStretch(column, 1)
         return grid
 
-    def _result(self) -> QWidget:
-        self.changes = ChangesTable()
-        self.verdict = quiet()
-        self.verdict.setObjectName("verdict")
-        self.accept = push_button("accept_lesson", "Use the new model", self._accept)
-        self.accept.setToolTip("Go on with the model that was taught; the one before stays as it is")
-        self.discard = push_button("discard_lesson", "Discard", self._discard)
-        self.discard.setToolTip("Remove the model that was taught")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.accept, 1)
-        buttons.addWidget(self.discard)
-        self.result = QWidget()
-        self.result.setObjectName("lesson_result")
-        column = QVBoxLayout(self.result)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(heading("Before and after, Dice on this image"))
-        column.addWidget(self.changes)
-        column.addWidget(self.verdict)
-        column.addLayout(buttons)
-        self.result.hide()
-        return self.result
+    def choose_mode(self, mode: TeachingMode) -> None:
+        """Teach in a mode from now on, with its usual number of steps."""
+        self.mode.choose(mode)
+        self.steps.setValue(TEACHING_STEPS[mode])
 
     # what is clicked
 
@@ -164,14 +151,18 @@ class TeachPage(QWidget):
             self._binding.begin_painting(name)
         self._update()
 
+    def _on_mode(self, mode: TeachingMode) -> None:
+        self.choose_mode(mode)
+        self.mode_chosen.emit(mode)
+
     def _start(self) -> None:
         name = self._session.current_class
         if name is None:
             return
         self._binding.collect()
-        self.curves.clear(self.steps.value())
-        self.result.hide()
-        self._session.teach(name, self.steps.value())
+        self.figures.start(name, self.mode.mode, self.steps.value())
+        self.outcome.hide()
+        self._session.teach(name, self.steps.value(), self.mode.mode)
         self._lesson_job = self._session.job
         self._update()
 
@@ -182,15 +173,6 @@ class TeachPage(QWidget):
         else:
             self._session.pause()
 
-    def _accept(self) -> None:
-        self._session.accept_lesson()
-        self.result.hide()
-        self.accepted.emit()
-
-    def _discard(self) -> None:
-        self._session.discard_lesson()
-        self.result.hide()
-
     # following the session
 
     def _on_annotation(self, name: str) -> None:
@@ -198,14 +180,11 @@ class TeachPage(QWidget):
         self._update()
 
     def _on_progress(self, progress: TrainingProgress) -> None:
-        self.curves.show()
-        self.curves.add(progress, self._session.classes)
+        self.figures.show()
+        self.figures.add(progress, self._session.classes)
 
     def _on_end(self, result: LessonResult) -> None:
-        self.changes.show_changes(result.changes)
-        self.verdict.setText(_verdict(result))
-        self.result.show()
-        self.curves.show()
+        self.outcome.show_result(result)
 
     def _update(self) -> None:
         name, teaching = self._session.current_class, self._is_teaching()
@@ -230,6 +209,7 @@ class TeachPage(QWidget):
         job = self._session.job
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
         self.steps.setEnabled(not teaching)
+        self.mode.setEnabled(not teaching)
 
     def _is_teaching(self) -> bool:
         return self._lesson_job is not None and self._session.job is self._lesson_job
@@ -277,14 +257,3 @@ def _slice_axis(annotation: Annotation) -> int:
         np.count_nonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)
     ]
     return int(np.argmin(touched))
-
-
-def _verdict(result: LessonResult) -> str:
-    worse = [c.name for c in result.changes if c.before is not None and c.after < c.before - 0.02]
-    taught = next((c for c in result.changes if c.name == result.class_name), None)
-    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on what you marked. "
-    against = any(c.reference == "prediction" for c in result.changes)
-    note = " Classes not marked here are compared with what the model before predicted." if against else ""
-    if worse:
-        return f"{said}Worse than before: {', '.join(worse)}.{note}"
-    return f"{said}No other class has become worse.{note}"

@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job
-from condseg_app.data import ClassEntry, Color, Image, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, ClassEntry, Color, Image, TeachingMode, TrainingProgress
 from condseg_app.session import table, teaching
+from condseg_app.session.class_files import (
+    ExportedClass,
+    Successor,
+    class_file,
+    export_class_steps,
+    import_class_steps,
+    known_as,
+    removal_steps,
+)
 from condseg_app.session.command import command
 from condseg_app.session.desk import ignore
 from condseg_app.session.exporting import ExportPlan, export_steps
@@ -202,12 +211,19 @@ class Session(Working):
     # Teaching
 
     @command
-    def teach(self, name: str, steps: int = 200) -> None:
-        """Teach the model a class from what is marked on the image; the model's file stays as it is."""
+    def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
+        """Teach the model a class from what is marked on the image; the model's file stays as it is.
+
+        Args:
+            name: the class.
+            steps: training steps; what is usual in the mode if None.
+            mode: whether the class alone may change ('exact') or everything ('full').
+        """
         if self._is_teaching():
             self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
             return
-        plan = LessonPlan.of(self._state, name, steps, self._models_folder)
+        steps = TEACHING_STEPS[mode] if steps is None else steps
+        plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
         self._drop_job()
         self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
         self._taught = Job(f"Teaching {name}", partial(teaching.lesson_steps, self.engine, plan))
@@ -227,6 +243,29 @@ class Session(Working):
         result, self._lesson = self._lesson, None
         if result is not None:
             teaching.discard(result)
+
+    # Classes of the model as files
+
+    @command
+    def export_class(self, name: str, path: Path) -> None:
+        """Write what the model knows of a class into a small file, in the background."""
+        known_as(self._state, name)
+        steps = partial(export_class_steps, self.engine, self._state, name, class_file(path))
+        self._run(Job(f"Exporting the class {name}", steps))
+
+    @command
+    def import_class(self, file: Path) -> None:
+        """Make a new model of the open one and a class from a file, and go on with it."""
+        self._state.opened_model()
+        steps = partial(import_class_steps, self.engine, self._state, file, self._models_folder)
+        self._run(Job(f"Importing {file.name}", steps))
+
+    @command
+    def remove_from_model(self, name: str) -> None:
+        """Make a new model of the open one without a class, and go on with it."""
+        known_as(self._state, name)
+        steps = partial(removal_steps, self.engine, self._state, name, self._models_folder)
+        self._run(Job(f"Removing {name}", steps))
 
     # Files, and the end
 
@@ -251,6 +290,14 @@ class Session(Working):
         # Asked now, for a host may have chosen another model as soon as it was told of the image.
         if self.model is not None and self.image is not None:
             self.model.check_fits(self.image)
+
+    def _succeed(self, successor: Successor) -> None:
+        """Go on with a new model, unless another one was opened in the meantime."""
+        if self.model_path == successor.parent:
+            self._open(table.with_successor(self._state, successor.path, successor.model))
+            self.notice.emit(f"The new model is {successor.model.name}; the one before stays as it is.")
+        else:
+            self.notice.emit(f"The new model {successor.model.name} is among your models.")
 
     def _windows_of_what_is_open(self) -> Windows:
         if self._windows is None:
@@ -290,3 +337,7 @@ class Session(Working):
             self._open(answer.onto(self._state))
         if isinstance(answer, tuple):
             self.exported.emit(answer)
+        if isinstance(answer, ExportedClass):
+            self.notice.emit(f"The class {answer.name} was written to {answer.path.name}.")
+        if isinstance(answer, Successor):
+            self._succeed(answer)

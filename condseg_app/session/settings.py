@@ -11,6 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from condseg_app.compute import Place, own_certificate
+from condseg_app.data import TeachingMode
 from condseg_app.errors import CondsegError
 from condseg_app.io import atomic_write
 
@@ -34,6 +35,7 @@ class Settings(BaseModel):
     height: int = Field(default=860, ge=300, le=20000)
     engine_address: str | None = None
     engine_certificate: Path | None = None
+    teaching: TeachingMode = "exact"
 
     @property
     def place(self) -> Place | None:
@@ -66,6 +68,13 @@ def remember_place(place: Place | None, path: Path) -> None:
     """Write where to compute into the settings' file at once: app and plugin may both be open, and share it."""
     settings = load_settings(path)
     settings.compute_at(place)
+    save_settings(settings, path)
+
+
+def remember_teaching(mode: TeachingMode, path: Path) -> None:
+    """Write how classes are taught into the settings' file at once, for it is shared as well."""
+    settings = load_settings(path)
+    settings.teaching = mode
     save_settings(settings, path)
 
 

@@ -1,21 +1,18 @@
 """Lessons: teaching the open model a class from what a person has marked."""
 
-import re
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from condseg_app import io
 from condseg_app.compute import EngineLike, Progress, Step, Steps, TeacherLike
-from condseg_app.data import ClassChange, Lesson, Model, TrainingProgress
+from condseg_app.data import Certificate, ClassChange, Lesson, Model, TeachingMode, TrainingProgress
 from condseg_app.errors import WriteError
 from condseg_app.session.state import State
-from condseg_app.session.table import personal
+from condseg_app.session.successors import save_successor
 
 _CALL_SECONDS = 0.5
-_MOST_NAMES = 1000
-_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,15 @@ class LessonResult:
         path: the new model's file; the model that was taught is untouched.
         class_name: what was taught.
         changes: each class before and after.
+        certificate: that the other classes are as they were ('exact' only).
+        held_out: Dice on marked slices that were not learnt from; None where too few are marked ('exact' only).
     """
 
     path: Path
     class_name: str
     changes: tuple[ClassChange, ...]
+    certificate: Certificate | None = None
+    held_out: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class LessonPlan:
     folder: Path
 
     @classmethod
-    def of(cls, state: State, name: str, steps: int, folder: Path) -> "LessonPlan":
+    def of(cls, state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> "LessonPlan":
         """Teach a class from everything that is marked on the image in view.
 
         Raises:
@@ -65,7 +66,12 @@ class LessonPlan:
             for other, annotation in state.annotations.items()
             if other in known
         )
-        return cls(state, Lesson(entry=entry, image=image, annotations=annotations, steps=steps), name, folder)
+        return cls(state, Lesson(entry, image, annotations, steps, mode), name, folder)
+
+    def name_of(self, own: str) -> str:
+        """What a class of the model's, or the one that is taught, is called on screen."""
+        names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
+        return names.get(own, own)
 
 
 def lesson_steps(engine: EngineLike, plan: LessonPlan) -> Steps:
@@ -73,33 +79,18 @@ def lesson_steps(engine: EngineLike, plan: LessonPlan) -> Steps:
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, "Starting"))
     teacher = engine.teacher(path, plan.lesson)
-    yield from _train(teacher)
+    progress = yield from _train(teacher, plan)
     yield Step(Progress(0.96, "Comparing with the model before"))
-    changes = _on_screen(plan, teacher.compare())
+    changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
+    certificate = None
+    if plan.lesson.mode == "exact":
+        yield Step(Progress(0.97, "Checking that the other classes answer as before"))
+        certificate = teacher.certificate()
     yield Step(Progress(0.98, "Saving"))
-    file = save_model(teacher.model(), plan)
-    yield Step(Progress(1.0, "Saved"), LessonResult(file, plan.class_name, changes))
-
-
-def save_model(trained: Model, plan: LessonPlan) -> Path:
-    """Write the model into a new file of the user's models, named after the model and the class."""
-    parent, model = plan.state.opened_model()
-    path = _new_file(plan.folder, f"{model.name}+{plan.class_name}")
-    try:
-        io.write_model(
-            path,
-            replace(
-                trained,
-                name=path.stem,
-                classes=personal(plan.state, trained.classes),
-                parent=io.file_hash(parent),
-                source=None,
-            ),
-        )
-    except BaseException:
-        path.unlink(missing_ok=True)  # the empty file that kept the name
-        raise
-    return path
+    taught = _certified(teacher.model(), plan, certificate)
+    file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
+    held_out = progress.dice.get(plan.class_name) if certificate is not None else None
+    yield Step(Progress(1.0, "Saved"), LessonResult(file, plan.class_name, changes, certificate, held_out))
 
 
 def discard(result: LessonResult) -> None:
@@ -110,12 +101,23 @@ def discard(result: LessonResult) -> None:
         raise WriteError(f"cannot be removed ({error.strerror}); close what uses it", path=result.path) from error
 
 
-def _train(teacher: TeacherLike) -> Steps:
+def _train(teacher: TeacherLike, plan: LessonPlan) -> Generator[Step, None, TrainingProgress]:
+    seconds = 0.0
     while True:
+        began = time.monotonic()
         progress = teacher.advance(_CALL_SECONDS)
-        yield Step(_shown(progress), progress)
-        if progress.finished:
-            return
+        seconds += time.monotonic() - began
+        told = _on_screen(replace(progress, seconds=seconds), plan)
+        yield Step(_shown(told), told)
+        if told.finished:
+            return told
+
+
+def _on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
+    """By the names on screen."""
+    dice = {plan.name_of(own): value for own, value in progress.dice.items()}
+    nearest = None if progress.nearest is None else (plan.name_of(progress.nearest[0]), progress.nearest[1])
+    return replace(progress, dice=dice, nearest=nearest)
 
 
 def _shown(progress: TrainingProgress) -> Progress:
@@ -123,23 +125,11 @@ def _shown(progress: TrainingProgress) -> Progress:
     return Progress(fraction, f"Step {progress.step} of {progress.steps}", progress.seconds_left)
 
 
-def _on_screen(plan: LessonPlan, changes: tuple[ClassChange, ...]) -> tuple[ClassChange, ...]:
-    names: Mapping[str, str] = {own: name for name, own in plan.state.asked_as.items()}
-    return tuple(replace(change, name=names.get(change.name, change.name)) for change in changes)
-
-
-def _new_file(folder: Path, stem: str) -> Path:
-    """An empty file of a name that was free."""
-    safe = _NOT_IN_FILE_NAMES.sub("_", stem)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for count in range(1, _MOST_NAMES):
-            path = folder / (f"{safe}.safetensors" if count == 1 else f"{safe} {count}.safetensors")
-            with suppress(FileExistsError):
-                path.touch(exist_ok=False)
-                return path
-    except OSError as error:
-        raise WriteError(
-            f"no model can be written here ({error.strerror}); free it or its disk", path=folder
-        ) from error
-    raise WriteError(f"there are too many models named '{safe}'; remove some", path=folder)
+def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:
+    """The model with the certificate in what is noted of its class."""
+    if certificate is None:
+        return taught
+    own = plan.lesson.entry.name
+    noted: Mapping[str, Mapping[str, Any]] = taught.training.get("classes", {})
+    record = {**noted.get(own, {}), "certificate": asdict(certificate)}
+    return replace(taught, training={**taught.training, "classes": {**noted, own: record}})

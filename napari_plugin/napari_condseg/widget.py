@@ -11,7 +11,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.session import Session
-from condseg_app.session.settings import chosen_place, load_settings, settings_path
+from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
 from condseg_app.viewer import LayerBinding
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class CondSegWidget(QWidget):
         self.panel.device.change_asked.connect(
             lambda: ask_where_to_compute(self.session, self._settings_file, self.panel)
         )
+        self.panel.teach.choose_mode(load_settings(self._settings_file).teaching)
+        self.panel.teach.mode_chosen.connect(lambda mode: remember_teaching(mode, self._settings_file))
         self.destroyed.connect(lambda: self._end())  # a bound method would be held weakly, and gone by then
         self._take_first()
         self.session.find_device()

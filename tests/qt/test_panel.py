@@ -32,7 +32,7 @@ def test_a_model_that_fits_is_chosen(
     flat = ModelFile("flat", flat_model, read_model_description(flat_model))
     files = (*stage.model_files, flat)
     empty_panel.header.model._models = lambda: files
-    empty_panel.header.model.look_again()
+    empty_panel.header.model._look()
     empty_panel.session.set_image(photo)
     assert empty_panel.session.model is not None
     assert empty_panel.session.model.name == "flat"

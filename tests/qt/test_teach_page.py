@@ -1,12 +1,17 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import Annotation
+from condseg_app.data import Annotation, Certificate, ClassChange, TeachingMode
 from condseg_app.qt import Panel
+from condseg_app.qt.lesson_figures import stalled
+from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.teach_page import marked_text
+from condseg_app.session import LessonResult
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -66,39 +71,99 @@ def test_in_3d_no_slice_can_be_complete(qtbot: QtBot, panel: Panel, stage: Any) 
     assert "2D" in stage.notices[-1]
 
 
-def test_a_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, stage: Any) -> None:
-    panel.session.add_class("lesion")
-    paint(panel, "lesion")
+def taught(qtbot: QtBot, panel: Panel, name: str, mode: TeachingMode, steps: int = 3) -> LessonOutcome:
+    """What is on the page after a lesson."""
+    paint(panel, name)
     page = panel.teach
-    page.steps.setValue(3)
+    qtbot.mouseClick(page.mode.buttons[mode], LEFT)
+    page.steps.setValue(steps)
     qtbot.mouseClick(page.start, LEFT)
     assert page.pause.isEnabled()
+    assert not page.mode.isEnabled()
     qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    return page.outcome
+
+
+def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, stage: Any) -> None:
+    panel.session.add_class("lesion")
+    assert panel.teach.mode.mode == "exact"
+    outcome = taught(qtbot, panel, "lesion", "exact")
     lesson = stage.tools.lessons[-1]
-    assert lesson.steps == 3
-    assert lesson.entry.name == "lesion"
-    assert page.curves._values["lesion"] == ([1, 2, 3], [0.5] * 3)
-    assert page.curves._values[""][0] == [1, 2, 3]
-    cells = [[page.changes.item(row, column) for column in range(4)] for row in range(page.changes.rowCount())]
+    assert (lesson.mode, lesson.steps, lesson.entry.name) == ("exact", 3, "lesion")
+    figures = panel.teach.figures
+    assert figures.curves._values["lesion"] == ([1, 2, 3], [0.5] * 3)
+    assert figures.curves._values[""][0] == [1, 2, 3]
+    assert figures.dice.text() == "0.50"
+    assert figures.meaning.text() == "on marked slices it has not learnt from"
+    assert figures.spent.text() == "0:00 min"
+    assert figures.remark.text() == "This looks like spleen, Dice 0.93."
+    assert not outcome.changes.isVisible()
+    assert outcome.certificate.text() == (
+        "The 3 other classes answer the same to the bit: checked on this image, weights 3f2a…"
+    )
+    assert "0.50 on marked slices" in outcome.verdict.text()
+    qtbot.mouseClick(outcome.accept, LEFT)
+    assert panel.session.can_predict("lesion")
+    assert not outcome.isVisible()
+
+
+def test_a_full_lesson_shows_all_classes_and_asks_where_some_are_worse(qtbot: QtBot, panel: Panel, stage: Any) -> None:
+    panel.session.add_class("lesion")
+    outcome = taught(qtbot, panel, "lesion", "full")
+    assert stage.tools.lessons[-1].mode == "full"
+    assert panel.teach.figures.meaning.text() == "on the pieces it has just learnt from"
+    assert not outcome.certificate.isVisible()
+    cells = [[outcome.changes.item(row, column) for column in range(4)] for row in range(outcome.changes.rowCount())]
     rows = [[cell.text() for cell in row if cell is not None] for row in cells]
     assert rows[0] == ["lesion", "–", "0.75", "new"]
     assert rows[1] == ["liver", "1.00", "0.75", "-0.25"]
-    assert "Worse than before: liver" in page.verdict.text()
-    qtbot.mouseClick(page.accept, LEFT)
-    assert panel.session.can_predict("lesion")
-    assert not page.result.isVisible()
+    assert "Worse than before: liver" in outcome.verdict.text()
+    for answer, known in (("Cancel", False), ("Use it", True)):
+        qtbot.mouseClick(outcome.accept, LEFT)
+        box = next(box for box in outcome.findChildren(QMessageBox, "worse_dialog") if box.isVisible())
+        assert "liver (0.250)" in box.text()
+        qtbot.mouseClick(next(b for b in box.buttons() if b.text().replace("&", "") == answer), LEFT)
+        assert panel.session.can_predict("lesion") == known
+
+
+def test_each_mode_has_its_usual_steps_and_only_the_person_s_choice_is_told(qtbot: QtBot, panel: Panel) -> None:
+    page, told = panel.teach, list[str]()
+    page.mode_chosen.connect(told.append)
+    panel.pages.setCurrentIndex(1)
+    assert page.steps.value() == 600
+    qtbot.mouseClick(page.mode.buttons["full"], LEFT)
+    assert page.steps.value() == 200
+    page.choose_mode("exact")
+    assert page.mode.mode == "exact"
+    assert told == ["full"]
 
 
 def test_a_lesson_can_be_discarded(qtbot: QtBot, panel: Panel) -> None:
-    paint(panel, "liver")
-    panel.teach.steps.setValue(1)
-    qtbot.mouseClick(panel.teach.start, LEFT)
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    outcome = taught(qtbot, panel, "liver", "exact", 1)
     lesson = panel.session.lesson
     assert lesson is not None
     assert lesson.path.exists()
-    qtbot.mouseClick(panel.teach.discard, LEFT)
+    qtbot.mouseClick(outcome.discard, LEFT)
     assert not lesson.path.exists()
+
+
+def test_a_lesson_that_stalls_low_is_pointed_out() -> None:
+    rising = [(50, 0.1), (100, 0.3), (150, 0.45), (200, 0.6)]
+    assert stalled(rising) == ""
+    assert stalled([*rising[:3], (200, 0.31)]).startswith("It gets no better")
+    assert stalled([(50, 0.8), (150, 0.81), (250, 0.8)]) == "", "good enough"
+    assert stalled(rising[:3]) == "", "too early to say"
+    assert stalled([]) == ""
+
+
+def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
+    broken = Certificate("a", "b", "c", "c")
+    changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("lesion", None, 0.9, "annotation"))
+    outcome = panel.teach.outcome
+    outcome.show_result(LessonResult(Path("x"), "lesion", changes, broken))
+    assert "must not be" in outcome.certificate.text()
+    assert "color" in outcome.certificate.styleSheet()
+    assert "which it has learnt from" in outcome.verdict.text()
 
 
 def test_a_lesson_can_be_paused_and_stopped(qtbot: QtBot, panel: Panel, stage: Any) -> None:

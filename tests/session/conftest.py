@@ -10,16 +10,20 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Block,
+    Certificate,
     ClassChange,
     ClassTable,
     DeviceInfo,
     Geometry,
     Image,
+    ImageProof,
     Lesson,
     Model,
     Preprocessing,
+    TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
@@ -33,6 +37,7 @@ class Tools:
     """Stands in for the network: voxels of intensity n are class n. One window is one slice.
 
     Attributes:
+        lessons: that were begun.
         asked: (window, class) in the order in which they were computed.
         gate: calls let through; None for all.
         entered: counts the calls that have begun.
@@ -40,6 +45,7 @@ class Tools:
     """
 
     asked: list[tuple[int, str]] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
     opened: int = 0
     calls: int = 0
     gate: threading.Semaphore | None = None
@@ -55,11 +61,25 @@ class Tools:
         return Slices(self, model, image)
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+        self.lessons.append(lesson)
         return Training(self, model, lesson)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         self.call()
         return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.9, "x") for e in after.classes)
+
+    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
+        self.call()
+        return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(lesson.image.name, "01", "01"),))
+
+    def class_of(self, model: Model, name: str) -> TaughtClass:
+        return TorchTools().class_of(model, name)
+
+    def with_class(self, model: Model, taught: TaughtClass) -> Model:
+        return TorchTools().with_class(model, taught)
+
+    def without_class(self, model: Model, name: str) -> Model:
+        return TorchTools().without_class(model, name)
 
     def call(self) -> None:
         """What every call does first."""
@@ -105,7 +125,8 @@ class Training:
     def advance(self, seconds: float) -> TrainingProgress:
         self.tools.call()
         self.step = min(self.step + 10, self.lesson.steps)
-        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, {self.lesson.entry.name: 0.5}, 1.0)
+        dice = {self.lesson.entry.name: 0.5}
+        return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, dice, 1.0, ("spleen", 0.93))
 
     def model(self) -> Model:
         table, entry = self.before.classes, self.lesson.entry
@@ -165,7 +186,7 @@ def make_model(classes: ClassTable, name: str = "abdomen", channels: int = 1) ->
         {},
         Preprocessing("3D", (4, 4, 4), channels, intensity="zscore"),
         classes,
-        {"row": np.zeros((len(classes), 2), np.float32)},
+        {"class_rows": np.arange(2 * len(classes), dtype=np.float32).reshape(-1, 2)},
         licence="CC0-1.0",
     )
 

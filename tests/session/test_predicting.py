@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from condseg_app import io
 from condseg_app.compute import PredictorLike, Step, TeacherLike
-from condseg_app.data import Block, ClassTable, DeviceInfo, Geometry, Image, Lesson, Prediction
+from condseg_app.data import Block, ClassTable, DeviceInfo, Geometry, Image, Lesson, Model, Prediction, TaughtClass
 from condseg_app.errors import ClassTableError, EngineLost, ModelError
 from condseg_app.session import Session
 from condseg_app.session.predicting import Delivery, Windows, pasted, regrouped
@@ -323,6 +323,15 @@ class Counting:
         raise NotImplementedError
 
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
+        raise NotImplementedError
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        raise NotImplementedError
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        raise NotImplementedError
+
+    def without_class(self, model: Path, name: str) -> Model:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
 """Teaching a class: what is saved, what is not, and what goes on meanwhile."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,12 @@ def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, mod
     assert model.parent == io.file_hash(model_path)
     assert model_path.read_bytes() == before
     assert [change.name for change in result.changes] == list(model.classes.names)
+    assert result.certificate is not None
+    assert result.certificate.holds
+    assert result.held_out == 0.5
+    assert lesson.tools.lessons[-1].mode == "exact"
+    kept = model.training["classes"]["tumour"]["certificate"]
+    assert kept == json.loads(json.dumps(asdict(result.certificate)))
     steps = [args[0] for name, args in lesson.heard.signals if name == "lesson_progressed"]
     assert [type(step) for step in steps] == [TrainingProgress] * 5
     assert steps[-1].finished
@@ -218,3 +226,18 @@ def test_a_renamed_class_of_the_models_is_taught_as_that_class_and_keeps_its_new
     desk.session.accept_lesson()
     assert desk.session.classes.names == ("Leber", "spleen", "kidney")
     assert desk.session.annotations["Leber"].state == "present"
+    assert desk.session.model.training["classes"].keys() == {"Leber"}
+    progress = [args[0] for name, args in desk.heard.signals if name == "lesson_progressed"]
+    assert progress[-1].dice == {"Leber": 0.5}
+    assert progress[-1].nearest == ("spleen", 0.93)
+    assert progress[-1].seconds > 0
+
+
+def test_in_the_mode_full_nothing_is_certified(lesson: Any) -> None:
+    lesson.session.teach("tumour", mode="full")
+    lesson.finish()
+    assert lesson.tools.lessons[-1].mode == "full"
+    assert lesson.tools.lessons[-1].steps == 200
+    assert taught(lesson).certificate is None
+    assert taught(lesson).held_out is None
+    assert "classes" not in io.read_model(taught(lesson).path).training

@@ -1,0 +1,64 @@
+"""What asks before a class leaves the model for a file, comes from one, or is removed."""
+
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from condseg_app.io.class_file import CLASS_SUFFIX
+from condseg_app.qt.style import without_icons
+from condseg_app.session import Session
+from condseg_app.session.successors import as_file_name
+
+_FILES = f"Classes (*{CLASS_SUFFIX})"
+
+
+class ClassFiles(QObject):
+    """Dialogs over a widget; what is answered goes to the session."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session, self._over = session, parent
+
+    def ask_to_export(self, name: str) -> None:
+        """Ask where a class is to be written."""
+        dialog = self._dialog(f"Export the class {name}", f"{as_file_name(name)}{CLASS_SUFFIX}")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.fileSelected.connect(lambda path: self._session.export_class(name, Path(path)))
+        dialog.open()
+
+    def ask_to_import(self) -> None:
+        """Ask for a class's file."""
+        dialog = self._dialog("Import a class", "")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: self._session.import_class(Path(path)))
+        dialog.open()
+
+    def ask_to_remove(self, name: str) -> None:
+        """Ask whether a class is to be removed, after saying what is lost."""
+        model = self._session.model
+        if model is None:
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Remove class from the model",
+            f"Go on with a model without '{name}'?",
+            QMessageBox.StandardButton.Cancel,
+            self._over,
+        )
+        box.setObjectName("remove_class_dialog")
+        box.setInformativeText(
+            f"A new model is made that no longer knows {name}; its prediction on this image goes, your marks stay. "
+            f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this."
+        )
+        button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
+        button.clicked.connect(lambda: self._session.remove_from_model(name))
+        without_icons(box)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _dialog(self, title: str, file: str) -> QFileDialog:
+        dialog = QFileDialog(self._over, title, file, _FILES)
+        dialog.setObjectName("class_file_dialog")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return dialog

@@ -1,0 +1,112 @@
+"""How a lesson goes while it runs: how good the class is, for how long it was taught, and what to think of it."""
+
+from collections.abc import Sequence
+
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from condseg_app.data import ClassTable, TeachingMode, TrainingProgress
+from condseg_app.qt.curves import Curves
+from condseg_app.qt.style import quiet
+from condseg_app.qt.text import time_text
+
+_GOOD_ENOUGH, _ALIKE = 0.7, 0.8  # Dice
+_PATIENCE, _RISE = 100, 0.02  # it has stalled if it rose by less in so many steps ...
+_FIRST_STEPS = 200  # ... after these
+_MEANS: dict[TeachingMode, str] = {
+    "exact": "on marked slices it has not learnt from",
+    "full": "on the pieces it has just learnt from",
+}
+_HINTS: dict[TeachingMode, str] = {
+    "exact": (
+        "Beside the class, it is also learnt without some of the marked slices. This is the Dice on these: how good "
+        "it is where you marked nothing. The class itself has learnt from all slices and is rather better."
+    ),
+    "full": "Dice of the last pieces of the image with what you marked; on other slices it will be lower.",
+}
+
+
+class LessonFigures(QWidget):
+    """Dice with its meaning, time spent, remarks, and the curves."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("lesson_figures")
+        self._begin("", "exact")
+        self.dice = QLabel()
+        self.dice.setObjectName("lesson_dice")
+        font = self.dice.font()
+        font.setBold(True)
+        font.setPointSizeF(font.pointSizeF() * 1.6)
+        self.dice.setFont(font)
+        self.meaning = quiet()
+        self.spent = QLabel()
+        self.spent.setObjectName("lesson_time")
+        self.spent.setToolTip("Time spent on teaching; pauses do not count")
+        self.remark = quiet()
+        self.remark.setObjectName("lesson_remark")
+        self.curves = Curves()
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.dice)
+        row.addWidget(self.meaning, 1)
+        row.addWidget(self.spent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for part in (row, self.remark, self.curves):
+            column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
+
+    def start(self, name: str, mode: TeachingMode, steps: int) -> None:
+        """Begin with a lesson of a class."""
+        self._begin(name, mode)
+        self.curves.clear(steps)
+        for label in (self.dice, self.meaning, self.spent, self.remark):
+            label.setText("")
+            label.setToolTip("")
+        self.remark.hide()
+
+    def add(self, progress: TrainingProgress, classes: ClassTable) -> None:
+        """Show how far it is."""
+        self.curves.add(progress, classes)
+        self.spent.setText(f"{time_text(progress.seconds)} min")
+        dice = progress.dice.get(self._name)
+        if dice is not None:
+            self._seen.append((progress.step, dice))
+            self.dice.setText(f"{dice:.2f}")
+            self.meaning.setText(_MEANS[self._mode])
+            for label in (self.dice, self.meaning):
+                label.setToolTip(_HINTS[self._mode])
+        remarks = [
+            _looks_like(progress.nearest),
+            stalled(self._seen) if self._mode == "exact" else "",
+            _unexamined(progress) if self._mode == "exact" else "",
+        ]
+        self.remark.setText(" ".join(remark for remark in remarks if remark))
+        self.remark.setVisible(bool(self.remark.text()))
+
+    def _begin(self, name: str, mode: TeachingMode) -> None:
+        self._name, self._mode = name, mode
+        self._seen: list[tuple[int, float]] = []
+
+
+def stalled(seen: Sequence[tuple[int, float]]) -> str:
+    """What to do where the Dice, as (step, Dice), stays low; nothing while it rises or is good."""
+    if not seen:
+        return ""
+    step, dice = seen[-1]
+    earlier = [value for at, value in seen if at <= step - _PATIENCE]
+    if step < _FIRST_STEPS or dice >= _GOOD_ENOUGH or not earlier or dice > max(earlier) + _RISE:
+        return ""
+    return "It gets no better: paint one more slice and teach again, or choose Full."
+
+
+def _looks_like(nearest: tuple[str, float] | None) -> str:
+    if nearest is None or nearest[1] < _ALIKE:
+        return ""
+    return f"This looks like {nearest[0]}, Dice {nearest[1]:.2f}."
+
+
+def _unexamined(progress: TrainingProgress) -> str:
+    if progress.dice or progress.step < _PATIENCE:
+        return ""
+    return "How good it is elsewhere shows once two slices are marked."

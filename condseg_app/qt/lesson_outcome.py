@@ -1,0 +1,124 @@
+"""What a lesson has led to, and whether to go on with it."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
+
+from condseg_app.data import Certificate
+from condseg_app.qt.changes_table import ChangesTable, lost
+from condseg_app.qt.style import heading, push_button, quiet
+from condseg_app.qt.text import listed
+from condseg_app.session import LessonResult, Session
+
+_SHOWN_OF_HASH = 8
+_WRONG = "color: #d9534f;"
+
+
+class LessonOutcome(QWidget):
+    """A certificate, or a table of all classes before and after; then accept or discard."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("lesson_result")
+        self.title = heading("")
+        self.changes = ChangesTable()
+        self.verdict = QLabel()
+        self.verdict.setWordWrap(True)
+        self.verdict.setObjectName("verdict")
+        self.certificate = quiet()
+        self.certificate.setObjectName("certificate")
+        self.certificate.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.accept = push_button("accept_lesson", "Use the new model", self._accept)
+        self.accept.setToolTip("Go on with the model that was taught; the one before stays as it is")
+        self.discard = push_button("discard_lesson", "Discard", self._discard)
+        self.discard.setToolTip("Remove the model that was taught")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.accept, 1)
+        buttons.addWidget(self.discard)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.title, self.changes, self.verdict, self.certificate):
+            column.addWidget(widget)
+        column.addLayout(buttons)
+        self.hide()
+
+    def show_result(self, result: LessonResult) -> None:
+        """Offer what was taught."""
+        exact = result.certificate is not None
+        self.title.setText(f"{result.class_name} is taught" if exact else "Before and after, Dice on this image")
+        self.changes.setVisible(not exact)
+        self.changes.show_changes(result.changes)
+        self.verdict.setText(_how_good(result) if exact else _verdict(result))
+        self.certificate.setVisible(exact)
+        if result.certificate is not None:
+            self.certificate.setText(_certified(result.certificate, len(result.changes) - 1))
+            self.certificate.setToolTip(_whole(result.certificate))
+            self.certificate.setStyleSheet("" if result.certificate.holds else _WRONG)
+        self.show()
+
+    def _accept(self) -> None:
+        result = self._session.lesson
+        worse = () if result is None or result.certificate is not None else lost(result.changes)
+        if not worse:
+            self._use()
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Use the new model",
+            f"{listed([f'{c.name} ({(c.before or 0) - c.after:.3f})' for c in worse])} lost Dice. Use it all the same?",
+            QMessageBox.StandardButton.Cancel,
+            self,
+        )
+        box.setObjectName("worse_dialog")
+        box.setInformativeText("The model before stays as it is; you can choose it again at any time.")
+        box.addButton("Use it", QMessageBox.ButtonRole.AcceptRole).clicked.connect(self._use)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _use(self) -> None:
+        self._session.accept_lesson()
+        self.hide()
+
+    def _discard(self) -> None:
+        self._session.discard_lesson()
+        self.hide()
+
+
+def _how_good(result: LessonResult) -> str:
+    if result.held_out is not None:
+        return f"Dice {result.held_out:.2f} on marked slices it has not learnt from."
+    taught = next((c for c in result.changes if c.name == result.class_name), None)
+    if taught is None:
+        return ""
+    return f"Dice {taught.after:.2f} on what you marked, which it has learnt from; on other slices it will be lower."
+
+
+def _certified(certificate: Certificate, others: int) -> str:
+    if not certificate.holds:
+        return "The other classes answer differently than before, which must not be: discard this and report it."
+    if others == 0:
+        return f"There is no other class. Weights {certificate.trunk_after[:_SHOWN_OF_HASH]}…"
+    who = f"The {others} other classes answer" if others > 1 else "The other class answers"
+    weights = certificate.trunk_after[:_SHOWN_OF_HASH]
+    return f"{who} the same to the bit: checked on this image, weights {weights}…"
+
+
+def _whole(certificate: Certificate) -> str:
+    """All that was compared, for whoever wants to check it."""
+    answers = "".join(f"<p>Answers on {proof.image}, SHA-256<br>{proof.after}</p>" for proof in certificate.images)
+    return (
+        f"<p>Weights that all classes share, SHA-256<br>{certificate.trunk_after}</p>"
+        f"<p>Rows of the other classes, SHA-256<br>{certificate.rows_after}</p>{answers}"
+        "<p>It is kept in the new model's file.</p>"
+    )
+
+
+def _verdict(result: LessonResult) -> str:
+    taught = next((c for c in result.changes if c.name == result.class_name), None)
+    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on what you marked. "
+    against = any(c.reference == "prediction" for c in result.changes)
+    note = " Classes not marked here are compared with what the model before predicted." if against else ""
+    worse = lost(result.changes)
+    if worse:
+        return f"{said}Worse than before: {', '.join(c.name for c in worse)}.{note}"
+    return f"{said}No other class has become worse.{note}"

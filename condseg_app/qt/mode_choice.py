@@ -1,0 +1,49 @@
+"""How a class is taught: alone, or together with everything else."""
+
+from collections.abc import Mapping
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QRadioButton, QVBoxLayout, QWidget
+
+from condseg_app.data import TeachingMode
+from condseg_app.qt.style import quiet
+
+_INDENT = 22
+_TITLES: Mapping[TeachingMode, str] = {"exact": "Exact", "full": "Full"}
+_MEANINGS: Mapping[TeachingMode, str] = {
+    "exact": "Only the new class is learnt; all others stay as they are, to the bit.",
+    "full": "Everything may improve or get worse; you see each class before and after, and decide.",
+}
+
+
+class ModeChoice(QWidget):
+    """Two radio buttons, each with what it means."""
+
+    chosen = Signal(str)  # by the person, not by `choose`
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: dict[TeachingMode, QRadioButton] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for mode, title in _TITLES.items():
+            button = QRadioButton(title)
+            button.setObjectName(f"mode_{mode}")
+            button.setAccessibleDescription(_MEANINGS[mode])
+            button.clicked.connect(lambda _=False, mode=mode: self.chosen.emit(mode))
+            meaning = quiet(_MEANINGS[mode])
+            meaning.setContentsMargins(_INDENT, 0, 0, 2)
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # beside it nothing is clicked
+            column.addWidget(meaning)
+            self.buttons[mode] = button
+        self.choose("exact")
+
+    @property
+    def mode(self) -> TeachingMode:
+        """The chosen one."""
+        return "exact" if self.buttons["exact"].isChecked() else "full"
+
+    def choose(self, mode: TeachingMode) -> None:
+        """Choose one."""
+        self.buttons[mode].setChecked(True)

@@ -1,0 +1,84 @@
+"""Classes of the open model: into a file of their own, in from one, and out of the model for good.
+
+What changes a model makes a new file of it, so that choosing the old one undoes it.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from condseg_app import io
+from condseg_app.compute import EngineLike, Progress, Step, Steps
+from condseg_app.data import Model
+from condseg_app.errors import ModelError
+from condseg_app.io.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
+from condseg_app.session.state import State
+from condseg_app.session.successors import save_successor
+
+
+@dataclass(frozen=True)
+class ExportedClass:
+    """A class that was written to a file."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class Successor:
+    """A new model made of one that was open.
+
+    Attributes:
+        parent: the file of the one it was made of.
+        path: its own.
+        model: its description.
+    """
+
+    parent: Path
+    path: Path
+    model: Model
+
+
+def class_file(path: Path) -> Path:
+    """The path, with the ending of a class's file if it has another one."""
+    return path if is_class_file(path) else path.with_name(f"{path.name}{CLASS_SUFFIX}")
+
+
+def known_as(state: State, name: str) -> str:
+    """The model's name for a class.
+
+    Raises:
+        CondsegError: no model is open, or it does not know the class.
+    """
+    _, model = state.opened_model()
+    state.classes.row(name)
+    if name not in state.asked_as:
+        raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
+    return state.asked_as[name]
+
+
+def export_class_steps(engine: EngineLike, state: State, name: str, path: Path) -> Steps:
+    """Write a class into a file, with the name and colour that the person has given it."""
+    model, _ = state.opened_model()
+    taught = engine.class_of(model, known_as(state, name))
+    shown = state.classes[name]
+    write_class(path, replace(taught, entry=replace(taught.entry, name=name, color=shown.color)))
+    yield Step(Progress(1.0), ExportedClass(name, path))
+
+
+def import_class_steps(engine: EngineLike, state: State, file: Path, folder: Path) -> Steps:
+    """Make a model that has the class of a file, too."""
+    model, _ = state.opened_model()
+    taught = read_class(file)
+    yield _saved(engine.with_class(model, taught), state, f"+{taught.entry.name}", folder)
+
+
+def removal_steps(engine: EngineLike, state: State, name: str, folder: Path) -> Steps:
+    """Make a model that does not have a class."""
+    model, _ = state.opened_model()
+    yield _saved(engine.without_class(model, known_as(state, name)), state, f"-{name}", folder)
+
+
+def _saved(made: Model, state: State, ending: str, folder: Path) -> Step:
+    parent, _ = state.opened_model()
+    path = save_successor(made, state, ending, folder)
+    return Step(Progress(1.0), Successor(parent, path, io.read_model_description(path)))

@@ -1,0 +1,55 @@
+"""New models that come of the open one: each is a new file, and the open one's file stays as it is."""
+
+import re
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from condseg_app import io
+from condseg_app.data import Model
+from condseg_app.errors import WriteError
+from condseg_app.session.state import State
+from condseg_app.session.table import personal
+
+_MOST_NAMES = 1000
+_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+
+
+def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path:
+    """Write a model made of the open one into a new file, named after the open one, as the person calls its classes."""
+    parent, model = state.opened_model()
+    path = _new_file(folder, f"{model.name}{ending}")
+    names = {own: name for name, own in state.asked_as.items()}
+    training = dict(made.training)
+    if "classes" in training:
+        training["classes"] = {names.get(own, own): record for own, record in training["classes"].items()}
+    classes = personal(state, made.classes)
+    kept = replace(made, name=path.stem, classes=classes, training=training, parent=io.file_hash(parent), source=None)
+    try:
+        io.write_model(path, kept)
+    except BaseException:
+        path.unlink(missing_ok=True)  # the empty file that kept the name
+        raise
+    return path
+
+
+def as_file_name(name: str) -> str:
+    """A class's or model's name without what no file's name may hold."""
+    return _NOT_IN_FILE_NAMES.sub("_", name)
+
+
+def _new_file(folder: Path, stem: str) -> Path:
+    """An empty file of a name that was free."""
+    safe = as_file_name(stem)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for count in range(1, _MOST_NAMES):
+            path = folder / (f"{safe}.safetensors" if count == 1 else f"{safe} {count}.safetensors")
+            with suppress(FileExistsError):
+                path.touch(exist_ok=False)
+                return path
+    except OSError as error:
+        raise WriteError(
+            f"no model can be written here ({error.strerror}); free it or its disk", path=folder
+        ) from error
+    raise WriteError(f"there are too many models named '{safe}'; remove some", path=folder)
