@@ -124,13 +124,11 @@ def plain(path: Path, model: Model) -> LabelMap:
             return network.decode(network.encode(x), condition).sigmoid()
 
         settings: dict[str, Any] = {"overlap": 0.5, "mode": "gaussian", "padding_mode": "replicate"}
-        found = torch.cat(
-            [
-                sliding_window_inference(some, plan.window[:2], SLICES_AT_ONCE, probability, **settings)
-                for some in slices.split(SLICES_AT_ONCE)
-            ]
-        )
-        working = found[:, 0].permute(1, 2, 0).numpy()
+        batches: list[Any] = [
+            sliding_window_inference(some, plan.window[:2], SLICES_AT_ONCE, probability, **settings)
+            for some in slices.split(SLICES_AT_ONCE)
+        ]
+        working = torch.cat(batches)[:, 0].permute(1, 2, 0).numpy()
         maps[row] = grid.axes.undo(zoom(working, factors, order=1, mode="nearest", grid_mode=True))
     values = np.array([entry.value for entry in model.classes], model.classes.value_type)
     labels = np.where(maps.max(axis=0) >= 0.5, values[maps.argmax(axis=0)], 0).astype(values.dtype)
