@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -124,12 +124,11 @@ def plain(path: Path, model: Model) -> LabelMap:
             return network.decode(network.encode(x), condition).sigmoid()
 
         settings: dict[str, Any] = {"overlap": 0.5, "mode": "gaussian", "padding_mode": "replicate"}
-        parts = (
+        batches: list[Any] = [
             sliding_window_inference(some, plan.window[:2], SLICES_AT_ONCE, probability, **settings)
             for some in slices.split(SLICES_AT_ONCE)
-        )
-        found = torch.cat([cast("torch.Tensor", part) for part in parts])
-        working = found[:, 0].permute(1, 2, 0).numpy()
+        ]
+        working = torch.cat(batches)[:, 0].permute(1, 2, 0).numpy()
         maps[row] = grid.axes.undo(zoom(working, factors, order=1, mode="nearest", grid_mode=True))
     values = np.array([entry.value for entry in model.classes], model.classes.value_type)
     labels = np.where(maps.max(axis=0) >= 0.5, values[maps.argmax(axis=0)], 0).astype(values.dtype)

@@ -15,10 +15,10 @@ from condseg_app.io.scratch import ScratchArray
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_what_was_written_comes_back_and_the_rest_is_zero(dtype: type) -> None:
-    expected: NDArray[np.unsignedinteger] = np.zeros((7, 6, 5), dtype)
+def test_what_was_written_comes_back_and_the_rest_is_zero(dtype: type[np.uint8 | np.uint16]) -> None:
+    expected: NDArray[np.generic] = np.zeros((7, 6, 5), dtype)
     array = ScratchArray((7, 6, 5), np.dtype(dtype))
-    values: NDArray[np.unsignedinteger] = np.random.default_rng(0).integers(1, 200, (3, 4, 2)).astype(dtype)
+    values: NDArray[np.generic] = np.random.default_rng(0).integers(1, 200, (3, 4, 2)).astype(dtype)
     array.write((slice(2, 5), slice(1, 5), slice(0, 2)), values)
     expected[2:5, 1:5, :2] = values
     assert array.shape == expected.shape
