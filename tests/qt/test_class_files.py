@@ -44,7 +44,7 @@ def test_a_class_goes_out_and_comes_in_by_the_menu(qtbot: QtBot, panel: Panel, s
     assert panel.session.classes.names == ("spleen", "kidney")
     entry(table.menu_beside(), "import_class").trigger()
     answer(panel, file)
-    assert panel.session.classes.names == ("spleen", "kidney", "liver")
+    assert list(panel.session.classes.names) == ["spleen", "kidney", "liver"]
     assert panel.header.model.box.currentText() == "abdomen-liver+liver"
     assert stage.failures == []
 
