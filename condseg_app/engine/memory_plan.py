@@ -161,7 +161,10 @@ class _Needs:
         slabs = self._slabs(scope)
         at_once = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
         # A window is encoded once for all classes that are added up together, and again for others.
-        cache = self.features * len(scope.windows.starts) if at_once < self.classes else 0
+        windows = -(-len(scope.windows.starts) // slabs) + 2 * self._in_a_slice(
+            scope
+        )  # neighbours reach into two slabs
+        cache = self.features * windows if at_once < self.classes else 0
         cache = min(cache, _CACHE_TAKES)
         peak = (
             4 * self.channels * seen // slabs
@@ -173,6 +176,10 @@ class _Needs:
             + _SLAB_TAKES
         )
         return MemoryPlan(parts, slabs, self.grid.axes.order[2], at_once, cache, peak)
+
+    def _in_a_slice(self, scope: Scope) -> int:
+        """How many windows begin in the same slice."""
+        return len({start[:2] for start in scope.windows.starts})
 
     def _slabs(self, scope: Scope) -> int:
         """Windows of one slice do not overlap across slices, so there slabs cost next to nothing."""
