@@ -34,10 +34,7 @@ class LessonFigures(QWidget):
         self._begin("", "exact")
         self.dice = QLabel()
         self.dice.setObjectName("lesson_dice")
-        font = self.dice.font()
-        font.setBold(True)
-        font.setPointSizeF(font.pointSizeF() * 1.6)
-        self.dice.setFont(font)
+        self.dice.setStyleSheet("font-size: 19px; font-weight: bold;")  # the app's style outdoes a font
         self.meaning = quiet()
         self.spent = QLabel()
         self.spent.setObjectName("lesson_time")

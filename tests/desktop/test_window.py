@@ -179,10 +179,25 @@ def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path)
     window.open_path(scan_file)
     assert window.session.wait(10)
     window.set_theme("light")
+    window.panel.pages.setCurrentIndex(1)
+    assert window.panel.teach.mode.mode == "exact"
+    window.panel.teach.mode.buttons["full"].click()
     window.close()
     settings = load_settings(tmp_path / "settings.json")
     assert settings.recent == [scan_file.resolve()]
     assert settings.theme == "light"
+    assert settings.teaching == "full"
+
+
+def test_a_dropped_class_goes_into_the_model(window: MainWindow, stage: Any, tmp_path: Path) -> None:
+    file = tmp_path / "liver.class.safetensors"
+    stage.session.export_class("liver", file)
+    assert stage.session.wait(20)
+    stage.session.remove_from_model("liver")
+    assert stage.session.wait(20)
+    window.open_path(file)
+    assert stage.session.wait(20)
+    assert stage.session.can_predict("liver")
 
 
 def test_what_nobody_expected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:

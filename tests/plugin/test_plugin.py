@@ -194,6 +194,8 @@ def test_the_widget_computes_where_the_apps_settings_say(
     assert dialog.address.text() == "127.0.0.1:9"
     dialog.here.setChecked(True)
     dialog.ok.click()
+    widget.panel.teach.mode.buttons["full"].click()
+    assert load_settings(file).teaching == "full"
     assert load_settings(file).place is None
     assert widget.session.place is None
     widget.session.close()

@@ -41,7 +41,7 @@ def test_a_class_goes_out_and_comes_in_by_the_menu(qtbot: QtBot, panel: Panel, s
     assert "choose it again to undo" in box.informativeText()
     qtbot.mouseClick(next(b for b in box.buttons() if b.text() == "Remove"), Qt.MouseButton.LeftButton)
     assert panel.session.wait(20)
-    assert panel.session.classes.names == ("spleen", "kidney")
+    assert list(panel.session.classes.names) == ["spleen", "kidney"]
     entry(table.menu_beside(), "import_class").trigger()
     answer(panel, file)
     assert list(panel.session.classes.names) == ["spleen", "kidney", "liver"]

@@ -15,11 +15,12 @@ from condseg_app.compute import Engine
 from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict import predict_whole
-from condseg_app.errors import CondsegError, EngineLost
+from condseg_app.errors import CondsegError, EngineLost, ModelError
 from condseg_app.session import LessonResult, Session
 
 CLASSES = ("leaf", "stone")
 AT_ONCE = 1.0
+SMALL = (32, 32, 9)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -168,6 +169,72 @@ def test_an_engine_killed_while_it_predicts_costs_the_job_and_nothing_else(
     assert len(work.failures) == 1
     work.session.clear_annotation("leaf")
     assert_predicted_as_without_a_window(work, model_path, volume)
+
+
+def open_small(work: Work, folder: Path) -> Path:
+    """Open a model and a volume that take next to no time."""
+    plan = Preprocessing("2.5D", (32, 32, 1), neighbours=1)
+    settings = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
+    path = folder / "small.safetensors"
+    io.write_model(path, new_model("small", "dense-2.5d", ClassTable.from_names(CLASSES), plan, settings))
+    voxels = np.random.default_rng(0).normal(size=(1, *SMALL)).astype(np.float32)
+    work.session.open_model(path)
+    work.session.set_image(Image(voxels, Geometry.with_spacing(SMALL, (1.5, 1.5, 1.5)), "small"))
+    return path
+
+
+def test_an_exact_lesson_and_what_becomes_of_its_class_keep_the_other_classes_to_the_bit(
+    work: Work, tmp_path: Path
+) -> None:
+    session, model_path = work.session, open_small(work, tmp_path)
+    everywhere = (slice(None),) * 3
+    session.predict()
+    assert session.wait(120)
+    before = {name: session.levels_of(name, everywhere) for name in CLASSES}
+    mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
+    mask[10:25, 10:20] = True
+    known[..., ::3] = True
+    session.add_class("moss")
+    session.annotate("moss", mask, known)
+    session.teach("moss", 3)
+    assert session.wait(240)
+    assert work.failures == []
+    (result,) = work.lessons
+    assert result.certificate is not None
+    assert result.certificate.holds
+    assert len(result.certificate.images[0].after) == 64
+    assert result.held_out is not None
+    session.accept_lesson()
+    session.export_class("moss", tmp_path / "moss")
+    assert session.wait(120)
+    session.open_model(model_path)
+    session.clear_annotation("moss")
+    session.import_class(tmp_path / "moss.class.safetensors")
+    assert session.wait(120)
+    session.predict()
+    assert session.wait(240)
+    assert session.prediction is not None
+    assert session.prediction.complete == {*CLASSES, "moss"}
+    for name in CLASSES:
+        np.testing.assert_array_equal(session.levels_of(name, everywhere), before[name])
+    session.remove_from_model("moss")
+    assert session.wait(120)
+    assert work.failures == []
+    assert session.classes.names == CLASSES
+
+
+def test_a_model_without_rows_says_that_it_cannot_be_taught_exactly(work: Work, volume: Image, tmp_path: Path) -> None:
+    plan = Preprocessing("2D", (32, 32, 1))
+    model = new_model("plain", "dense-2d", ClassTable.from_names(CLASSES), plan, {"condition_at": "none"})
+    io.write_model(tmp_path / "plain.safetensors", model)
+    work.session.close_image()
+    work.session.open_model(tmp_path / "plain.safetensors")
+    work.session.set_image(Image(volume.voxels()[..., :1], Geometry.of_picture(64, 64), "picture"))
+    work.mark()
+    work.session.teach("leaf", 2)
+    assert work.session.wait(120)
+    assert [type(failure) for failure in work.failures] == [ModelError]
+    assert "choose the mode 'full'" in str(work.failures[0])
 
 
 def test_an_engine_killed_in_a_lesson_costs_the_lesson_and_nothing_else(work: Work) -> None:
