@@ -31,7 +31,7 @@ _FUSING_TAKES = 10
 _CLASSES_A_VOXEL = 3
 # One slab of the image in several forms, see `prepare`, and what torch itself keeps once it has computed.
 _SLAB_TAKES = 90_000_000
-_CACHE_TAKES = 192_000_000
+_CACHE_TAKES = 128_000_000
 _LEAST_SLAB = 8  # slices, for those between two slabs may be predicted for both
 # A part of less than this many windows along an axis would be predicted from windows that are mostly others'.
 _LEAST_PART = 0.25
