@@ -15,7 +15,6 @@ from condseg_app.errors import CondsegError
 
 CPU = torch.device("cpu")
 USUAL, CONTIGUOUS, SHORT = Kernels(), Kernels(channels_last=False), Kernels(dtype=torch.bfloat16)
-CONTIGUOUS_SHORT = Kernels(channels_last=False, dtype=torch.bfloat16)
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +43,8 @@ def times(monkeypatch: pytest.MonkeyPatch, seconds: dict[Kernels, float]) -> Non
     ("seconds", "expected"),
     [
         ({USUAL: 1.0, CONTIGUOUS: 0.9, SHORT: 0.7}, USUAL),
-        ({USUAL: 1.0, CONTIGUOUS: 0.75, SHORT: 0.1, CONTIGUOUS_SHORT: 0.7}, CONTIGUOUS),
         ({USUAL: 1.0, CONTIGUOUS: 1.0, SHORT: 0.6}, SHORT),
-        ({USUAL: 1.0, CONTIGUOUS: 0.7, SHORT: 1.0, CONTIGUOUS_SHORT: 0.4}, CONTIGUOUS_SHORT),
+        ({USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 1.0}, USUAL),  # on a CPU the layout is not left to the clock
     ],
 )
 @pytest.mark.parametrize("spatial", [2, 3])
