@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import dask
 import nibabel
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from condseg_app.cli import main
 from condseg_app.compute import cluster as module
 from condseg_app.compute.certificate import make_certificate, security, write_certificate
 from condseg_app.compute.cluster import Cluster
+from condseg_app.compute.devices import all_cores
 from condseg_app.compute.folder import FolderProgress, PredictionPlan, image_files, predict_folder
 from condseg_app.errors import EngineLost
 from condseg_app.io.prediction_report import ImageRecord, read_report
@@ -50,7 +52,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def workers(certificate: Path) -> Iterator[LocalCluster]:
     """Two processes, which are started again when they die."""
-    with patch.dict(os.environ):  # to which dask adds that one thread is enough, for good
+    # As a service's workers: with another number of threads, sums end in other bits.
+    everything = dask.config.set({"distributed.nanny.pre-spawn-environ": all_cores()})
+    with patch.dict(os.environ), everything:
         cluster = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=2,
             threads_per_worker=1,

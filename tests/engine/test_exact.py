@@ -67,7 +67,7 @@ def test_the_class_is_learnt_from_slices_and_its_own_updates_are_used(
     bright[:, 4:12, 5:14] += 3.0
     image = replace(image, array=bright)
     teacher = ExactTeacher(
-        model, model.classes.propose("kidney"), [(image, [marks(image)])], 60, replace(QUICK, batch=4)
+        model, model.classes.propose("kidney"), [(image, [marks(image)])], 120, replace(QUICK, batch=4)
     )
     first = teacher.advance(0).loss
     while not teacher.advance(5).finished:
