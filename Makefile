@@ -59,7 +59,7 @@ lint: setup  ## ruff, mypy, import-linter, the plugin's manifest
 
 .PHONY: bench
 bench: setup  ## benchmarks, each a ratio in one line of JSON, into docs/benchmarks.md; ONLY=name runs one
-	$(BIN)/python benchmarks/$(or $(ONLY),harness/run_all).py
+	$(BIN)/python benchmarks/harness/run_all.py $(ONLY)
 
 .PHONY: screenshots
 screenshots: setup  ## docs/images, from the real windows

@@ -1,4 +1,4 @@
-"""All benchmarks one after another, into benchmarks/results.json and docs/benchmarks.md."""
+"""Benchmarks one after another, into benchmarks/results.json and docs/benchmarks.md; what is not run stays there."""
 
 import ast
 import json
@@ -7,21 +7,26 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
 _OWN_COLUMNS = ("name", "value", "unit", "goal")
 
 
-def main() -> None:
-    """Run them, and write what each printed last."""
-    results = {}
-    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+def main(names: Annotated[list[str] | None, typer.Argument(help="all if none is named")] = None) -> None:
+    """Run them, and write what each printed last as soon as it has."""
+    for name in names or sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py")):
+        script = ROOT / "benchmarks" / f"{name}.py"
         done = subprocess.run([sys.executable, str(script)], check=True, stdout=subprocess.PIPE, text=True)
         sys.stdout.write(done.stdout)
-        results[script.stem] = json.loads(done.stdout.splitlines()[-1])
-    (ROOT / "benchmarks" / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    (ROOT / "docs" / "benchmarks.md").write_text(page(results), encoding="utf-8")
+        results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        results = dict(sorted({**results, name: json.loads(done.stdout.splitlines()[-1])}.items()))
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(page(results), encoding="utf-8")
 
 
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
@@ -45,4 +50,4 @@ def page(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -15,7 +15,15 @@ from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.contents import name_of
 from condseg_app.io.ome_metadata import Multiscale, classes_of, grid_of, names_of_channels, ome_attributes
 from condseg_app.io.regions import box_of
-from condseg_app.io.zarr_arrays import array_in, check_array, has_chunks, native, open_node, reading_zarr
+from condseg_app.io.zarr_arrays import (
+    array_in,
+    check_array,
+    few_chunks_at_once,
+    has_chunks,
+    native,
+    open_node,
+    reading_zarr,
+)
 from condseg_app.memory import require_memory
 
 if TYPE_CHECKING:
@@ -49,7 +57,7 @@ class ZarrVoxels:
         box, rest = box_of(key, self.shape)
         require_memory(2 * math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
         asked = dict(zip(_OURS, box, strict=True))
-        with reading_zarr(self._path):
+        with reading_zarr(self._path), few_chunks_at_once(self._array):
             found = np.asarray(self._array[tuple(asked.get(axis, 0) for axis in self._axes)])
         left = [axis for axis in self._axes if axis in asked]
         ordered = found.transpose([left.index(axis) for axis in _OURS if axis in left])

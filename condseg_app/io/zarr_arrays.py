@@ -26,6 +26,8 @@ _CODECS = frozenset(
 )
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
 _MOST_VOXELS = 1 << 60
+_MOST_CHUNKS = 10
+_UNPACKED_AT_ONCE = 16 << 20  # bytes
 
 
 @contextmanager
@@ -92,6 +94,16 @@ def check_array(array: "zarr.Array[Any]", path: Path) -> None:
         raise ReadError(f"claims the impossible shape {array.shape} in chunks of {array.chunks}", path=path)
     if math.prod(array.chunks) * array.dtype.itemsize > free_memory():
         raise OutOfMemory(f"one of its chunks has the shape {array.chunks}; write it with smaller ones", path=path)
+
+
+@contextmanager
+def few_chunks_at_once(array: "zarr.Array[Any]") -> Iterator[None]:
+    """Let zarr unpack no more chunks at a time than fit beside what is read; its usual ten may be a hundred MB."""
+    import zarr
+
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    with zarr.config.set({"async.concurrency": min(_MOST_CHUNKS, max(1, _UNPACKED_AT_ONCE // chunk))}):
+        yield
 
 
 def has_chunks(folder: Path) -> bool:
