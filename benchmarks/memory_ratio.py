@@ -25,7 +25,7 @@ def main(
     data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
     model: Annotated[str, typer.Option()] = "phantom_ct",
     classes: Annotated[int, typer.Option()] = 117,
-    rounds: Annotated[int, typer.Option()] = 3,
+    rounds: Annotated[int, typer.Option()] = 1,
     child: Annotated[bool, typer.Option("--child", help="predict once and print the peak in MB")] = False,
 ) -> None:
     """Measure on the data set's first test volume."""

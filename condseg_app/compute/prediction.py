@@ -9,7 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry, Image, LabelMap, Model, PostProcessing, Prediction, Region, fuse
+from condseg_app.data import (
+    ClassTable,
+    Geometry,
+    Image,
+    LabelMap,
+    Levels,
+    Model,
+    PostProcessing,
+    Prediction,
+    Region,
+    fuse,
+)
 from condseg_app.errors import OutOfMemory
 from condseg_app.io import read_image, write_binary_masks, write_label_map
 from condseg_app.io.contents import name_of
@@ -91,7 +102,8 @@ def segment(
     began = time.perf_counter()
     image = read_image(source) if isinstance(source, Path) else source
     names = request.classes.names
-    plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap)
+    whole = request.post_processing.needs_whole
+    plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap, whole=whole)
     in_parts = len(plan.parts) > 1
     if in_parts and travels:
         raise OutOfMemory(
@@ -99,9 +111,10 @@ def segment(
         )
     masks = _Masks(image.geometry, request, in_parts=in_parts)
     for part, found in predict(request.model, image, names, manner, plan):
-        if found.prediction.complete == frozenset(names):
+        if found is not None:
             masks.add(found.region, found.prediction)
         yield part, None
+    masks.finish()
     device = describe_device(request.device)
     shown = device.kind if device.name.lower() == device.kind else f"{device.kind} ({device.name})"
     seconds = time.perf_counter() - began
@@ -145,7 +158,7 @@ def write_segmentation(
 
 
 class _Masks:
-    """Final masks of an image; of one that comes in parts they lie in a temporary file.
+    """Final masks of an image, slab by slab; of one that comes in parts they lie in a temporary file.
 
     Raises:
         OutOfMemory: it comes in parts, and the masks need all of it at once.
@@ -153,31 +166,49 @@ class _Masks:
 
     def __init__(self, geometry: Geometry, request: Request, *, in_parts: bool) -> None:
         settings = request.post_processing
-        if in_parts and (settings.cleans or settings.overlap == "keep" or request.masks):
+        if in_parts and (settings.needs_whole or request.masks):
             raise OutOfMemory(
                 "it is too large to be looked at as a whole; leave out --masks, kept components and kept overlaps, or "
                 "use a computer with more memory"
             )
-        self._request = request
-        self._stored = ScratchArray(geometry.shape, np.dtype(request.classes.value_type)) if in_parts else None
-        self.labels = None if self._stored is None else LabelMap(self._stored, geometry, request.classes)
+        self._geometry, self._classes, self._settings = geometry, request.classes, settings
+        self._levels = Levels(geometry.shape) if settings.needs_whole else None
+        self.labels: LabelMap | None = None
         self.overlapping: Mapping[str, NDArray[np.bool_]] = {}
         self.voxels: Counter[str] = Counter()
+        if self._levels is None:
+            kind = np.dtype(request.classes.value_type)
+            self._values = ScratchArray(geometry.shape, kind) if in_parts else np.zeros(geometry.shape, kind)
+            self.labels = LabelMap(self._values, geometry, request.classes)
 
     def add(self, region: Region, prediction: Prediction) -> None:
-        """What was found in a part of the image."""
+        """What was found in a slab of the image."""
+        if self._levels is not None:
+            self._levels.paste_all(region, prediction.probabilities)
+            return
+        fused = self._fused(prediction)
+        if isinstance(self._values, ScratchArray):
+            self._values.write(region, fused.values)
+        else:
+            self._values[region] = fused.values
+
+    def finish(self) -> None:
+        """Now that every slab is there, do what needs all of them."""
         from condseg_app.engine.post_process import final_masks, post_process
 
-        settings, classes = self._request.post_processing, self._request.classes
-        if settings.overlap == "keep":
-            self.overlapping = final_masks(prediction, classes, settings)
-            self.voxels.update({name: int(mask.sum()) for name, mask in self.overlapping.items()})
+        if self._levels is None:
             return
-        thresholds = dict.fromkeys(classes.names, settings.threshold)
-        order = settings.priority if settings.overlap == "priority" else None
-        fused = fuse(post_process(prediction, classes, settings), classes, thresholds, priority=order)
-        self.voxels.update(fused.counts())
-        if self._stored is None:
-            self.labels = fused
+        prediction = Prediction(self._geometry, self._levels, frozenset(self._classes.names))
+        if self._settings.overlap == "keep":
+            self.overlapping = final_masks(prediction, self._classes, self._settings)
+            self.voxels.update({name: int(mask.sum()) for name, mask in self.overlapping.items()})
         else:
-            self._stored.write(region, fused.values)
+            self.labels = self._fused(post_process(prediction, self._classes, self._settings))
+
+    def _fused(self, prediction: Prediction) -> LabelMap:
+        settings = self._settings
+        thresholds = dict.fromkeys(self._classes.names, settings.threshold)
+        order = settings.priority if settings.overlap == "priority" else None
+        fused = fuse(prediction, self._classes, thresholds, priority=order)
+        self.voxels.update(fused.counts())
+        return fused

@@ -123,6 +123,11 @@ class Levels(Mapping[str, NDArray[np.uint8]]):
         """Put a block into its place; what was there before is gone."""
         self._classes.setdefault(name, ClassLevels(self.shape)).paste(region, levels)
 
+    def paste_all(self, region: Region, found: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Put blocks of some classes into their place."""
+        for name, levels in found.items():
+            self.paste(name, region, levels)
+
     @property
     def nbytes(self) -> int:
         """How much memory the chunks take."""

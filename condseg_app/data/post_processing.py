@@ -37,3 +37,8 @@ class PostProcessing:
     def cleans(self) -> bool:
         """Whether it removes anything of a class by itself."""
         return bool(self.largest or self.smallest or self.inside_whole)
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it must see all of an image at once."""
+        return self.cleans or self.overlap == "keep"

@@ -11,8 +11,8 @@ from condseg_app.engine.scope import meet
 SMALLEST = 10.0
 """Millimetres: what is smaller than this along every axis may lie between the windows of the coarse pass."""
 
-# Far below the threshold of a mask, so that a class's weak ends are found as well.
-_FOUND = as_level(0.1)
+# A mask begins here, see `data.levels`: what is less certain leaves nothing in the result.
+_FOUND = as_level(0.5)
 
 
 class Gate:

@@ -27,6 +27,7 @@ _SUMS_TAKE = 64_000_000  # bytes, little beside what a network's activations tak
 _SUM_TAKES = 8  # bytes a voxel and class, of the working grid: a level and a weight in float32
 # Bytes a voxel of the image: labels and best levels while classes are put together, and a class's whole level and mask.
 _FUSING_TAKES = 10
+_LABELS_TAKE = 2  # bytes a voxel
 # Classes overlap little, but they are kept in whole chunks.
 _CLASSES_A_VOXEL = 3
 # One slab of the image in several forms, see `prepare`, and what torch itself keeps once it has computed.
@@ -63,7 +64,9 @@ class MemoryPlan:
         return cut(part, counts)
 
 
-def plan_memory(model: Model, image: Image, classes: int, free: int, overlap: float = OVERLAP) -> MemoryPlan:
+def plan_memory(
+    model: Model, image: Image, classes: int, free: int, overlap: float = OVERLAP, *, whole: bool = True
+) -> MemoryPlan:
     """The plan with the fewest parts that fits.
 
     A window is never made smaller for it: networks answer worse to windows of another size than the training's.
@@ -74,12 +77,13 @@ def plan_memory(model: Model, image: Image, classes: int, free: int, overlap: fl
         classes: how many are asked for.
         free: bytes.
         overlap: of neighbouring windows, as a part of their size.
+        whole: whether the levels of all slabs are kept, and not one slab's after the other's.
 
     Raises:
         OutOfMemory: a part as small as a window does not fit.
     """
     model.check_fits(image)
-    needs = _Needs.of(model, image, classes, overlap)
+    needs = _Needs.of(model, image, classes, overlap, whole=whole)
     (i, j, k), counts = image.geometry.shape, [1, 1, 1]
     while True:
         parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
@@ -111,7 +115,7 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
         OutOfMemory: even one class would have to be predicted in parts.
     """
     model.check_fits(image)
-    needs = _Needs.of(model, image, classes=1, overlap=OVERLAP)
+    needs = _Needs.of(model, image, classes=1, overlap=OVERLAP, whole=True)
     i, j, k = (slice(0, n) for n in image.geometry.shape)
     peak = needs.plan(needs.scope((i, j, k)), ((i, j, k),)).peak
     if peak > free * _MAY_TAKE:
@@ -132,6 +136,7 @@ class _Needs:
         neighbours: of each slice that the network is shown.
         channels: of the image.
         classes: how many are asked for.
+        whole: whether the levels of all slabs are kept.
         network: bytes that the network takes for a window.
         features: bytes of an encoded window.
     """
@@ -141,16 +146,18 @@ class _Needs:
     neighbours: int
     channels: int
     classes: int
+    whole: bool
     network: int
     features: int
 
     @classmethod
-    def of(cls, model: Model, image: Image, classes: int, overlap: float) -> "_Needs":
+    def of(cls, model: Model, image: Image, classes: int, overlap: float, *, whole: bool) -> "_Needs":
         network = build_network(model, torch.device("cpu"))
         grid = WorkingGrid.of(image.geometry, model.preprocessing)
         windows = WindowGrid.over(grid.shape, model.preprocessing, network.stride, overlap)
         taken, features = network_takes(model, network, windows.window)
-        return cls(grid, windows, model.preprocessing.neighbours, len(image.channels), classes, taken, features)
+        channels = len(image.channels)
+        return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)
 
     def scope(self, part: Region) -> Scope:
         return Scope.of(part, self.grid, self.windows, self.neighbours)
@@ -169,8 +176,8 @@ class _Needs:
         peak = (
             4 * self.channels * seen // slabs
             + _SUM_TAKES * at_once * working // slabs
-            + min(self.classes, _CLASSES_A_VOXEL) * voxels
-            + _FUSING_TAKES * voxels
+            + (min(self.classes, _CLASSES_A_VOXEL) + _FUSING_TAKES) * (voxels if self.whole else voxels // slabs)
+            + _LABELS_TAKE * voxels
             + self.network
             + cache
             + _SLAB_TAKES

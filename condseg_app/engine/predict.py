@@ -9,7 +9,6 @@ from condseg_app.data import Image, Levels, Model, Prediction, Region
 from condseg_app.engine.gate import SMALLEST, Gate
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.scope import seen_from
 from condseg_app.engine.windows import OVERLAP
 from condseg_app.errors import CondsegError
 from condseg_app.memory import free_memory
@@ -37,7 +36,7 @@ PLAIN = Manner()
 
 @dataclass(frozen=True, eq=False)
 class PartPrediction:
-    """What is known of a part of an image.
+    """All that was asked for of a part of an image.
 
     Attributes:
         region: of the image's grid.
@@ -50,10 +49,10 @@ class PartPrediction:
 
 def predict(
     model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN, plan: MemoryPlan | None = None
-) -> Iterator[tuple[float, PartPrediction]]:
-    """Predict window by window, part by part.
+) -> Iterator[tuple[float, PartPrediction | None]]:
+    """Predict window by window, slab by slab.
 
-    Yields the part done (0 to 1) and a part of the image, which is complete where all classes are named as complete.
+    Yields the part done (0 to 1), and a slab of the image as soon as it is done: all of them make up the image.
 
     Args:
         model: with its weights.
@@ -70,44 +69,37 @@ def predict(
         raise CondsegError("no class is asked for; name at least one of the model's table")
     chosen = plan or plan_memory(model, image, len(classes), free_memory(), manner.overlap)
     _logger.info("%s needs up to %.0f MB in %d part(s)", image.name, chosen.peak / 1e6, len(chosen.parts))
-    first = next(chosen.slabs_of(chosen.parts[0]))
-    predictor = Predictor(model, image, manner.device, manner.overlap, chosen.cache, first)
-    for number, part in enumerate(chosen.parts):
-        geometry = image.geometry.part(part)
-        levels = Levels(geometry.shape)
-        for done in _fill(levels, part, predictor, classes, chosen, manner.roi):
-            yield (number + done) / len(chosen.parts), PartPrediction(part, Prediction(geometry, levels))
-        complete = Prediction(geometry, levels, frozenset(classes))
-        yield (number + 1) / len(chosen.parts), PartPrediction(part, complete)
+    slabs = [slab for part in chosen.parts for slab in chosen.slabs_of(part)]
+    predictor = Predictor(model, image, manner.device, manner.overlap, chosen.cache, slabs[0])
+    for number, slab in enumerate(slabs):
+        predictor.move_to(slab)
+        levels = Levels(predictor.shape)
+        for done in _fill(levels, predictor, classes, chosen.classes_at_once, manner.roi):
+            yield (number + done) / len(slabs), None
+        complete = Prediction(predictor.geometry, levels, frozenset(classes))
+        yield (number + 1) / len(slabs), PartPrediction(slab, complete)
 
 
 def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN) -> Prediction:
     """Predict without a look at what is done so far."""
     levels = Levels(image.geometry.shape)
     for _, found in predict(model, image, classes, manner):
-        if found.prediction.complete == frozenset(classes):
-            for name in classes:
-                levels.paste(name, found.region, found.prediction.probabilities[name])
+        if found is not None:
+            levels.paste_all(found.region, found.prediction.probabilities)
     return Prediction(image.geometry, levels, frozenset(classes))
 
 
-def _fill(
-    levels: Levels, part: Region, predictor: Predictor, classes: Sequence[str], plan: MemoryPlan, roi: bool
-) -> Iterator[float]:
-    """Predict a part slab by slab, and some classes at a time; yields how much of it is done."""
-    slabs = list(plan.slabs_of(part))
-    for number, slab in enumerate(slabs):
-        predictor.move_to(slab)
-        first_voxel = [place.start - whole.start for place, whole in zip(slab, part, strict=True)]
-        for first in range(0, len(classes), plan.classes_at_once):
-            group = classes[first : first + plan.classes_at_once]
-            for done in _ask(predictor, group, roi):
-                yield (number + (first + len(group) * done) / len(classes)) / len(slabs)
-            # Only now, for where windows meet each of them would be brought onto the image's grid anew.
-            for name in group:
-                for region, found in predictor.all_of(name):
-                    levels.paste(name, seen_from(region, [-n for n in first_voxel]), found)
-            predictor.finish(group)
+def _fill(levels: Levels, predictor: Predictor, classes: Sequence[str], at_once: int, roi: bool) -> Iterator[float]:
+    """Predict some classes at a time; yields the part that is done."""
+    for first in range(0, len(classes), at_once):
+        group = classes[first : first + at_once]
+        for done in _ask(predictor, group, roi):
+            yield (first + len(group) * done) / len(classes)
+        # Only now, for where windows meet each of them would be brought onto the image's grid anew.
+        for name in group:
+            for region, found in predictor.all_of(name):
+                levels.paste(name, region, found)
+        predictor.finish(group)
 
 
 def _ask(predictor: Predictor, classes: Sequence[str], roi: bool) -> Iterator[float]:
