@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import (
     ClassTable,
+    Fusion,
     Geometry,
     Image,
     LabelMap,
@@ -19,7 +20,7 @@ from condseg_app.data import (
     PostProcessing,
     Prediction,
     Region,
-    fuse,
+    in_order,
 )
 from condseg_app.errors import OutOfMemory
 from condseg_app.io import read_image, write_binary_masks, write_label_map
@@ -101,7 +102,7 @@ def segment(
 
     began = time.perf_counter()
     image = read_image(source) if isinstance(source, Path) else source
-    names = request.classes.names
+    names = in_order(request.classes.names, request.classes)
     whole = request.post_processing.needs_whole
     plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap, whole=whole)
     in_parts = len(plan.parts) > 1
@@ -173,6 +174,7 @@ class _Masks:
             )
         self._geometry, self._classes, self._settings = geometry, request.classes, settings
         self._levels = Levels(geometry.shape) if settings.needs_whole else None
+        self._slab: Region | None = None
         self.labels: LabelMap | None = None
         self.overlapping: Mapping[str, NDArray[np.bool_]] = {}
         self.voxels: Counter[str] = Counter()
@@ -182,33 +184,47 @@ class _Masks:
             self.labels = LabelMap(self._values, geometry, request.classes)
 
     def add(self, region: Region, prediction: Prediction) -> None:
-        """What was found in a slab of the image."""
+        """Some classes in a slab of the image; all classes of one slab come before the next one's."""
         if self._levels is not None:
             self._levels.paste_all(region, prediction.probabilities)
             return
-        fused = self._fused(prediction)
-        if isinstance(self._values, ScratchArray):
-            self._values.write(region, fused.values)
-        else:
-            self._values[region] = fused.values
+        if region != self._slab:
+            self._keep_slab()
+            self._slab, self._fusion = region, self._new_fusion(prediction.geometry)
+        for name in in_order(prediction.probabilities, self._classes):
+            self._fusion.add(name, prediction.probabilities[name])
 
     def finish(self) -> None:
         """Now that every slab is there, do what needs all of them."""
         from condseg_app.engine.post_process import final_masks, post_process
 
         if self._levels is None:
+            self._keep_slab()
             return
         prediction = Prediction(self._geometry, self._levels, frozenset(self._classes.names))
         if self._settings.overlap == "keep":
             self.overlapping = final_masks(prediction, self._classes, self._settings)
             self.voxels.update({name: int(mask.sum()) for name, mask in self.overlapping.items()})
-        else:
-            self.labels = self._fused(post_process(prediction, self._classes, self._settings))
+            return
+        cleaned, fusion = post_process(prediction, self._classes, self._settings), self._new_fusion(self._geometry)
+        for name in in_order(cleaned.probabilities, self._classes):
+            fusion.add(name, cleaned.probabilities[name])
+        self.labels = fusion.labels
+        self.voxels.update(fusion.labels.counts())
 
-    def _fused(self, prediction: Prediction) -> LabelMap:
+    def _keep_slab(self) -> None:
+        if self._slab is None:
+            return
+        fused = self._fusion.labels
+        self.voxels.update(fused.counts())
+        if isinstance(self._values, ScratchArray):
+            self._values.write(self._slab, fused.values)
+        else:
+            self._values[self._slab] = fused.values
+
+    def _new_fusion(self, geometry: Geometry) -> Fusion:
         settings = self._settings
         thresholds = dict.fromkeys(self._classes.names, settings.threshold)
-        order = settings.priority if settings.overlap == "priority" else None
-        fused = fuse(prediction, self._classes, thresholds, priority=order)
-        self.voxels.update(fused.counts())
-        return fused
+        return Fusion(
+            geometry, self._classes, thresholds, settings.priority if settings.overlap == "priority" else None
+        )

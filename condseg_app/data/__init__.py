@@ -10,7 +10,7 @@ from condseg_app.data.lesson import TEACHING_STEPS, ClassChange, DeviceInfo, Les
 from condseg_app.data.levels import ClassLevels, Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
-from condseg_app.data.prediction import Block, Prediction, as_level, dice, fuse
+from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "DataSet",
     "DeviceInfo",
     "Dimensions",
+    "Fusion",
     "Geometry",
     "Image",
     "ImageProof",
@@ -54,5 +55,6 @@ __all__ = [
     "as_level",
     "dice",
     "fuse",
+    "in_order",
     "spread_code",
 ]

@@ -57,6 +57,50 @@ def as_level(probability: float) -> int:
     return max(1, round(probability * 255))
 
 
+class Fusion:
+    """One label map of classes that come one after another.
+
+    Classes are asked for one by one and may overlap. A part comes before the whole that contains it; of other
+    classes the one with the higher probability wins, and the earlier row where they are equal.
+
+    Args:
+        geometry: of the classes' levels.
+        classes: the table with their values.
+        thresholds: class name -> threshold in 0 to 1; 0.5 where not named.
+        priority: classes in the order in which they win instead, whatever their probabilities; classes that it
+            does not name come last.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        classes: ClassTable,
+        thresholds: Mapping[str, float],
+        priority: Sequence[str] | None = None,
+    ) -> None:
+        self.labels = LabelMap(np.zeros(geometry.shape, classes.value_type), geometry, classes)
+        self._classes, self._thresholds = classes, thresholds
+        self._rank = None if priority is None else _ranks(classes.names, priority)
+        self._best = np.zeros(geometry.shape, np.uint16)
+
+    def add(self, name: str, level: NDArray[np.uint8]) -> None:
+        """A class's levels (I, J, K); classes come in the order of `in_order`."""
+        labels, best = self.labels.values, self._best
+        strength = level if self._rank is None else np.uint16(self._rank[name])
+        reached = level >= as_level(self._thresholds.get(name, 0.5))
+        wins = reached & (strength > best)
+        wholes = [self._classes[whole].value for whole in self._classes.wholes_of(name)]
+        if wholes:
+            wins |= reached & np.isin(labels, wholes)
+        labels[wins] = self._classes[name].value
+        np.maximum(best, strength, out=best, where=wins)
+
+
+def in_order(names: Iterable[str], classes: ClassTable) -> list[str]:
+    """Classes in the order in which they are fused: wholes come before their parts, and else as in the table."""
+    return sorted(names, key=lambda name: (len(classes.wholes_of(name)), classes.row(name)))
+
+
 def fuse(
     prediction: Prediction,
     classes: ClassTable,
@@ -64,34 +108,20 @@ def fuse(
     shown: Iterable[str] | None = None,
     priority: Sequence[str] | None = None,
 ) -> LabelMap:
-    """One label map of all classes that reach their threshold.
-
-    Classes are asked for one by one and may overlap. A part comes before the whole that contains it; of other
-    classes the one with the higher probability wins, and the earlier row where they are equal.
+    """One label map of all classes that reach their threshold, see `Fusion`.
 
     Args:
         prediction: the classes' probabilities.
         classes: the table with their values.
         thresholds: class name -> threshold in 0 to 1; 0.5 where not named.
         shown: the classes to take part; all that are predicted if None.
-        priority: classes in the order in which they win instead, whatever their probabilities; classes that it
-            does not name come last.
+        priority: classes in the order in which they win.
     """
     names = [n for n in classes.names if n in prediction.probabilities and (shown is None or n in set(shown))]
-    rank = None if priority is None else _ranks(names, priority)
-    labels = np.zeros(prediction.geometry.shape, classes.value_type)
-    best = np.zeros(prediction.geometry.shape, np.uint16)
-    for name in sorted(names, key=lambda n: len(classes.wholes_of(n))):
-        level = prediction.probabilities[name]
-        strength = level if rank is None else np.uint16(rank[name])
-        reached = level >= as_level(thresholds.get(name, 0.5))
-        wins = reached & (strength > best)
-        wholes = [classes[whole].value for whole in classes.wholes_of(name)]
-        if wholes:
-            wins |= reached & np.isin(labels, wholes)
-        labels[wins] = classes[name].value
-        np.maximum(best, strength, out=best, where=wins)
-    return LabelMap(labels, prediction.geometry, classes)
+    fusion = Fusion(prediction.geometry, classes, thresholds, priority)
+    for name in in_order(names, classes):
+        fusion.add(name, prediction.probabilities[name])
+    return fusion.labels
 
 
 def _ranks(names: Sequence[str], priority: Sequence[str]) -> dict[str, int]:

@@ -23,7 +23,7 @@ from condseg_models import ConditionedModule
 
 # Of the free memory that a plan may take: the estimate is one, and the user's other programs go on.
 _MAY_TAKE = 0.7
-_SUMS_TAKE = 64_000_000  # bytes, little beside what a network's activations take
+_SUMS_TAKE = 32_000_000  # bytes, little beside what a network's activations take
 _SUM_TAKES = 8  # bytes a voxel and class, of the working grid: a level and a weight in float32
 # Bytes a voxel of the image: labels and best levels while classes are put together, and a class's whole level and mask.
 _FUSING_TAKES = 10
@@ -33,6 +33,7 @@ _CLASSES_A_VOXEL = 3
 # One slab of the image in several forms, see `prepare`, and what torch itself keeps once it has computed.
 _SLAB_TAKES = 90_000_000
 _CACHE_TAKES = 128_000_000
+_MANY = 12  # classes, beside which it costs little to encode a window once more
 _LEAST_SLAB = 8  # slices, for those between two slabs may be predicted for both
 # A part of less than this many windows along an axis would be predicted from windows that are mostly others'.
 _LEAST_PART = 0.25
@@ -168,10 +169,9 @@ class _Needs:
         slabs = self._slabs(scope)
         at_once = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
         # A window is encoded once for all classes that are added up together, and again for others.
-        windows = -(-len(scope.windows.starts) // slabs) + 2 * self._in_a_slice(
-            scope
-        )  # neighbours reach into two slabs
-        cache = self.features * windows if at_once < self.classes else 0
+        neighbours = 2 * self._in_a_slice(scope)  # which reach into two slabs
+        windows = -(-len(scope.windows.starts) // slabs) + neighbours
+        cache = self.features * windows if at_once < min(self.classes, _MANY) else 0
         cache = min(cache, _CACHE_TAKES)
         peak = (
             4 * self.channels * seen // slabs

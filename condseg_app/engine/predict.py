@@ -36,11 +36,11 @@ PLAIN = Manner()
 
 @dataclass(frozen=True, eq=False)
 class PartPrediction:
-    """All that was asked for of a part of an image.
+    """Some classes in a part of an image.
 
     Attributes:
         region: of the image's grid.
-        prediction: on the part's own grid.
+        prediction: all of the classes in it, on the part's own grid.
     """
 
     region: Region
@@ -52,7 +52,8 @@ def predict(
 ) -> Iterator[tuple[float, PartPrediction | None]]:
     """Predict window by window, slab by slab.
 
-    Yields the part done (0 to 1), and a slab of the image as soon as it is done: all of them make up the image.
+    Yields the part done (0 to 1), and some classes in a slab of the image as soon as they are done: classes come in
+    their order, and all of them before the next slab.
 
     Args:
         model: with its weights.
@@ -73,11 +74,12 @@ def predict(
     predictor = Predictor(model, image, manner.device, manner.overlap, chosen.cache, slabs[0])
     for number, slab in enumerate(slabs):
         predictor.move_to(slab)
-        levels = Levels(predictor.shape)
-        for done in _fill(levels, predictor, classes, chosen.classes_at_once, manner.roi):
-            yield (number + done) / len(slabs), None
-        complete = Prediction(predictor.geometry, levels, frozenset(classes))
-        yield (number + 1) / len(slabs), PartPrediction(slab, complete)
+        for first in range(0, len(classes), chosen.classes_at_once):
+            group = classes[first : first + chosen.classes_at_once]
+            for done in _ask(predictor, group, manner.roi):
+                yield (number + (first + len(group) * done) / len(classes)) / len(slabs), None
+            found = PartPrediction(slab, _taken(predictor, group))
+            yield (number + (first + len(group)) / len(classes)) / len(slabs), found
 
 
 def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN) -> Prediction:
@@ -89,17 +91,15 @@ def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Ma
     return Prediction(image.geometry, levels, frozenset(classes))
 
 
-def _fill(levels: Levels, predictor: Predictor, classes: Sequence[str], at_once: int, roi: bool) -> Iterator[float]:
-    """Predict some classes at a time; yields the part that is done."""
-    for first in range(0, len(classes), at_once):
-        group = classes[first : first + at_once]
-        for done in _ask(predictor, group, roi):
-            yield (first + len(group) * done) / len(classes)
-        # Only now, for where windows meet each of them would be brought onto the image's grid anew.
-        for name in group:
-            for region, found in predictor.all_of(name):
-                levels.paste(name, region, found)
-        predictor.finish(group)
+def _taken(predictor: Predictor, classes: Sequence[str]) -> Prediction:
+    """What the predictor has added up of some classes, which it lets go of."""
+    levels = Levels(predictor.shape)
+    # Only now, for where windows meet each of them would be brought onto the image's grid anew.
+    for name in classes:
+        for region, found in predictor.all_of(name):
+            levels.paste(name, region, found)
+    predictor.finish(classes)
+    return Prediction(predictor.geometry, levels, frozenset(classes))
 
 
 def _ask(predictor: Predictor, classes: Sequence[str], roi: bool) -> Iterator[float]:
