@@ -85,7 +85,7 @@ def test_too_little_memory_is_said_before_anything_is_computed(
 def test_more_classes_take_hardly_more(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
     model, image = make_model("2.5D"), enlarged(make_image("2.5D"), (300, 300, 150))
     many, one = (plan_memory(model, image, n, PLENTY, whole=False).peak for n in (117, 1))
-    assert many < 1.2 * one
+    assert many < 1.3 * one
 
 
 def test_a_coarse_pass_asks_less_and_finds_the_same(
