@@ -1,13 +1,13 @@
 """The whole way from a CT's file to its label map, against a plain pipeline with the same weights.
 
-A whole real CT and a shipped model, its rows repeated until there are thirteen classes. Ours is what `condseg predict
---roi` does; without it, see the details. The plain pipeline reads and prepares the image by the same code, then
-asks for each class by itself: MONAI's sliding windows that overlap by a half, weighted by a Gaussian, the whole network
-in float32 on batches of slices with their neighbours; each class's map is brought onto the image's grid by scipy and
-kept in float32; the largest one wins where it reaches 0.5.
+A whole real CT and a model trained on the data set's thirteen organs (see `k_class_speedup_gated`). Ours is what
+`condseg predict --roi` does; without it, see the details. The plain pipeline reads and prepares the image by the same
+code, then asks for each class by itself: MONAI's sliding windows that overlap by a half, weighted by a Gaussian, the
+whole network in float32 on batches of slices with their neighbours; each class's map is brought onto the image's grid
+by scipy and kept in float32; the largest one wins where it reaches 0.5.
 
 Each run is a process of its own; seconds and memory count from when all is imported and the model is loaded. A round
-takes minutes, so there is one. Dice is with the volume's labels, mean of the classes that both know.
+takes minutes, so there is one. Dice is with the volume's labels, mean of all classes.
 
     make bench ONLY=pipeline_ratio
 """
@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 import typer
-from harness.models import widened
+from harness.models import thirteen
 from harness.report import DATA, report
 from monai.inferers import sliding_window_inference
 from scipy.ndimage import zoom
@@ -35,7 +35,7 @@ from condseg_app.data import LabelMap, Model, PostProcessing, dice
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
-from condseg_app.io import find_model, read_case, read_data_set, read_image, read_model, write_label_map
+from condseg_app.io import read_case, read_data_set, read_image, write_label_map
 
 Way = Literal["ours", "ours_without_roi", "plain"]
 WAYS: tuple[Way, ...] = ("ours", "ours_without_roi", "plain")
@@ -44,20 +44,18 @@ SLICES_AT_ONCE = 8
 
 def main(
     data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
-    model: Annotated[str, typer.Option()] = "phantom_ct",
-    classes: Annotated[int, typer.Option()] = 13,
     rounds: Annotated[int, typer.Option()] = 1,
     child: Annotated[str, typer.Option(help="predict once in this way and print what it took")] = "",
 ) -> None:
     """Measure on the data set's first test volume."""
     if child:
-        sys.stdout.write(json.dumps(measured(child, data, model, classes)) + "\n")
+        sys.stdout.write(json.dumps(measured(child, data)) + "\n")
         return
+    thirteen(data)
     runs: dict[Way, list[dict[str, float]]] = {way: [] for way in WAYS}
     for turn in range(rounds):
         for way in WAYS if turn % 2 == 0 else reversed(WAYS):
-            command = [sys.executable, __file__, "--child", way, "--data", str(data), "--model", model]
-            command += ["--classes", str(classes)]
+            command = [sys.executable, __file__, "--child", way, "--data", str(data)]
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             runs[way].append(json.loads(done.stdout.splitlines()[-1]))
     found = {way: {key: statistics.median(run[key] for run in runs[way]) for key in runs[way][0]} for way in WAYS}
@@ -75,12 +73,11 @@ def main(
     )
 
 
-def measured(way: str, data: Path, name: str, classes: int) -> dict[str, float]:
+def measured(way: str, data: Path) -> dict[str, float]:
     """Seconds, megabytes and Dice of one run."""
     data_set = read_data_set(data)
     case = data_set.part("test").cases[0]
-    trained = read_model(find_model(name))
-    model = widened(trained, classes)
+    model = thirteen(data)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     labels = plain(case.image, model) if way == "plain" else ours(case.image, model, roi=way == "ours")
@@ -89,11 +86,7 @@ def measured(way: str, data: Path, name: str, classes: int) -> dict[str, float]:
     seconds = time.perf_counter() - start
     peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     _, annotations = read_case(case, data_set.classes)
-    scores = [
-        dice(labels.mask(model.classes.names[trained.classes.row(known.class_name)]), known.mask)
-        for known in annotations
-        if known.class_name in trained.classes
-    ]
+    scores = [dice(labels.mask(known.class_name), known.mask) for known in annotations]
     return {"seconds": seconds, "peak_mb": peak, "dice": statistics.mean(scores)}
 
 

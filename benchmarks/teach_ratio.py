@@ -11,7 +11,6 @@ volume. Models are trained when they are not there yet (a quarter of an hour of 
 """
 
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from typing import Annotated, cast
 import numpy as np
 import typer
 from harness.annotator import Annotator
+from harness.models import trained
 from harness.report import DATA, ROOT, report
 from numpy.typing import NDArray
 
@@ -29,10 +29,10 @@ from condseg_app.engine.exact import ExactTeacher, certify
 from condseg_app.engine.learner import ExactRecipe
 from condseg_app.engine.predict import predict_whole
 from condseg_app.engine.predictor import Predictor
-from condseg_app.io import read_case, read_data_set, read_model
+from condseg_app.io import read_case, read_data_set
 
 ALL = ("spleen", "right_kidney", "left_kidney", "liver", "stomach", "aorta", "inferior_vena_cava", "pancreas")
-_OPTIONS = "--network dense-2.5d --steps 2200 --batch 8 --spacing 4,4,4 --window 96,96,1 --intensity=-125:275"
+_STEPS = 2200
 _POOL = 6  # volumes that the annotator may open
 Marked = tuple[Image, NDArray[np.bool_]]
 
@@ -46,11 +46,11 @@ def main(
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
     """Measure class after class."""
-    reference = trained(models / "all.safetensors", data, ALL)
+    reference = trained(models / "all.safetensors", data, ALL, _STEPS)
     rows: list[dict[str, object]] = []
     ratios: list[float] = []
     for name in classes.split(","):
-        base = trained(models / f"no_{name}.safetensors", data, [other for other in ALL if other != name])
+        base = trained(models / f"no_{name}.safetensors", data, [n for n in ALL if n != name], _STEPS)
         volumes = marked(data, "train", name)[:_POOL]
         held = marked(data, cast("Split", held_back), name)
         dense = mean_dice(reference, held, name)
@@ -130,17 +130,6 @@ def marked(data: Path, split: Split, name: str) -> list[Marked]:
         image, annotations = read_case(case, data_set.classes)
         found.append((image, next(a.mask for a in annotations if a.class_name == name)))
     return found
-
-
-def trained(file: Path, data: Path, names: Sequence[str]) -> Model:
-    """A model of some classes, trained now if it is not there yet."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
-        subprocess.run(
-            [*command, "--classes", ",".join(names), *_OPTIONS.split()], check=True, stdout=subprocess.DEVNULL
-        )
-    return read_model(file)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
-"""Models with as many classes as a benchmark needs."""
+"""Models as benchmarks need them."""
 
+import subprocess
+import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import cycle, islice
+from pathlib import Path
 
 import numpy as np
+from harness.report import ROOT
 
 from condseg_app.data import ClassTable, Model
+from condseg_app.io import read_data_set, read_model
 from condseg_models import ROWS
 
 
@@ -19,3 +25,23 @@ def widened(model: Model, classes: int) -> Model:
     weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}
     settings = {**model.settings, "classes": classes}
     return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
+
+
+def trained(file: Path, data: Path, classes: Iterable[str], steps: int) -> Model:
+    """A 2.5D model of some classes of abdominal CT data, trained now if its file is not there yet.
+
+    A step takes about a third of a second on one core. Such models are never shipped: the data's licence forbids it.
+    """
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
+        command += ["--classes", ",".join(classes), "--steps", str(steps), "--network", "dense-2.5d", "--batch", "8"]
+        command += ["--spacing", "4,4,4", "--window", "96,96,1", "--intensity=-125:275", "--device", "cpu"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return read_model(file)
+
+
+def thirteen(data: Path) -> Model:
+    """A model of all thirteen organs of the abdominal CT data."""
+    names = read_data_set(data).classes.names
+    return trained(ROOT / "build" / "bench" / "thirteen.safetensors", data, names, 3000)
