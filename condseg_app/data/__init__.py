@@ -6,12 +6,21 @@ from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
-from condseg_app.data.lesson import TEACHING_STEPS, ClassChange, DeviceInfo, Lesson, TeachingMode, TrainingProgress
+from condseg_app.data.lesson import (
+    TEACHING_STEPS,
+    ClassChange,
+    DeviceInfo,
+    LearntState,
+    Lesson,
+    TeachingMode,
+    TrainingProgress,
+)
 from condseg_app.data.levels import ClassLevels, Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Prediction, as_level, dice, fuse
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
+from condseg_app.data.uncertainty import uncertainty_by_slice
 
 __all__ = [
     "PALETTE",
@@ -37,6 +46,7 @@ __all__ = [
     "LabelCoding",
     "LabelMap",
     "LazyArray",
+    "LearntState",
     "Lesson",
     "Levels",
     "Model",
@@ -55,4 +65,5 @@ __all__ = [
     "dice",
     "fuse",
     "spread_code",
+    "uncertainty_by_slice",
 ]
