@@ -68,7 +68,7 @@ class LessonFigures(QWidget):
         self.spent.setText(f"{time_text(progress.seconds)} min")
         dice = progress.dice.get(self._name)
         if dice is not None:
-            self._seen.append((progress.step, dice))
+            self._seen = [*(seen for seen in self._seen if seen[0] < progress.step), (progress.step, dice)]
             self.dice.setText(f"{dice:.2f}")
             self.meaning.setText(_MEANS[self._mode])
             for label in (self.dice, self.meaning):
@@ -94,7 +94,7 @@ def stalled(seen: Sequence[tuple[int, float]]) -> str:
     earlier = [value for at, value in seen if at <= step - _PATIENCE]
     if step < _FIRST_STEPS or dice >= _GOOD_ENOUGH or not earlier or dice > max(earlier) + _RISE:
         return ""
-    return "It gets no better: paint one more slice and teach again, or choose Full."
+    return "It gets no better: paint one more slice, or choose Full."
 
 
 def _looks_like(nearest: tuple[str, float] | None) -> str:

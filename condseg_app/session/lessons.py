@@ -70,9 +70,14 @@ class Lessons(Working):
         return () if self._record is None else self._record.states
 
     @property
+    def is_teaching(self) -> bool:
+        """Whether `job` is a lesson, or ends one."""
+        return self._job is not None and self._job is self._taught
+
+    @property
     def can_go_on_with_lesson(self) -> bool:
         """Whether there is a lesson that runs no more, and what it has learnt is kept."""
-        return self._record is not None and self._record.last is not None and not self._is_teaching()
+        return self._record is not None and self._record.last is not None and not self.is_teaching
 
     @property
     def can_take_lesson_back(self) -> bool:
@@ -118,7 +123,7 @@ class Lessons(Working):
     @command
     def finish_lesson(self) -> None:
         """End the lesson now and keep what was learnt, as if all steps were taken."""
-        if self._is_teaching() and self._wishes is not None:
+        if self.is_teaching and self._wishes is not None:
             self._wishes.stopped = True
             self.resume()
 
@@ -128,7 +133,7 @@ class Lessons(Working):
         record = self._record
         if record is None:
             return
-        if self._is_teaching() and record.wishes.go_to(state):
+        if self.is_teaching and record.wishes.go_to(state):
             self.resume()
             return
         self._drop_job()
@@ -158,15 +163,15 @@ class Lessons(Working):
     def discard_lesson(self) -> None:
         """Forget what was learnt, and remove the model that was taught."""
         result, self._lesson = self._lesson, None
-        if not self._is_teaching():
+        if not self.is_teaching:
             self._forget_record()
         if result is not None:
             teaching.discard(result)
 
     def _refuses_while_teaching(self) -> bool:
-        if self._is_teaching():
+        if self.is_teaching:
             self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
-        return self._is_teaching()
+        return self.is_teaching
 
     def _wishes_for(self, plan: LessonPlan) -> Wishes:
         return Wishes(self._state.annotations[plan.class_name], self._seen)
@@ -182,9 +187,6 @@ class Lessons(Working):
     def _give(self, job: Job, *, learning: bool) -> None:
         self._taught, self._is_learning = job, learning
         self._take_up(job, self._on_lesson)
-
-    def _is_teaching(self) -> bool:
-        return self._job is not None and self._job is self._taught
 
     def _leave_lesson(self) -> None:
         """Say, and see to it, that nothing is kept of a lesson that was cancelled; what was saved before it is."""
@@ -202,7 +204,7 @@ class Lessons(Working):
     def _open(self, state: State) -> None:
         """Become a state with another image or model, where nothing is predicted yet."""
         self._forget_windows()
-        if not self._is_teaching():
+        if not self.is_teaching:
             self._give_up_job()
         is_other = state.image is not self.image
         self._become(state)

@@ -175,7 +175,7 @@ class Session(Lessons):
         missing = [name for name in self._state.askable(names) if self.state_of(name) != "complete"]
         if not missing:
             return
-        if self._is_teaching():
+        if self.is_teaching:
             self.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
             return
         groups = regrouped([self._state.asked_as[name] for name in missing], self._asked, self._state.complete)
@@ -210,7 +210,7 @@ class Session(Lessons):
 
         It ends for the user at once, whatever the engine is at; that ends in the background, or is dropped.
         """
-        taught = self._is_teaching()
+        taught = self.is_teaching
         opening, self._opening = self._opening, None
         if opening is not None and opening.state != "failed":
             opening.cancel()
