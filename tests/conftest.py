@@ -45,6 +45,7 @@ class IntensityTools:
     """Stands in for the network: a voxel of intensity n is of class n. One window is one slice of the source."""
 
     lessons: list[Lesson] = field(default_factory=list)
+    trainers: "list[_Trainer]" = field(default_factory=list)
 
     def device(self) -> DeviceInfo:
         return DeviceInfo("cpu", "stand-in", 2)
@@ -54,7 +55,8 @@ class IntensityTools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         self.lessons.append(lesson)
-        return (_Learner if lesson.mode == "exact" else _Trainer)(model, lesson)
+        self.trainers.append((_Learner if lesson.mode == "exact" else _Trainer)(model, lesson))
+        return self.trainers[-1]
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.75, "x") for e in after.classes)

@@ -12,7 +12,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import Engine
-from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
+from condseg_app.data import ClassTable, Geometry, Image, Preprocessing, TrainingProgress
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
@@ -237,19 +237,54 @@ def test_a_model_without_rows_says_that_it_cannot_be_taught_exactly(work: Work, 
     assert "choose the mode 'full'" in str(work.failures[0])
 
 
-def test_an_engine_killed_in_a_lesson_costs_the_lesson_and_nothing_else(work: Work) -> None:
-    work.mark()
-    annotation, model = work.session.annotations["leaf"], work.session.model
-    work.session.teach("leaf", 1000)
-    work.until(lambda: work.is_at("Step"))
+def test_an_engine_killed_in_a_lesson_costs_its_last_second_and_nothing_else(work: Work, tmp_path: Path) -> None:
+    session = work.session
+    open_small(work, tmp_path)
+    mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
+    mask[10:25, 10:20] = True
+    known[..., 4] = True
+    session.add_class("moss")
+    session.annotate("moss", mask, known)
+    model = session.model
+    session.look_at((0, 0, 4), (slice(0, 32), slice(0, 32), slice(4, 5)))
+    told: list[TrainingProgress] = []
+    session.lesson_progressed.connect(told.append)
+    session.teach("moss", 10_000)
+    work.until(lambda: len(session.lesson_states) > 0)
+    assert told[-1].dice == {}, "one slice is too few to say how good it is"
+    known = known.copy()
+    known[..., [1, 7]] = True
+    session.annotate("moss", mask, known)
+    work.until(lambda: bool(told[-1].dice))
+    work.until(lambda: bool(session.levels_of("moss", (slice(0, 32), slice(0, 32), slice(4, 5))).any()))
+    annotation = session.annotations["moss"]
     work.kill()
-    assert work.session.wait(60)
+    assert session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
-    assert work.session.job is None
-    assert work.session.annotations["leaf"] is annotation
-    assert work.session.model is model
+    assert "\n" not in str(work.failures[0])
+    assert session.job is None
+    assert session.annotations["moss"] is annotation
+    assert session.model is model
     assert list(work.models.glob("*")) == []
-    work.session.teach("leaf", 2)
-    assert work.session.wait(120)
+    kept = session.lesson_states[-1]
+    last = told[-1].step
+    session.go_on_with_lesson()
+    count = len(told)
+    work.until(lambda: len(told) > count)
+    assert told[count].step >= last, "not a step is lost that was told of"
+    session.use_state(kept)
+    work.until(lambda: any(progress.step < last for progress in told[count:]) or told[-1].step == kept.step)
+    session.finish_lesson()
+    assert session.wait(120)
     assert len(work.failures) == 1
-    assert [result.class_name for result in work.lessons] == ["leaf"]
+    (result,) = work.lessons
+    assert result.certificate is not None
+    assert result.certificate.holds
+    assert result.held_out is not None
+    session.use_state(kept)
+    assert session.wait(120)
+    assert session.lesson is not None
+    assert session.lesson.state is kept
+    session.accept_lesson()
+    assert len(list(work.models.iterdir())) == 1
+    assert session.can_predict("moss")
