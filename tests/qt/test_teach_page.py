@@ -239,9 +239,8 @@ def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) 
     page = panel.teach
     history = page.history
     texts = [history.states.itemText(row) for row in range(history.states.count())]
-    assert texts == ["Step 1, 0:00 min, Dice 0.50", "Step 5, 0:00 min, Dice 0.51", "Step 10, 0:00 min, Dice 0.52"] + [
-        "Step 12, 0:00 min, Dice 0.52"
-    ]
+    dice_at = {1: "0.50", 5: "0.51", 10: "0.52", 12: "0.52"}
+    assert texts == [f"Step {step}, 0:00 min, Dice {dice}" for step, dice in dice_at.items()]
     assert history.states.currentIndex() == 3
     assert not history.use.isEnabled()
     assert "was saved" in history.use.toolTip()
