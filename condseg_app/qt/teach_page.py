@@ -187,7 +187,6 @@ class TeachPage(QWidget):
             self._session.cancel()
         else:
             self._session.discard_lesson()
-        self.outcome.hide()
 
     def _predict(self, name: str) -> None:
         """Show the class as the model that was accepted knows it."""
@@ -235,6 +234,8 @@ class TeachPage(QWidget):
         self._allow_lesson(name, self._why_not_teach(name, annotation))
         self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
         self.before.setVisible(self._session.can_take_lesson_back)
+        if not teaching:
+            self.outcome.setVisible(self._session.lesson is not None)
 
     def _allow_lesson(self, name: str | None, why_not: str | None) -> None:
         """What can be done with a lesson now."""

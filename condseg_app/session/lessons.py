@@ -97,9 +97,8 @@ class Lessons(Working):
         """
         if self._refuses_while_teaching():
             return
-        plan = LessonPlan.of(
-            self._state, name, TEACHING_STEPS[mode] if steps is None else steps, self._models_folder, mode
-        )
+        steps = TEACHING_STEPS[mode] if steps is None else steps
+        plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
         self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
         self._forget_record()
         self._learn(LessonRecord(plan, self._wishes_for(plan)))
@@ -148,7 +147,7 @@ class Lessons(Working):
         if result is None:
             return
         model, before = io.read_model_description(result.path), self.model_path
-        self._forget_record()
+        self._end_lesson()
         self._open(table.with_successor(self._state, result.path, model))
         self._before = None if before is None else (result.path, before)
 
@@ -163,8 +162,7 @@ class Lessons(Working):
     def discard_lesson(self) -> None:
         """Forget what was learnt, and remove the model that was taught."""
         result, self._lesson = self._lesson, None
-        if not self.is_teaching:
-            self._forget_record()
+        self._end_lesson()
         if result is not None:
             teaching.discard(result)
 
@@ -195,6 +193,12 @@ class Lessons(Working):
             self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
         else:
             self.notice.emit("It was stopped; what was learnt before is kept.")
+
+    def _end_lesson(self) -> None:
+        """Nothing more is learnt or gone back to."""
+        if self.is_teaching:
+            self._give_up_job()
+        self._forget_record()
 
     def _forget_record(self) -> None:
         self._record = None
