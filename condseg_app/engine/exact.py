@@ -111,7 +111,7 @@ class ExactTeacher:
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
-        self._marks = _Marks.of(self._model, entry.name, shown, {})
+        self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
         self._first = only_class(self._model, entry, row)
@@ -164,7 +164,7 @@ class ExactTeacher:
 
     def show(self, shown: Iterable[Shown]) -> None:
         """Go on with what is marked now."""
-        self._marks = _Marks.of(self._model, self._entry.name, shown, self._marks.slices)
+        self._marks = self._marked(shown, self._marks.slices)
         self._learner.show(self._windows(self._marks.cases))
         self._fold()
 
@@ -177,7 +177,7 @@ class ExactTeacher:
     def go_to(self, state: LearntState) -> None:
         """Go on from an earlier state, also of another teacher of the same lesson, with the marks of now."""
         if not state.slices.items() <= self._marks.slices.items():
-            self._marks = replace(self._marks, slices=dict(state.slices))
+            self._marks = self._marked(self._marks.marked, state.slices)
             self._fold()
         self._learner = self._at(state.row, self._learner, state.step)
         # A row that was not learnt yet, for slices were too few, begins anew.
@@ -209,6 +209,9 @@ class ExactTeacher:
         """The class by itself."""
         return taught_class(self.model(), self._entry.name)
 
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> "_Marks":
+        return _Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds)
+
     def _windows(self, cases: Sequence[PreparedCase]) -> Windows:
         return Windows(self._encoder, self._model, self._entry.name, cases, self._recipe)
 
@@ -216,7 +219,7 @@ class ExactTeacher:
         """Let the rows that are learnt beside go on with the marks of now; there are more as more is marked."""
         before, self._folds = self._folds, {}
         for number in range(self._recipe.folds):
-            kept, hidden = self._marks.without(number, self._recipe.folds)
+            kept, hidden = self._marks.without(number)
             if not kept or not hidden:
                 continue
             if number in before:
@@ -298,45 +301,80 @@ class _Marks:
     """What is marked of a class, image by image.
 
     Attributes:
-        model: for which images are prepared.
+        name: the class's.
         marked: images with the class's annotation.
-        cases: the same on the working grid.
         slices: (image, slice) -> how many were marked before it, kept from one show to the next: a slice stays with
             its fold, or a row would be examined on what it has learnt from.
+        prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
+            leaves and hides under the keys below.
     """
 
-    model: Model
-    marked: tuple[tuple[Image, Annotation], ...]
-    cases: tuple[PreparedCase, ...]
+    name: str
+    marked: tuple[Shown, ...]
     slices: dict[tuple[int, int], int]
+    prepared: tuple[PreparedCase, ...]
 
     @classmethod
-    def of(cls, model: Model, name: str, shown: Iterable[Shown], slices: dict[tuple[int, int], int]) -> "_Marks":
+    def of(
+        cls, model: Model, name: str, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int], folds: int
+    ) -> "_Marks":
         marked = []
         for image, annotations in shown:
             model.check_fits(image)
-            marked += [(image, a) for a in annotations if a.class_name == name and a.state != "unlabelled"]
-        if not any(annotation.state == "present" for _, annotation in marked):
+            marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
+        if not any(annotation.state == "present" for _, (annotation,) in marked):
             raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
-        return cls(model, tuple(marked), _prepared(marked, model), slices)
-
-    def without(self, fold: int, folds: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
-        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
-        kept, hidden = [], []
-        for which, (image, annotation) in enumerate(self.marked):
-            axis = WorkingGrid.of(image.geometry, self.model.preprocessing).axes.order[2]
+        numbers, prepared = dict(slices), []
+        for which, (image, (annotation,)) in enumerate(marked):
+            axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
+            parts = {name: annotation}
             planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
-            in_fold = np.zeros(annotation.mask.shape[axis], bool)
-            for plane in planes:
-                in_fold[plane] = self.slices.setdefault((which, int(plane)), len(self.slices)) % folds == fold
-            here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
-            kept.append((image, replace(annotation, supervised=annotation.supervised & ~here)))
-            hidden.append((image, replace(annotation, supervised=annotation.supervised & here)))
-        usable = [[pair for pair in part if pair[1].state == "present"] for part in (kept, hidden)]
-        return _prepared(usable[0], self.model), _prepared(usable[1], self.model)
+            of_planes = [numbers.setdefault((which, int(plane)), len(numbers)) for plane in planes]
+            for fold in range(folds):
+                in_fold = np.zeros(annotation.mask.shape[axis], bool)
+                in_fold[planes] = [number % folds == fold for number in of_planes]
+                here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
+                parts[_kept(fold)] = replace(annotation, supervised=annotation.supervised & ~here)
+                parts[_hidden(fold)] = replace(annotation, supervised=annotation.supervised & here)
+            prepared.append(_prepared(image, name, parts, model))
+        return cls(name, tuple(marked), numbers, tuple(prepared))
+
+    @property
+    def cases(self) -> tuple[PreparedCase, ...]:
+        """The images with all that is marked."""
+        return self._under(self.name)
+
+    def without(self, fold: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
+        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
+        return self._under(_kept(fold)), self._under(_hidden(fold))
+
+    def _under(self, key: str) -> tuple[PreparedCase, ...]:
+        return tuple(
+            PreparedCase(
+                case.image,
+                {self.name: case.masks[key]},
+                {self.name: case.supervised[key]},
+                {self.name: case.inside[key]},
+                {self.name: case.known[key]},
+            )
+            for case in self.prepared
+            if key in case.masks
+        )
 
 
-def _prepared(marked: Iterable[tuple[Image, Annotation]], model: Model) -> tuple[PreparedCase, ...]:
+def _kept(fold: int) -> str:
+    return f"without fold {fold}"
+
+
+def _hidden(fold: int) -> str:
+    return f"fold {fold}"
+
+
+def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
     """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
-    known = ((image, replace(a, mask=a.mask & a.supervised)) for image, a in marked)
-    return tuple(prepare_case(image, [annotation], model.preprocessing) for image, annotation in known)
+    usable = [
+        replace(part, class_name=key, mask=part.mask & part.supervised)
+        for key, part in parts.items()
+        if key == name or part.state == "present"
+    ]
+    return prepare_case(image, usable, model.preprocessing)

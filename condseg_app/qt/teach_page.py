@@ -166,6 +166,7 @@ class TeachPage(QWidget):
 
     def _on_mode(self, mode: TeachingMode) -> None:
         self.choose_mode(mode)
+        self._update()
         self.mode_chosen.emit(mode)
 
     def _start(self) -> None:
