@@ -334,8 +334,8 @@ class _Marks:
                 in_fold = np.zeros(annotation.mask.shape[axis], bool)
                 in_fold[planes] = [number % folds == fold for number in of_planes]
                 here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
-                parts[_kept(fold)] = replace(annotation, supervised=annotation.supervised & ~here)
-                parts[_hidden(fold)] = replace(annotation, supervised=annotation.supervised & here)
+                parts[_kept(name, fold)] = replace(annotation, supervised=annotation.supervised & ~here)
+                parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
             prepared.append(_prepared(image, name, parts, model))
         return cls(name, tuple(marked), numbers, tuple(prepared))
 
@@ -346,7 +346,7 @@ class _Marks:
 
     def without(self, fold: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
         """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
-        return self._under(_kept(fold)), self._under(_hidden(fold))
+        return self._under(_kept(self.name, fold)), self._under(_hidden(self.name, fold))
 
     def _under(self, key: str) -> tuple[PreparedCase, ...]:
         return tuple(
@@ -362,12 +362,12 @@ class _Marks:
         )
 
 
-def _kept(fold: int) -> str:
-    return f"without fold {fold}"
+def _kept(name: str, fold: int) -> str:
+    return f"{name}, without fold {fold}"
 
 
-def _hidden(fold: int) -> str:
-    return f"fold {fold}"
+def _hidden(name: str, fold: int) -> str:
+    return f"{name}, fold {fold}"
 
 
 def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
