@@ -31,6 +31,7 @@ class LessonFigures(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("lesson_figures")
+        self._seen: list[tuple[int, float]] = []
         self._begin("", "exact")
         self.dice = QLabel()
         self.dice.setObjectName("lesson_dice")
@@ -68,7 +69,8 @@ class LessonFigures(QWidget):
         self.spent.setText(f"{time_text(progress.seconds)} min")
         dice = progress.dice.get(self._name)
         if dice is not None:
-            self._seen = [*(seen for seen in self._seen if seen[0] < progress.step), (progress.step, dice)]
+            earlier = [seen for seen in self._seen if seen[0] < progress.step]
+            self._seen = [*earlier, (progress.step, dice)]
             self.dice.setText(f"{dice:.2f}")
             self.meaning.setText(_MEANS[self._mode])
             for label in (self.dice, self.meaning):
@@ -83,7 +85,7 @@ class LessonFigures(QWidget):
 
     def _begin(self, name: str, mode: TeachingMode) -> None:
         self._name, self._mode = name, mode
-        self._seen: list[tuple[int, float]] = []
+        self._seen = []
 
 
 def stalled(seen: Sequence[tuple[int, float]]) -> str:

@@ -154,7 +154,8 @@ class Learning(Training):
         return 0.5 + self.step / 1000
 
     def state(self) -> LearntState:
-        return LearntState(self.step, {"row": np.array([self.step])}, dice=0.5 + self.step // 50 / 100)
+        dice = 0.5 + self.step // 50 / 100 if self.step >= 50 else None
+        return LearntState(self.step, {"row": np.array([self.step])}, dice=dice)
 
     def go_to(self, state: LearntState) -> None:
         self.tools.gone_to.append(state.step)
@@ -255,7 +256,7 @@ def empty(tmp_path: Path) -> Iterator[Desk]:
     session = Session(LocalEngine(tools), tmp_path / "models")
     session.failed.connect(heard.failures.append)
     session.notice.connect(heard.notices.append)
-    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended")) or n == "exported"):
+    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended", "ported", "proposed"))):
         getattr(session, name).connect(lambda *args, name=name: heard.signals.append((name, args)))
     desk = Desk(session, tools, heard, tmp_path / "models")
     yield desk
