@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parent / "images"
 _WINDOW = (1280, 800)
+_TEACHING_STEPS = 150
 _PATIENCE = 900.0  # seconds that one prediction or lesson may take
 
 _logger = logging.getLogger("screenshots")
@@ -55,10 +56,13 @@ def _show_app(folder: Path) -> None:
     _grab(window, "app_3d_light")
     window.set_theme("dark")
     _grab(window.panel, "panel_classes")
-    for name in ("add class", "paint", "teach"):
+    for name in ("add class", "paint"):
         _logger.info(steps[name]())
-    window.panel.teach.outcome.setVisible(True)  # accepting the lesson has put it away
+    window.panel.teach.steps.setValue(_TEACHING_STEPS)
+    window.panel.teach.start.click()
+    _wait(lambda: window.session.lesson is not None, "the lesson")
     _grab(window.panel, "panel_teach")
+    window.panel.teach.outcome.accept.click()
     _logger.info(steps["predict taught"]())
     window.panel.pages.setCurrentIndex(2)
     window.panel.export.path.setText(str(Path(tempfile.gettempdir()) / "abdomen_labels.nii.gz"))

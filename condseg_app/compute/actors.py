@@ -5,13 +5,26 @@ with torch are imported when a method runs.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from condseg_app import __version__
-from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox, TrainerLike
-from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentModel, read_model, received
-from condseg_app.data import Certificate, ClassChange, DeviceInfo, Image, Lesson, Model, TaughtClass, TrainingProgress
-from condseg_app.errors import EngineLost
+from condseg_app.compute.protocols import ExactTrainerLike, PredictorLike, Toolbox, TrainerLike
+from condseg_app.compute.wire import Reply, SentImage, SentLesson, SentMarks, SentModel, read_model, received
+from condseg_app.data import (
+    Annotation,
+    Block,
+    Certificate,
+    ClassChange,
+    DeviceInfo,
+    Image,
+    LearntState,
+    Lesson,
+    Model,
+    Region,
+    TaughtClass,
+    TrainingProgress,
+)
+from condseg_app.errors import EngineLost, ModelError
 from condseg_app.memory import free_memory
 
 
@@ -37,13 +50,12 @@ class TorchTools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         """Get ready to teach."""
-        from condseg_app.engine.exact import ExactTeacher
+        from condseg_app.engine.live import LiveTeacher
         from condseg_app.engine.teach import start_teaching
 
         if lesson.mode == "full":
             return start_teaching(model, lesson, self.device_name)
-        shown = [(lesson.image, lesson.annotations)]
-        return ExactTeacher(model, lesson.entry, shown, lesson.steps, device=self.device_name)
+        return LiveTeacher(model, lesson, self.device_name)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
@@ -98,6 +110,43 @@ class Teacher:
     def certificate(self) -> Certificate:
         """Whether the other classes answer on the lesson's image as they did."""
         return self._tools.certify(self._before, self._trainer.model(), self._lesson)
+
+    def show(self, marks: Annotation) -> None:
+        """Go on with what is marked of the class now."""
+        others = tuple(a for a in self._lesson.annotations if a.class_name != marks.class_name)
+        lesson = replace(self._lesson, annotations=(*others, marks))
+        self._alone.show([(lesson.image, lesson.annotations)])
+        self._lesson = lesson
+
+    def marks(self) -> Annotation:
+        """What is marked of the class, as it was shown last."""
+        return next(a for a in self._lesson.annotations if a.class_name == self._lesson.entry.name)
+
+    def examine(self) -> float | None:
+        """Dice on marked slices that were not learnt from."""
+        return self._alone.examine()
+
+    def state(self) -> LearntState:
+        """The class as it is now."""
+        return self._alone.state()
+
+    def go_to(self, state: LearntState) -> None:
+        """Go on from an earlier state."""
+        self._alone.go_to(state)
+
+    def look_at(self, part: Region) -> int:
+        """Get ready to show the class as it is now on a part of the image."""
+        return self._alone.look_at(part)
+
+    def segment(self, window: int) -> Block | None:
+        """The class in one window of that part."""
+        return self._alone.segment(window)
+
+    @property
+    def _alone(self) -> ExactTrainerLike:
+        if not isinstance(self._trainer, ExactTrainerLike):
+            raise ModelError("the whole model is taught, not a class alone; choose the mode 'exact'")
+        return self._trainer
 
 
 class EngineActor:
@@ -161,7 +210,7 @@ class TrainerActor:
 
     def __init__(self, tools: Toolbox) -> None:
         self._tools = tools
-        self._teacher: TeacherLike | None = None
+        self._teacher: Teacher | None = None
 
     def open(self, model: SentModel, lesson: SentLesson) -> Reply:
         """Get ready."""
@@ -183,10 +232,38 @@ class TrainerActor:
         """Whether the other classes answer as they did."""
         return Reply.of("Checking the other classes", lambda: self._opened().certificate())
 
+    def show(self, change: SentMarks) -> Reply:
+        """Go on with what is marked now."""
+        return Reply.of("Taking up what is marked", lambda: self._show(change))
+
+    def examine(self) -> Reply:
+        """Dice on marked slices that were not learnt from."""
+        return Reply.of("Examining", lambda: self._opened().examine())
+
+    def state(self) -> Reply:
+        """The class as it is now, a `LearntState`."""
+        return Reply.of("Teaching", lambda: self._opened().state())
+
+    def go_to(self, state: LearntState) -> Reply:
+        """Go on from an earlier state."""
+        return Reply.of("Going back", lambda: self._opened().go_to(state))
+
+    def look_at(self, part: Region) -> Reply:
+        """In how many windows the class as it is now can be shown on a part of the image."""
+        return Reply.of("Predicting", lambda: self._opened().look_at(part))
+
+    def segment(self, window: int) -> Reply:
+        """One of these windows' `Block`."""
+        return Reply.of("Predicting", lambda: self._opened().segment(window))
+
+    def _show(self, change: SentMarks) -> None:
+        teacher = self._opened()
+        teacher.show(change.onto(teacher.marks()))
+
     def _open(self, model: SentModel, lesson: SentLesson) -> None:
         self._teacher = Teacher(self._tools, read_model(model), lesson.read())
 
-    def _opened(self) -> TeacherLike:
+    def _opened(self) -> Teacher:
         if self._teacher is None:
             raise EngineLost("the engine holds no lesson; teach again")
         return self._teacher

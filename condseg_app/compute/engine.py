@@ -15,18 +15,22 @@ from condseg_app.compute.place import Place, own_certificate
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox
 from condseg_app.compute.wire import (
     SentLesson,
+    SentMarks,
     SentModel,
     by_file,
     with_voxels,
 )
 from condseg_app.data import (
+    Annotation,
     Block,
     Certificate,
     ClassChange,
     DeviceInfo,
     Image,
+    LearntState,
     Lesson,
     Model,
+    Region,
     TaughtClass,
     TrainingProgress,
 )
@@ -135,7 +139,7 @@ class Engine:
         image = (None if link.process is None else by_file(lesson.image)) or with_voxels(lesson.image)
         sent = SentLesson(image, lesson.entry, lesson.annotations, lesson.steps, lesson.mode)
         link.call(actor, "open", self._send_model(model), sent)
-        return _RemoteTeacher(link, actor)
+        return _RemoteTeacher(link, actor, lesson)
 
     def class_of(self, model: Path, name: str) -> TaughtClass:
         """A class of a file's model by itself."""
@@ -216,8 +220,9 @@ class _RemotePredictor:
 
 
 class _RemoteTeacher:
-    def __init__(self, link: Link, actor: Any) -> None:
+    def __init__(self, link: Link, actor: Any, lesson: Lesson) -> None:
         self._link, self._actor = link, actor
+        self._shown = next(a for a in lesson.annotations if a.class_name == lesson.entry.name)
 
     def advance(self, seconds: float) -> TrainingProgress:
         return cast("TrainingProgress", self._link.call(self._actor, "advance", seconds))
@@ -230,3 +235,24 @@ class _RemoteTeacher:
 
     def certificate(self) -> Certificate:
         return cast("Certificate", self._link.call(self._actor, "certificate"))
+
+    def show(self, marks: Annotation) -> None:
+        change = SentMarks.between(self._shown, marks)
+        if change is not None:
+            self._link.call(self._actor, "show", change)
+            self._shown = marks
+
+    def examine(self) -> float | None:
+        return cast("float | None", self._link.call(self._actor, "examine"))
+
+    def state(self) -> LearntState:
+        return cast("LearntState", self._link.call(self._actor, "state"))
+
+    def go_to(self, state: LearntState) -> None:
+        self._link.call(self._actor, "go_to", state)
+
+    def look_at(self, part: Region) -> int:
+        return cast("int", self._link.call(self._actor, "look_at", part))
+
+    def segment(self, window: int) -> Block | None:
+        return cast("Block | None", self._link.call(self._actor, "segment", window))

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from condseg_app.compute.place import Place
 from condseg_app.data import (
+    Annotation,
     Block,
     Certificate,
     ClassChange,
     DeviceInfo,
     Image,
+    LearntState,
     Lesson,
     Model,
+    Region,
     TaughtClass,
     TrainingProgress,
 )
@@ -42,8 +45,49 @@ class TrainerLike(Protocol):
         """The model as it is now."""
 
 
+@runtime_checkable
+class ExactTrainerLike(TrainerLike, Protocol):
+    """A training of one class alone, which goes on with other marks, shows the class, and goes back."""
+
+    def show(self, shown: Sequence[tuple[Image, Sequence[Annotation]]]) -> None:
+        """Go on with what is marked now."""
+
+    def examine(self) -> float | None:
+        """Dice on marked slices that were not learnt from; None where too few are marked."""
+
+    def state(self) -> LearntState:
+        """The class as it is now."""
+
+    def go_to(self, state: LearntState) -> None:
+        """Go on from an earlier state."""
+
+    def look_at(self, part: Region) -> int:
+        """Get ready to show the class as it is now on a part of the image; in how many windows."""
+
+    def segment(self, window: int) -> Block | None:
+        """The class in one of these windows, within a second or so; None before anything is looked at."""
+
+
 class TeacherLike(TrainerLike, Protocol):
-    """A training for a lesson, which can say what it has changed."""
+    """A training for a lesson, which can say what it has changed; what is said to be 'exact' needs that mode."""
+
+    def show(self, marks: Annotation) -> None:
+        """Go on with what is marked of the class now ('exact')."""
+
+    def examine(self) -> float | None:
+        """Dice on marked slices that were not learnt from ('exact'); None where too few are marked."""
+
+    def state(self) -> LearntState:
+        """The class as it is now ('exact')."""
+
+    def go_to(self, state: LearntState) -> None:
+        """Go on from an earlier state ('exact')."""
+
+    def look_at(self, part: Region) -> int:
+        """Get ready to show the class as it is now on a part of the image ('exact'); in how many windows."""
+
+    def segment(self, window: int) -> Block | None:
+        """The class in one of these windows, within a second or so ('exact')."""
 
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""

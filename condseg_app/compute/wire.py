@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute.log import engine_log_path, explain
-from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, TeachingMode
+from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, Region, TeachingMode
 from condseg_app.errors import CondsegError, ReadError
 
 
@@ -85,6 +86,44 @@ class SentLesson:
     def read(self) -> Lesson:
         """The lesson that was sent."""
         return Lesson(self.entry, received(self.image), self.annotations, self.steps, self.mode)
+
+
+@dataclass(frozen=True, eq=False)
+class SentMarks:
+    """What has changed of an annotation: the box where it has, a bit for each of its voxels.
+
+    Attributes:
+        region: the box.
+        mask: packed bits of the mask there, where anything is decided.
+        supervised: packed bits of where that is.
+    """
+
+    region: Region
+    mask: NDArray[np.uint8]
+    supervised: NDArray[np.uint8]
+
+    @classmethod
+    def between(cls, before: Annotation, after: Annotation) -> "SentMarks | None":
+        """What has to be sent to whoever has the one before; None for nothing."""
+        changed = before.supervised != after.supervised
+        changed |= (before.mask != after.mask) & after.supervised
+        bounds = []
+        for axis in range(3):
+            touched = np.flatnonzero(changed.any(axis=tuple(a for a in range(3) if a != axis)))
+            if not len(touched):
+                return None
+            bounds.append(slice(int(touched[0]), int(touched[-1]) + 1))
+        region = bounds[0], bounds[1], bounds[2]
+        known = after.supervised[region]
+        return cls(region, np.packbits(after.mask[region] & known), np.packbits(known))
+
+    def onto(self, before: Annotation) -> Annotation:
+        """The annotation before with the change in it: a new one."""
+        mask, supervised = before.mask.copy(), before.supervised.copy()
+        for array, bits in ((mask, self.mask), (supervised, self.supervised)):
+            box = array[self.region]
+            box[...] = np.unpackbits(bits, count=box.size).reshape(box.shape).astype(bool)
+        return replace(before, mask=mask, supervised=supervised)
 
 
 SentModel = Path | Model

@@ -6,12 +6,21 @@ from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray
 from condseg_app.data.labels import LabelMap
-from condseg_app.data.lesson import TEACHING_STEPS, ClassChange, DeviceInfo, Lesson, TeachingMode, TrainingProgress
+from condseg_app.data.lesson import (
+    TEACHING_STEPS,
+    ClassChange,
+    DeviceInfo,
+    LearntState,
+    Lesson,
+    TeachingMode,
+    TrainingProgress,
+)
 from condseg_app.data.levels import ClassLevels, Levels, Region
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
+from condseg_app.data.uncertainty import uncertainty_by_slice
 
 __all__ = [
     "PALETTE",
@@ -38,6 +47,7 @@ __all__ = [
     "LabelCoding",
     "LabelMap",
     "LazyArray",
+    "LearntState",
     "Lesson",
     "Levels",
     "Model",
@@ -57,4 +67,5 @@ __all__ = [
     "fuse",
     "in_order",
     "spread_code",
+    "uncertainty_by_slice",
 ]

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from condseg_app.data.annotation import Annotation
 from condseg_app.data.classes import ClassEntry
 from condseg_app.data.image import Image
@@ -70,6 +73,28 @@ class TrainingProgress:
     def finished(self) -> bool:
         """Whether all steps are taken."""
         return self.step >= self.steps
+
+
+@dataclass(frozen=True, eq=False)
+class LearntState:
+    """A class at one moment of a lesson in the mode 'exact': a few kB, by which one can go back to it.
+
+    Attributes:
+        step: steps taken by then.
+        row: tensor name -> what is learnt.
+        beside: by its number, each of the rows that are learnt without some of the marked slices, to say how good the
+            class is on these.
+        slices: (image, slice) -> how many were marked before it, which says what row is learnt without it.
+        dice: on marked slices that were not learnt from, when that was last looked at; None while too few are marked.
+        seconds: spent on the lesson by then, pauses left out.
+    """
+
+    step: int
+    row: Mapping[str, NDArray[np.generic]]
+    beside: Mapping[int, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
+    slices: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    dice: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

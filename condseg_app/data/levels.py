@@ -25,6 +25,12 @@ class ClassLevels:
         self.shape = shape
         self._chunks: Mapping[Shape, NDArray[np.uint8]] = {}
 
+    def copy(self) -> "ClassLevels":
+        """The same levels, to be pasted into without the ones here changing."""
+        copied = ClassLevels(self.shape)
+        copied._chunks = {place: chunk.copy() for place, chunk in self._chunks.items()}
+        return copied
+
     def paste(self, region: Region, levels: NDArray[np.uint8]) -> None:
         """Put a block into its place; what was there before is gone."""
         kept = levels * (levels >= _NOT_THERE)

@@ -19,6 +19,7 @@ from condseg_app.data import (
     ClassEntry,
     Image,
     ImageProof,
+    LearntState,
     Model,
     TaughtClass,
     TrainingProgress,
@@ -109,21 +110,14 @@ class ExactTeacher:
         self._losses: list[float] = []
         self._seconds = 0.0
         self._held_out: float | None = None
-        encoder = build_network(self._model, self._device)
-        marks = _Marks.of(self._model, entry.name, shown)
-        samples = Windows(encoder, self._model, entry.name, marks.cases, self._recipe).exam(self._recipe.exam)
+        self._encoder = build_network(self._model, self._device)
+        self._marks = self._marked(shown, {})
+        samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
-        alone = only_class(self._model, entry, row)
-        self._learner = Learner(alone, marks.cases, self._recipe, self._device)
-        folds = [marks.without(n, self._recipe.folds) for n in range(self._recipe.folds)]
-        self._folds = [
-            (
-                Learner(alone, kept, self._recipe, self._device),
-                Windows(encoder, alone, entry.name, hidden, self._recipe),
-            )
-            for kept, hidden in folds
-            if kept and hidden
-        ]
+        self._first = only_class(self._model, entry, row)
+        self._learner = Learner(self._first, self._marks.cases, self._recipe, self._device)
+        self._folds: dict[int, tuple[Learner, Windows]] = {}
+        self._fold()
 
     @property
     def progress(self) -> TrainingProgress:
@@ -141,13 +135,14 @@ class ExactTeacher:
 
         Now and then, and at the end, the class is examined.
         """
-        started = time.perf_counter()
-        while self._learner.steps < self._steps:
+        started, examined = time.perf_counter(), False
+        while self._learner.steps < self._steps and not examined:
             self._losses.append(self._learner.step())
             if self._folds:
-                learner, _ = self._folds[self._learner.steps % len(self._folds)]
+                learner, _ = [*self._folds.values()][self._learner.steps % len(self._folds)]
                 learner.step()
-            if self._learner.steps % _STEPS_BETWEEN_EXAMS == 0 or self._learner.steps == self._steps:
+            examined = self._learner.steps % _STEPS_BETWEEN_EXAMS == 0 or self._learner.steps == self._steps
+            if examined:
                 self.examine()
             if time.perf_counter() >= started + seconds:
                 break
@@ -161,7 +156,7 @@ class ExactTeacher:
         """
         scores = [
             exam_dice(only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device)[0]
-            for learner, windows in self._folds
+            for learner, windows in self._folds.values()
             for samples in [windows.exam(max(1, self._recipe.exam // len(self._folds)))]
         ]
         self._held_out = float(np.mean(scores)) if scores else None
@@ -169,11 +164,34 @@ class ExactTeacher:
 
     def show(self, shown: Iterable[Shown]) -> None:
         """Go on with what is marked now."""
-        marks = _Marks.of(self._model, self._entry.name, shown)
-        encoder = build_network(self._model, self._device)
-        for number, learner in enumerate([self._learner, *(learner for learner, _ in self._folds)]):
-            cases = marks.cases if number == 0 else marks.without(number - 1, self._recipe.folds)[0] or marks.cases
-            learner.show(Windows(encoder, self._model, self._entry.name, cases, self._recipe))
+        self._marks = self._marked(shown, self._marks.slices)
+        self._learner.show(self._windows(self._marks.cases))
+        self._fold()
+
+    def state(self) -> LearntState:
+        """The class as it is now, to go back to."""
+        beside = {number: learner.row() for number, (learner, _) in self._folds.items()}
+        slices = dict(self._marks.slices)
+        return LearntState(self._learner.steps, self._learner.row(), beside, slices, self._held_out, self._seconds)
+
+    def go_to(self, state: LearntState) -> None:
+        """Go on from an earlier state, also of another teacher of the same lesson, with the marks of now."""
+        if not state.slices.items() <= self._marks.slices.items():
+            self._marks = self._marked(self._marks.marked, state.slices)
+            self._fold()
+        self._learner = self._at(state.row, self._learner, state.step)
+        # A row that was not learnt yet, for slices were too few, begins anew.
+        first = row_of(self._first, self._entry.name)
+        self._folds = {
+            number: (self._at(state.beside.get(number, first), learner, state.step), hidden)
+            for number, (learner, hidden) in self._folds.items()
+        }
+        self._losses.clear()
+        self._held_out, self._seconds = state.dice, state.seconds
+
+    def class_alone(self) -> Model:
+        """The model with the class as it is now, and no other."""
+        return only_class(self._model, self._entry, self._learner.row())
 
     def model(self) -> Model:
         """The model with the class as it is now; every other class is as it was, to the bit."""
@@ -190,6 +208,33 @@ class ExactTeacher:
     def taught(self) -> TaughtClass:
         """The class by itself."""
         return taught_class(self.model(), self._entry.name)
+
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> "_Marks":
+        return _Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds)
+
+    def _windows(self, cases: Sequence[PreparedCase]) -> Windows:
+        return Windows(self._encoder, self._model, self._entry.name, cases, self._recipe)
+
+    def _fold(self) -> None:
+        """Let the rows that are learnt beside go on with the marks of now; there are more as more is marked."""
+        before, self._folds = self._folds, {}
+        for number in range(self._recipe.folds):
+            kept, hidden = self._marks.without(number)
+            if not kept or not hidden:
+                continue
+            if number in before:
+                learner = before[number][0]
+                learner.show(self._windows(kept))
+            else:
+                learner = Learner(self._first, kept, self._recipe, self._device)
+            self._folds[number] = learner, self._windows(hidden)
+
+    def _at(self, row: Row, before: Learner, step: int) -> Learner:
+        """A learner with another row, and what one before looks at."""
+        learner = Learner(only_class(self._model, self._entry, row), (), self._recipe, self._device)
+        learner.show(before.windows)
+        learner.steps = step
+        return learner
 
     def _begin(self, samples: Sequence[EncodedSample]) -> tuple[Beginning, Row]:
         """The row to begin with: what explains the marks best of the existing rows and their blends."""
@@ -256,43 +301,80 @@ class _Marks:
     """What is marked of a class, image by image.
 
     Attributes:
-        model: for which images are prepared.
+        name: the class's.
         marked: images with the class's annotation.
-        cases: the same on the working grid.
+        slices: (image, slice) -> how many were marked before it, kept from one show to the next: a slice stays with
+            its fold, or a row would be examined on what it has learnt from.
+        prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
+            leaves and hides under the keys below.
     """
 
-    model: Model
-    marked: tuple[tuple[Image, Annotation], ...]
-    cases: tuple[PreparedCase, ...]
+    name: str
+    marked: tuple[Shown, ...]
+    slices: dict[tuple[int, int], int]
+    prepared: tuple[PreparedCase, ...]
 
     @classmethod
-    def of(cls, model: Model, name: str, shown: Iterable[Shown]) -> "_Marks":
+    def of(
+        cls, model: Model, name: str, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int], folds: int
+    ) -> "_Marks":
         marked = []
         for image, annotations in shown:
             model.check_fits(image)
-            marked += [(image, a) for a in annotations if a.class_name == name and a.state != "unlabelled"]
-        if not any(annotation.state == "present" for _, annotation in marked):
+            marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
+        if not any(annotation.state == "present" for _, (annotation,) in marked):
             raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
-        return cls(model, tuple(marked), _prepared(marked, model))
-
-    def without(self, fold: int, folds: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
-        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
-        kept, hidden, number = [], [], 0
-        for image, annotation in self.marked:
-            axis = WorkingGrid.of(image.geometry, self.model.preprocessing).axes.order[2]
+        numbers, prepared = dict(slices), []
+        for which, (image, (annotation,)) in enumerate(marked):
+            axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
+            parts = {name: annotation}
             planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
-            in_fold = np.zeros(annotation.mask.shape[axis], bool)
-            for plane in planes:
-                in_fold[plane] = number % folds == fold
-                number += 1
-            here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
-            kept.append((image, replace(annotation, supervised=annotation.supervised & ~here)))
-            hidden.append((image, replace(annotation, supervised=annotation.supervised & here)))
-        usable = [[pair for pair in part if pair[1].state == "present"] for part in (kept, hidden)]
-        return _prepared(usable[0], self.model), _prepared(usable[1], self.model)
+            of_planes = [numbers.setdefault((which, int(plane)), len(numbers)) for plane in planes]
+            for fold in range(folds):
+                in_fold = np.zeros(annotation.mask.shape[axis], bool)
+                in_fold[planes] = [number % folds == fold for number in of_planes]
+                here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
+                parts[_kept(name, fold)] = replace(annotation, supervised=annotation.supervised & ~here)
+                parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
+            prepared.append(_prepared(image, name, parts, model))
+        return cls(name, tuple(marked), numbers, tuple(prepared))
+
+    @property
+    def cases(self) -> tuple[PreparedCase, ...]:
+        """The images with all that is marked."""
+        return self._under(self.name)
+
+    def without(self, fold: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
+        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
+        return self._under(_kept(self.name, fold)), self._under(_hidden(self.name, fold))
+
+    def _under(self, key: str) -> tuple[PreparedCase, ...]:
+        return tuple(
+            PreparedCase(
+                case.image,
+                {self.name: case.masks[key]},
+                {self.name: case.supervised[key]},
+                {self.name: case.inside[key]},
+                {self.name: case.known[key]},
+            )
+            for case in self.prepared
+            if key in case.masks
+        )
 
 
-def _prepared(marked: Iterable[tuple[Image, Annotation]], model: Model) -> tuple[PreparedCase, ...]:
+def _kept(name: str, fold: int) -> str:
+    return f"{name}, without fold {fold}"
+
+
+def _hidden(name: str, fold: int) -> str:
+    return f"{name}, fold {fold}"
+
+
+def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
     """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
-    known = ((image, replace(a, mask=a.mask & a.supervised)) for image, a in marked)
-    return tuple(prepare_case(image, [annotation], model.preprocessing) for image, annotation in known)
+    usable = [
+        replace(part, class_name=key, mask=part.mask & part.supervised)
+        for key, part in parts.items()
+        if key == name or part.state == "present"
+    ]
+    return prepare_case(image, usable, model.preprocessing)

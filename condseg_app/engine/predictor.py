@@ -103,6 +103,12 @@ class Predictor:
         self._voxels = torch.empty(0)  # the part before goes first, for both may be too much
         self._voxels = prepare(self._image, self._intensity, self._grid, self._scope.seen)
 
+    def use(self, model: Model) -> None:
+        """Go on with a model that differs in its classes alone: what is encoded is kept, what was answered is not."""
+        self.model = model
+        self._network = build_network(model, self._device)
+        self._sums.clear()
+
     @property
     def _windows(self) -> WindowGrid:
         return self._scope.windows

@@ -23,6 +23,7 @@ class Curves(QWidget):
         self.dice = _plot("Dice")
         self.dice.setYRange(0, 1, padding=0.02)
         self.dice.setXLink(self.loss)
+        self._steps = 0
         self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
         self._values: dict[str, tuple[list[int], list[float]]] = {}
         layout = QVBoxLayout(self)
@@ -36,20 +37,28 @@ class Curves(QWidget):
         """Begin a new lesson of so many steps."""
         for plot in (self.loss, self.dice):
             plot.clear()
-            plot.setXRange(0, max(1, steps), padding=0.02)
+        self._reach(steps)
         self._lines.clear()
         self._values.clear()
 
     def add(self, progress: TrainingProgress, classes: ClassTable) -> None:
-        """Draw one more point of each curve."""
+        """Draw one more point of each curve; of a lesson that went back, what came later is taken away."""
+        if progress.steps != self._steps:
+            self._reach(progress.steps)
         self._point("", progress.step, progress.loss, classes)
         for name, value in progress.dice.items():
             self._point(name, progress.step, value, classes)
+
+    def _reach(self, steps: int) -> None:
+        self._steps = steps
+        self.loss.setXRange(0, max(1, steps), padding=0.02)
 
     def _point(self, name: str, step: int, value: float, classes: ClassTable) -> None:
         if not math.isfinite(value):
             return
         steps, values = self._values.setdefault(name, ([], []))
+        while steps and steps[-1] >= step:
+            del steps[-1], values[-1]
         steps.append(step)
         values.append(value)
         if name not in self._lines:

@@ -31,6 +31,7 @@ class LessonFigures(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("lesson_figures")
+        self._seen: list[tuple[int, float]] = []
         self._begin("", "exact")
         self.dice = QLabel()
         self.dice.setObjectName("lesson_dice")
@@ -68,7 +69,8 @@ class LessonFigures(QWidget):
         self.spent.setText(f"{time_text(progress.seconds)} min")
         dice = progress.dice.get(self._name)
         if dice is not None:
-            self._seen.append((progress.step, dice))
+            earlier = [seen for seen in self._seen if seen[0] < progress.step]
+            self._seen = [*earlier, (progress.step, dice)]
             self.dice.setText(f"{dice:.2f}")
             self.meaning.setText(_MEANS[self._mode])
             for label in (self.dice, self.meaning):
@@ -83,7 +85,7 @@ class LessonFigures(QWidget):
 
     def _begin(self, name: str, mode: TeachingMode) -> None:
         self._name, self._mode = name, mode
-        self._seen: list[tuple[int, float]] = []
+        self._seen = []
 
 
 def stalled(seen: Sequence[tuple[int, float]]) -> str:
@@ -94,7 +96,7 @@ def stalled(seen: Sequence[tuple[int, float]]) -> str:
     earlier = [value for at, value in seen if at <= step - _PATIENCE]
     if step < _FIRST_STEPS or dice >= _GOOD_ENOUGH or not earlier or dice > max(earlier) + _RISE:
         return ""
-    return "It gets no better: paint one more slice and teach again, or choose Full."
+    return "It gets no better: paint one more slice, or choose Full."
 
 
 def _looks_like(nearest: tuple[str, float] | None) -> str:

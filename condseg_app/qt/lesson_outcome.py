@@ -1,6 +1,6 @@
 """What a lesson has led to, and whether to go on with it."""
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
 
 from condseg_app.data import Certificate
@@ -15,6 +15,8 @@ _WRONG = "color: #d9534f;"
 
 class LessonOutcome(QWidget):
     """A certificate, or a table of all classes before and after; then accept or discard."""
+
+    accepted = Signal(str)  # the class
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,8 +78,11 @@ class LessonOutcome(QWidget):
         box.open()
 
     def _use(self) -> None:
+        result = self._session.lesson
         self._session.accept_lesson()
         self.hide()
+        if result is not None:
+            self.accepted.emit(result.class_name)
 
     def _discard(self) -> None:
         self._session.discard_lesson()

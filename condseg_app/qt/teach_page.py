@@ -13,14 +13,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from condseg_app.compute import Job
 from condseg_app.data import TEACHING_STEPS, Annotation, TeachingMode, TrainingProgress
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_figures import LessonFigures
+from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.mode_choice import ModeChoice
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
+from condseg_app.qt.where_next import WhereNext
 from condseg_app.session import LessonResult
 from condseg_app.viewer import LayerBinding
 
@@ -28,6 +29,9 @@ _FEWEST, _MOST = 1, 100_000
 _ADVICE = (
     "Mark the class on a few slices. In a slice that is complete, what is not marked teaches what the class "
     "is not; anywhere else it says nothing."
+)
+_MEANWHILE = (
+    "Go on painting: what you mark or correct is taken up within seconds, and the slice in view shows what is learnt."
 )
 
 
@@ -40,13 +44,14 @@ class TeachPage(QWidget):
         super().__init__(parent)
         self._binding = binding
         self._session = binding.session
-        self._lesson_job: Job | None = None
+        self._told_of: Annotation | None = None
         self._build()
         session = self._session
         connections = Connections(self)
         for signal in (session.image_changed, session.model_changed, session.classes_changed, session.job_changed):
             connections.to(signal, self._update)
-        connections.to(session.current_class_changed, self._update)
+        for signal in (session.current_class_changed, session.lesson_states_changed):
+            connections.to(signal, self._update)
         connections.to(session.annotation_changed, self._on_annotation)
         connections.to(session.lesson_progressed, self._on_progress)
         connections.to(session.lesson_ended, self._on_end)
@@ -62,10 +67,14 @@ class TeachPage(QWidget):
         layout.addWidget(self.mode)
         layout.addLayout(self._controls())
         self.outcome = LessonOutcome(self._session)
+        self.outcome.accepted.connect(self._predict)
+        self.before = push_button("model_before", "Back to the model before", self._session.take_lesson_back)
+        self.before.setToolTip("Undo the lesson: go on with the model that was taught; the taught one stays a file")
         self.figures = LessonFigures()
         self.figures.hide()
-        layout.addWidget(self.outcome)
-        layout.addWidget(self.figures)
+        self.history = LessonHistory(self._session)
+        for widget in (self.outcome, self.before, self.figures, self.history):
+            layout.addWidget(widget)
         layout.addStretch(1)
 
     def _marks(self) -> QVBoxLayout:
@@ -89,8 +98,11 @@ class TeachPage(QWidget):
         grid.addWidget(self.volume_done, 2, 0, 1, 2)
         column = QVBoxLayout()
         column.addLayout(form)
-        column.addWidget(quiet(_ADVICE))
+        self.advice = quiet(_ADVICE)
+        column.addWidget(self.advice)
         column.addLayout(grid)
+        self.next = WhereNext(self._binding)
+        column.addWidget(self.next)
         return column
 
     def _controls(self) -> QGridLayout:
@@ -102,11 +114,12 @@ class TeachPage(QWidget):
         self.steps.setToolTip("How often the network looks at a piece of the image; more is slower and surer")
         self.start = push_button("start_lesson", "Start", self._start)
         self.pause = push_button("pause_lesson", "Pause", self._pause)
-        self.stop = push_button("stop_lesson", "Stop", self._session.cancel)
+        self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
+        self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
         grid = QGridLayout()
         grid.addWidget(QLabel("Training steps"), 0, 0, 1, 2)
-        grid.addWidget(self.steps, 0, 2)
-        for column, button in enumerate((self.start, self.pause, self.stop)):
+        grid.addWidget(self.steps, 0, 2, 1, 2)
+        for column, button in enumerate((self.start, self.pause, self.stop, self.cancel)):
             grid.addWidget(button, 1, column)
             grid.setColumnStretch(column, 1)
         return grid
@@ -153,6 +166,7 @@ class TeachPage(QWidget):
 
     def _on_mode(self, mode: TeachingMode) -> None:
         self.choose_mode(mode)
+        self._update()
         self.mode_chosen.emit(mode)
 
     def _start(self) -> None:
@@ -160,11 +174,24 @@ class TeachPage(QWidget):
         if name is None:
             return
         self._binding.collect()
-        self.figures.start(name, self.mode.mode, self.steps.value())
+        self._binding.tell_view()
         self.outcome.hide()
-        self._session.teach(name, self.steps.value(), self.mode.mode)
-        self._lesson_job = self._session.job
+        if self._may_go_on(name):
+            self._session.go_on_with_lesson()
+        else:
+            self.figures.start(name, self.mode.mode, self.steps.value())
+            self._session.teach(name, self.steps.value(), self.mode.mode)
         self._update()
+
+    def _cancel(self) -> None:
+        if self._session.is_teaching:
+            self._session.cancel()
+        else:
+            self._session.discard_lesson()
+
+    def _predict(self, name: str) -> None:
+        """Show the class as the model that was accepted knows it."""
+        self._session.predict([name], self._binding.near())
 
     def _pause(self) -> None:
         job = self._session.job
@@ -187,13 +214,15 @@ class TeachPage(QWidget):
         self.outcome.show_result(result)
 
     def _update(self) -> None:
-        name, teaching = self._session.current_class, self._is_teaching()
+        name, teaching = self._session.current_class, self._session.is_teaching
         with QSignalBlocker(self.which):
             self.which.clear()
             self.which.addItems(list(self._session.classes.names))
             self.which.setCurrentIndex(-1 if name is None else self.which.findText(name))
         annotation = None if name is None else self._session.annotations.get(name)
-        self.marked.setText(marked_text(annotation))
+        if annotation is None or annotation is not self._told_of:  # counting takes its time
+            self._told_of = annotation
+            self.marked.setText(marked_text(annotation))
         painting = name is not None and self._binding.annotation.class_name == name
         self.paint.setText("Put the brush down" if painting else f"Paint {name}" if name else "Paint")
         why_not = self._why_not_mark(name)
@@ -203,16 +232,30 @@ class TeachPage(QWidget):
         self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
         self.volume_done.setVisible(not is_2d)
         allow(self.volume_done, why_not, "What is not marked anywhere is not this class (Shift+K in the viewer)")
-        allow(self.start, self._why_not_teach(name, annotation), f"Teach the model {name}; it is saved as a new file")
-        allow(self.pause, None if teaching else "Nothing is being taught", "Let the computer breathe, then go on")
-        allow(self.stop, None if teaching else "Nothing is being taught", "Stop; nothing is saved")
-        job = self._session.job
+        self._allow_lesson(name, self._why_not_teach(name, annotation))
+        self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
+        self.before.setVisible(self._session.can_take_lesson_back)
+        if not teaching:
+            self.outcome.setVisible(self._session.lesson is not None)
+
+    def _allow_lesson(self, name: str | None, why_not: str | None) -> None:
+        """What can be done with a lesson now."""
+        teaching, go_on, job = self._session.is_teaching, self._may_go_on(name), self._session.job
+        self.start.setText("Continue" if go_on else "Start")
+        hint = "Go on from what was learnt, with what is marked now" if go_on else f"Teach the model {name}"
+        allow(self.start, why_not, f"{hint}; it is saved as a new file")
+        nothing = None if teaching else "Nothing is being taught"
+        allow(self.pause, nothing, "Let the computer breathe, then go on")
+        allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
+        allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
         self.steps.setEnabled(not teaching)
         self.mode.setEnabled(not teaching)
 
-    def _is_teaching(self) -> bool:
-        return self._lesson_job is not None and self._session.job is self._lesson_job
+    def _may_go_on(self, name: str | None) -> bool:
+        """Whether a lesson of the class in hand has ended, or lost its engine, and can go on."""
+        session = self._session
+        return session.can_go_on_with_lesson and session.lesson_class == name and self.mode.mode == "exact"
 
     def _why_not_mark(self, name: str | None) -> str | None:
         if self._session.image is None:
@@ -226,7 +269,7 @@ class TeachPage(QWidget):
             return "Choose a model first"
         if self._session.model.misfit(self._session.image) is not None:
             return self._session.model.misfit(self._session.image)
-        if self._is_teaching():
+        if self._session.is_teaching:
             return "A lesson is running"
         if annotation is None or annotation.state != "present":
             return f"Nothing of {name} is marked yet: paint it on a few slices first"

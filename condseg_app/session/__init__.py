@@ -1,8 +1,9 @@
 """What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
 
 from condseg_app.session.measure import Measure
+from condseg_app.session.proposing import Proposal
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState
 from condseg_app.session.teaching import LessonResult
 
-__all__ = ["ClassState", "LessonResult", "Measure", "Session"]
+__all__ = ["ClassState", "LessonResult", "Measure", "Proposal", "Session"]

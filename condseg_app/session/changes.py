@@ -34,7 +34,8 @@ def _whole(state: State) -> Mapping[str, object]:
 
 
 def _levels(state: State) -> Mapping[str, object]:
-    return {name: state.levels[own] for name, own in state.asked_as.items() if own in state.levels}
+    shown = {name: state.levels_of(name) for name in state.classes.names}
+    return {name: levels for name, levels in shown.items() if levels is not None}
 
 
 def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

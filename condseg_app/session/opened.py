@@ -24,6 +24,7 @@ from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
 from condseg_app.session.measure import Measure, measure
+from condseg_app.session.proposing import Proposal
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult
 
@@ -55,6 +56,10 @@ class Opened:
     """How far the teaching is."""
     lesson_ended = Signal(LessonResult)
     """A lesson's model is saved: compare, then accept or discard it."""
+    lesson_states_changed = Signal()
+    """`lesson_states` has one more, or is that of another lesson."""
+    slice_proposed = Signal(Proposal)
+    """Where to mark a class next."""
     exported = Signal(tuple)
     """The paths that were written."""
     device_changed = Signal()

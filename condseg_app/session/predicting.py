@@ -132,3 +132,14 @@ def pasted(state: State, delivery: Delivery) -> State:
             levels[name] = ClassLevels(state.opened_image().geometry.shape)
         levels[name].paste(delivery.block.region, block)
     return replace(state, levels=levels, complete=state.complete | delivery.finished)
+
+
+def previewed(state: State, name: str, block: Block) -> State:
+    """The state with what a class shows while it is taught; its prediction stays beneath."""
+    levels = state.previews.get(name)
+    if levels is None:
+        beneath = state.levels_of(name)
+        levels = ClassLevels(state.opened_image().geometry.shape) if beneath is None else beneath.copy()
+    for found in block.probabilities.values():
+        levels.paste(block.region, found)
+    return replace(state, previews={**state.previews, name: levels})

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job
-from condseg_app.data import TEACHING_STEPS, ClassEntry, Color, Image, TeachingMode, TrainingProgress
-from condseg_app.session import table, teaching
+from condseg_app.data import ClassEntry, Color, Image, Region
+from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,
     Successor,
@@ -24,15 +24,15 @@ from condseg_app.session.class_files import (
 from condseg_app.session.command import command
 from condseg_app.session.desk import ignore
 from condseg_app.session.exporting import ExportPlan, export_steps
+from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
+from condseg_app.session.proposing import Proposal, proposal_steps
 from condseg_app.session.reading import Reading, reading_steps
-from condseg_app.session.state import State, with_image
-from condseg_app.session.teaching import LessonPlan, LessonResult
-from condseg_app.session.working import Working
+from condseg_app.session.state import with_image
 
 
-class Session(Working):
+class Session(Lessons):
     """What is open, with the commands that change it.
 
     All calls and all emissions are on one thread. A command does not raise what the user can act on: it
@@ -45,10 +45,9 @@ class Session(Working):
     """
 
     def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
-        super().__init__(Engine() if engine is None else engine)
-        self._models_folder = io.user_models_folder() if models_folder is None else models_folder
+        folder = io.user_models_folder() if models_folder is None else models_folder
+        super().__init__(Engine() if engine is None else engine, folder)
         self._windows: Windows | None = None
-        self._taught: Job | None = None
         self._opening: Job | None = None
 
     # What is open
@@ -176,7 +175,7 @@ class Session(Working):
         missing = [name for name in self._state.askable(names) if self.state_of(name) != "complete"]
         if not missing:
             return
-        if self._is_teaching():
+        if self.is_teaching:
             self.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
             return
         groups = regrouped([self._state.asked_as[name] for name in missing], self._asked, self._state.complete)
@@ -188,10 +187,22 @@ class Session(Working):
         what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
         self._take_up(Job(f"Predicting {what}", partial(windows.steps, groups)), self._on_block)
 
-    def look_at(self, near: Voxel) -> None:
-        """Let a prediction under way go on with what is nearest to a voxel: the user has scrolled there."""
+    def look_at(self, near: Voxel, seen: Region | None = None) -> None:
+        """Let the work under way go on with what is in view now.
+
+        Args:
+            near: the voxel in the middle of the view; a prediction goes on next to it.
+            seen: the slice in view, of which a lesson shows what it has learnt; None where there is none.
+        """
+        self._look_from(seen)
         if self._windows is not None:
             self._windows.look_at(near)
+
+    @command
+    def propose_slice(self, name: str, axis: int) -> None:
+        """Find in the background the slice to mark next, of those along an axis, then emit `slice_proposed`."""
+        self.classes.row(name)
+        self._run(Job("Looking for the least certain slice", partial(proposal_steps, self._state, name, axis)))
 
     @command
     def cancel(self) -> None:
@@ -199,50 +210,14 @@ class Session(Working):
 
         It ends for the user at once, whatever the engine is at; that ends in the background, or is dropped.
         """
-        taught = self._is_teaching()
+        taught = self.is_teaching
         opening, self._opening = self._opening, None
         if opening is not None and opening.state != "failed":
             opening.cancel()
             self.notice.emit(f"{opening.title} was stopped.")
         self._give_up_job()
         if taught:
-            self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
-
-    # Teaching
-
-    @command
-    def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
-        """Teach the model a class from what is marked on the image; the model's file stays as it is.
-
-        Args:
-            name: the class.
-            steps: training steps; what is usual in the mode if None.
-            mode: whether the class alone may change ('exact') or everything ('full').
-        """
-        if self._is_teaching():
-            self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
-            return
-        steps = TEACHING_STEPS[mode] if steps is None else steps
-        plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
-        self._drop_job()
-        self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
-        self._taught = Job(f"Teaching {name}", partial(teaching.lesson_steps, self.engine, plan))
-        self._take_up(self._taught, self._on_lesson)
-
-    @command
-    def accept_lesson(self) -> None:
-        """Go on with the model that was taught; what is marked stays, and so do the thresholds."""
-        result, self._lesson = self._lesson, None
-        if result is not None:
-            model = io.read_model_description(result.path)
-            self._open(table.with_successor(self._state, result.path, model))
-
-    @command
-    def discard_lesson(self) -> None:
-        """Remove the model that was taught."""
-        result, self._lesson = self._lesson, None
-        if result is not None:
-            teaching.discard(result)
+            self._leave_lesson()
 
     # Classes of the model as files
 
@@ -278,18 +253,9 @@ class Session(Working):
             format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
             names: classes to write; all of which something is known if None.
         """
-        plan = ExportPlan.of(self._state, Path(path), format_key, names)
+        settled = replace(self._state, previews={})  # what a class shows while it is taught is no result yet
+        plan = ExportPlan.of(settled, Path(path), format_key, names)
         self._run(Job("Exporting", partial(export_steps, plan)))
-
-    def _open(self, state: State) -> None:
-        """Become a state with another image or model, where nothing is predicted yet."""
-        self._windows = None
-        if not self._is_teaching():
-            self._give_up_job()
-        self._become(state)
-        # Asked now, for a host may have chosen another model as soon as it was told of the image.
-        if self.model is not None and self.image is not None:
-            self.model.check_fits(self.image)
 
     def _succeed(self, successor: Successor) -> None:
         """Go on with a new model, unless another one was opened in the meantime."""
@@ -305,9 +271,6 @@ class Session(Working):
             self._windows = Windows(self.engine, path, self._state.opened_image())
         return self._windows
 
-    def _is_teaching(self) -> bool:
-        return self._job is not None and self._job is self._taught
-
     def _forget_windows(self) -> None:
         self._windows = None
 
@@ -320,21 +283,13 @@ class Session(Working):
             if delivery.block.notice:
                 self.notice.emit(delivery.block.notice)
 
-    def _on_lesson(self, job: Job, result: object) -> None:
-        if isinstance(result, TrainingProgress) and job is self._job:
-            self.lesson_progressed.emit(result)
-        if isinstance(result, LessonResult):
-            if job is not self._job:  # it was cancelled while its file was being written
-                teaching.discard(result)
-                return
-            self._lesson = result
-            self.lesson_ended.emit(result)
-
     @command
     def _on_answer(self, job: Job, answer: object) -> None:
         if isinstance(answer, Reading) and job is self._opening:
             self._opening = None
             self._open(answer.onto(self._state))
+        if isinstance(answer, Proposal):
+            self.slice_proposed.emit(answer)
         if isinstance(answer, tuple):
             self.exported.emit(answer)
         if isinstance(answer, ExportedClass):

@@ -18,8 +18,8 @@ DEFAULT_THRESHOLD = 0.5
 class State:
     """What is open. A command makes a new one of it; an earlier one is never changed.
 
-    Only what is in `levels` is written to, by the session alone and on its own thread: blocks that come from
-    the engine are pasted there, which a copy of the class for each of them would be too slow for.
+    Only what is in `levels` and `previews` is written to, by the session alone and on its own thread: blocks that
+    come from the engine are pasted there, which a copy of the class for each of them would be too slow for.
 
     Attributes:
         image: the image in view.
@@ -29,6 +29,7 @@ class State:
         asked_as: class name -> the model's name for it. A class that is not here cannot be predicted.
         levels: the model's name for a class -> its probabilities so far.
         complete: the model's names of those classes whose every voxel is computed.
+        previews: class name -> what a class shows while it is taught, in place of its prediction.
         annotations: class name -> what is marked on the image; the latest last.
         elsewhere: the same for images opened earlier, by `image_key`.
         thresholds: class name -> threshold, where it is not the default.
@@ -43,6 +44,7 @@ class State:
     asked_as: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, ClassLevels] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
+    previews: Mapping[str, ClassLevels] = field(default_factory=dict)
     annotations: Annotations = field(default_factory=dict)
     elsewhere: Mapping[str, Annotations] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
@@ -73,8 +75,8 @@ class State:
         return "filling" if own in self.levels else "not asked"
 
     def levels_of(self, name: str) -> ClassLevels | None:
-        """What is predicted of a class, None where it was not asked for."""
-        return self.levels.get(self.asked_as.get(name, ""))
+        """What is shown of a class, None where it was not asked for: of one that is taught, what it has learnt."""
+        return self.previews.get(name, self.levels.get(self.asked_as.get(name, "")))
 
     def names_on_screen(self, own: Iterable[str]) -> list[str]:
         """The names on screen of classes by the model's names, where they have one."""
@@ -118,7 +120,8 @@ def with_image(state: State, image: Image | None) -> State:
     restored: Annotations = {}
     if image is not None and _fit(elsewhere.get(image_key(image), {}), image):
         restored = elsewhere.pop(image_key(image), {})
-    return replace(state, image=image, levels={}, complete=frozenset(), annotations=restored, elsewhere=elsewhere)
+    nothing = replace(state, levels={}, complete=frozenset(), previews={})
+    return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 
 
 def _fit(annotations: Annotations, image: Image) -> bool:

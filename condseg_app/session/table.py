@@ -45,6 +45,7 @@ def renaming(state: State, old: str, new: str) -> State:
         state,
         classes=state.classes.replacing(old, name=new),
         asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
+        previews={new if name == old else name: levels for name, levels in state.previews.items()},
         annotations=_renamed(state.annotations, old, new),
         elsewhere={key: _renamed(annotations, old, new) for key, annotations in state.elsewhere.items()},
         # The old name's entries stay, so that undoing finds them.
@@ -94,6 +95,7 @@ def with_model(state: State, path: Path, model: Model) -> State:
         asked_as={name: name for name in model.classes.names},
         levels={},
         complete=frozenset(),
+        previews={},
         current_class=current,
     )
 

@@ -1,15 +1,16 @@
 """Lessons: teaching the open model a class from what a person has marked."""
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from condseg_app.compute import EngineLike, Progress, Step, Steps, TeacherLike
-from condseg_app.data import Certificate, ClassChange, Lesson, Model, TeachingMode, TrainingProgress
+from condseg_app.data import Certificate, ClassChange, Image, LearntState, Lesson, Model, TeachingMode, TrainingProgress
 from condseg_app.errors import WriteError
-from condseg_app.session.state import State
+from condseg_app.session.live import LiveLesson, Wishes, shown
+from condseg_app.session.state import State, image_key
 from condseg_app.session.successors import save_successor
 
 _CALL_SECONDS = 0.5
@@ -24,14 +25,19 @@ class LessonResult:
         class_name: what was taught.
         changes: each class before and after.
         certificate: that the other classes are as they were ('exact' only).
-        held_out: Dice on marked slices that were not learnt from; None where too few are marked ('exact' only).
+        state: the class as it was saved ('exact' only).
     """
 
     path: Path
     class_name: str
     changes: tuple[ClassChange, ...]
     certificate: Certificate | None = None
-    held_out: float | None = None
+    state: LearntState | None = None
+
+    @property
+    def held_out(self) -> float | None:
+        """Dice on marked slices that were not learnt from; None where too few are marked ('exact' only)."""
+        return None if self.state is None else self.state.dice
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +79,49 @@ class LessonPlan:
         names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
         return names.get(own, own)
 
+    def is_on(self, image: Image | None) -> bool:
+        """Whether an image is the one that the lesson is on, on the same grid."""
+        return self.is_of(image) and image is not None and image.geometry.fits(self.lesson.image.geometry)
 
-def lesson_steps(engine: EngineLike, plan: LessonPlan) -> Steps:
-    """Give a lesson: `TrainingProgress` on the way, a `LessonResult` at the end, and a new file."""
+    def is_of(self, image: Image | None) -> bool:
+        """Whether an image is of the lesson's file, maybe on another grid by now."""
+        return image is not None and image_key(image) == image_key(self.lesson.image)
+
+
+def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: LearntState | None = None) -> Steps:
+    """Give a lesson, and save what is learnt into a new file.
+
+    It brings, in the mode 'exact', what `LiveLesson` does, in the mode 'full' `TrainingProgress`, and at the end a
+    `LessonResult`.
+
+    Args:
+        engine: what computes.
+        plan: the lesson.
+        wishes: what the person wants while it runs; in the mode 'full' it can only be stopped.
+        start: where it goes on ('exact' only); from the beginning if None.
+    """
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, "Starting"))
     teacher = engine.teacher(path, plan.lesson)
-    progress = yield from _train(teacher, plan)
-    yield Step(Progress(0.96, "Comparing with the model before"))
-    changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
-    certificate = None
-    if plan.lesson.mode == "exact":
-        yield Step(Progress(0.97, "Checking that the other classes answer as before"))
-        certificate = teacher.certificate()
-    yield Step(Progress(0.98, "Saving"))
-    taught = _certified(teacher.model(), plan, certificate)
-    file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
-    held_out = progress.dice.get(plan.class_name) if certificate is not None else None
-    yield Step(Progress(1.0, "Saved"), LessonResult(file, plan.class_name, changes, certificate, held_out))
+    if plan.lesson.mode == "full":
+        yield from _train(teacher, plan, wishes)
+        yield from _ending(teacher, plan, None)
+        return
+    if start is not None:
+        teacher.go_to(start)
+    state = yield from LiveLesson(teacher, plan.lesson, wishes, start).steps()
+    yield from _ending(teacher, plan, state)
+
+
+def state_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, state: LearntState) -> Steps:
+    """Compare, certify and save an earlier state of a lesson that runs no more: a `LessonResult`."""
+    path, _ = plan.state.opened_model()
+    yield Step(Progress(0.0, f"Going back to step {state.step}"))
+    teacher, marks = engine.teacher(path, plan.lesson), wishes.marks
+    if marks is not None and marks.state == "present":
+        teacher.show(replace(marks, class_name=plan.lesson.entry.name))
+    teacher.go_to(state)
+    yield from _ending(teacher, plan, state)
 
 
 def discard(result: LessonResult) -> None:
@@ -101,28 +132,36 @@ def discard(result: LessonResult) -> None:
         raise WriteError(f"cannot be removed ({error.strerror}); close what uses it", path=result.path) from error
 
 
-def _train(teacher: TeacherLike, plan: LessonPlan) -> Generator[Step, None, TrainingProgress]:
-    seconds = 0.0
-    while True:
-        began = time.monotonic()
-        progress = teacher.advance(_CALL_SECONDS)
-        seconds += time.monotonic() - began
-        told = _on_screen(replace(progress, seconds=seconds), plan)
-        yield Step(_shown(told), told)
-        if told.finished:
-            return told
-
-
-def _on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
-    """By the names on screen."""
+def on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
+    """How far a lesson is, by the names on screen."""
     dice = {plan.name_of(own): value for own, value in progress.dice.items()}
     nearest = None if progress.nearest is None else (plan.name_of(progress.nearest[0]), progress.nearest[1])
     return replace(progress, dice=dice, nearest=nearest)
 
 
-def _shown(progress: TrainingProgress) -> Progress:
-    fraction = 0.95 * progress.step / max(progress.steps, 1)  # saving and comparing are still to come
-    return Progress(fraction, f"Step {progress.step} of {progress.steps}", progress.seconds_left)
+def _train(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes) -> Steps:
+    seconds = 0.0
+    while True:
+        began = time.monotonic()
+        progress = teacher.advance(_CALL_SECONDS)
+        seconds += time.monotonic() - began
+        yield Step(shown(progress), on_screen(replace(progress, seconds=seconds), plan))
+        if progress.finished or wishes.stopped:
+            return
+
+
+def _ending(teacher: TeacherLike, plan: LessonPlan, state: LearntState | None) -> Steps:
+    """Say what has changed, and save it; `state` is that of the class in the mode 'exact'."""
+    yield Step(Progress(0.96, "Comparing with the model before"))
+    changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
+    certificate = None
+    if state is not None:
+        yield Step(Progress(0.97, "Checking that the other classes answer as before"))
+        certificate = teacher.certificate()
+    yield Step(Progress(0.98, "Saving"))
+    taught = _certified(teacher.model(), plan, certificate)
+    file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
+    yield Step(Progress(1.0, "Saved"), LessonResult(file, plan.class_name, changes, certificate, state))
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:

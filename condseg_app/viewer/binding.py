@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import Region
+from condseg_app.data import Region, as_level
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
@@ -63,7 +63,8 @@ class LayerBinding:
             (self.annotation.painted, self._collect.request),
             (viewer.layers.events.removed, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
-            (viewer.dims.events.current_step, self._on_scroll),
+            (viewer.dims.events.order, self.tell_view),
+            (viewer.dims.events.current_step, self.tell_view),
         )
 
     def close(self) -> None:
@@ -155,10 +156,11 @@ class LayerBinding:
         """The slice on screen in the image's own axes; None in a 3D view or without an image."""
         return None if self.sight is None else self.sight.visible_slice()
 
-    def _on_scroll(self) -> None:
+    def tell_view(self) -> None:
+        """Let the session know what is looked at."""
         near = self.near()
         if near is not None:
-            self.session.look_at(near)
+            self.session.look_at(near, self.visible_slice())
 
     # what the session says
 
@@ -180,6 +182,7 @@ class LayerBinding:
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
         self._on_current_class()
+        self.tell_view()
 
     def _on_classes(self) -> None:
         name = self.annotation.class_name
@@ -199,6 +202,8 @@ class LayerBinding:
             self._show_map()
         if name == self.session.current_class:
             self._show_current_class()
+        if name == self.annotation.class_name:
+            self._follow(name, region)
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._redraw.request()
@@ -221,6 +226,7 @@ class LayerBinding:
         self._redraw.request()
 
     def _on_ndisplay(self) -> None:
+        self.tell_view()
         self._show_current_class()
         self._redraw.request()
 
@@ -231,6 +237,16 @@ class LayerBinding:
             self.stop_painting()
         elif layer in self.source:
             self.session.close_image()
+
+    def _follow(self, name: str, region: Region | None) -> None:
+        """Let the marks being painted show what is predicted by now; None stands for wherever they did so before."""
+        draft = self.annotation.draft
+        if draft is None:
+            return
+        reaches = as_level(self.session.thresholds[name])
+        for part in [*draft.followed] if region is None else [region]:
+            draft.follow(part, self.session.levels_of(name, part) >= reaches)
+        self.annotation.refresh()
 
     # drawing
 

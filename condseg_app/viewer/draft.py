@@ -1,6 +1,6 @@
 """What a person is painting, and what of it counts as said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,14 @@ class Draft:
         start: (I, J, K) bool, the mask when painting began.
         known: (I, J, K) bool, what had been decided by then, and what was declared complete since.
         work: (I, J, K) unsigned, `value` or 0; written by the brush.
+        followed: where it has followed a prediction that came while painting.
     """
 
     value: int
     start: NDArray[np.bool_]
     known: NDArray[np.bool_]
     work: NDArray[np.unsignedinteger]
+    followed: list[Region] = field(default_factory=list)
 
     @classmethod
     def begin(cls, value: int, start: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> "Draft":
@@ -45,6 +47,15 @@ class Draft:
     def complete(self, region: Region) -> None:
         """Declare a region complete: where nothing is marked, the class is absent."""
         self.known[region] = True
+
+    def follow(self, region: Region, mask: NDArray[np.bool_]) -> None:
+        """Take over what is predicted in a region by now, in place, but where the person has decided otherwise."""
+        work, start = self.work[region], self.start[region]
+        undecided = ~self.known[region] & ((work == self.value) == start)
+        start[undecided] = mask[undecided]
+        work[undecided] = np.where(mask[undecided], self.value, 0)
+        if region not in self.followed:
+            self.followed.append(region)
 
     def restart(self, start: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> None:
         """Take up from another state, in place: the layer keeps its array."""

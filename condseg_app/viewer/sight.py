@@ -58,6 +58,24 @@ class Sight:
         key[axis] = slice(index, index + 1)
         return self.placement.region(key)
 
+    def across(self) -> int | None:
+        """The axis of the image that one scrolls along; None for a single slice."""
+        if self.placement.ndim == 2:
+            return None
+        dims = self.viewer.dims
+        return self.placement.source_axis(dims.order[-3] - dims.ndim + 3)
+
+    def slider_at(self, axis: int, index: int) -> int:
+        """Where the slider of an axis of the image stands on one of its slices."""
+        position = self.placement.position([index if a == axis else 0 for a in range(3)])
+        return next(p for shown, p in enumerate(position) if self.placement.source_axis(shown) == axis)
+
+    def go_to_slice(self, axis: int, index: int) -> None:
+        """Show a slice, where an axis of the image is the one that one scrolls along."""
+        i, j, k = (index if a == axis else n for a, n in enumerate(self.near()))
+        self.viewer.dims.ndisplay = 2
+        self.go_to((i, j, k))
+
     def go_to(self, voxel: tuple[int, int, int]) -> None:
         """Show the slice that a voxel is on."""
         dims = self.viewer.dims

@@ -2,11 +2,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import Annotation, Certificate, ClassChange, TeachingMode
+from condseg_app.data import Annotation, Certificate, ClassChange, TeachingMode, TrainingProgress
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
 from condseg_app.qt.lesson_outcome import LessonOutcome
@@ -166,19 +167,126 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
     assert "which it has learnt from" in outcome.verdict.text()
 
 
-def test_a_lesson_can_be_paused_and_stopped(qtbot: QtBot, panel: Panel, stage: Any) -> None:
-    paint(panel, "liver")
+def start_long(qtbot: QtBot, panel: Panel, name: str = "liver") -> None:
+    """A lesson that goes on until it is stopped."""
+    paint(panel, name)
     panel.teach.steps.setValue(100_000)
     qtbot.mouseClick(panel.teach.start, LEFT)
+
+
+def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage: Any) -> None:
+    start_long(qtbot, panel)
     qtbot.mouseClick(panel.teach.pause, LEFT)
     assert job_state(panel) == "paused"
     assert panel.teach.pause.text() == "Go on"
     qtbot.mouseClick(panel.teach.pause, LEFT)
     assert job_state(panel) == "running"
-    qtbot.mouseClick(panel.teach.stop, LEFT)
+    qtbot.mouseClick(panel.teach.cancel, LEFT)
     assert panel.session.job is None
     assert panel.session.lesson is None
     assert "nothing was saved" in stage.notices[-1]
+    assert not panel.teach.history.isVisible()
+    assert not panel.teach.cancel.isEnabled()
+
+
+def test_a_lesson_that_is_stopped_is_kept_and_can_go_on(qtbot: QtBot, panel: Panel, stage: Any) -> None:
+    start_long(qtbot, panel)
+    page = panel.teach
+    assert "Go on painting" in page.advice.text()
+    qtbot.waitUntil(lambda: len(panel.session.lesson_states) > 1, timeout=20_000)
+    qtbot.mouseClick(page.stop, LEFT)
+    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    assert page.outcome.isVisible()
+    assert "Mark the class" in page.advice.text()
+    assert page.start.text() == "Continue"
+    qtbot.mouseClick(page.start, LEFT)
+    assert page.start.text() == "Start"
+    qtbot.waitUntil(lambda: panel.session.lesson_states[-1].step > 120, timeout=20_000)
+    qtbot.mouseClick(page.stop, LEFT)
+    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    qtbot.mouseClick(page.cancel, LEFT)
+    assert panel.session.lesson is None
+    assert page.start.text() == "Start"
+    assert list((stage.model_file.parent / "models").iterdir()) == []
+
+
+def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
+    qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("condseg_app.session.live._BETWEEN_SHOWS", 0.0)
+    monkeypatch.setattr("condseg_app.session.live._BETWEEN_LOOKS", 0.0)
+    start_long(qtbot, panel)
+    draft = panel.binding.annotation.draft
+    assert draft is not None
+    seen = panel.binding.visible_slice()
+    assert seen is not None
+    qtbot.waitUntil(lambda: bool(draft.mask()[seen][1::2].all()), timeout=20_000)
+    layer = panel.binding.annotation.layer
+    assert layer is not None
+    panel.binding.viewer.dims.set_current_step(0, 1)
+    layer.paint((1, 3, 3), panel.session.classes["liver"].value)
+    panel.binding.collect()
+    trainer = stage.tools.trainers[-1]
+    marked = int(panel.session.annotations["liver"].supervised.sum())
+    qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)
+    qtbot.mouseClick(panel.teach.cancel, LEFT)
+    assert panel.binding.annotation.draft is draft
+    assert int(draft.mask().sum()) == int(draft.supervised().sum()), "what was learnt is seen no more"
+
+
+def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) -> None:
+    outcome = taught(qtbot, panel, "liver", "exact", 12)
+    page = panel.teach
+    history = page.history
+    texts = [history.states.itemText(row) for row in range(history.states.count())]
+    dice_at = {1: "0.50", 5: "0.51", 10: "0.52", 12: "0.52"}
+    assert texts == [f"Step {step}, 0:00 min, Dice {dice}" for step, dice in dice_at.items()]
+    assert history.states.currentIndex() == 3
+    assert not history.use.isEnabled()
+    assert "was saved" in history.use.toolTip()
+    history.states.setCurrentIndex(1)
+    qtbot.mouseClick(history.use, LEFT)
+    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    assert "0.51 on marked slices" in outcome.verdict.text()
+    assert history.states.count() == 4
+    assert not history.use.isEnabled()
+    page.figures.add(TrainingProgress(6, 12, 0.3, {"liver": 0.51}), panel.session.classes)
+    assert page.figures.curves._values[""][0] == [1, 2, 3, 4, 5, 6], "what came later is off the curve"
+
+
+def test_after_acceptance_the_class_is_shown_and_the_model_before_is_one_click_away(
+    qtbot: QtBot, panel: Panel, stage: Any
+) -> None:
+    panel.session.add_class("lesion")
+    outcome = taught(qtbot, panel, "lesion", "exact")
+    before = panel.teach.before
+    assert not before.isVisible()
+    qtbot.mouseClick(outcome.accept, LEFT)
+    qtbot.waitUntil(lambda: panel.session.state_of("lesion") == "complete", timeout=20_000)
+    assert before.isVisible()
+    qtbot.mouseClick(before, LEFT)
+    assert panel.session.model_path == stage.model_file
+    assert not before.isVisible()
+
+
+def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -> None:
+    panel.show_teach("liver")
+    place = panel.teach.next
+    place._again.setInterval(10)
+    assert not place.isVisible()
+    panel.session.predict(["liver"])
+    qtbot.waitUntil(place.isVisible, timeout=20_000)
+    sight, proposal = panel.binding.sight, place._proposal
+    assert sight is not None
+    assert proposal is not None
+    assert proposal.index is not None
+    assert f"slice {sight.slider_at(proposal.axis, proposal.index)}," in place.text.text()
+    qtbot.mouseClick(place.go, LEFT)
+    seen = panel.binding.visible_slice()
+    assert seen is not None
+    assert seen[proposal.axis] == slice(proposal.index, proposal.index + 1)
+    qtbot.mouseClick(panel.teach.volume_done, LEFT)
+    qtbot.waitUntil(lambda: not place.isVisible(), timeout=20_000)
 
 
 def test_marked_text_counts_across_the_axis_that_was_painted() -> None:

@@ -12,6 +12,7 @@ from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
 from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
+    Annotation,
     Block,
     Certificate,
     ClassChange,
@@ -20,9 +21,11 @@ from condseg_app.data import (
     Geometry,
     Image,
     ImageProof,
+    LearntState,
     Lesson,
     Model,
     Preprocessing,
+    Region,
     TaughtClass,
     TrainingProgress,
 )
@@ -40,12 +43,16 @@ class Tools:
         lessons: that were begun.
         asked: (window, class) in the order in which they were computed.
         gate: calls let through; None for all.
+        shown, gone_to, looked: the marks, states and parts that lessons were told of.
         entered: counts the calls that have begun.
         fail: what the call with that number (from 0) raises.
     """
 
     asked: list[tuple[int, str]] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
+    shown: list[Annotation] = field(default_factory=list)
+    gone_to: list[int] = field(default_factory=list)
+    looked: list[Region] = field(default_factory=list)
     opened: int = 0
     calls: int = 0
     gate: threading.Semaphore | None = None
@@ -62,7 +69,7 @@ class Tools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         self.lessons.append(lesson)
-        return Training(self, model, lesson)
+        return (Learning if lesson.mode == "exact" else Training)(self, model, lesson)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         self.call()
@@ -125,12 +132,44 @@ class Training:
     def advance(self, seconds: float) -> TrainingProgress:
         self.tools.call()
         self.step = min(self.step + 10, self.lesson.steps)
-        dice = {self.lesson.entry.name: 0.5}
+        dice = {self.lesson.entry.name: 0.5 + self.step // 50 / 100}
         return TrainingProgress(self.step, self.lesson.steps, 1.0 / self.step, dice, 1.0, ("spleen", 0.93))
 
     def model(self) -> Model:
         table, entry = self.before.classes, self.lesson.entry
         return replace(self.before, classes=table if entry.name in table else table.adding(entry))
+
+
+@dataclass(eq=False)
+class Learning(Training):
+    """A training of one class: its row is the number of steps; what it shows is level 200 + that number."""
+
+    part: Region | None = None
+
+    def show(self, shown: Sequence[tuple[Image, Sequence[Annotation]]]) -> None:
+        self.tools.call()
+        self.tools.shown.append(next(a for a in shown[0][1] if a.class_name == self.lesson.entry.name))
+
+    def examine(self) -> float | None:
+        return 0.5 + self.step / 1000
+
+    def state(self) -> LearntState:
+        dice = 0.5 + self.step // 50 / 100 if self.step >= 50 else None
+        return LearntState(self.step, {"row": np.array([self.step])}, dice=dice)
+
+    def go_to(self, state: LearntState) -> None:
+        self.tools.gone_to.append(state.step)
+        self.step = int(state.row["row"][0])
+
+    def look_at(self, part: Region) -> int:
+        self.part = part
+        return 1
+
+    def segment(self, window: int) -> Block | None:
+        assert self.part is not None
+        self.tools.looked.append(self.part)
+        shape = [part.stop - part.start for part in self.part]
+        return Block(self.part, {self.lesson.entry.name: np.full(shape, 200 + min(self.step, 50), "u1")})
 
 
 @dataclass(eq=False)
@@ -217,7 +256,7 @@ def empty(tmp_path: Path) -> Iterator[Desk]:
     session = Session(LocalEngine(tools), tmp_path / "models")
     session.failed.connect(heard.failures.append)
     session.notice.connect(heard.notices.append)
-    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended")) or n == "exported"):
+    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended", "ported", "proposed"))):
         getattr(session, name).connect(lambda *args, name=name: heard.signals.append((name, args)))
     desk = Desk(session, tools, heard, tmp_path / "models")
     yield desk

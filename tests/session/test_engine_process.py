@@ -12,7 +12,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.compute import Engine
-from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
+from condseg_app.data import ClassTable, Geometry, Image, Preprocessing, TrainingProgress
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
@@ -237,19 +237,73 @@ def test_a_model_without_rows_says_that_it_cannot_be_taught_exactly(work: Work, 
     assert "choose the mode 'full'" in str(work.failures[0])
 
 
-def test_an_engine_killed_in_a_lesson_costs_the_lesson_and_nothing_else(work: Work) -> None:
-    work.mark()
-    annotation, model = work.session.annotations["leaf"], work.session.model
-    work.session.teach("leaf", 1000)
-    work.until(lambda: work.is_at("Step"))
+IN_VIEW = (slice(0, 32), slice(0, 32), slice(4, 5))
+
+
+def mark_moss(work: Work, planes: list[int]) -> None:
+    mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
+    mask[10:25, 10:20] = True
+    known[..., planes] = True
+    work.session.annotate("moss", mask, known)
+
+
+@pytest.fixture
+def told(work: Work, tmp_path: Path) -> list[TrainingProgress]:
+    """How far a long lesson of a new class is, which has just been begun; one slice is marked."""
+    progress: list[TrainingProgress] = []
+    open_small(work, tmp_path)
+    work.session.add_class("moss")
+    mark_moss(work, [4])
+    work.session.look_at((0, 0, 4), IN_VIEW)
+    work.session.lesson_progressed.connect(progress.append)
+    work.session.teach("moss", 10_000)
+    work.until(lambda: len(work.session.lesson_states) > 0)
+    return progress
+
+
+def test_a_class_is_taught_while_one_paints(work: Work, told: list[TrainingProgress]) -> None:
+    session = work.session
+    assert told[-1].dice == {}, "one slice is too few to say how good it is"
+    mark_moss(work, [1, 4, 7])
+    work.until(lambda: bool(told[-1].dice))
+    work.until(lambda: bool(session.levels_of("moss", IN_VIEW).any()))
+    first, step = session.lesson_states[0], told[-1].step
+    session.use_state(first)
+    work.until(lambda: told[-1].step < step)
+    session.finish_lesson()
+    assert session.wait(120)
+    (result,) = work.lessons
+    assert result.held_out is not None
+    assert result.certificate is not None
+    assert result.certificate.holds
+    session.use_state(first)
+    assert session.wait(120)
+    assert session.lesson is not None
+    assert session.lesson.state is first
+    session.accept_lesson()
+    assert len(list(work.models.iterdir())) == 1
+    assert session.can_predict("moss")
+    assert work.failures == []
+
+
+def test_an_engine_killed_in_a_lesson_costs_its_last_second_and_nothing_else(
+    work: Work, told: list[TrainingProgress]
+) -> None:
+    session = work.session
+    annotation, model, last = session.annotations["moss"], session.model, told[-1].step
     work.kill()
-    assert work.session.wait(60)
+    assert session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
-    assert work.session.job is None
-    assert work.session.annotations["leaf"] is annotation
-    assert work.session.model is model
+    assert "\n" not in str(work.failures[0])
+    assert session.job is None
+    assert session.annotations["moss"] is annotation
+    assert session.model is model
     assert list(work.models.glob("*")) == []
-    work.session.teach("leaf", 2)
-    assert work.session.wait(120)
+    count = len(told)
+    session.go_on_with_lesson()
+    work.until(lambda: len(told) > count)
+    assert told[count].step > last, "not a step is lost that was told of"
+    session.finish_lesson()
+    assert session.wait(120)
     assert len(work.failures) == 1
-    assert [result.class_name for result in work.lessons] == ["leaf"]
+    assert [result.class_name for result in work.lessons] == ["moss"]

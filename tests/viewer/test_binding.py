@@ -329,3 +329,46 @@ def test_scrolling_tells_the_session_where_to_go_on(
     viewer.dims.set_current_step(axis, 1)
     assert seen
     assert seen[-1] == opened.near()
+
+
+def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBinding, scan: Image) -> None:
+    session = binding.session
+    session.set_image(scan)
+    session.choose_class("liver")
+    binding.begin_painting("liver")
+    layer, draft = binding.annotation.layer, binding.annotation.draft
+    assert layer is not None
+    assert draft is not None
+    layer.brush_size = 1
+    layer.paint((2, 3, 3), session.classes["liver"].value)
+    binding.collect()
+    painted = draft.mask()
+    assert painted.sum() == 1
+    session.predict(["liver"])
+    assert session.wait(20)
+    expected = (scan.voxels()[0] == session.classes["liver"].value) | painted
+    assert np.array_equal(draft.mask(), expected)
+    assert np.array_equal(draft.supervised(), painted), "what is predicted is not taken for decided"
+
+
+def test_a_slice_of_the_image_is_gone_to(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    sight = opened.sight
+    assert sight is not None
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
+        viewer.dims.order = order
+        axis = sight.across()
+        assert axis is not None
+        viewer.dims.ndisplay = 3
+        sight.go_to_slice(axis, 1)
+        seen = opened.visible_slice()
+        assert seen is not None
+        assert seen[axis] == slice(1, 2)
+        assert viewer.dims.current_step[order[0]] == sight.slider_at(axis, 1)
+
+
+def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: ViewerModel) -> None:
+    for change in (lambda: viewer.dims.set_current_step(0, 2), lambda: setattr(viewer.dims, "order", (1, 0, 2))):
+        change()
+        assert opened.session._seen == opened.visible_slice()
+    viewer.dims.ndisplay = 3
+    assert opened.session._seen is None

@@ -58,3 +58,22 @@ def test_restart_keeps_the_array(start: np.ndarray) -> None:
     assert draft.work is array
     assert np.array_equal(draft.mask(), ~start)
     assert not draft.supervised().any()
+
+
+def test_it_follows_a_prediction_but_where_the_person_has_decided(start: np.ndarray) -> None:
+    known = np.zeros_like(start)
+    known[3, 3, 1] = True
+    draft = Draft.begin(7, start, known)
+    draft.work[0, 0, 1] = 7
+    draft.work[1, 1, 1] = 0
+    part = (slice(0, 4), slice(0, 4), slice(1, 2))
+    draft.follow(part, ~start[part])
+    decided = {(0, 0, 1): True, (1, 1, 1): False, (3, 3, 1): False}
+    for voxel in np.ndindex(4, 4, 1):
+        at = (voxel[0], voxel[1], 1)
+        assert draft.mask()[at] == decided.get(at, not start[at])
+        assert draft.supervised()[at] == (at in decided)
+    assert not draft.mask()[..., 0].any()
+    assert not draft.supervised()[..., [0, 2]].any()
+    draft.follow(part, start[part])
+    assert draft.followed == [part]

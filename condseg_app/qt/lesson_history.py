@@ -1,0 +1,75 @@
+"""The earlier states of a class that is taught, and the way back to one."""
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
+
+from condseg_app.data import LearntState
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.text import time_text
+from condseg_app.session import Session
+
+
+class LessonHistory(QWidget):
+    """A list of states by step, time and Dice, and a button that goes back to the chosen one."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("lesson_history")
+        self._session = session
+        self._states: tuple[LearntState, ...] = ()
+        self.title = quiet()
+        self.states = QComboBox()
+        self.states.setObjectName("lesson_states")
+        self.states.setAccessibleName("Earlier states of the class")
+        self.states.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.states.currentIndexChanged.connect(lambda _: self._allow())
+        self.use = push_button("use_state", "Go back", self._use)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.title, 0, 0, 1, 2)
+        grid.addWidget(self.states, 1, 0)
+        grid.addWidget(self.use, 1, 1)
+        grid.setColumnStretch(0, 1)
+        connections = Connections(self)
+        for signal in (session.lesson_states_changed, session.job_changed, session.lesson_ended):
+            connections.to(signal, self._update)
+        self._update()
+
+    def _update(self) -> None:
+        states = self._session.lesson_states
+        known = len(self._states)
+        newest_is_chosen = self.states.currentIndex() == known - 1
+        with QSignalBlocker(self.states):
+            if states[:known] != self._states:
+                self.states.clear()
+                known, newest_is_chosen = 0, True
+            self.states.addItems([state_text(state) for state in states[known:]])
+            if newest_is_chosen:
+                self.states.setCurrentIndex(len(states) - 1)
+        self._states = states
+        self.title.setText(f"Kept of {self._session.lesson_class}, to go back to")
+        self.setVisible(bool(states))
+        self._allow()
+
+    def _allow(self) -> None:
+        chosen, saved = self._chosen(), self._session.lesson
+        used = saved is not None and chosen is not None and saved.state is chosen
+        learning = self._session.job is not None
+        hint = "Learning goes on from there" if learning else "Save the class as it was then; it is compared anew"
+        allow(self.use, "This is the state that was saved" if used and not learning else None, hint)
+
+    def _chosen(self) -> LearntState | None:
+        row = self.states.currentIndex()
+        return self._states[row] if 0 <= row < len(self._states) else None
+
+    def _use(self) -> None:
+        state = self._chosen()
+        if state is not None:
+            self._session.use_state(state)
+
+
+def state_text(state: LearntState) -> str:
+    """'Step 150, 0:42 min, Dice 0.81'."""
+    dice = "" if state.dice is None else f", Dice {state.dice:.2f}"
+    return f"Step {state.step}, {time_text(state.seconds)} min{dice}"

@@ -1,0 +1,293 @@
+"""The session's commands for teaching: a lesson while it runs, what is kept of it, and what becomes of it."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from condseg_app import io
+from condseg_app.compute import EngineLike, Job, JobEnd
+from condseg_app.data import TEACHING_STEPS, LearntState, Region, TeachingMode, TrainingProgress
+from condseg_app.errors import ModelError
+from condseg_app.session import table, teaching
+from condseg_app.session.command import command
+from condseg_app.session.live import Learnt, Preview, Remark, Wishes
+from condseg_app.session.predicting import previewed
+from condseg_app.session.state import State, image_key
+from condseg_app.session.teaching import LessonPlan, LessonResult, lesson_steps, on_screen, state_steps
+from condseg_app.session.working import Working
+
+
+@dataclass(frozen=True, eq=False)
+class LessonRecord:
+    """A lesson in the mode 'exact' with what it has come to, which outlives the engine.
+
+    Attributes:
+        plan: the lesson.
+        wishes: what the person wants of it.
+        states: of the class, to go back to; the earliest first.
+        last: the class as it was when it was last heard of.
+    """
+
+    plan: LessonPlan
+    wishes: Wishes
+    states: tuple[LearntState, ...] = ()
+    last: LearntState | None = None
+
+    def after(self, learnt: Learnt) -> "LessonRecord":
+        """The record with a step more."""
+        states = (*self.states, learnt.state) if learnt.kept else self.states
+        return replace(self, states=states, last=learnt.state)
+
+
+class Lessons(Working):
+    """What is open, and teaching the model a class of it.
+
+    Args:
+        engine: what computes.
+        models_folder: where taught models are saved.
+    """
+
+    def __init__(self, engine: EngineLike, models_folder: Path) -> None:
+        super().__init__(engine)
+        self._models_folder = models_folder
+        self._record: LessonRecord | None = None
+        self._wishes: Wishes | None = None
+        self._taught: Job | None = None
+        self._is_learning = False
+        self._seen: Region | None = None
+        self._before: tuple[Path, Path] | None = None
+        self.annotation_changed.connect(self._on_marks)
+        self.image_changed.connect(self._on_other_image)
+
+    @property
+    def lesson_class(self) -> str | None:
+        """The class of which `lesson_states` are, as it was called when its lesson began."""
+        return None if self._record is None else self._record.plan.class_name
+
+    @property
+    def lesson_states(self) -> tuple[LearntState, ...]:
+        """The states of the class that is taught, or was last, the earliest first ('exact' only)."""
+        return () if self._record is None else self._record.states
+
+    @property
+    def is_teaching(self) -> bool:
+        """Whether `job` is a lesson, or ends one."""
+        return self._job is not None and self._job is self._taught
+
+    @property
+    def can_go_on_with_lesson(self) -> bool:
+        """Whether there is a lesson that runs no more, and what it has learnt is kept."""
+        return self._record is not None and self._record.last is not None and not self.is_teaching
+
+    @property
+    def can_take_lesson_back(self) -> bool:
+        """Whether the open model is one that was taught here, with the one before at hand."""
+        return self._before is not None and self._before[0] == self.model_path
+
+    @command
+    def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
+        """Teach the model a class from what is marked on the image; the model's file stays as it is.
+
+        In the mode 'exact' it goes on with what is marked meanwhile, and shows the class on the slice in view.
+
+        Args:
+            name: the class.
+            steps: training steps; what is usual in the mode if None.
+            mode: whether the class alone may change ('exact') or everything ('full').
+        """
+        if self._refuses_while_teaching():
+            return
+        steps = TEACHING_STEPS[mode] if steps is None else steps
+        plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
+        self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
+        self._forget_record()
+        self._learn(LessonRecord(plan, self._wishes_for(plan)))
+
+    @command
+    def go_on_with_lesson(self) -> None:
+        """Go on with a lesson that has ended or lost its engine: from what it had learnt, with the marks of now.
+
+        It is taught as many steps as were left; as many as are usual, if none were.
+        """
+        record = self._record
+        if record is None or record.last is None or self._refuses_while_teaching():
+            return
+        if self.model_path != record.plan.state.model_path:
+            raise ModelError("the lesson is on another model; open that one to go on with it")
+        steps, last = record.plan.lesson.steps, record.last
+        steps = steps if last.step < steps else last.step + TEACHING_STEPS["exact"]
+        plan = LessonPlan.of(self._state, record.plan.class_name, steps, self._models_folder)
+        self._learn(replace(record, plan=plan, wishes=self._wishes_for(plan)))
+
+    @command
+    def finish_lesson(self) -> None:
+        """End the lesson now and keep what was learnt, as if all steps were taken."""
+        if self.is_teaching and self._wishes is not None:
+            self._wishes.stopped = True
+            self.resume()
+
+    @command
+    def use_state(self, state: LearntState) -> None:
+        """Go back to an earlier state of the class: a lesson goes on from there; once it has ended that is saved."""
+        record = self._record
+        if record is None:
+            return
+        if self.is_teaching and record.wishes.go_to(state):
+            self.resume()
+            return
+        self._drop_job()
+        self._record = replace(record, last=state)
+        steps = partial(state_steps, self.engine, record.plan, record.wishes, state)
+        self._give(Job(f"Going back to step {state.step}", steps), learning=False)
+
+    @command
+    def accept_lesson(self) -> None:
+        """Go on with the model that was taught; what is marked stays, and so do the thresholds."""
+        result, self._lesson = self._lesson, None
+        if result is None:
+            return
+        model, before = io.read_model_description(result.path), self.model_path
+        self._end_lesson()
+        self._open(table.with_successor(self._state, result.path, model))
+        self._before = None if before is None else (result.path, before)
+
+    @command
+    def take_lesson_back(self) -> None:
+        """Go back to the model before the lesson that was accepted last; the taught one stays among the models."""
+        if self._before is not None and self.can_take_lesson_back:
+            (_, before), self._before = self._before, None
+            self._open(table.with_successor(self._state, before, io.read_model_description(before)))
+
+    @command
+    def discard_lesson(self) -> None:
+        """Forget what was learnt, and remove the model that was taught."""
+        result, self._lesson = self._lesson, None
+        self._end_lesson()
+        if result is not None:
+            teaching.discard(result)
+
+    def _refuses_while_teaching(self) -> bool:
+        if self.is_teaching:
+            self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
+        return self.is_teaching
+
+    def _wishes_for(self, plan: LessonPlan) -> Wishes:
+        return Wishes(self._state.annotations[plan.class_name], self._seen)
+
+    def _learn(self, record: LessonRecord) -> None:
+        self._drop_job()
+        plan = record.plan
+        self._record, self._wishes = record if plan.lesson.mode == "exact" else None, record.wishes
+        steps = partial(lesson_steps, self.engine, plan, record.wishes, record.last)
+        self._give(Job(f"Teaching {plan.class_name}", steps), learning=True)
+        self.lesson_states_changed.emit()
+
+    def _give(self, job: Job, *, learning: bool) -> None:
+        self._taught, self._is_learning = job, learning
+        self._take_up(job, self._on_lesson)
+
+    def _leave_lesson(self) -> None:
+        """Say, and see to it, that nothing is kept of a lesson that was cancelled; what was saved before it is."""
+        if self._is_learning and self._lesson is None:
+            self._forget_record()
+            self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
+        else:
+            self.notice.emit("It was stopped; what was learnt before is kept.")
+
+    def _end_lesson(self) -> None:
+        """Nothing more is learnt or gone back to."""
+        if self.is_teaching:
+            self._give_up_job()
+        self._forget_record()
+
+    def _forget_record(self) -> None:
+        self._record = None
+        self._become(replace(self._state, previews={}))
+        self.lesson_states_changed.emit()
+
+    def _open(self, state: State) -> None:
+        """Become a state with another image or model, where nothing is predicted yet."""
+        self._forget_windows()
+        if not self.is_teaching:
+            self._give_up_job()
+        is_other = state.image is not self.image
+        self._become(state)
+        if is_other and state.image is not None and image_key(state.image) in state.elsewhere:
+            self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
+        # Asked now, for a host may have chosen another model as soon as it was told of the image.
+        if self.model is not None and self.image is not None:
+            self.model.check_fits(self.image)
+
+    # what the person does meanwhile
+
+    def _look_from(self, seen: Region | None) -> None:
+        self._seen = seen
+        if self._record is not None:
+            self._record.wishes.seen = seen if self._record.plan.is_on(self.image) else None
+
+    def _on_marks(self, _name: str) -> None:
+        """Tell the lesson what is marked of its class, whatever that is called by now."""
+        record = self._record
+        if record is None or not record.plan.is_on(self.image):
+            return
+        name = self._called_now(record.plan)
+        if name is not None:
+            record.wishes.marks = self._state.annotations.get(name)
+
+    def _on_other_image(self) -> None:
+        record = self._record
+        self._look_from(None)
+        if record is not None and record.plan.is_of(self.image) and not record.plan.is_on(self.image):
+            self.notice.emit("The image has another grid than the lesson's; the lesson goes on with the marks it had.")
+
+    def _called_now(self, plan: LessonPlan) -> str | None:
+        value = plan.state.classes[plan.class_name].value
+        return next((entry.name for entry in self.classes if entry.value == value), None)
+
+    # what the lesson brings
+
+    @command
+    def _on_lesson(self, job: Job, result: object) -> None:
+        if job is not self._job:
+            if isinstance(result, LessonResult):  # it was cancelled while its file was being written
+                teaching.discard(result)
+        elif isinstance(result, LessonResult):
+            self._on_result(result)
+        elif isinstance(result, TrainingProgress):
+            self.lesson_progressed.emit(result)
+        elif isinstance(result, Remark):
+            self.notice.emit(result.text)
+        elif self._record is not None and isinstance(result, Learnt):
+            self._on_learnt(self._record, result)
+        elif self._record is not None and isinstance(result, Preview):
+            self._on_preview(self._record.plan, result)
+
+    def _on_learnt(self, record: LessonRecord, learnt: Learnt) -> None:
+        self._record = record.after(learnt)
+        self.lesson_progressed.emit(on_screen(learnt.progress, record.plan))
+        if learnt.kept:
+            self.lesson_states_changed.emit()
+
+    def _on_preview(self, plan: LessonPlan, preview: Preview) -> None:
+        name = self._called_now(plan)
+        if name is not None and plan.is_on(self.image):
+            self._state = previewed(self._state, name, preview.block)
+            self._measured.pop(name, None)
+            self.prediction_changed.emit(name, preview.block.region)
+            if preview.block.notice:
+                self.notice.emit(preview.block.notice)
+
+    def _on_result(self, result: LessonResult) -> None:
+        earlier, self._lesson = self._lesson, result
+        self.lesson_ended.emit(result)
+        if earlier is not None:  # of the same lesson
+            teaching.discard(earlier)
+
+    def _on_end(self, job: Job, end: JobEnd) -> None:
+        lost = job is self._job and job is self._taught and end.error is not None
+        super()._on_end(job, end)
+        last = None if self._record is None else self._record.last
+        if lost and last is not None:
+            self.notice.emit(f"What was learnt up to step {last.step} is kept: go on with it, or use it as it is.")
+        elif lost:
+            self._forget_record()

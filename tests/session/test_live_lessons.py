@@ -1,0 +1,359 @@
+"""A lesson while it runs: new marks, the slice in view, going back, stopping, and losing the engine."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from condseg_app import io
+from condseg_app.data import Geometry, Image
+from condseg_app.errors import EngineLost, ModelError, WriteError
+from condseg_app.session import LessonResult, Proposal, live
+
+# The fixture `desk` is a session with a stand-in engine: see conftest.py. Its step is 10 steps, and a class that has
+# taken n steps shows the level 200 + n.
+SLICE = (slice(0, 6), slice(0, 5), slice(2, 3))
+
+
+def mark(desk: Any, name: str = "tumour", planes: tuple[int, ...] = (1,)) -> None:
+    shape = desk.session.image.geometry.shape
+    mask, known = np.zeros(shape, bool), np.zeros(shape, bool)
+    mask[1:3, 1:3] = True
+    known[:, :, list(planes)] = True
+    desk.session.annotate(name, mask, known)
+
+
+@pytest.fixture
+def lesson(desk: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A desk where a new class is marked, and nobody rests."""
+    for name in ("_BETWEEN_SHOWS", "_BETWEEN_LOOKS"):
+        monkeypatch.setattr(live, name, 0.0)
+    desk.session.add_class("tumour")
+    mark(desk)
+    return desk
+
+
+def begin(desk: Any, steps: int = 1000, turns: int = 6) -> Any:
+    """Begin a lesson that does so many calls; returns what lets it do more."""
+    gate = desk.hold()
+    desk.session.teach("tumour", steps=steps)
+    gate.release(turns)
+    desk.until(lambda: desk.session.lesson_states)
+    return gate
+
+
+def states(desk: Any) -> list[int]:
+    return [state.step for state in desk.session.lesson_states]
+
+
+def test_new_marks_enter_the_lesson_and_the_state_before_is_kept(lesson: Any) -> None:
+    gate = begin(lesson, turns=7)
+    lesson.until(lambda: lesson.tools.calls >= 8)
+    mark(lesson, planes=(1, 3))
+    gate.release(3)
+    lesson.until(lambda: lesson.tools.shown)
+    (shown,) = lesson.tools.shown
+    assert shown.class_name == "tumour"
+    assert np.flatnonzero(shown.supervised.any(axis=(0, 1))).tolist() == [1, 3]
+    lesson.until(lambda: len(states(lesson)) == 2)
+    assert states(lesson)[0] == 50
+    assert states(lesson)[1] in (70, 80), "as it was when the marks came"
+    lesson.session.cancel()
+    lesson.finish()
+    assert lesson.heard.failures == []
+
+
+def test_a_renamed_class_goes_on_being_taught(lesson: Any) -> None:
+    gate = begin(lesson)
+    lesson.session.rename_class("tumour", "lump")
+    mark(lesson, "lump", planes=(1, 3))
+    gate.release(100)
+    lesson.until(lambda: lesson.tools.shown)
+    assert lesson.tools.shown[0].class_name == "tumour", "the model's name for it"
+
+
+def test_marks_of_another_class_painted_over_it_change_nothing_of_the_lesson(lesson: Any) -> None:
+    gate = begin(lesson)
+    mark(lesson, "liver", planes=(1, 2))
+    gate.release(20)
+    lesson.until(lambda: lesson.tools.calls > 20)
+    assert lesson.tools.shown == []
+    assert lesson.session.annotations["tumour"].mask[1, 1, 1]
+    assert lesson.session.annotations["liver"].mask[1, 1, 1]
+    lesson.session.finish_lesson()
+    lesson.finish()
+    assert lesson.heard.failures == []
+
+
+def test_where_all_marks_are_removed_it_says_so_and_goes_on(lesson: Any) -> None:
+    gate = begin(lesson)
+    lesson.session.clear_annotation("tumour")
+    gate.release(10)
+    lesson.until(lambda: any("Nothing of the class is marked" in said for said in lesson.heard.notices))
+    assert lesson.session.is_teaching
+    lesson.session.undo()
+    gate.release(10)
+    lesson.until(lambda: lesson.tools.shown)
+    lesson.session.finish_lesson()
+    lesson.finish()
+    assert lesson.heard.failures == []
+    assert lesson.session.lesson.class_name == "tumour"
+
+
+def test_the_slice_in_view_shows_what_is_learnt_and_nothing_else_changes(lesson: Any) -> None:
+    lesson.session.predict(["liver"])
+    lesson.finish()
+    everywhere = (slice(None),) * 3
+    before = lesson.session.levels_of("liver", everywhere)
+    lesson.session.look_at((0, 0, 2), SLICE)
+    gate = begin(lesson)
+    gate.release(4)
+    lesson.until(lambda: lesson.session.levels_of("tumour", SLICE)[5, 4, 0] == 250)
+    assert ("prediction_changed", ("tumour", SLICE)) in lesson.heard.signals
+    assert len({part[2].start for part in lesson.tools.looked}) > 1, "it looks elsewhere, too, by turns"
+    assert lesson.session.state_of("tumour") == "not asked"
+    np.testing.assert_array_equal(lesson.session.levels_of("liver", everywhere), before)
+    lesson.session.cancel()
+    lesson.finish()
+    assert lesson.session.levels_of("tumour", SLICE)[5, 4, 0] == 0
+    np.testing.assert_array_equal(lesson.session.levels_of("liver", everywhere), before)
+
+
+def test_a_class_of_the_models_gets_its_prediction_back_when_its_lesson_is_cancelled(lesson: Any) -> None:
+    session, everywhere = lesson.session, (slice(None),) * 3
+    session.predict(["liver"])
+    lesson.finish()
+    session.annotate("liver", np.ones((6, 5, 4), bool), np.zeros((6, 5, 4), bool) | (np.arange(4) == 0))
+    before = session.levels_of("liver", everywhere)
+    session.look_at((0, 0, 2), SLICE)
+    session.teach("liver", steps=100_000)
+    lesson.until(lambda: session.levels_of("liver", SLICE)[5, 4, 0] > 200)
+    session.cancel()
+    lesson.finish()
+    np.testing.assert_array_equal(session.levels_of("liver", everywhere), before)
+    assert session.state_of("liver") == "complete"
+
+
+def test_what_is_shown_while_it_is_taught_is_not_exported(lesson: Any, tmp_path: Path) -> None:
+    lesson.session.look_at((0, 0, 2), SLICE)
+    begin(lesson)
+    lesson.until(lambda: lesson.session.levels_of("tumour", SLICE)[5, 4, 0] > 200)
+    lesson.session.export(tmp_path / "labels.nii.gz", "nifti", ["tumour"])
+    lesson.until(lambda: "exported" in lesson.heard.names())
+    written = io.read_image(tmp_path / "labels.nii.gz").voxels()[0]
+    assert np.count_nonzero(written) == 4, "what is marked"
+
+
+def test_stop_keeps_what_was_learnt(lesson: Any) -> None:
+    begin(lesson)
+    lesson.session.pause()
+    lesson.session.finish_lesson()
+    lesson.finish()
+    result = lesson.session.lesson
+    assert isinstance(result, LessonResult)
+    assert result.certificate is not None
+    assert result.state is lesson.session.lesson_states[-1]
+    assert 50 <= result.state.step < 1000
+    assert result.held_out == 0.5 + result.state.step / 1000, "it was examined when it was stopped"
+    assert result.path.exists()
+
+
+def test_a_full_lesson_can_be_stopped_and_kept_too(lesson: Any) -> None:
+    gate = lesson.hold()
+    lesson.session.teach("tumour", steps=1000, mode="full")
+    gate.release(3)
+    lesson.until(lambda: "lesson_progressed" in lesson.heard.names())
+    lesson.session.finish_lesson()
+    lesson.finish()
+    assert lesson.session.lesson.certificate is None
+    assert lesson.session.lesson_states == ()
+
+
+def test_going_back_while_it_learns(lesson: Any) -> None:
+    gate = begin(lesson)
+    gate.release(6)
+    lesson.until(lambda: 100 in states(lesson))
+    first = lesson.session.lesson_states[0]
+    lesson.session.use_state(first)
+    gate.release(5)
+    lesson.until(lambda: lesson.tools.gone_to == [50])
+    lesson.session.finish_lesson()
+    lesson.finish()
+    assert lesson.session.lesson.state.step < 200
+    told = [args[0].step for name, args in lesson.heard.signals if name == "lesson_progressed"]
+    assert 60 in told[told.index(100) :], "learning went on from there"
+    spent = [state.seconds for state in lesson.session.lesson_states]
+    assert spent == sorted(spent), "time goes on"
+
+
+def test_going_back_at_the_end_saves_that_state_in_place_of_the_last(lesson: Any) -> None:
+    lesson.session.teach("tumour", steps=150)
+    lesson.finish()
+    first, last = lesson.session.lesson, lesson.session.lesson_states[-1]
+    assert states(lesson) == [50, 100, 150]
+    assert first.state is last
+    lesson.session.use_state(lesson.session.lesson_states[0])
+    lesson.finish()
+    second = lesson.session.lesson
+    assert second.state.step == 50
+    assert second.held_out == 0.51
+    assert second.certificate is not None
+    assert [path.name for path in lesson.models.iterdir()] == [second.path.name]
+    assert lesson.tools.gone_to == [50]
+    assert states(lesson) == [50, 100, 150], "one may think again"
+    lesson.session.accept_lesson()
+    assert lesson.session.model_path == second.path
+    assert lesson.session.lesson_states == ()
+
+
+def test_going_back_can_be_cancelled_and_what_was_saved_stays(lesson: Any) -> None:
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+    first = lesson.session.lesson
+    gate = lesson.hold()
+    lesson.session.use_state(lesson.session.lesson_states[0])
+    gate.release(1)
+    lesson.until(lambda: lesson.session.job.progress.text.startswith("Comparing"))
+    lesson.session.cancel()
+    lesson.finish()
+    assert lesson.session.lesson is first
+    assert [path.name for path in lesson.models.iterdir()] == [first.path.name]
+    assert states(lesson) == [50, 100]
+
+
+def test_a_lesson_that_has_ended_goes_on(lesson: Any) -> None:
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+    first = lesson.session.lesson
+    mark(lesson, planes=(1, 3))
+    lesson.session.go_on_with_lesson()
+    lesson.finish()
+    assert lesson.session.lesson.state.step == 700
+    assert lesson.tools.gone_to == [100]
+    assert lesson.tools.lessons[-1].annotations[0].supervised[0, 0, 3]
+    assert not first.path.exists()
+    assert states(lesson)[:3] == [50, 100, 150]
+
+
+def test_an_engine_lost_in_a_lesson_leaves_what_was_learnt(lesson: Any) -> None:
+    annotation = lesson.session.annotations["tumour"]
+    lesson.tools.fail[8] = EngineLost("the engine was killed; nothing of yours is lost; do it again to start a new one")
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+    assert [type(failure) for failure in lesson.heard.failures] == [EngineLost]
+    assert "up to step 80 is kept" in lesson.heard.notices[-1]
+    assert lesson.session.annotations["tumour"] is annotation
+    assert lesson.session.can_go_on_with_lesson
+    assert not lesson.models.exists()
+    lesson.session.go_on_with_lesson()
+    lesson.finish()
+    assert lesson.tools.gone_to == [80]
+    assert lesson.session.lesson.state.step == 100
+    assert len(lesson.heard.failures) == 1
+
+
+def test_what_a_lost_engine_had_taught_can_be_saved_as_it_is(lesson: Any) -> None:
+    lesson.tools.fail[8] = EngineLost("the engine was killed")
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+    (state,) = lesson.session.lesson_states
+    lesson.session.use_state(state)
+    lesson.finish()
+    assert lesson.session.lesson.state is state
+    assert lesson.session.lesson.certificate is not None
+
+
+def test_a_full_disk_costs_nothing_that_was_learnt(lesson: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, model: object) -> None:
+        raise WriteError("the disk is full; free some of it", path=path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(io, "write_model", refuse)
+        lesson.session.teach("tumour", steps=50)
+        lesson.finish()
+    assert [type(failure) for failure in lesson.heard.failures] == [WriteError]
+    lesson.session.use_state(lesson.session.lesson_states[-1])
+    lesson.finish()
+    assert lesson.session.lesson.path.exists()
+
+
+def test_a_lesson_on_another_model_cannot_go_on_with_this_one(lesson: Any, tmp_path: Path, model_path: Path) -> None:
+    lesson.tools.fail[8] = EngineLost("the engine was killed")
+    lesson.session.teach("tumour", steps=100)
+    lesson.finish()
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(model_path.read_bytes())
+    lesson.session.open_model(other)
+    lesson.session.go_on_with_lesson()
+    assert isinstance(lesson.heard.failures[-1], ModelError)
+    assert "another model" in str(lesson.heard.failures[-1])
+
+
+def test_an_image_opened_again_on_another_grid_gives_the_lesson_no_marks(lesson: Any, volume: Image) -> None:
+    gate = begin(lesson)
+    annotation = lesson.session.annotations["tumour"]
+    shape = (6, 5, 7)
+    other = Image(np.zeros((1, *shape), np.int16), Geometry.with_spacing(shape, (1.0, 1.0, 1.0)), volume.name)
+    lesson.session.set_image(other)
+    assert any("another grid than the lesson's" in said for said in lesson.heard.notices)
+    assert "What was marked here is on another grid" in lesson.heard.notices[-1]
+    assert lesson.session.annotations == {}
+    lesson.session.look_at((0, 0, 2), SLICE)
+    gate.release(5)
+    lesson.until(lambda: lesson.tools.calls > 10)
+    assert (lesson.tools.shown, lesson.tools.looked) == ([], [])
+    lesson.session.set_image(replace(volume))
+    assert lesson.session.annotations["tumour"] is annotation
+    lesson.session.look_at((0, 0, 2), SLICE)
+    gate.release(5)
+    lesson.until(lambda: lesson.tools.looked)
+    lesson.session.finish_lesson()
+    lesson.finish()
+    assert lesson.heard.failures == []
+
+
+def test_the_model_before_an_accepted_lesson_is_one_command_away(lesson: Any, model_path: Path) -> None:
+    assert not lesson.session.can_take_lesson_back
+    lesson.session.teach("tumour", steps=50)
+    lesson.finish()
+    lesson.session.accept_lesson()
+    taught = lesson.session.model_path
+    assert lesson.session.can_take_lesson_back
+    lesson.session.take_lesson_back()
+    assert lesson.session.model_path == model_path
+    assert lesson.session.annotations["tumour"].state == "present"
+    assert not lesson.session.can_predict("tumour")
+    assert not lesson.session.can_take_lesson_back
+    assert taught.exists()
+
+
+def test_cancelling_forgets_all(lesson: Any) -> None:
+    begin(lesson)
+    lesson.session.cancel()
+    lesson.finish()
+    assert lesson.session.lesson_states == ()
+    assert not lesson.session.can_go_on_with_lesson
+    assert "nothing was saved" in lesson.heard.notices[-1]
+
+
+def proposed(desk: Any, name: str, axis: int) -> Proposal:
+    desk.session.propose_slice(name, axis)
+    desk.until(lambda: "slice_proposed" in desk.heard.names())
+    proposal = desk.heard.signals.pop()[1][0]
+    assert isinstance(proposal, Proposal)
+    return proposal
+
+
+def test_the_least_certain_slice_is_proposed_and_marked_ones_are_left_out(desk: Any, volume: Image) -> None:
+    assert proposed(desk, "liver", 2).index is None, "nothing is known yet"
+    desk.session.predict(["liver"])
+    desk.finish()
+    first = proposed(desk, "liver", 2)
+    counts = [(volume.array[0, :, :, k] == desk.session.classes["liver"].value).sum() for k in range(4)]
+    assert first.index == int(np.argmax(counts)), "all its voxels have the same probability"
+    mark(desk, "liver", planes=(first.index,))
+    assert proposed(desk, "liver", 2).index not in (None, first.index)
+    mark(desk, "liver", planes=(0, 1, 2, 3))
+    assert proposed(desk, "liver", 2) == Proposal("liver", 2, None)
