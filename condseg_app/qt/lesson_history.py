@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
 from condseg_app.data import LearntState
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import allow, push_button, quiet
-from condseg_app.qt.text import time_text
+from condseg_app.qt.text import counted, time_text
 from condseg_app.session import Session
 
 
@@ -27,9 +27,9 @@ class LessonHistory(QWidget):
         self.use = push_button("use_state", "Go back", self._use)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.title, 0, 0, 1, 2)
-        grid.addWidget(self.states, 1, 0)
-        grid.addWidget(self.use, 1, 1)
+        grid.addWidget(self.title, 0, 0)
+        grid.addWidget(self.use, 0, 1)
+        grid.addWidget(self.states, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         connections = Connections(self)
         for signal in (session.lesson_states_changed, session.job_changed, session.lesson_ended):
@@ -48,7 +48,7 @@ class LessonHistory(QWidget):
             if newest_is_chosen:
                 self.states.setCurrentIndex(len(states) - 1)
         self._states = states
-        self.title.setText(f"Kept of {self._session.lesson_class}, to go back to")
+        self.title.setText(f"{self._session.lesson_class} as it was after")
         self.setVisible(bool(states))
         self._allow()
 
@@ -70,6 +70,6 @@ class LessonHistory(QWidget):
 
 
 def state_text(state: LearntState) -> str:
-    """'Step 150, 0:42 min, Dice 0.81'."""
-    dice = "" if state.dice is None else f", Dice {state.dice:.2f}"
-    return f"Step {state.step}, {time_text(state.seconds)} min{dice}"
+    """'150 steps, 0:42 min: Dice 0.81'."""
+    dice = "" if state.dice is None else f": Dice {state.dice:.2f}"
+    return f"{counted(state.step, 'step')}, {time_text(state.seconds)} min{dice}"

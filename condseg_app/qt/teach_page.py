@@ -117,7 +117,8 @@ class TeachPage(QWidget):
         self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
         self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
         grid = QGridLayout()
-        grid.addWidget(QLabel("Training steps"), 0, 0, 1, 2)
+        self.steps_title = QLabel("Training steps")
+        grid.addWidget(self.steps_title, 0, 0, 1, 2)
         grid.addWidget(self.steps, 0, 2, 1, 2)
         for column, button in enumerate((self.start, self.pause, self.stop, self.cancel)):
             grid.addWidget(button, 1, column)
@@ -249,8 +250,8 @@ class TeachPage(QWidget):
         allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        self.steps.setEnabled(not teaching)
-        self.mode.setEnabled(not teaching)
+        for widget in (self.mode, self.steps_title, self.steps):  # the curves need the room
+            widget.setVisible(not teaching)
 
     def _may_go_on(self, name: str | None) -> bool:
         """Whether a lesson of the class in hand has ended, or lost its engine, and can go on."""

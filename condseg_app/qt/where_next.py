@@ -24,10 +24,10 @@ class WhereNext(QWidget):
         self.text = quiet()
         self.text.setObjectName("where_next_text")
         self.text.setToolTip(
-            "Where its probabilities are furthest from yes and no, of the slices on which nothing of it is marked"
+            "Of the slices on which nothing of the class is marked, its probabilities are furthest from yes and no here"
         )
         self.go = push_button("go_there", "Go there", self._go)
-        self.go.setToolTip("Show this slice; marking it teaches most")
+        self.go.setToolTip("Show this slice: marking it teaches most")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.text, 1)
@@ -72,7 +72,7 @@ class WhereNext(QWidget):
         self._proposal = proposal
         if proposal.index is not None:
             slider = sight.slider_at(proposal.axis, proposal.index)
-            self.text.setText(f"{proposal.class_name} is least certain on slice {slider}, where nothing is marked.")
+            self.text.setText(f"Least certain on slice {slider}")
         self.setVisible(proposal.index is not None)
 
     def _go(self) -> None:

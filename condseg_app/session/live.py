@@ -182,7 +182,7 @@ class LiveLesson:
             if (self._told.finished or self._wishes.stopped) and self._wishes.end():
                 break
         if not self._told.finished:  # or it would have been examined
-            state = replace(state, dice=self._teacher.examine())
+            state = self._examined(state)
             yield self._learnt(state, kept=True)
         return state
 
@@ -192,6 +192,12 @@ class LiveLesson:
         self._seconds += time.monotonic() - began
         self._told = replace(progress, seconds=self._seconds)
         return replace(self._teacher.state(), seconds=self._seconds)
+
+    def _examined(self, state: LearntState) -> LearntState:
+        dice = self._teacher.examine()
+        found = {} if dice is None else {self._lesson.entry.name: dice}
+        self._told = replace(self._told, dice=found)
+        return replace(state, dice=dice)
 
     def _is_new(self, state: LearntState) -> bool:
         """Whether it is one to keep: it was examined since the last one, or has learnt for long, or is the end."""
@@ -237,4 +243,4 @@ class LiveLesson:
 def shown(progress: TrainingProgress) -> Progress:
     """How far the work is; saving and comparing are still to come."""
     fraction = 0.95 * progress.step / max(progress.steps, 1)
-    return Progress(fraction, f"Step {progress.step} of {progress.steps}", progress.seconds_left)
+    return Progress(fraction, f"Step {progress.step}/{progress.steps}", progress.seconds_left)

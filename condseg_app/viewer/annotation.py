@@ -27,7 +27,10 @@ class AnnotationLayer:
         """Put a draft up and take up the brush."""
         self.clear()
         self.class_name, self.draft = entry.name, draft
-        layer = Labels(placement.to_display(draft.work), opacity=0.7, **placement.layer)
+        # At the depth of the map of all classes, one that is tested for depth would be hidden behind it.
+        layer = Labels(
+            placement.to_display(draft.work), opacity=0.7, blending="translucent_no_depth", **placement.layer
+        )
         layer.brush_size = max(3, round(min(placement.display_shape[-2:]) / 25))
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._keep_to_class)

@@ -49,7 +49,7 @@ class Sight:
         dims = self.viewer.dims
         if self.placement.ndim == 2:
             return self.placement.region([slice(None)] * 2)
-        if dims.ndisplay != 2:
+        if dims.ndisplay != 2 or dims.ndim < self.placement.ndim:  # its layers are just being taken away
             return None
         axis = next(a for a in (d - dims.ndim + 3 for d in dims.not_displayed) if a >= 0)
         index = round(float(self._position(dims.point)[axis]))

@@ -80,7 +80,7 @@ def taught(qtbot: QtBot, panel: Panel, name: str, mode: TeachingMode, steps: int
     page.steps.setValue(steps)
     qtbot.mouseClick(page.start, LEFT)
     assert page.pause.isEnabled()
-    assert not page.mode.isEnabled()
+    assert not page.mode.isVisible(), "it cannot be changed now, and the curves need the room"
     qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
     return page.outcome
 
@@ -240,7 +240,7 @@ def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) 
     history = page.history
     texts = [history.states.itemText(row) for row in range(history.states.count())]
     dice_at = {1: "0.50", 5: "0.51", 10: "0.52", 12: "0.52"}
-    assert texts == [f"Step {step}, 0:00 min, Dice {dice}" for step, dice in dice_at.items()]
+    assert texts == [f"{step} step{'s' * (step > 1)}, 0:00 min: Dice {dice}" for step, dice in dice_at.items()]
     assert history.states.currentIndex() == 3
     assert not history.use.isEnabled()
     assert "was saved" in history.use.toolTip()
@@ -280,7 +280,7 @@ def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -
     assert sight is not None
     assert proposal is not None
     assert proposal.index is not None
-    assert f"slice {sight.slider_at(proposal.axis, proposal.index)}," in place.text.text()
+    assert place.text.text() == f"Least certain on slice {sight.slider_at(proposal.axis, proposal.index)}"
     qtbot.mouseClick(place.go, LEFT)
     seen = panel.binding.visible_slice()
     assert seen is not None

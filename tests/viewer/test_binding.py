@@ -323,7 +323,7 @@ def test_scrolling_tells_the_session_where_to_go_on(
     opened: LayerBinding, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int, int]] = []
-    monkeypatch.setattr(opened.session, "look_at", seen.append)
+    monkeypatch.setattr(opened.session, "look_at", lambda near, _: seen.append(near))
     axis = viewer.dims.not_displayed[0]
     viewer.dims.set_current_step(axis, 0)
     viewer.dims.set_current_step(axis, 1)
@@ -372,3 +372,12 @@ def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: 
         assert opened.session._seen == opened.visible_slice()
     viewer.dims.ndisplay = 3
     assert opened.session._seen is None
+
+
+def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding) -> None:
+    """They are at one depth, where the second layer that is tested for depth is not drawn."""
+    opened.begin_painting("liver")
+    layer, beneath = opened.annotation.layer, opened.class_map.layer
+    assert layer is not None
+    assert beneath is not None
+    assert {layer.blending, beneath.blending} != {"translucent"}
