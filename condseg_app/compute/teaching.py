@@ -19,14 +19,16 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import ModelError, ReadError
-from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_model, write_model
+from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_image, read_model, write_model
 from condseg_app.io.class_file import is_class_file, write_class
 
 Mode = Literal["exact", "full"]
 Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
-_STEPS = {"exact": 600, "full": 200}
+_STEPS = {"exact": 600, "full": 600}
+# Images that keep the old classes; all of them are held in memory.
+_MOST_BESIDE = 6
 _MOST_LOST = 0.005
 
 
@@ -96,14 +98,15 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     if plan.output.exists() and plan.output.samefile(path):
         raise ModelError("the output is the model that is taught; choose another file", path=plan.output)
     model = read_model(path)
-    data = _labelled(read_data_set(plan.data).part("train"), plan.class_name)
+    everything = read_data_set(plan.data).part("train")
+    data = _labelled(everything, plan.class_name)
     known = plan.class_name in model.classes
     entry = model.classes[plan.class_name] if known else model.classes.propose(plan.class_name)
     shown = _shown(plan, model, data)
     yield from (
         _teach_exactly(plan, model, entry, shown, seconds)
         if plan.mode == "exact"
-        else _teach_fully(plan, model, entry, shown, seconds)
+        else _teach_fully(plan, model, entry, shown, _beside(everything, shown), seconds)
     )
 
 
@@ -141,11 +144,11 @@ def _teach_exactly(
 
 
 def _teach_fully(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], seconds: float
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Sequence[Image], seconds: float
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
 
-    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS["full"], plan.device)
+    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS["full"], plan.device, beside)
     while not trainer.progress.finished:
         yield trainer.advance(seconds)
     taught = trainer.model()
@@ -182,6 +185,13 @@ def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
         for (image, annotations), count in zip(shown, counts, strict=True)
         if count
     ]
+
+
+def _beside(data: DataSet, shown: Sequence[Shown]) -> list[Image]:
+    """Some images of which nothing is shown, on which the old classes are kept."""
+    used = {image.source for image, _ in shown}
+    unused = [case for case in data.cases if case.image not in used][:_MOST_BESIDE]
+    return [read_image(case.image) for case in unused]
 
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:

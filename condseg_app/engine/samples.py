@@ -138,6 +138,15 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     return TrainingSample(varied["image"], varied["target"], varied["supervised"], classes)
 
 
+def crop_anywhere(case: PreparedCase, cropping: Cropping, rng: np.random.Generator) -> Tensor:
+    """A random, varied window of a case's image, (C, *spatial), of which nothing needs to be known."""
+    i, j, k = case.image.shape[1:]
+    start = _start((i, j, k), cropping.window, torch.empty(0, 3), rng)
+    image = show(case.image, start, cropping.window, cropping.preprocessing).float()
+    nothing = torch.zeros(1, *image.shape[1:])
+    return cropping.augment({"image": image, "target": nothing, "supervised": nothing}, rng)["image"]
+
+
 def _known(supervised: Tensor | None, start: Shape, window: Shape) -> Tensor:
     """(1, I, J, K), 1 where a class's target is known; None says everywhere."""
     return torch.ones(1, *window) if supervised is None else cut(supervised[None], start, window).float()

@@ -16,15 +16,26 @@ from torch import Tensor
 from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model, dice
 from condseg_app.engine.augment import Augmentation, augmenter
 from condseg_app.engine.devices import pick_device
+from condseg_app.engine.losses import LossSettings
 from condseg_app.engine.networks import add_class, build_network, condition_for
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.recipes import Recipe
-from condseg_app.engine.samples import Cropping, PreparedCase, SampleSource, TrainingSample, crop, prepare_case
+from condseg_app.engine.samples import (
+    Cropping,
+    PreparedCase,
+    SampleSource,
+    TrainingSample,
+    crop,
+    crop_anywhere,
+    prepare_case,
+)
 from condseg_app.engine.train import Trainer
 from condseg_models import ConditionedModule
 
 Shown = tuple[Image, Sequence[Annotation]]
 
+# Old classes that a window is asked for at most.
+_ASKED = 8
 # The trunk is good already and moves slowly; the new row has everything to learn.
 _LESSON_RECIPE = Recipe(
     learning_rate=5e-4,
@@ -46,9 +57,22 @@ def start_teaching(model: Model, lesson: Lesson, device: str = "auto") -> Traine
 
 
 def start_teaching_from(
-    model: Model, entry: ClassEntry, shown: Iterable[Shown], steps: int, device: str = "auto"
+    model: Model,
+    entry: ClassEntry,
+    shown: Iterable[Shown],
+    steps: int,
+    device: str = "auto",
+    beside: Iterable[Image] = (),
 ) -> Trainer:
     """A trainer for a class that is shown on several images: half of its samples show it, half keep the old ones.
+
+    Args:
+        model: with its weights.
+        entry: the class, new to the model or not.
+        shown: images with what is marked.
+        steps: to take.
+        device: 'auto', 'cpu', 'cuda', ...
+        beside: more images, on which the old classes are kept as well.
 
     Raises:
         ModelError: the model does not fit an image, or is not conditioned on a class.
@@ -56,7 +80,10 @@ def start_teaching_from(
     taught = entry.name
     pupil = model if taught in model.classes else add_class(model, entry)
     teacher = build_network(model, pick_device(device))
-    recipe = replace(_LESSON_RECIPE, steps=steps)
+    others = [name for name in model.classes.names if name != taught]
+    # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
+    alpha = tuple(float(min(len(others), _ASKED)) if name == taught else 1.0 for name in pupil.classes.names)
+    recipe = replace(_LESSON_RECIPE, steps=steps, loss=LossSettings(alpha=alpha if others else ()))
     augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
     cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
     cases = []
@@ -64,8 +91,9 @@ def start_teaching_from(
         model.check_fits(image)
         cases.append(prepare_case(image, annotations, model.preprocessing))
     sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), cropping)]
-    if set(model.classes.names) != {taught}:
-        sources.append(TeacherSource(model, taught, teacher, tuple(cases), cropping))
+    if others:
+        unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
+        sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, cropping))
     return Trainer(pupil, sources, recipe, device)
 
 
@@ -96,14 +124,16 @@ class AnnotationSource:
 class TeacherSource:
     """Samples of the old classes: what the old model says of a window is the target.
 
-    The target is made from the varied window, as the pupil sees it. Where a person has marked an old class, the
-    mark takes the place of the old model's answer.
+    The target is made from the varied window, as the pupil sees it; a window is encoded once and asked for several
+    classes. Half of the windows lie near what was marked, where the new class may take from the old ones, the others
+    anywhere. Where a person has marked an old class, the mark takes the place of the old model's answer.
     """
 
     model: Model
     taught: str
     teacher: ConditionedModule
     cases: tuple[PreparedCase, ...]
+    beside: tuple[PreparedCase, ...]
     cropping: Cropping
 
     @property
@@ -114,26 +144,34 @@ class TeacherSource:
     @property
     def size(self) -> int:
         """Images."""
-        return len(self.cases)
+        return len(self.cases) + len(self.beside)
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
-        """A window near what was marked, for a random old class."""
+        """A window for some random old classes."""
         others = [name for name in self.model.classes.names if name != self.taught]
-        class_name = others[rng.integers(len(others))]
-        case = _one_of(self.cases, rng)
-        marked = class_name if class_name in case.masks else self.taught
-        sample = crop(case, marked, self.cropping, rng)
-        target = self._answer(sample.image, class_name)
-        if marked == class_name:
-            target = torch.where(sample.supervised > 0, sample.target, target)
-        return TrainingSample(sample.image, target, torch.ones_like(target), (class_name,))
+        asked = tuple(str(name) for name in rng.permutation(others)[:_ASKED])
+        if rng.random() < 0.5:
+            image = crop_anywhere(_one_of((*self.cases, *self.beside), rng), self.cropping, rng)
+            return _everywhere(image, self._answers(image, asked), asked)
+        sample = crop(_one_of(self.cases, rng), self.taught, replace(self.cropping, ask_all=True), rng)
+        answers = self._answers(sample.image, asked)
+        for number, name in enumerate(asked):
+            if name in sample.classes:
+                row = sample.classes.index(name)
+                answers[number] = torch.where(sample.supervised[row] > 0, sample.target[row], answers[number])
+        return _everywhere(sample.image, answers, asked)
 
     @torch.no_grad()
-    def _answer(self, image: Tensor, class_name: str) -> Tensor:
+    def _answers(self, image: Tensor, asked: Sequence[str]) -> Tensor:
+        """(classes asked, *spatial), 0 to 1."""
         device = next(self.teacher.parameters()).device
-        condition = condition_for(self.model.classes, [class_name], device)
-        logits = self.teacher.decode(self.teacher.encode(image[None].to(device)), condition)[0]
-        return logits.sigmoid().float().cpu()
+        features = self.teacher.encode(image[None].to(device))
+        logits = self.teacher.decode(features, condition_for(self.model.classes, asked, device))
+        return logits[:, 0].sigmoid().float().cpu()
+
+
+def _everywhere(image: Tensor, target: Tensor, classes: tuple[str, ...]) -> TrainingSample:
+    return TrainingSample(image, target, torch.ones_like(target), classes)
 
 
 def _one_of(cases: Sequence[PreparedCase], rng: np.random.Generator) -> PreparedCase:

@@ -1,6 +1,7 @@
 """Teaching a class: a new row, and the old classes are held to what they said before."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from condseg_app.data import Annotation, ClassEntry, Image, Lesson, Model
 from condseg_app.engine.networks import add_class
 from condseg_app.engine.predict import predict_whole
-from condseg_app.engine.teach import compare_on_lesson, start_teaching
+from condseg_app.engine.teach import compare_on_lesson, start_teaching, start_teaching_from
 from condseg_app.errors import ClassTableError, ModelError
 
 
@@ -80,3 +81,30 @@ def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_im
     nothing = np.zeros(make_image("3D").geometry.shape, bool)
     with pytest.raises(ClassTableError, match="no voxel of 'kidney' is marked"):
         Lesson(ClassEntry(9, "kidney"), make_image("3D"), (Annotation("kidney", nothing, ~nothing),))
+
+
+def test_old_classes_are_kept_all_over_the_images_also_on_those_without_marks(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model("2.5D"), make_image("2.5D")
+    lesson = make_lesson(model, image)
+    far = np.zeros(image.geometry.shape, bool)
+    far[8:] = True
+    marks = (*lesson.annotations, Annotation("liver", far, far.copy()))
+    trainer = start_teaching_from(model, lesson.entry, [(image, marks)], 1, "cpu", [replace(image, name="beside")])
+    _, keeping = trainer.sources
+    assert keeping.size == 2
+    rng = np.random.default_rng(0)
+    samples = [keeping.draw(rng) for _ in range(12)]
+    assert {frozenset(sample.classes) for sample in samples} == {frozenset(("liver", "spleen"))}
+    assert all(sample.supervised.all() for sample in samples)
+    certain = {sample.classes[row] for sample in samples for row in (0, 1) if (sample.target[row] == 1).any()}
+    assert certain == {"liver"}, "marks are certain, an untaught model's answers never are"
+
+
+def test_the_class_weighs_as_much_as_all_old_ones(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model = make_model("3D")
+    trainer = start_teaching(model, make_lesson(model, make_image("3D")))
+    assert trainer.recipe.loss.alpha == (1.0, 1.0, 2.0)
