@@ -252,7 +252,7 @@ class TeachPage(QWidget):
         allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        self.cancel.setVisible(teaching or go_on)
+        self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or it is there to be discarded
         for button in (self.pause, self.stop):
             button.setVisible(teaching)
         for widget in (self.start, self.mode, self.steps_title, self.steps):  # the curves need the room
