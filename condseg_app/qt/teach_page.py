@@ -6,6 +6,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QSpinBox,
@@ -105,7 +106,7 @@ class TeachPage(QWidget):
         column.addWidget(self.next)
         return column
 
-    def _controls(self) -> QGridLayout:
+    def _controls(self) -> QVBoxLayout:
         self.steps = QSpinBox()
         self.steps.setObjectName("steps")
         self.steps.setRange(_FEWEST, _MOST)
@@ -116,14 +117,15 @@ class TeachPage(QWidget):
         self.pause = push_button("pause_lesson", "Pause", self._pause)
         self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
         self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
-        grid = QGridLayout()
         self.steps_title = QLabel("Training steps")
-        grid.addWidget(self.steps_title, 0, 0, 1, 2)
-        grid.addWidget(self.steps, 0, 2, 1, 2)
-        for column, button in enumerate((self.start, self.pause, self.stop, self.cancel)):
-            grid.addWidget(button, 1, column)
-            grid.setColumnStretch(column, 1)
-        return grid
+        steps, buttons, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
+        steps.addWidget(self.steps_title, 1)
+        steps.addWidget(self.steps, 1)
+        for button in (self.start, self.pause, self.stop, self.cancel):
+            buttons.addWidget(button, 1)
+        column.addLayout(steps)
+        column.addLayout(buttons)
+        return column
 
     def choose_mode(self, mode: TeachingMode) -> None:
         """Teach in a mode from now on, with its usual number of steps."""
@@ -250,7 +252,10 @@ class TeachPage(QWidget):
         allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        for widget in (self.mode, self.steps_title, self.steps):  # the curves need the room
+        self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or it is there to be discarded
+        for button in (self.pause, self.stop):
+            button.setVisible(teaching)
+        for widget in (self.start, self.mode, self.steps_title, self.steps):  # the curves need the room
             widget.setVisible(not teaching)
 
     def _may_go_on(self, name: str | None) -> bool:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Region
 
+_AT_ONCE = 1 << 18  # voxels
+
 
 @dataclass(frozen=True, eq=False)
 class Draft:
@@ -65,8 +67,16 @@ class Draft:
 
     def differs_from(self, annotation: Annotation | None) -> bool:
         """Whether anything was painted or declared that the annotation does not hold yet."""
-        supervised = self.supervised()
+        # A few slices at a time stay in the processor's cache, and the first difference is enough.
+        step = max(1, _AT_ONCE * len(self.work) // max(1, self.work.size))
+        parts = (slice(first, first + step) for first in range(0, len(self.work), step))
+        return any(self._differs_in(part, annotation) for part in parts)
+
+    def _differs_in(self, part: slice, annotation: Annotation | None) -> bool:
+        mask = self.work[part] == self.value
+        supervised = self.known[part] | (mask != self.start[part])
         if annotation is None:
             return bool(supervised.any())
-        same = np.array_equal(supervised, annotation.supervised)
-        return not same or not np.array_equal(self.mask() & supervised, annotation.mask & supervised)
+        if not np.array_equal(supervised, annotation.supervised[part]):
+            return True
+        return bool(((mask != annotation.mask[part]) & supervised).any())

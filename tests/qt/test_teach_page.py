@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from condseg_app.data import Annotation, Certificate, ClassChange, TeachingMode, TrainingProgress
+from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
 from condseg_app.qt.lesson_outcome import LessonOutcome
@@ -204,10 +205,43 @@ def test_a_lesson_that_is_stopped_is_kept_and_can_go_on(qtbot: QtBot, panel: Pan
     qtbot.waitUntil(lambda: panel.session.lesson_states[-1].step > 120, timeout=20_000)
     qtbot.mouseClick(page.stop, LEFT)
     qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
-    qtbot.mouseClick(page.cancel, LEFT)
+    assert not page.cancel.isVisible(), "there is Discard"
+    qtbot.mouseClick(page.outcome.discard, LEFT)
     assert panel.session.lesson is None
     assert page.start.text() == "Start"
     assert list((stage.model_file.parent / "models").iterdir()) == []
+
+
+def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
+    qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = panel.teach
+
+    def lose() -> None:
+        start_long(qtbot, panel)
+        qtbot.waitUntil(lambda: len(panel.session.lesson_states) > 0, timeout=20_000)
+        with monkeypatch.context() as patch:
+            lost = EngineLost("the engine was killed; do it again to start a new one")
+            patch.setattr(stage.tools.trainers[-1], "advance", lambda _: raise_(lost))
+            qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+
+    lose()
+    assert "is kept" in stage.notices[-1]
+    assert page.start.text() == "Continue"
+    assert page.history.use.isEnabled()
+    assert "Save the class" in page.history.use.toolTip()
+    qtbot.mouseClick(page.history.use, LEFT)
+    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    assert page.outcome.isVisible()
+    qtbot.mouseClick(page.outcome.discard, LEFT)
+    lose()
+    qtbot.mouseClick(page.cancel, LEFT)
+    assert page.start.text() == "Start"
+    assert not page.history.isVisible()
+
+
+def raise_(error: Exception) -> None:
+    raise error
 
 
 def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
