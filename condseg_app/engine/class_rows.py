@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Model, TaughtClass
-from condseg_app.engine.networks import with_rank
+from condseg_app.engine.networks import with_room
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import ROWS
+from condseg_models import OWN_ENCODER, ROWS
 
 Row = Mapping[str, NDArray[np.generic]]
 """Tensor name -> what it holds for one class, without the axis of the classes."""
 
 # What a class may change of a network's settings without any other class noticing.
-_OF_CLASSES = ("classes", "class_rank")
+_OF_CLASSES = ("classes", "class_rank", "own_encoders")
 
 
 def taught_class(model: Model, name: str) -> TaughtClass:
@@ -44,7 +44,7 @@ def with_class(model: Model, taught: TaughtClass) -> Model:
     if entry.name in model.classes:
         raise ClassTableError(f"the model has a class '{entry.name}' already; rename or remove that one first")
     rank = max((w.shape[0] for key, w in taught.row.items() if key.endswith(f"inner_{ROWS}")), default=0)
-    roomy = with_rank(model, rank)
+    roomy = with_room(model, rank, own_encoders=OWN_ENCODER in taught.row)
     proposed = model.classes.propose(entry.name)
     if entry.value in {e.value for e in model.classes}:
         entry = replace(entry, value=proposed.value)
@@ -73,7 +73,7 @@ def _as_wide(row: Row, model: Model) -> dict[str, NDArray[np.generic]]:
 
 
 def rows_hash(model: Model, names: Sequence[str]) -> str:
-    """SHA-256 of the rows of some classes; ranks of their updates that are 0 do not count."""
+    """SHA-256 of the rows of some classes; what is 0, and ranks of updates that are, does not count."""
     digest = hashlib.sha256()
     for name in names:
         row = row_of(model, name)
@@ -82,7 +82,7 @@ def rows_hash(model: Model, names: Sequence[str]) -> str:
             if key.endswith((f"inner_{ROWS}", f"outer_{ROWS}")):
                 used = row[key.replace(f"inner_{ROWS}", f"outer_{ROWS}")].any(axis=0)
                 part = part[used] if key.endswith(f"inner_{ROWS}") else part[:, used]
-            if part.size:
+            if part.any():
                 digest.update(f"{name} {key} {part.shape}".encode())
                 digest.update(np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()

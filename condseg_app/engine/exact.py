@@ -37,12 +37,12 @@ from condseg_app.engine.class_rows import (
 )
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
-from condseg_app.engine.networks import build_network, with_rank
+from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import ROWS
+from condseg_models import OWN_ENCODER, ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -101,7 +101,7 @@ class ExactTeacher:
         self._recipe = recipe or ExactRecipe()
         self._device = pick_device(device)
         self._before = model
-        self._model = with_rank(model, self._recipe.rank)
+        self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
         if not any(name.endswith(ROWS) for name in self._model.weights):
             raise ModelError(
                 f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
@@ -114,6 +114,8 @@ class ExactTeacher:
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
+        if self._recipe.own_encoder and OWN_ENCODER in row:
+            row = {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])}
         self._first = only_class(self._model, entry, row)
         self._learner = Learner(self._first, self._marks.cases, self._recipe, self._device)
         self._folds: dict[int, tuple[Learner, Windows]] = {}

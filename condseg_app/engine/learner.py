@@ -28,6 +28,8 @@ class ExactRecipe:
         batch: windows a step.
         learning_rate: of Adam.
         rank: of the class's own updates of convolutions; 0 for none.
+        own_encoder: whether the class has updates of the encoder as well, where the network has a place for them. It
+            then takes an encoder pass of its own.
         pool: encoded windows that are kept to learn from.
         renewed: part of a batch's windows that are encoded anew in each step.
         centred: part of the windows cut about a voxel of the class.
@@ -43,6 +45,7 @@ class ExactRecipe:
     batch: int = 4
     learning_rate: float = 0.01
     rank: int = 4
+    own_encoder: bool = True
     pool: int = 48
     renewed: float = 0.25
     centred: float = 0.5

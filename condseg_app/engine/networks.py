@@ -169,14 +169,25 @@ def add_class(model: Model, entry: ClassEntry) -> Model:
     return wider
 
 
-def with_rank(model: Model, rank: int) -> Model:
-    """The model with room for updates of that rank in its classes' rows; every class answers as before, to the bit.
+def with_room(model: Model, rank: int, own_encoders: bool = False) -> Model:
+    """The model with room in its rows for updates that one class alone sees; every class answers as before, to the bit.
 
-    A network that knows no such updates, or has room enough, stays as it is.
+    Room that a network has already, or has no place for, is not added.
+
+    Args:
+        model: with its weights.
+        rank: of the updates of convolutions.
+        own_encoders: whether those of the encoder as well.
     """
-    if not _takes(model.network, "class_rank") or model.settings.get("class_rank", 0) >= rank:
+    for more in ({"class_rank": rank}, {"own_encoders": own_encoders}):
+        model = _roomier(model, more)
+    return model
+
+
+def _roomier(model: Model, more: Mapping[str, Any]) -> Model:
+    if any(not _takes(model.network, key) or model.settings.get(key, 0) >= value for key, value in more.items()):
         return model
-    wider = replace(model, settings={**model.settings, "class_rank": rank})
+    wider = replace(model, settings={**model.settings, **more})
     try:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(0)

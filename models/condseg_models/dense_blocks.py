@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from condseg_models.conditioning import ClassMix, ClassShift, Conditioning, code_of
+from condseg_models.conditioning import ROWS, ClassMix, ClassShift, Conditioning, code_of
 from condseg_models.layers import instance_norm, joined, on_first_channels, on_last_channels, over_ones, spatial_layers
 from condseg_models.protocol import Condition
 
@@ -79,6 +79,11 @@ class DenseBlock(nn.Module):
     def conditioned(self) -> bool:
         """Whether it is told the class."""
         return len(self.classes) > 0
+
+    def begin_unmoved(self) -> None:
+        """Let every class begin with the block as it is for none."""
+        for shift in self.classes:
+            nn.init.zeros_(cast("ClassShift", shift).get_parameter(ROWS))
 
     def forward(self, x: Tensor, condition: Condition | None) -> Tensor:
         """[x_0, ..., x_L], (B, out_channels, *spatial), of x_0 (B, in_channels, *spatial)."""

@@ -12,7 +12,8 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from condseg_models.conditioning import append_constant
+from condseg_models.conditioning import ROWS, append_constant
+from condseg_models.dense_blocks import DenseBlock
 from condseg_models.dense_trunk import (
     DenseTrunk,
     TrunkSettings,
@@ -24,6 +25,8 @@ from condseg_models.dense_trunk import (
 from condseg_models.layers import on_first_channels, on_last_channels
 from condseg_models.protocol import Condition, ConditionedModule, Features
 
+OWN_ENCODER = f"own_encoder_{ROWS}"
+"""The tensor that says which classes are encoded for themselves: 1 or 0, (classes, 1)."""
 ConditionAt = Literal["none", "input", "encoder", "decoder", "both"]
 
 
@@ -35,10 +38,13 @@ class DenseUNetSettings(TrunkSettings):
         condition_at: 'decoder' is the paper's cond-dec, 'encoder' its cond-enc, 'both' encoder and decoder, 'input'
             its cond-2nd, 'none' its "no cond" (one output channel per class).
         condition_levels: the levels of the decoder that get the class, 0 is the top; empty for all.
+        own_encoders: whether a row may also hold scales, offsets and low-rank updates for the encoder ('decoder' and
+            `class_rank` only). A class whose row does is encoded for itself; all others still share one encoder pass.
     """
 
     condition_at: ConditionAt = "decoder"
     condition_levels: tuple[int, ...] = ()
+    own_encoders: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,6 +56,9 @@ class DenseUNetSettings(TrunkSettings):
             raise ValueError(f"condition_levels {self.condition_levels} must be among {list(levels)}")
         if self.condition_levels and self.condition_at not in ("decoder", "both"):
             raise ValueError(f"condition_levels are levels of the decoder, and condition_at is '{self.condition_at}'")
+        learnt = self.conditioning != "constant" and self.class_rank > 0
+        if self.own_encoders and not (learnt and self.condition_at == "decoder"):
+            raise ValueError("own_encoders takes condition_at 'decoder', a class_rank, and rows that are learnt")
 
 
 class DenseUNet(DenseTrunk, ConditionedModule):
@@ -66,12 +75,16 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         levels = s.condition_levels or range(len(s.growth))
         super().__init__(
             replace(s, in_channels=s.in_channels + 1) if at_input else s,
-            conditioned_encoder=s.condition_at in ("encoder", "both"),
+            conditioned_encoder=s.condition_at in ("encoder", "both") or s.own_encoders,
             conditioned_levels=levels if in_decoder else (),
         )
         self.settings = s
         self._first_told = next((n for n, (_, block) in enumerate(self.levels) if block.conditioned), 0)
         self.head = last_layer(s, self.out_channels, s.classes if s.condition_at == "none" else 1)
+        if s.own_encoders:
+            self.register_parameter(OWN_ENCODER, nn.Parameter(torch.zeros(s.classes, 1)))
+            for block in self.down_blocks:
+                cast("DenseBlock", block).begin_unmoved()
 
     def encode(self, image: Tensor) -> Features:
         """What all classes share: the decoder's sums for cond-dec, logits for "no cond", the image itself otherwise."""
@@ -79,13 +92,16 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         if self.settings.condition_at in ("input", "encoder", "both"):
             return (image,)
         skips = self.down(image)
-        return (self.head(self.up(skips)),) if self.settings.condition_at == "none" else self._share(skips)
+        if self.settings.condition_at == "none":
+            return (self.head(self.up(skips)),)
+        shared = self._share(skips)
+        return (image, *shared) if self.settings.own_encoders else shared
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of the condition's classes; features of one image serve any number of them."""
         batch = condition.rows.shape[0]
         if self.settings.condition_at == "decoder":
-            return self._answer(features, condition)
+            return self._each(features, condition) if self.settings.own_encoders else self._answer(features, condition)
         image = features[0].expand(batch, *features[0].shape[1:])
         if self.settings.condition_at == "none":
             return image[torch.arange(batch, device=image.device), condition.rows].unsqueeze(1)
@@ -93,6 +109,18 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         skips = self.down(append_constant(image, condition)) if at_input else self.down(image, condition)
         logits: Tensor = self.head(self.up(skips, condition))
         return logits
+
+    def _each(self, features: Features, condition: Condition) -> Tensor:
+        """Each class from the shared features, or from an encoder pass of its own where its row asks for one."""
+        own = self.get_parameter(OWN_ENCODER)[condition.rows, 0] > 0.5
+        if own.is_meta or own.all():
+            image = features[0].expand(len(own), *features[0].shape[1:])
+            return self._answer(self._share(self.down(image, condition)), condition)
+        if not own.any():
+            return self._answer(features[1:], condition)
+        single = [Condition(condition.rows[n, None], condition.codes[n, None]) for n in range(len(own))]
+        ones = [tuple(f if len(f) == 1 else f[n, None] for f in features) for n in range(len(own))]
+        return torch.cat([self._each(f, one) for f, one in zip(ones, single, strict=True)])
 
     def _share(self, skips: Features) -> Features:
         """Everything in the decoder that the class does not touch, in the order in which `_answer` wants it.

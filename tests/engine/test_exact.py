@@ -18,7 +18,7 @@ from condseg_app.engine.class_rows import (
 )
 from condseg_app.engine.exact import ExactTeacher, certify
 from condseg_app.engine.learner import ExactRecipe
-from condseg_app.engine.networks import with_rank
+from condseg_app.engine.networks import with_room
 from condseg_app.engine.predict import predict_whole
 from condseg_app.errors import ClassTableError, ModelError
 
@@ -85,7 +85,7 @@ def test_a_class_goes_into_another_copy_and_answers_the_same_to_the_bit(
     model, image = make_model("3D"), make_image("3D")
     after = taught(model, image).model()
     alone = taught_class(after, "kidney")
-    for copy in (model, with_rank(model, 4), taught_other(model, image)):
+    for copy in (model, with_room(model, 4, own_encoders=True), taught_other(model, image)):
         joined = with_class(copy, alone)
         expected = predict_whole(after, image, ["kidney"]).probabilities["kidney"]
         assert np.array_equal(predict_whole(joined, image, ["kidney"]).probabilities["kidney"], expected)
