@@ -1,6 +1,7 @@
 """What a person has said about one class in one image, and where they have not said anything."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ class Annotation:
         if self.mask.shape != self.supervised.shape:
             raise GeometryError(f"mask {self.mask.shape} and supervised voxels {self.supervised.shape} differ in shape")
 
-    @property
+    @cached_property
     def state(self) -> State:
         """Whether the class was marked, marked as absent, or not looked at."""
         if not self.supervised.any():

@@ -1,6 +1,7 @@
 """The second page: what is marked of a class, and teaching it to the model."""
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -289,20 +290,19 @@ def marked_text(annotation: Annotation | None) -> str:
     voxel = "pixel" if annotation.mask.shape[2] == 1 else "voxel"
     if annotation.supervised.all():
         return f"{counted(int(annotation.mask.sum()), voxel)}, the whole image is complete"
-    marked = annotation.mask & annotation.supervised
-    axis = _slice_axis(annotation)
-    others = tuple(a for a in range(3) if a != axis)
-    complete = int(annotation.supervised.all(axis=others).sum())
-    touched = int(annotation.supervised.any(axis=others).sum())
+    axis, touched = _touched(annotation.supervised)
+    supervised = annotation.supervised.take(touched, axis)
+    count = counted(int((annotation.mask.take(touched, axis) & supervised).sum()), voxel)
     if voxel == "pixel":
-        return counted(int(marked.sum()), voxel)
-    text = f"{counted(int(marked.sum()), voxel)} on {counted(touched, 'slice')}"
+        return count
+    complete = np.count_nonzero(supervised.all(axis=tuple(a for a in range(3) if a != axis)))
+    text = f"{count} on {counted(len(touched), 'slice')}"
     return f"{text}, {complete} complete" if complete else text
 
 
-def _slice_axis(annotation: Annotation) -> int:
-    """The axis along which fewest slices are touched: the one that was painted across."""
-    touched = [
-        np.count_nonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)
-    ]
-    return int(np.argmin(touched))
+def _touched(supervised: NDArray[np.bool_]) -> tuple[int, NDArray[np.intp]]:
+    """The axis along which fewest slices are touched, the one that was painted across, and these slices."""
+    first, last = np.asarray(supervised.any(axis=2)), np.asarray(supervised.any(axis=0))
+    touched = [np.flatnonzero(along) for along in (first.any(axis=1), last.any(axis=1), last.any(axis=0))]
+    axis = min(range(3), key=lambda a: len(touched[a]))
+    return axis, touched[axis]

@@ -108,8 +108,8 @@ def test_the_slice_in_view_shows_what_is_learnt_and_nothing_else_changes(lesson:
     everywhere = (slice(None),) * 3
     before = lesson.session.levels_of("liver", everywhere)
     lesson.session.look_at((0, 0, 2), SLICE)
-    gate = begin(lesson)
-    gate.release(4)
+    gate = begin(lesson, steps=100_000)
+    gate.release(1000)
     lesson.until(lambda: lesson.session.levels_of("tumour", SLICE)[5, 4, 0] == 250)
     assert ("prediction_changed", ("tumour", SLICE)) in lesson.heard.signals
     assert len({part[2].start for part in lesson.tools.looked}) > 1, "it looks elsewhere, too, by turns"
