@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from condseg_models import PRESETS, Condition, DenseUNetSettings, build
+from condseg_models import OWN_ENCODER, PRESETS, Condition, DenseUNetSettings, build
 
 SMALL = {"width": 16, "growth": (16, 16, 16), "layers": (1, 2, 1), "classes": 3}
 
@@ -30,6 +30,36 @@ def test_the_class_touches_no_encoder_activation_of_cond_dec() -> None:
         hook.remove()
     assert len(first) == len(seen) == 3
     assert all(torch.equal(a, b) for a, b in zip(first, seen, strict=True))
+
+
+@torch.no_grad()
+def test_an_encoder_of_its_own_changes_its_class_and_no_other() -> None:
+    torch.manual_seed(0)
+    shared: Any = build("dense_unet", {**SMALL, "class_rank": 2}).eval()
+    roomy: Any = build("dense_unet", {**SMALL, "class_rank": 2, "own_encoders": True}).eval()
+    roomy.load_state_dict(shared.state_dict(), strict=False)
+    everyone = Condition(torch.tensor([0, 1, 2]), torch.tensor([-1.0, 1.0, 0.0]))
+    before = shared(image(), everyone)
+    assert torch.equal(roomy(image(), everyone), before)
+    roomy.get_parameter(OWN_ENCODER)[1] = 1.0
+    assert torch.allclose(roomy(image(), everyone), before, atol=1e-5), "nothing is learnt in it yet"
+    roomy.down_blocks[0].classes[0].class_rows[1] += 0.3
+    roomy.down_blocks[1].mixes[0].outer_class_rows[1] += 0.3
+    after = roomy(image(), everyone)
+    for row in (0, 2):
+        assert torch.equal(after[row], shared(image(), condition(row))[0])
+    assert not torch.allclose(after[1], before[1], atol=1e-3)
+    assert torch.allclose(roomy(image(), condition(1)), after[1:2], atol=1e-6)
+    two = roomy.encode(torch.cat([image(), image()]))
+    assert torch.allclose(roomy.decode(two, Condition(torch.tensor([1, 0]), torch.zeros(2))), after[[1, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"class_rank": 0}, {"condition_at": "both"}, {"conditioning": "constant"}], ids=lambda s: next(iter(s))
+)
+def test_encoders_of_their_own_need_rows_with_room_for_them(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="own_encoders takes"):
+        build("dense_unet", {**SMALL, "class_rank": 2, "own_encoders": True, **settings})
 
 
 @pytest.mark.parametrize(
