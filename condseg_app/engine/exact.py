@@ -167,7 +167,7 @@ class ExactTeacher:
     def show(self, shown: Iterable[Shown]) -> None:
         """Go on with what is marked now."""
         self._marks = self._marked(shown, self._marks.slices)
-        self._learner.show(self._windows(self._marks.cases))
+        self._learner.show(self._marks.cases)
         self._fold()
 
     def state(self) -> LearntState:
@@ -226,15 +226,14 @@ class ExactTeacher:
                 continue
             if number in before:
                 learner = before[number][0]
-                learner.show(self._windows(kept))
+                learner.show(kept)
             else:
                 learner = Learner(self._first, kept, self._recipe, self._device)
             self._folds[number] = learner, self._windows(hidden)
 
     def _at(self, row: Row, before: Learner, step: int) -> Learner:
         """A learner with another row, and what one before looks at."""
-        learner = Learner(only_class(self._model, self._entry, row), (), self._recipe, self._device)
-        learner.show(before.windows)
+        learner = Learner(only_class(self._model, self._entry, row), before.cases, self._recipe, self._device)
         learner.steps = step
         return learner
 

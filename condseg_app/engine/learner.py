@@ -17,7 +17,7 @@ from condseg_app.engine.class_rows import Row
 from condseg_app.engine.losses import ConditionedLoss, LossSettings, overlap_sums
 from condseg_app.engine.networks import build_network, condition_for, memory_format
 from condseg_app.engine.samples import Cropping, PreparedCase, TrainingSample, crop
-from condseg_models import ROWS, ConditionedModule, Features
+from condseg_models import OWN_ENCODER, ROWS, ConditionedModule, Features
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class ExactRecipe:
         own_encoder: whether the class has updates of the encoder as well, where the network has a place for them. It
             then takes an encoder pass of its own.
         pool: encoded windows that are kept to learn from.
-        renewed: part of a batch's windows that are encoded anew in each step.
+        renewed: part of a batch's windows that are new in each step; all of them are where the class has an encoder of
+            its own, for then nothing of a window is kept but the image.
         centred: part of the windows cut about a voxel of the class.
         average: decay of the row's moving average, which is what is used.
         loss: what is minimised, over supervised voxels only.
@@ -92,6 +93,9 @@ class Windows:
         recipe: ExactRecipe,
     ) -> None:
         self._network, self._name, self._cases = network, class_name, tuple(cases)
+        device = next(network.parameters()).device
+        # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
+        self._condition = condition_for(model.classes, model.classes.names, device)
         plan = model.preprocessing
         varied = augmenter(recipe.augmentation, plan, plan.window)
         self._varied = Cropping(plan, network.stride, varied, recipe.centred)
@@ -114,7 +118,8 @@ class Windows:
     def _encode(self, sample: TrainingSample) -> EncodedSample:
         device = next(self._network.parameters()).device
         image = sample.image[None]
-        features = self._network.encode(image.to(device, memory_format=memory_format(image.dim() - 2, device)))
+        shown = image.to(device, memory_format=memory_format(image.dim() - 2, device))
+        features = self._network.encode_for(shown, self._condition)
         return EncodedSample(features, sample.target.to(device), sample.supervised.to(device))
 
 
@@ -136,26 +141,28 @@ class Learner:
             parameter.requires_grad_(name.endswith(ROWS))
             if name.endswith(ROWS):
                 self._rows[name] = parameter
+        own_encoder = OWN_ENCODER in self._rows and bool(self._rows[OWN_ENCODER] > 0.5)
+        self._renewed, self._pooled = (1.0, recipe.batch) if own_encoder else (recipe.renewed, recipe.pool)
         self._average = {name: row.detach().clone() for name, row in self._rows.items()}
         self._optimizer = torch.optim.Adam(self._rows.values(), lr=recipe.learning_rate)
         self._loss = ConditionedLoss(recipe.loss, 1)
         self._condition = condition_for(model.classes, model.classes.names * recipe.batch, device)
         self._rng = np.random.default_rng(recipe.seed)
-        self._pool: list[EncodedSample] = []
-        self.windows = Windows(self._network, model, model.classes.names[0], cases, recipe)
-        self.steps = 0
+        self._model, self.steps = model, 0
+        self.show(cases)
 
-    def show(self, windows: Windows) -> None:
+    def show(self, cases: Sequence[PreparedCase]) -> None:
         """Go on with other marks; what is encoded of the ones before is forgotten."""
-        self.windows = windows
-        self._pool.clear()
+        self.cases = cases
+        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
+        self._pool: list[EncodedSample] = []
 
     def step(self) -> float:
         """Learn from a batch; returns its loss."""
         recipe = self._recipe
-        missing = max(recipe.batch - len(self._pool), round(recipe.renewed * recipe.batch), 1)
-        self._pool += [self.windows.varied() for _ in range(missing)]
-        del self._pool[: -recipe.pool]
+        missing = max(recipe.batch - len(self._pool), round(self._renewed * recipe.batch), 1)
+        self._pool += [self._windows.varied() for _ in range(missing)]
+        del self._pool[: -self._pooled]
         chosen = [self._pool[n] for n in self._rng.choice(len(self._pool), recipe.batch, replace=False)]
         features = tuple(torch.cat(parts) for parts in zip(*(one.features for one in chosen), strict=True))
         target, supervised = (torch.stack([getattr(one, name) for one in chosen]) for name in ("target", "supervised"))

@@ -97,6 +97,13 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         shared = self._share(skips)
         return (image, *shared) if self.settings.own_encoders else shared
 
+    def encode_for(self, image: Tensor, condition: Condition) -> Features:
+        """`encode`, without what all share if all of these classes have encoders of their own."""
+        if not (self.settings.own_encoders and self._own(condition).all()):
+            return self.encode(image)
+        check_image(image, self.settings.in_channels, self.settings.dimensions, self.stride)
+        return (image,)
+
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of the condition's classes; features of one image serve any number of them."""
         batch = condition.rows.shape[0]
@@ -112,7 +119,7 @@ class DenseUNet(DenseTrunk, ConditionedModule):
 
     def _each(self, features: Features, condition: Condition) -> Tensor:
         """Each class from the shared features, or from an encoder pass of its own where its row asks for one."""
-        own = self.get_parameter(OWN_ENCODER)[condition.rows, 0] > 0.5
+        own = self._own(condition)
         if own.is_meta or own.all():
             image = features[0].expand(len(own), *features[0].shape[1:])
             return self._answer(self._share(self.down(image, condition)), condition)
@@ -121,6 +128,10 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         single = [Condition(condition.rows[n, None], condition.codes[n, None]) for n in range(len(own))]
         ones = [tuple(f if len(f) == 1 else f[n, None] for f in features) for n in range(len(own))]
         return torch.cat([self._each(f, one) for f, one in zip(ones, single, strict=True)])
+
+    def _own(self, condition: Condition) -> Tensor:
+        """Which classes have an encoder of their own, (B,)."""
+        return self.get_parameter(OWN_ENCODER)[condition.rows, 0] > 0.5
 
     def _share(self, skips: Features) -> Features:
         """Everything in the decoder that the class does not touch, in the order in which `_answer` wants it.

@@ -71,6 +71,10 @@ class ConditionedModule(nn.Module):
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of one class per sample."""
 
+    def encode_for(self, image: Tensor, condition: Condition) -> Features:
+        """`encode`, of which what these classes do not need may be missing."""
+        return self.encode(image)
+
     def forward(self, image: Tensor, condition: Condition) -> Tensor:
         """`encode` and `decode` in one."""
         return self.decode(self.encode(image), condition)
