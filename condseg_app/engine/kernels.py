@@ -1,11 +1,11 @@
-"""How convolutions run on a device: checked and timed once a process, for neither is the same everywhere.
+"""How convolutions run on a device: checked once a process, and timed on a GPU, for neither is the same everywhere.
 
 Margins are wide, so that a device's choice, and with it a prediction's last bits, does not change from run to run.
 """
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -65,20 +65,16 @@ def kernels_for(device: torch.device, spatial: int) -> Kernels:
             "choose another device, or install another version of PyTorch or of the device's driver"
         )
     # On a busy CPU the clock errs by more than the margin, and two processes of one computer would differ.
-    layouts = [] if device.type == "cpu" else [replace(usual, channels_last=False)]
-    chosen = _quicker(layer, usual, layouts, _CONTIGUOUS_MARGIN)
-    chosen = _quicker(layer, chosen, [replace(chosen, dtype=dtype) for dtype in _short_types(device)], _SHORT_MARGIN)
+    chosen = usual if device.type == "cpu" else _quickest(layer)
     _logger.info("convolutions with %d axes on %s: %s", spatial, device, chosen)
     return chosen
 
 
-def _short_types(device: torch.device) -> Sequence[torch.dtype]:
-    """Types that may be quicker than float32; the one that cannot overflow comes first."""
-    if device.type == "cuda":
-        return torch.bfloat16, torch.float16
-    # Other CPUs are at most a little quicker in it. PyTorch 2.10 does not say what a CPU can do.
-    found: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return (torch.bfloat16,) if device.type == "cpu" and found.get("amx_bf16") else ()
+def _quickest(layer: "_Layer") -> Kernels:
+    """By the clock; of types that are shorter than float32 the one that cannot overflow comes first."""
+    chosen = _quicker(layer, Kernels(), [Kernels(channels_last=False)], _CONTIGUOUS_MARGIN)
+    short = [replace(chosen, dtype=dtype) for dtype in (torch.bfloat16, torch.float16)]
+    return _quicker(layer, chosen, short, _SHORT_MARGIN)
 
 
 def _quicker(layer: "_Layer", usual: Kernels, others: Sequence[Kernels], margin: float) -> Kernels:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from condseg_app.engine.networks import memory_format
 from condseg_app.errors import CondsegError
 
 CPU = torch.device("cpu")
-USUAL, CONTIGUOUS, SHORT = Kernels(), Kernels(channels_last=False), Kernels(dtype=torch.bfloat16)
+USUAL, CONTIGUOUS = Kernels(), Kernels(channels_last=False)
+SHORT, HALF = Kernels(dtype=torch.bfloat16), Kernels(dtype=torch.float16)
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +25,6 @@ def anew() -> Iterator[None]:
     kernels_for.cache_clear()
     yield
     kernels_for.cache_clear()
-
-
-@pytest.fixture
-def amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
 
 
 def times(monkeypatch: pytest.MonkeyPatch, seconds: dict[Kernels, float]) -> None:
@@ -42,22 +39,25 @@ def times(monkeypatch: pytest.MonkeyPatch, seconds: dict[Kernels, float]) -> Non
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        ({USUAL: 1.0, CONTIGUOUS: 0.9, SHORT: 0.7}, USUAL),
-        ({USUAL: 1.0, CONTIGUOUS: 1.0, SHORT: 0.6}, SHORT),
-        ({USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 1.0}, USUAL),  # on a CPU the layout is not left to the clock
+        ({CONTIGUOUS: 0.9, SHORT: 0.7, HALF: 0.7}, USUAL),
+        ({CONTIGUOUS: 1.0, SHORT: 0.6, HALF: 0.5}, SHORT),
+        ({CONTIGUOUS: 1.0, SHORT: 1.0, HALF: 0.5}, HALF),
+        (
+            {CONTIGUOUS: 0.1, replace(SHORT, channels_last=False): 1.0, replace(HALF, channels_last=False): 1},
+            CONTIGUOUS,
+        ),
     ],
 )
 @pytest.mark.parametrize("spatial", [2, 3])
 def test_another_way_must_be_quicker_by_far(
-    amx: None, monkeypatch: pytest.MonkeyPatch, spatial: int, seconds: dict[Kernels, float], expected: Kernels
+    monkeypatch: pytest.MonkeyPatch, spatial: int, seconds: dict[Kernels, float], expected: Kernels
 ) -> None:
-    times(monkeypatch, seconds)
-    assert kernels_for(CPU, spatial) == expected
+    times(monkeypatch, {USUAL: 1.0, **seconds})
+    assert kernels._quickest(kernels._Layer(CPU, spatial)) == expected
 
 
-def test_a_cpu_without_short_arithmetic_computes_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False}, raising=False)
-    times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.9})
+def test_a_cpu_computes_as_ever_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 0.1, HALF: 0.1})
     assert kernels_for(CPU, 2) == kernels_for(CPU, 3) == USUAL
     assert memory_format(2, CPU) == torch.channels_last
     assert memory_format(3, CPU) == torch.channels_last_3d
@@ -82,10 +82,10 @@ def test_wrong_convolutions_are_refused(monkeypatch: pytest.MonkeyPatch, wrong: 
         kernels_for(CPU, 2)
 
 
-def test_a_quick_way_that_is_wrong_is_not_taken(amx: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quick_way_that_is_wrong_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     right = kernels._Layer.error
     monkeypatch.setattr(
         kernels._Layer, "error", lambda layer, asked: right(layer, asked) if asked == USUAL else float("nan")
     )
     times(monkeypatch, {USUAL: 1.0, CONTIGUOUS: 0.1, SHORT: 0.1})
-    assert kernels_for(CPU, 2) == USUAL
+    assert kernels._quickest(kernels._Layer(CPU, 2)) == USUAL
