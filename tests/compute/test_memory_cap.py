@@ -27,15 +27,14 @@ ROOM = 173 << 20
 SHAPE = (450, 450, 450)  # of float64: 0.73 GB, four times the room
 SPACING = (0.45, 0.45, 1.2)  # mm, so fine that the network has little to do
 
-# Kernels are chosen by the clock, but each run must choose the same. The limit comes when a small image has loaded all.
+# The limit comes when a small image has loaded all.
 RUN = """
 import resource, sys
 import psutil
 import torch
-from condseg_app.engine import kernels, predict
+from condseg_app.engine import predict
 import condseg_app.compute.folder, zarr
 from condseg_app.cli import main
-kernels._quicker = lambda layer, usual, others, margin: usual
 limit, taken, small, *command = sys.argv[1:]
 main(["predict", small, *command[2:-1], command[-1] + "_small"])
 if limit != "none":
