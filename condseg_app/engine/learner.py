@@ -44,8 +44,8 @@ class ExactRecipe:
     """
 
     batch: int = 4
-    learning_rate: float = 0.01
-    rank: int = 4
+    learning_rate: float = 0.005
+    rank: int = 8
     own_encoder: bool = True
     pool: int = 48
     renewed: float = 0.25
