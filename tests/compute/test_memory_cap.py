@@ -154,8 +154,8 @@ def test_the_command_says_so_in_one_sentence(
 ) -> None:
     plan = memory_plan.plan_memory
 
-    def in_parts(*given: Any) -> MemoryPlan:
-        found = plan(*given)
+    def in_parts(*given: Any, **more: Any) -> MemoryPlan:
+        found = plan(*given, **more)
         return replace(found, parts=tuple(memory_plan.cut(found.parts[0], (2, 1, 1))))
 
     monkeypatch.setattr(memory_plan, "plan_memory", in_parts)

@@ -128,7 +128,9 @@ def test_a_class_of_the_models_gets_its_prediction_back_when_its_lesson_is_cance
     session.annotate("liver", np.ones((6, 5, 4), bool), np.zeros((6, 5, 4), bool) | (np.arange(4) == 0))
     before = session.levels_of("liver", everywhere)
     session.look_at((0, 0, 2), SLICE)
+    gate = lesson.hold()
     session.teach("liver", steps=100_000)
+    gate.release(1000)  # a part of the steps: ended by itself it could not be cancelled
     lesson.until(lambda: session.levels_of("liver", SLICE)[5, 4, 0] > 200)
     session.cancel()
     lesson.finish()
