@@ -20,6 +20,7 @@ from condseg_app.data import (
     PostProcessing,
     Prediction,
     Region,
+    fuse,
     in_order,
 )
 from condseg_app.errors import OutOfMemory
@@ -173,8 +174,9 @@ class _Masks:
                 "use a computer with more memory"
             )
         self._geometry, self._classes, self._settings = geometry, request.classes, settings
+        self._thresholds = dict.fromkeys(request.classes.names, settings.threshold)
         self._levels = Levels(geometry.shape) if settings.needs_whole else None
-        self._slab: Region | None = None
+        self._slab: tuple[Region, Fusion] | None = None
         self.labels: LabelMap | None = None
         self.overlapping: Mapping[str, NDArray[np.bool_]] = {}
         self.voxels: Counter[str] = Counter()
@@ -188,11 +190,11 @@ class _Masks:
         if self._levels is not None:
             self._levels.paste_all(region, prediction.probabilities)
             return
-        if region != self._slab:
+        if self._slab is None or self._slab[0] != region:
             self._keep_slab()
-            self._slab, self._fusion = region, self._new_fusion(prediction.geometry)
-        for name in in_order(prediction.probabilities, self._classes):
-            self._fusion.add(name, prediction.probabilities[name])
+            order = self._settings.order
+            self._slab = region, Fusion(prediction.geometry, self._classes, self._thresholds, order)
+        self._slab[1].add(prediction.probabilities, prediction.probabilities)
 
     def finish(self) -> None:
         """Now that every slab is there, do what needs all of them."""
@@ -206,25 +208,17 @@ class _Masks:
             self.overlapping = final_masks(prediction, self._classes, self._settings)
             self.voxels.update({name: int(mask.sum()) for name, mask in self.overlapping.items()})
             return
-        cleaned, fusion = post_process(prediction, self._classes, self._settings), self._new_fusion(self._geometry)
-        for name in in_order(cleaned.probabilities, self._classes):
-            fusion.add(name, cleaned.probabilities[name])
-        self.labels = fusion.labels
-        self.voxels.update(fusion.labels.counts())
+        cleaned = post_process(prediction, self._classes, self._settings)
+        self.labels = fuse(cleaned, self._classes, self._thresholds, priority=self._settings.order)
+        self.voxels.update(self.labels.counts())
 
     def _keep_slab(self) -> None:
         if self._slab is None:
             return
-        fused = self._fusion.labels
+        region, fusion = self._slab
+        fused = fusion.labels
         self.voxels.update(fused.counts())
         if isinstance(self._values, ScratchArray):
-            self._values.write(self._slab, fused.values)
+            self._values.write(region, fused.values)
         else:
-            self._values[self._slab] = fused.values
-
-    def _new_fusion(self, geometry: Geometry) -> Fusion:
-        settings = self._settings
-        thresholds = dict.fromkeys(self._classes.names, settings.threshold)
-        return Fusion(
-            geometry, self._classes, thresholds, settings.priority if settings.overlap == "priority" else None
-        )
+            self._values[region] = fused.values

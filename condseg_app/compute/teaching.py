@@ -26,7 +26,7 @@ Mode = Literal["exact", "full"]
 Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
-_STEPS = {"exact": 600, "full": 600}
+_STEPS = 600
 # Images that keep the old classes; all of them are held in memory.
 _MOST_BESIDE = 6
 _MOST_LOST = 0.005
@@ -44,7 +44,7 @@ class TeachingPlan:
         mode: 'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as teacher.
         slices: how many slices are shown, spread over the class and over the images; all if None.
         cases: of how many images at most; all if None.
-        steps: training steps; the mode's own number if None.
+        steps: training steps; 600 if None.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -127,7 +127,7 @@ def _teach_exactly(
     from condseg_app.engine.class_rows import with_record
     from condseg_app.engine.exact import ExactTeacher, certify
 
-    teacher = ExactTeacher(model, entry, shown, plan.steps or _STEPS["exact"], device=plan.device)
+    teacher = ExactTeacher(model, entry, shown, plan.steps or _STEPS, device=plan.device)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     held_out = teacher.examine()
@@ -148,7 +148,7 @@ def _teach_fully(
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
 
-    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS["full"], plan.device, beside)
+    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS, plan.device, beside)
     while not trainer.progress.finished:
         yield trainer.advance(seconds)
     taught = trainer.model()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute.log import engine_log_path, explain
-from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, Region, TeachingMode
+from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, Region, TeachingMode, extent_of
 from condseg_app.errors import CondsegError, ReadError
 
 
@@ -107,13 +107,9 @@ class SentMarks:
         """What has to be sent to whoever has the one before; None for nothing."""
         changed = before.supervised != after.supervised
         changed |= (before.mask != after.mask) & after.supervised
-        bounds = []
-        for axis in range(3):
-            touched = np.flatnonzero(changed.any(axis=tuple(a for a in range(3) if a != axis)))
-            if not len(touched):
-                return None
-            bounds.append(slice(int(touched[0]), int(touched[-1]) + 1))
-        region = bounds[0], bounds[1], bounds[2]
+        region = extent_of(changed)
+        if region is None:
+            return None
         known = after.supervised[region]
         return cls(region, np.packbits(after.mask[region] & known), np.packbits(known))
 

@@ -15,7 +15,7 @@ from condseg_app.data.lesson import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.data.levels import ClassLevels, Levels, Region
+from condseg_app.data.levels import ClassLevels, Levels, Region, extent_of
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
@@ -64,6 +64,7 @@ __all__ = [
     "Unit",
     "as_level",
     "dice",
+    "extent_of",
     "fuse",
     "in_order",
     "spread_code",

@@ -140,6 +140,17 @@ class Levels(Mapping[str, NDArray[np.uint8]]):
         return sum(levels.nbytes for levels in self._classes.values())
 
 
+def extent_of(mask: NDArray[np.bool_]) -> Region | None:
+    """The smallest region that holds all of a mask (I, J, K); None if it is empty."""
+    ranges = []
+    for axis in range(3):
+        held = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        if len(held) == 0:
+            return None
+        ranges.append(slice(int(held[0]), int(held[-1]) + 1))
+    return ranges[0], ranges[1], ranges[2]
+
+
 def _meeting(place: int, start: int, stop: int) -> tuple[slice, slice]:
     """Where a chunk and a region meet along an axis: in the chunk, and in the region's block."""
     first, last = max(place * _CHUNK, start), min((place + 1) * _CHUNK, stop)

@@ -39,6 +39,11 @@ class PostProcessing:
         return bool(self.largest or self.smallest or self.inside_whole)
 
     @property
+    def order(self) -> tuple[str, ...] | None:
+        """The classes in the order in which they win; None where the most probable one does."""
+        return self.priority if self.overlap == "priority" else None
+
+    @property
     def needs_whole(self) -> bool:
         """Whether it must see all of an image at once."""
         return self.cleans or self.overlap == "keep"

@@ -83,8 +83,12 @@ class Fusion:
         self._rank = None if priority is None else _ranks(classes.names, priority)
         self._best = np.zeros(geometry.shape, np.uint16)
 
-    def add(self, name: str, level: NDArray[np.uint8]) -> None:
-        """A class's levels (I, J, K); classes come in the order of `in_order`."""
+    def add(self, levels: Mapping[str, NDArray[np.uint8]], names: Iterable[str]) -> None:
+        """Some classes' levels (I, J, K) by name; what is added later comes later in the order of `in_order`."""
+        for name in in_order(names, self._classes):
+            self._add(name, levels[name])
+
+    def _add(self, name: str, level: NDArray[np.uint8]) -> None:
         labels, best = self.labels.values, self._best
         strength = level if self._rank is None else np.uint16(self._rank[name])
         reached = level >= as_level(self._thresholds.get(name, 0.5))
@@ -119,8 +123,7 @@ def fuse(
     """
     names = [n for n in classes.names if n in prediction.probabilities and (shown is None or n in set(shown))]
     fusion = Fusion(prediction.geometry, classes, thresholds, priority)
-    for name in in_order(names, classes):
-        fusion.add(name, prediction.probabilities[name])
+    fusion.add(prediction.probabilities, names)
     return fusion.labels
 
 

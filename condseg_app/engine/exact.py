@@ -2,7 +2,7 @@
 
 "A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2), taken at its word.
 With `film` a row holds scale and offset of every channel of the decoder; it may also hold low-rank updates of the
-decoder's convolutions, which no other class sees (`condseg_models.conditioning.ClassMix`).
+decoder's convolutions (`condseg_models.conditioning.ClassMix`), and the same for the encoder: no other class sees them.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""One row of the table, learnt from windows whose features are kept.
+"""One row of the table, learnt from windows.
 
-The encoder is frozen, so windows are encoded once and learnt from many times; every variation of a window is encoded
-for itself.
+Where a row has no part in the encoder, windows are encoded once and learnt from many times; every variation of a window
+is encoded for itself. A class with an encoder of its own learns from new windows in each step.
 """
 
 from collections.abc import Sequence
@@ -93,9 +93,9 @@ class Windows:
         recipe: ExactRecipe,
     ) -> None:
         self._network, self._name, self._cases = network, class_name, tuple(cases)
-        device = next(network.parameters()).device
+        self._device = next(network.parameters()).device
         # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
-        self._condition = condition_for(model.classes, model.classes.names, device)
+        self._condition = condition_for(model.classes, model.classes.names, self._device)
         plan = model.preprocessing
         varied = augmenter(recipe.augmentation, plan, plan.window)
         self._varied = Cropping(plan, network.stride, varied, recipe.centred)
@@ -116,8 +116,7 @@ class Windows:
 
     @torch.no_grad()
     def _encode(self, sample: TrainingSample) -> EncodedSample:
-        device = next(self._network.parameters()).device
-        image = sample.image[None]
+        device, image = self._device, sample.image[None]
         shown = image.to(device, memory_format=memory_format(image.dim() - 2, device))
         features = self._network.encode_for(shown, self._condition)
         return EncodedSample(features, sample.target.to(device), sample.supervised.to(device))

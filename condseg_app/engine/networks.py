@@ -179,15 +179,13 @@ def with_room(model: Model, rank: int, own_encoders: bool = False) -> Model:
         rank: of the updates of convolutions.
         own_encoders: whether those of the encoder as well.
     """
-    for more in ({"class_rank": rank}, {"own_encoders": own_encoders}):
-        model = _roomier(model, more)
-    return model
+    return _roomier(_roomier(model, "class_rank", rank), "own_encoders", own_encoders)
 
 
-def _roomier(model: Model, more: Mapping[str, Any]) -> Model:
-    if any(not _takes(model.network, key) or model.settings.get(key, 0) >= value for key, value in more.items()):
+def _roomier(model: Model, setting: str, value: int) -> Model:
+    if not _takes(model.network, setting) or model.settings.get(setting, 0) >= value:
         return model
-    wider = replace(model, settings={**model.settings, **more})
+    wider = replace(model, settings={**model.settings, setting: value})
     try:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(0)

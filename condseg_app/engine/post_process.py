@@ -41,8 +41,7 @@ def final_masks(
     if settings.overlap == "keep":
         return {name: cleaned.mask(name, settings.threshold) for name in cleaned.probabilities}
     thresholds = dict.fromkeys(cleaned.probabilities, settings.threshold)
-    order = settings.priority if settings.overlap == "priority" else None
-    fused = fuse(cleaned, classes, thresholds, priority=order)
+    fused = fuse(cleaned, classes, thresholds, priority=settings.order)
     return {name: fused.with_parts(name) for name in cleaned.probabilities}
 
 

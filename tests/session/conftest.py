@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from condseg_app.data import (
     TaughtClass,
     TrainingProgress,
 )
-from condseg_app.errors import CondsegError
+from condseg_app.errors import CondsegError, WriteError
 from condseg_app.session import Session
 
 CLASSES = ("liver", "spleen", "kidney")
@@ -211,6 +212,17 @@ class Desk:
                 return
             self.session.wait(0.005)
         raise AssertionError("it never came to be")
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let no model be written for as long as the block lasts."""
+
+        def refuse(path: Path, model: object) -> None:
+            raise WriteError("the disk is full; free some of it", path=path)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(io, "write_model", refuse)
+            yield
 
     def finish(self) -> None:
         """Let all work end."""

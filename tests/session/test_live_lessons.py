@@ -267,12 +267,8 @@ def test_what_a_lost_engine_had_taught_can_be_saved_as_it_is(lesson: Any) -> Non
     assert lesson.session.lesson.certificate is not None
 
 
-def test_a_full_disk_costs_nothing_that_was_learnt(lesson: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, model: object) -> None:
-        raise WriteError("the disk is full; free some of it", path=path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(io, "write_model", refuse)
+def test_a_full_disk_costs_nothing_that_was_learnt(lesson: Any) -> None:
+    with lesson.full_disk():
         lesson.session.teach("tumour", steps=50)
         lesson.finish()
     assert [type(failure) for failure in lesson.heard.failures] == [WriteError]

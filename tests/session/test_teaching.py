@@ -187,16 +187,12 @@ def test_a_lesson_goes_on_while_another_image_is_opened(lesson: Any, volume: Ima
     assert lesson.session.annotations["tumour"].state == "present"
 
 
-def test_failures_leave_nothing_behind(lesson: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_leave_nothing_behind(lesson: Any) -> None:
     lesson.tools.fail[2] = EngineLost("the engine was killed")
     lesson.session.teach("tumour", steps=100)
     lesson.finish()
 
-    def refuse(path: Path, model: object) -> None:
-        raise WriteError("the disk is full; free some of it", path=path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(io, "write_model", refuse)
+    with lesson.full_disk():
         lesson.session.teach("tumour", steps=10)
         lesson.finish()
     assert [type(failure) for failure in lesson.heard.failures] == [EngineLost, WriteError]
