@@ -99,7 +99,8 @@ def segment(
     from condseg_app.engine.predict import Manner, predict
     from condseg_app.engine.windows import ACCURATE_OVERLAP, OVERLAP
 
-    manner = Manner(request.device, ACCURATE_OVERLAP if request.accurate else OVERLAP, request.roi)
+    overlap = ACCURATE_OVERLAP if request.accurate else OVERLAP
+    manner = Manner(request.device, overlap, request.post_processing.threshold if request.roi else None)
 
     began = time.perf_counter()
     image = read_image(source) if isinstance(source, Path) else source

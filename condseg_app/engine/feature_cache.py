@@ -35,13 +35,13 @@ class FeatureCache:
         return features
 
     def put(self, window: int, features: Features) -> None:
-        """Keep a window's features if they fit into the budget at all."""
+        """Keep a window's features, which may be parts of a batch's, if they fit into the budget at all."""
         size = _bytes(features)
         if window in self._kept or size > self._budget:
             return
         while self.size + size > self._budget:
             self.size -= _bytes(self._kept.popitem(last=False)[1])
-        self._kept[window] = features
+        self._kept[window] = tuple(f if f.untyped_storage().nbytes() == f.nbytes else f.clone() for f in features)
         self.size += size
 
     def close(self) -> None:

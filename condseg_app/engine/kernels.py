@@ -32,10 +32,12 @@ class Kernels:
     Attributes:
         channels_last: whether channels are the quickest axis in memory; the usual choice on CPUs and tensor cores.
         dtype: of their numbers; sums and what must be exact stay in float32.
+        alike: whether a sample's results are the same to the bit in batches of any size.
     """
 
     channels_last: bool = True
     dtype: torch.dtype = torch.float32
+    alike: bool = True
 
     def memory_format(self, spatial: int) -> torch.memory_format:
         """For tensors with 2 or 3 spatial axes."""
@@ -66,6 +68,7 @@ def kernels_for(device: torch.device, spatial: int) -> Kernels:
         )
     # On a busy CPU the clock errs by more than the margin, and two processes of one computer would differ.
     chosen = usual if device.type == "cpu" else _quickest(layer)
+    chosen = replace(chosen, alike=layer.alike(chosen))
     _logger.info("convolutions with %d axes on %s: %s", spatial, device, chosen)
     return chosen
 
@@ -105,6 +108,17 @@ class _Layer:
         with kernels.autocast(self._device):
             found = self._convolve(*self._placed(kernels))[:, :4].cpu().double()
         return float((found - self._right).abs().max() / self._right.abs().max())
+
+    @torch.inference_mode()
+    def alike(self, kernels: Kernels) -> bool:
+        """Whether two samples, or three, change nothing for the first; small ones never come alone (`convolve`)."""
+        x, weight = self._placed(kernels)
+        small = x[..., :8, :8].contiguous(memory_format=kernels.memory_format(self._spatial))
+        with kernels.autocast(self._device):
+            return all(
+                torch.equal(*(self._convolve(one.expand(n, *one.shape[1:]), weight)[0] for n in sizes))
+                for one, sizes in ((x, (1, 2)), (x, (1, 3)), (small, (2, 3)))
+            )
 
     @torch.inference_mode()
     def seconds(self, all_kernels: Sequence[Kernels]) -> list[float]:

@@ -17,7 +17,7 @@ from condseg_app.data import Image, Model, Region, Shape
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.scope import Scope, size
-from condseg_app.engine.windows import OVERLAP, WindowGrid
+from condseg_app.engine.windows import OVERLAP, WindowGrid, windows_at_once
 from condseg_app.errors import OutOfMemory
 from condseg_models import ConditionedModule
 
@@ -138,7 +138,7 @@ class _Needs:
         channels: of the image.
         classes: how many are asked for.
         whole: whether the levels of all slabs are kept.
-        network: bytes that the network takes for a window.
+        network: bytes that the network takes for the windows that are asked at once.
         features: bytes of an encoded window.
     """
 
@@ -158,6 +158,7 @@ class _Needs:
         windows = WindowGrid.over(grid.shape, model.preprocessing, network.stride, overlap)
         taken, features = network_takes(model, network, windows.window)
         channels = len(image.channels)
+        taken *= windows_at_once(windows.window)
         return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)
 
     def scope(self, part: Region) -> Scope:

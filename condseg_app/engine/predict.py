@@ -2,8 +2,9 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from condseg_app.data import Image, Levels, Model, Prediction, Region
 from condseg_app.engine.gate import SMALLEST, Gate
@@ -23,12 +24,13 @@ class Manner:
     Attributes:
         device: 'auto', 'cpu', 'cuda', ...
         overlap: of neighbouring windows, as a part of their size.
-        roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
+        roi: probability from which a coarse pass, which comes first, has found a class; classes are asked for only
+            about where it found them. It is the masks' threshold. None for no coarse pass.
     """
 
     device: str = "auto"
     overlap: float = OVERLAP
-    roi: bool = False
+    roi: float | None = None
 
 
 PLAIN = Manner()
@@ -102,19 +104,30 @@ def _taken(predictor: Predictor, classes: Sequence[str]) -> Prediction:
     return Prediction(predictor.geometry, levels, frozenset(classes))
 
 
-def _ask(predictor: Predictor, classes: Sequence[str], roi: bool) -> Iterator[float]:
+def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None) -> Iterator[float]:
     """Ask for some classes in every window that may hold them; yields the part of the windows that are done."""
-    windows = predictor.order()
+    if roi is None:
+        yield from _ask_in(predictor, dict.fromkeys(predictor.order(), classes))
+        return
     # Only a volume in millimetres says how large things are in it.
     gap = SMALLEST if predictor.geometry.unit == "mm" else 0.0
-    coarse = predictor.coarse_order(gap) if roi else []
+    coarse = predictor.coarse_order(gap)
+    share = len(coarse) / predictor.windows
+    yield from (share * done for done in _ask_in(predictor, dict.fromkeys(coarse, classes)))
     gate = Gate([math.ceil(gap / spacing) + 1 for spacing in predictor.geometry.spacing])
-    for count, window in enumerate(coarse, start=1):
-        predictor.add(window, classes)
-        gate.look(predictor.block(window, classes))
-        yield count / len(windows)
-    for count, window in enumerate(sorted(set(windows) - set(coarse)), start=len(coarse) + 1):
-        wanted = gate.among(classes, predictor.region(window)) if roi else classes
-        if wanted:
-            predictor.add(window, wanted)
-            yield count / len(windows)
+    for window, name in product(coarse, classes):
+        found = predictor.extent(window, name, roi)
+        if found is not None:
+            gate.note(name, found)
+    rest = {w: gate.among(classes, predictor.region(w)) for w in sorted(set(predictor.order()) - set(coarse))}
+    wanted = {window: names for window, names in rest.items() if names}
+    yield from (share + (1 - share) * done for done in _ask_in(predictor, wanted))
+
+
+def _ask_in(predictor: Predictor, wanted: Mapping[int, Sequence[str]]) -> Iterator[float]:
+    """Ask for classes in some windows, a few windows at a time; yields the part of them that are done."""
+    windows = list(wanted)
+    for first in range(0, len(windows), predictor.at_once):
+        some = windows[first : first + predictor.at_once]
+        predictor.add({window: wanted[window] for window in some})
+        yield (first + len(some)) / len(windows)

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condseg_app.data import Block, Geometry, Image, Model, Region, Shape
+from condseg_app.data import Block, Geometry, Image, Model, Region, Shape, as_level, extent_of
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.intensity import IntensityMap
@@ -18,7 +18,7 @@ from condseg_app.engine.kernels import Kernels, kernels_for
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.scope import Scope, first_of, seen_from, size
-from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show
+from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show, windows_at_once
 from condseg_app.errors import OutOfMemory
 from condseg_models import Features
 
@@ -27,6 +27,10 @@ _CLASSES_AT_ONCE = 8
 _VOXELS_AT_ONCE = 1 << 20
 # Levels are resampled in whole 256ths.
 _STEPS = 256
+
+
+# A class, windows, and its probabilities in them in whole 255ths, (windows, I, J, K).
+_Answer = tuple[str, Sequence[int], Tensor]
 
 
 @dataclass(eq=False)
@@ -86,7 +90,7 @@ class Predictor:
         self._weights = gaussian(self._all.window)
         self._budget = cache
         # A batch of classes pays where their many small steps are started one by one, on a GPU.
-        self._at_once = _CLASSES_AT_ONCE if self._device.type == "cuda" else 1
+        self._classes_at_once = _CLASSES_AT_ONCE if self._device.type == "cuda" else 1
         self._notice = ""
         self._part: Region | None = None
         i, j, k = (slice(0, n) for n in image.geometry.shape)
@@ -117,6 +121,12 @@ class Predictor:
     def windows(self) -> int:
         """How many windows there are."""
         return len(self._windows.starts)
+
+    @property
+    def at_once(self) -> int:
+        """How many windows are best asked together; they answer as if they were asked one by one, to the bit."""
+        alike = self._device.type == "cpu" and self._kernels.alike
+        return windows_at_once(self._windows.window) if alike else 1
 
     @property
     def shape(self) -> Shape:
@@ -172,23 +182,28 @@ class Predictor:
             ClassTableError: a class is not in the model's table.
             OutOfMemory: the device has too little memory for one window.
         """
-        self.add(window, classes)
+        self.add({window: classes})
         block = self.block(window, classes)
         self.finish([name for name in classes if not self._sums[name].missing])
         return block
 
-    def add(self, window: int, classes: Sequence[str]) -> None:
-        """Ask for classes in one window, for whoever looks at them later; raises what `segment` does."""
+    def add(self, wanted: Mapping[int, Sequence[str]]) -> None:
+        """Ask for classes in some windows, for whoever looks at them later; raises what `segment` does."""
+        for name, windows, levels in self._levels(wanted):
+            total = self._sums.get(name) or self._sums.setdefault(name, self._nothing())
+            for window, level in zip(windows, levels, strict=True):
+                self._add_up(total, window, level)
+
+    def _add_up(self, total: _Sum, window: int, level: Tensor) -> None:
+        if window not in total.missing:
+            return
         inside = self._scope.inside(window)
         here = seen_from(inside, first_of(self._scope.working))
         within = seen_from(inside, self._windows.starts[window])
         weights = self._weights[within]
-        for name, level in self._levels(window, classes).items():
-            total = self._sums.get(name) or self._sums.setdefault(name, self._nothing())
-            if window in total.missing:
-                total.level[here] += level[within] * weights
-                total.weight[here] += weights
-                total.missing.remove(window)
+        total.level[here] += level[within] * weights
+        total.weight[here] += weights
+        total.missing.remove(window)
 
     def block(self, window: int, classes: Sequence[str]) -> Block:
         """What is known of some classes in a window's region of the part."""
@@ -196,6 +211,21 @@ class Predictor:
         found = {name: self._found(name, rows) for name in classes}
         notice, self._notice = self._notice, ""
         return Block(self.region(window), found, notice)
+
+    def extent(self, window: int, name: str, threshold: float) -> Region | None:
+        """The region of the part in which a class reaches a threshold within a window, as far as is known.
+
+        It is looked for before anything is brought onto the image's grid: beside windows that were not asked, what is
+        found would fade there.
+        """
+        inside = self._scope.inside(window)
+        here = seen_from(inside, first_of(self._scope.working))
+        level, weight = self._sums[name].level[here], self._sums[name].weight[here]
+        found = extent_of((level >= as_level(threshold) * weight.clamp(min=1)).numpy())
+        if found is None:
+            return None
+        i, j, k = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(inside, found, strict=True))
+        return seen_from(self._grid.unturn(self._scope.turned((i, j, k))), first_of(self._scope.part))
 
     def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
         """What is known of a class in all of the part, a few slices at a time, with where they belong in it."""
@@ -214,11 +244,11 @@ class Predictor:
         for name in classes:
             self._sums.pop(name, None)
 
-    def _levels(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
-        """Probabilities of a window in whole 255ths (I, J, K), by class; with less speed where memory is short."""
+    def _levels(self, wanted: Mapping[int, Sequence[str]]) -> list[_Answer]:
+        """What `_ask` finds; with less speed where memory is short."""
         while True:
             try:
-                return self._ask(window, classes)
+                return list(self._ask(wanted))
             except torch.OutOfMemoryError as error:
                 self._make_room(error)
 
@@ -227,34 +257,57 @@ class Predictor:
         return kernels_for(self._device, 3 if self.model.preprocessing.dimensions == "3D" else 2)
 
     @torch.inference_mode()
-    def _ask(self, window: int, classes: Sequence[str]) -> dict[str, Tensor]:
+    def _ask(self, wanted: Mapping[int, Sequence[str]]) -> Iterator[_Answer]:
+        """Several classes of one window at a time, or several windows of one class."""
+        windows = list(wanted)
         with self._kernels.autocast(self._device):
-            features = self._encoded(window)
-        found: dict[str, Tensor] = {}
-        for first in range(0, len(classes), self._at_once):
-            names = classes[first : first + self._at_once]
-            with self._kernels.autocast(self._device):
-                logits = self._network.decode(features, condition_for(self.model.classes, names, self._device))
-            levels = (logits.float().sigmoid() * 255).round().cpu()
-            found.update(zip(names, levels.reshape(-1, *self._windows.window), strict=True))
-        return found
+            features = self._encoded(windows)
+        if len(windows) == 1:
+            names = wanted[windows[0]]
+            for first in range(0, len(names), self._classes_at_once):
+                some = names[first : first + self._classes_at_once]
+                for name, level in zip(some, self._decoded(features, some), strict=True):
+                    yield name, windows, level[None]
+            return
+        for name in dict.fromkeys(name for names in wanted.values() for name in names):
+            rows = [row for row, window in enumerate(windows) if name in wanted[window]]
+            asked = features if len(rows) == len(windows) else tuple(f[rows] for f in features)
+            yield name, [windows[row] for row in rows], self._decoded(asked, [name] * len(rows))
 
-    def _encoded(self, window: int) -> Features:
-        features = self._features.get(window)
-        if features is None:
-            i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
-            shown = show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)[None]
+    def _decoded(self, features: Features, classes: Sequence[str]) -> Tensor:
+        """Probabilities in whole 255ths, (classes, *window)."""
+        with self._kernels.autocast(self._device):
+            logits = self._network.decode(features, condition_for(self.model.classes, classes, self._device))
+        return (logits.float().sigmoid() * 255).round().cpu().reshape(-1, *self._windows.window)
+
+    def _encoded(self, windows: Sequence[int]) -> Features:
+        kept = {window: self._features.get(window) for window in windows}
+        new = [window for window, features in kept.items() if features is None]
+        if new:
+            shown = torch.stack([self._shown(window) for window in new])
             layout = self._kernels.memory_format(shown.dim() - 2)
-            features = self._network.encode(shown.to(self._device, memory_format=layout))
-            self._features.put(window, features)
-        return features
+            # A copy, for a single channel's memory format is anyone's guess.
+            placed = torch.empty_like(shown, memory_format=layout, device=self._device).copy_(shown)
+            features = self._network.encode(placed)
+            parts = zip(*(f.split(1) for f in features), strict=True)
+            for window, part in zip(new, parts, strict=True):
+                self._features.put(window, part)
+                kept[window] = part
+            if len(new) == len(windows):
+                return features
+        return tuple(map(torch.cat, zip(*(f for f in kept.values() if f is not None), strict=True)))
+
+    def _shown(self, window: int) -> Tensor:
+        """What the network is shown of a window."""
+        i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
+        return show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)
 
     def _make_room(self, error: torch.OutOfMemoryError) -> None:
         """Ask less of the device's memory than when it ran out: no cache, then class by class, then the CPU."""
         if len(self._features):
             self._features.close()
-        elif self._at_once > 1:
-            self._at_once = 1
+        elif self._classes_at_once > 1:
+            self._classes_at_once = 1
         elif self._device.type != "cpu":
             self._device = torch.device("cpu")
             self._network.to(self._device)

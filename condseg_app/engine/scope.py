@@ -40,7 +40,11 @@ class Scope:
 
     def turned_block(self, window: int) -> Region:
         """The voxels of the part in which a window has a share, on the image's turned axes."""
-        touched = (taps.touched_by(met) for taps, met in zip(self.grid.back, self.inside(window), strict=True))
+        return self.turned(self.inside(window))
+
+    def turned(self, working: Region) -> Region:
+        """The voxels of the part in which a region of the working grid has a share, on the image's turned axes."""
+        touched = (taps.touched_by(met) for taps, met in zip(self.grid.back, working, strict=True))
         i, j, k = map(common, touched, self.grid.turn(self.part))
         return i, j, k
 

@@ -14,6 +14,8 @@ OVERLAP = 0.25
 ACCURATE_OVERLAP = 0.5
 """Twice the windows along each axis that matters, for a mean over more of them."""
 
+_VOXELS_AT_ONCE = 1 << 16
+_MOST_AT_ONCE = 8
 # What the most important voxel of a window counts. Sums of this times 255 stay exact in float32 for 65 windows.
 _PEAK_WEIGHT = 1000
 
@@ -73,6 +75,14 @@ def network_window(preprocessing: Preprocessing, stride: int) -> Shape:
     strides = (stride, stride, stride if preprocessing.dimensions == "3D" else 1)
     i, j, k = (math.ceil(w / s) * s for w, s in zip(preprocessing.window, strides, strict=True))
     return i, j, k
+
+
+def windows_at_once(window: Shape) -> int:
+    """How many windows make a batch that is neither mostly waiting nor too large for a CPU's caches.
+
+    In 3D a window is enough, and batches of them answer differently in the last bits.
+    """
+    return min(max(1, _VOXELS_AT_ONCE // math.prod(window)), _MOST_AT_ONCE) if window[2] == 1 else 1
 
 
 def first_voxel(n: int, window: int) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from condseg_models.dense_trunk import DenseTrunk, TrunkSettings, check_choice, check_image
 from condseg_models.dynamic_head import Controller, dynamic_head
+from condseg_models.layers import spatial_layers
 from condseg_models.protocol import Condition, ConditionedModule, Features
 from condseg_models.residual_trunk import ResidualTrunk
 
@@ -83,8 +84,7 @@ class DenseFeatures(DenseTrunk):
     def __init__(self, settings: TrunkSettings, channels: int) -> None:
         super().__init__(settings)
         self.descriptor_channels = self.skips[-1]
-        conv = nn.Conv3d if settings.dimensions == 3 else nn.Conv2d
-        self.precls = conv(self.out_channels, channels, 1)
+        self.precls = spatial_layers(settings.dimensions).conv(self.out_channels, channels, 1)
 
     def forward(self, image: Tensor) -> Features:
         """The head's input and the pooled deepest features."""

@@ -28,7 +28,9 @@ class Controller(nn.Module):
 
     def forward(self, descriptor: Tensor, tasks: Tensor) -> Tensor:
         """(B, weights) for descriptors (B, channels) and tasks (B,)."""
-        weights: Tensor = self.image(descriptor) + getattr(self, ROWS)[tasks]
+        # One by one, for a product with one row is summed in another order than one with many.
+        seen = torch.cat([self.image(one) for one in descriptor.split(1)])
+        weights: Tensor = seen + getattr(self, ROWS)[tasks]
         return weights
 
 

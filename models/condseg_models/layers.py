@@ -10,26 +10,43 @@ from torch.nn import functional
 Convolution = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 _EPSILON = 1e-5
+_SMALL = 20480  # numbers of a sample, whatever its axes
+
+
+class Conv2d(nn.Conv2d):
+    """torch's, of which a sample's results are the same to the bit alone and in a batch; see `convolve`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shapes as torch's."""
+        return convolve(self, x, self.weight, self.bias)
+
+
+class Conv3d(nn.Conv3d):
+    """torch's, of which a sample's results are the same to the bit alone and in a batch; see `convolve`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shapes as torch's."""
+        return convolve(self, x, self.weight, self.bias)
 
 
 @dataclass(frozen=True)
 class SpatialLayers:
     """torch's layers for so many spatial axes."""
 
-    conv: type[nn.Conv2d] | type[nn.Conv3d]
+    conv: type[Conv2d] | type[Conv3d]
     transposed_conv: type[nn.ConvTranspose2d] | type[nn.ConvTranspose3d]
     norm: type[nn.InstanceNorm2d] | type[nn.InstanceNorm3d]
     max_pool: type[nn.MaxPool2d] | type[nn.MaxPool3d]
 
 
 _LAYERS = {
-    2: SpatialLayers(nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, nn.MaxPool2d),
-    3: SpatialLayers(nn.Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.MaxPool3d),
+    2: SpatialLayers(Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, nn.MaxPool2d),
+    3: SpatialLayers(Conv3d, nn.ConvTranspose3d, nn.InstanceNorm3d, nn.MaxPool3d),
 }
 
 _FUNCTIONS: Mapping[type[nn.Module], Callable[..., Tensor]] = {
-    nn.Conv2d: functional.conv2d,
-    nn.Conv3d: functional.conv3d,
+    Conv2d: functional.conv2d,
+    Conv3d: functional.conv3d,
     nn.ConvTranspose2d: functional.conv_transpose2d,
     nn.ConvTranspose3d: functional.conv_transpose3d,
 }
@@ -77,8 +94,20 @@ def on_last_channels(layer: nn.Module, x: Tensor, behind: int = 0) -> Tensor:
 def _on_channels(layer: nn.Module, x: Tensor, first: int) -> Tensor:
     conv, part = as_convolution(layer), slice(first, first + x.shape[1])
     weight = conv.weight[part] if conv.transposed else conv.weight[:, part]
-    bias = conv.bias if first == 0 else None
-    return _FUNCTIONS[type(conv)](x, weight, bias, stride=conv.stride, padding=conv.padding)
+    return convolve(conv, x, weight, conv.bias if first == 0 else None)
+
+
+def convolve(conv: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution with other weights than its own, where windows asked one by one answer as a batch of them does.
+
+    On a CPU PyTorch leaves a single small sample to other code than a batch, whose sums differ in the last bits; so
+    such a sample is given a twin.
+    """
+    alone = len(x) == 1 and x.numel() <= _SMALL and x.device.type == "cpu"
+    many = torch.cat([x, x]) if alone else x  # expanded, it would lose its memory format
+    function = next(f for kind, f in _FUNCTIONS.items() if isinstance(conv, kind))
+    found = function(many, weight, bias, stride=conv.stride, padding=conv.padding)
+    return found[:1] if alone else found
 
 
 def as_convolution(layer: nn.Module) -> Convolution:
@@ -99,7 +128,7 @@ def over_ones(layer: nn.Module, shape: tuple[int, ...]) -> Tensor:
     """
     conv = as_convolution(layer)
     weight = conv.weight[:, -1:]
-    table = _FUNCTIONS[type(conv)](weight.new_ones(1, 1, *(min(n, 3) for n in shape)), weight, padding=conv.padding)
+    table = convolve(conv, weight.new_ones(1, 1, *(min(n, 3) for n in shape)), weight, None)
     for axis, n in enumerate(shape, start=2):
         index = torch.arange(n, device=weight.device)
         table = table.index_select(axis, index.clamp(max=1) + (index == n - 1) if n > 3 else index)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d
 
 from condseg_models.dense_trunk import check_image
+from condseg_models.layers import Conv2d
 from condseg_models.protocol import Condition, ConditionedModule, Features
 from condseg_models.softmax import class_logits, members
 
@@ -65,7 +66,7 @@ class PipoFan(ConditionedModule):
         widths = [8 * w, 4 * w, 2 * w, w, w]
         self.outputs = nn.ModuleList(_chain(widths[scale:]) for scale in range(_SCALES))
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(w), nn.ReLU(), nn.Conv2d(w, outputs, 1)) for _ in range(_SCALES)
+            nn.Sequential(nn.BatchNorm2d(w), nn.ReLU(), Conv2d(w, outputs, 1)) for _ in range(_SCALES)
         )
         self.fusion = AdaptiveFusion(outputs)
         self.register_buffer("members", members(settings.classes, settings.parts), persistent=False)
@@ -108,7 +109,7 @@ class AdaptiveFusion(nn.Module):
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.attention = nn.Sequential(
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, 1, 1), nn.BatchNorm2d(1), nn.ReLU(), _conv(1, 1)
+            nn.BatchNorm2d(outputs), nn.ReLU(), Conv2d(outputs, 1, 1), nn.BatchNorm2d(1), nn.ReLU(), _conv(1, 1)
         )
 
     def forward(self, scores: list[Tensor]) -> Tensor:
@@ -132,15 +133,15 @@ class Block(nn.Module):
             nn.ReLU(),
             _conv(channels, channels),
         )
-        self.bridge = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), nn.Conv2d(in_channels, channels, 1))
+        self.bridge = nn.Sequential(nn.BatchNorm2d(in_channels), nn.ReLU(), Conv2d(in_channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, *spatial)."""
         return torch.add(self.layers(x), self.bridge(x))
 
 
-def _conv(in_channels: int, channels: int) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, channels, 3, padding=1)
+def _conv(in_channels: int, channels: int) -> Conv2d:
+    return Conv2d(in_channels, channels, 3, padding=1)
 
 
 def _chain(widths: list[int]) -> nn.Sequential:

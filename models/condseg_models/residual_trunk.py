@@ -6,12 +6,14 @@ The channels stop at 256, as in the published weights; that is what gives the pa
 import torch
 from torch import Tensor, nn
 
+from condseg_models.layers import Conv3d, convolve
+
 _GROUPS = 16
 _BLOCKS = (1, 2, 2, 2, 2)
 _WIDTHS = (32, 64, 128, 256, 256)
 
 
-class StandardisedConv3d(nn.Conv3d):
+class StandardisedConv3d(Conv3d):
     """A convolution whose filters have mean 0 and variance 1 (Qiao et al., weight standardisation, 2019)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -19,8 +21,7 @@ class StandardisedConv3d(nn.Conv3d):
         flat = self.weight.flatten(1)
         centred = flat - flat.mean(dim=1, keepdim=True)
         weight = centred / (flat.var(dim=1, keepdim=True) + 1e-12).sqrt()
-        out: Tensor = self._conv_forward(x, weight.reshape(self.weight.shape), self.bias)
-        return out
+        return convolve(self, x, weight.reshape(self.weight.shape), self.bias)
 
 
 class ResidualTrunk(nn.Module):
@@ -48,7 +49,7 @@ class ResidualTrunk(nn.Module):
         for width in (128, 64, 32, 32):
             self.up.append(ResidualBlock(before, width))
             before = width
-        self.precls = nn.Sequential(*_norm_relu(before), nn.Conv3d(before, channels, 1))
+        self.precls = nn.Sequential(*_norm_relu(before), Conv3d(before, channels, 1))
         self.pool = nn.Sequential(*_norm_relu(_WIDTHS[-1]), nn.AdaptiveAvgPool3d(1), nn.Flatten())
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:

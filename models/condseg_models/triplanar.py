@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from condseg_models.dense_trunk import check_image
+from condseg_models.layers import Conv2d, Conv3d
 from condseg_models.protocol import Condition, ConditionedModule, Features
 from condseg_models.softmax import class_logits, members
 
@@ -65,11 +66,11 @@ class Triplanar(ConditionedModule):
         channels = [s.in_channels, *[s.width] * s.layers]
         self.stack = nn.Sequential(
             *(
-                nn.Sequential(nn.Conv2d(before, s.width, 3, padding=1), nn.BatchNorm2d(s.width), nn.ELU())
+                nn.Sequential(Conv2d(before, s.width, 3, padding=1), nn.BatchNorm2d(s.width), nn.ELU())
                 for before in channels[:-1]
             )
         )
-        self.joint = nn.Sequential(*_full(3 * s.width, s), *_full(s.joint, s), nn.Conv3d(s.joint, 1 + s.classes, 1))
+        self.joint = nn.Sequential(*_full(3 * s.width, s), *_full(s.joint, s), Conv3d(s.joint, 1 + s.classes, 1))
         self.register_buffer("members", members(s.classes, s.parts), persistent=False)
 
     def encode(self, image: Tensor) -> Features:
@@ -99,4 +100,4 @@ class Triplanar(ConditionedModule):
 def _full(in_channels: int, settings: TriplanarSettings) -> tuple[nn.Module, ...]:
     """A fully connected layer, as a 1 x 1 convolution."""
     n = settings.joint
-    return nn.Conv3d(in_channels, n, 1), nn.BatchNorm3d(n), nn.ELU(), nn.Dropout(settings.dropout)
+    return Conv3d(in_channels, n, 1), nn.BatchNorm3d(n), nn.ELU(), nn.Dropout(settings.dropout)

@@ -1,6 +1,6 @@
 """Memory: stated before it is taken, and a prediction in parts is the prediction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from condseg_app.compute import actors
 from condseg_app.compute.actors import TorchTools
-from condseg_app.data import Geometry, Image, Model
+from condseg_app.data import Geometry, Image, Model, as_level
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict import Manner, predict, predict_whole
 from condseg_app.engine.predictor import Predictor
@@ -100,19 +100,33 @@ def test_a_coarse_pass_asks_less_and_finds_the_same(
     asked: list[int] = []
     add = Predictor.add
 
-    def noted(predictor: Predictor, window: int, names: Sequence[str]) -> None:
-        asked.append(window)
-        add(predictor, window, names)
+    def noted(predictor: Predictor, wanted: Mapping[int, Sequence[str]]) -> None:
+        asked.extend(wanted)
+        add(predictor, wanted)
 
     monkeypatch.setattr(Predictor, "add", noted)
     predict_whole(model, image, ["liver"])
     everything = len(asked)
     for weights, most in ((model.weights, everything), (never, everything // 2)):
         asked.clear()
-        found = predict_whole(replace(model, weights=weights), image, ["liver"], Manner("cpu", roi=True))
+        found = predict_whole(replace(model, weights=weights), image, ["liver"], Manner("cpu", roi=0.5))
         assert 0 < len(asked) <= most
         plain = predict_whole(replace(model, weights=weights), image, ["liver"])
         assert np.array_equal(found.probabilities["liver"] > 127, plain.probabilities["liver"] > 127)
+
+
+def test_a_coarse_pass_looks_for_what_reaches_the_masks_threshold(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model("2.5D"), make_image("2.5D", (24, 24, 48))
+    unsure = {
+        name: w * 0 - 1 if name == "head.bias" else w * 0 if name == "head.weight" else w
+        for name, w in model.weights.items()
+    }
+    model = replace(model, weights=unsure)  # everywhere a probability of 0.27
+    for threshold, everywhere in ((0.2, True), (0.5, False)):
+        levels = predict_whole(model, image, ["liver"], Manner("cpu", roi=threshold)).probabilities["liver"]
+        assert bool((levels >= as_level(0.2)).all()) is everywhere
 
 
 def enlarged(image: Image, shape: tuple[int, int, int]) -> Image:

@@ -57,6 +57,24 @@ def test_classes_asked_together_or_alone_answer_the_same(
     assert together.complete == {"liver", "spleen"}
 
 
+@pytest.mark.parametrize("cache", [0, 10**9])
+def test_windows_asked_together_or_alone_answer_the_same(
+    cache: int, make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model("2.5D"), make_image("2.5D")
+    together, alone = Predictor(model, image, cache=cache), Predictor(model, image, cache=cache)
+    wanted = {window: ["liver", "spleen"][: 1 + window % 2] for window in alone.order()}
+    for window, names in wanted.items():
+        alone.add({window: names})
+    assert together.at_once > 1
+    for first in range(0, together.windows, 3):
+        together.add({window: wanted[window] for window in together.order()[first : first + 3]})
+    for name in ("liver", "spleen"):
+        for (_, a), (_, b) in zip(together.all_of(name), alone.all_of(name), strict=True):
+            assert np.array_equal(a, b)
+        assert a.any()
+
+
 def test_turning_the_file_does_not_turn_the_answer(
     make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:

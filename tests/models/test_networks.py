@@ -31,6 +31,7 @@ OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("triplanar", {"width": 16, "layers": 3, "joint": 32, "dropout": 0.0}),
 ]
 EVERY = [*(("dense_unet", settings) for settings in DENSE), *OTHERS]
+IN_2D = [case for case in EVERY if case[0] == "pipo_fan" or case[1].get("dimensions", 3) == 2]
 TOGETHER = [case for case in OTHERS if hasattr(NETWORKS[case[0]].network, "scores")]
 
 
@@ -101,6 +102,20 @@ def test_samples_of_a_batch_do_not_mix(network: ConditionedModule) -> None:
     images = image_for(network, batch=2)
     both = network(images, condition(0, 1))
     torch.testing.assert_close(both[1:], network(images[1:], condition(1)), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [16, 64])
+@pytest.mark.parametrize("case", IN_2D, ids=name_of)
+def test_a_window_answers_the_same_to_the_bit_alone_and_among_others(case: Any, size: int) -> None:
+    # Prediction asks as many slices' windows together as pay, and its masks must not tell.
+    network = make(case).to(memory_format=torch.channels_last)
+    images = torch.empty(3, network.settings.in_channels, size, size, memory_format=torch.channels_last)
+    images.normal_(generator=torch.Generator().manual_seed(1))
+    together = network.decode(network.encode(images), condition(1, 1, 1))
+    for place in range(3):
+        alone = network.decode(network.encode(images[place : place + 1]), condition(1))
+        torch.testing.assert_close(together[place : place + 1], alone, rtol=0, atol=0)
 
 
 def test_every_parameter_learns(network: Any) -> None:
