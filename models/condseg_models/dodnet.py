@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from condseg_models.dense_trunk import DenseTrunk, TrunkSettings, check_choice, check_image
 from condseg_models.dynamic_head import Controller, dynamic_head
