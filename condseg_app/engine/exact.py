@@ -27,6 +27,7 @@ from condseg_app.data import (
 from condseg_app.engine.class_rows import (
     Row,
     blended,
+    encoded_for_itself,
     only_class,
     row_of,
     rows_hash,
@@ -42,7 +43,7 @@ from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import OWN_ENCODER, ROWS
+from condseg_models import ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -115,9 +116,7 @@ class ExactTeacher:
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
-        if self._recipe.own_encoder and OWN_ENCODER in row:
-            row = {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])}
-        self._first = only_class(self._model, entry, row)
+        self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
         self._learner = self._learning(self._first, self._marks.cases)
         self._folds: dict[int, tuple[Learner, Windows]] = {}
         self._fold()
