@@ -12,7 +12,8 @@ from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.class_files import sidecar_text
-from condseg_app.io.label_parts import label_map_by_parts, label_map_files, labels_by_parts
+from condseg_app.io.formats import LabelGrid, label_writer
+from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
 
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.|[. ]$')
@@ -65,6 +66,7 @@ def write_binary_masks(
         if mask.shape != geometry.shape:
             raise GeometryError(f"the mask of '{name}' has shape {mask.shape}, its grid {geometry.shape}")
     inside = np.uint8(255 if suffix.lower() == ".png" else 1)
+    grid = LabelGrid(geometry, np.dtype(np.uint8), None)
     named = {entry.name: path.name for entry, path in zip(table, paths[:-1], strict=True)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +74,7 @@ def write_binary_masks(
         raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
     with atomic_files(paths) as (*temporaries, beside):
         for entry, path, temporary in zip(table, paths, temporaries, strict=False):
-            with labels_by_parts(path, temporary, geometry, np.dtype(np.uint8), None) as put:
+            with label_writer(path).write_labels(path, temporary, grid) as put:
                 put(whole(geometry.shape), masks[entry.name] * inside)
         beside.write_text(sidecar_text(table, {"files": named, **(extra or {})}), encoding="utf-8", newline="")
     return paths

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Unit
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
-from condseg_app.io import nifti, read_image
+from condseg_app.io import file_voxels, read_image
 from condseg_app.io.nifti_writer import nifti_by_parts
 from condseg_app.io.regions import whole
 
@@ -145,7 +145,7 @@ def test_a_large_compressed_file_is_not_unpacked_before_it_is_looked_at(
 ) -> None:
     path = save_nifti(VOXELS)
     monkeypatch.setattr("condseg_app.io.images._MOST_BYTES_CHECKED", 0)
-    monkeypatch.setattr(nifti, "_UNPACKED_AT_ONCE", 0)
+    monkeypatch.setattr(file_voxels, "_UNPACKED_AT_ONCE", 0)
     image = read_image(path)
     path.unlink()
     with pytest.raises(ReadError, match=r"volume\.nii\.gz"):
@@ -158,7 +158,7 @@ def test_a_large_compressed_file_that_is_cut_off_is_refused_when_it_is_opened(
     path = save_nifti(VOXELS)
     path.write_bytes(path.read_bytes()[:-20])
     monkeypatch.setattr("condseg_app.io.images._MOST_BYTES_CHECKED", 0)
-    monkeypatch.setattr(nifti, "_UNPACKED_AT_ONCE", 0)
+    monkeypatch.setattr(file_voxels, "_UNPACKED_AT_ONCE", 0)
     with pytest.raises(ReadError, match="cut off or damaged"):
         read_image(path)
 
