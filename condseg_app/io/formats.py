@@ -18,6 +18,9 @@ from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.choices import chosen_channel
 from condseg_app.io.regions import Put
 
+Suffixes = tuple[str, ...]
+"""Endings of files' names, in small letters and with their dots."""
+
 
 @dataclass(frozen=True, eq=False)
 class StoredLabels:
@@ -66,11 +69,11 @@ class Format(Protocol):
     """
 
     name: str
-    suffixes: tuple[str, ...]
-    parts: tuple[str, ...]
+    suffixes: Suffixes
+    parts: Suffixes
     is_folder: bool
-    image_suffixes: tuple[str, ...]
-    label_suffixes: tuple[str, ...]
+    image_suffixes: Suffixes
+    label_suffixes: Suffixes
     knows_orientation: bool
     for_itksnap: bool
     keeps: str
@@ -129,11 +132,11 @@ class _Readable:
     """What most formats have in common; one that is written says so."""
 
     name: str
-    suffixes: tuple[str, ...]
-    parts: tuple[str, ...] = ()
+    suffixes: Suffixes
+    parts: Suffixes = ()
     is_folder = False
-    image_suffixes: tuple[str, ...] = ()
-    label_suffixes: tuple[str, ...] = ()
+    image_suffixes: Suffixes = ()
+    label_suffixes: Suffixes = ()
     knows_orientation = False
     for_itksnap = False
     starts: tuple[bytes, ...] = ()
@@ -166,10 +169,12 @@ class _Readable:
 
 class _Nifti(_Readable):
     name = "NIfTI"
-    suffixes = (".nii", ".nii.gz", ".hdr")
-    parts = (".img",)
-    image_suffixes = label_suffixes = (".nii.gz", ".nii")
-    knows_orientation = for_itksnap = True
+    suffixes: Suffixes = (".nii", ".nii.gz", ".hdr")
+    parts: Suffixes = (".img",)
+    image_suffixes: Suffixes = (".nii.gz", ".nii")
+    label_suffixes: Suffixes = image_suffixes
+    knows_orientation = True
+    for_itksnap = True
 
     def is_own(self, start: bytes, path: Path) -> bool:
         from condseg_app.io.contents import nifti_version, unpacked_start
@@ -199,10 +204,11 @@ class _Nifti(_Readable):
 
 class _Nrrd(_Readable):
     name = "NRRD"
-    suffixes = (".nrrd", ".nhdr", ".seg.nrrd")
-    image_suffixes = (".nrrd",)
-    label_suffixes = (".seg.nrrd", ".nrrd")
-    knows_orientation = for_itksnap = True
+    suffixes: Suffixes = (".nrrd", ".nhdr", ".seg.nrrd")
+    image_suffixes: Suffixes = (".nrrd",)
+    label_suffixes: Suffixes = (".seg.nrrd", ".nrrd")
+    knows_orientation = True
+    for_itksnap = True
     starts = (b"NRRD",)
 
     def read_image(self, path: Path, pick: Pick) -> Image:
@@ -233,9 +239,11 @@ class _Nrrd(_Readable):
 
 class _MetaImage(_Readable):
     name = "MetaImage"
-    suffixes = (".mha", ".mhd")
-    image_suffixes = label_suffixes = (".mha",)
-    knows_orientation = for_itksnap = True
+    suffixes: Suffixes = (".mha", ".mhd")
+    image_suffixes: Suffixes = (".mha",)
+    label_suffixes: Suffixes = image_suffixes
+    knows_orientation = True
+    for_itksnap = True
     keeps = "exact geometry, unless its axes are sheared"
 
     def is_own(self, start: bytes, path: Path) -> bool:
@@ -259,8 +267,9 @@ class _MetaImage(_Readable):
 
 class _Tiff(_Readable):
     name = "TIFF"
-    suffixes = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
-    image_suffixes = label_suffixes = (".ome.tif", ".ome.tiff")
+    suffixes: Suffixes = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
+    image_suffixes: Suffixes = (".ome.tif", ".ome.tiff")
+    label_suffixes: Suffixes = image_suffixes
     starts = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
     keeps = "voxel sizes and unit; position and direction in an annotation of our own"
     loses = "position and direction for other programs; sheared axes"
@@ -286,9 +295,10 @@ class _Tiff(_Readable):
 
 class _OmeZarr(_Readable):
     name = "OME-Zarr"
-    suffixes = (".zarr", ".ome.zarr")
+    suffixes: Suffixes = (".zarr", ".ome.zarr")
     is_folder = True
-    image_suffixes = label_suffixes = (".ome.zarr", ".zarr")
+    image_suffixes: Suffixes = (".ome.zarr", ".zarr")
+    label_suffixes: Suffixes = image_suffixes
 
     def is_own(self, start: bytes, path: Path) -> bool:
         return False
@@ -321,7 +331,7 @@ class _Picture(_Readable):
     keeps = "pixels"
     loses = "everything but pixels and colours"
 
-    def __init__(self, name: str, suffixes: tuple[str, ...], start: bytes) -> None:
+    def __init__(self, name: str, suffixes: Suffixes, start: bytes) -> None:
         self.name, self.suffixes, self.starts = name, suffixes, (start,)
 
     def read_image(self, path: Path, pick: Pick) -> Image:
@@ -336,7 +346,8 @@ class _Picture(_Readable):
 
 
 class _Png(_Picture):
-    image_suffixes = label_suffixes = (".png",)
+    image_suffixes: Suffixes = (".png",)
+    label_suffixes: Suffixes = image_suffixes
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
         from condseg_app.io.png_writer import image_to_png
@@ -356,7 +367,7 @@ class _Jpeg(_Picture):
 
 class _NumPy(_Readable):
     name = "NumPy"
-    suffixes = (".npy", ".npz")
+    suffixes: Suffixes = (".npy", ".npz")
     keeps, loses = "numbers", "where they lie"
 
     def is_own(self, start: bytes, path: Path) -> bool:
@@ -382,7 +393,7 @@ FORMATS: tuple[Format, ...] = (
 """All formats. The first that knows a file as its own has it; NIfTI goes by the name of pairs, so it is asked last."""
 
 
-def has_suffix(path: Path, suffixes: tuple[str, ...]) -> bool:
+def has_suffix(path: Path, suffixes: Suffixes) -> bool:
     """Whether a name ends with one of some endings, in capitals or not."""
     return path.name.lower().endswith(suffixes)
 
@@ -405,7 +416,7 @@ def label_writer(path: Path) -> Format:
     return _writer(path, {form: form.label_suffixes for form in FORMATS}, "labels")
 
 
-def _writer(path: Path, endings: Mapping[Format, tuple[str, ...]], what: str) -> Format:
+def _writer(path: Path, endings: Mapping[Format, Suffixes], what: str) -> Format:
     for form, suffixes in endings.items():
         if has_suffix(path, suffixes):
             return form

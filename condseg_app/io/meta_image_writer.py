@@ -18,7 +18,7 @@ from condseg_app.io.meta_image import TYPES
 from condseg_app.io.regions import Put, put_slabs
 from condseg_app.io.voxel_file import VoxelGrid, write_box
 
-_NAMES = {code: name for name, code in reversed(TYPES.items())}
+_NAMES = {code: name for name, code in reversed(list(TYPES.items()))}
 _UNITS = {"mm": "mm", "µm": "um"}
 _SIGNS = np.array([-1.0, -1.0, 1.0])  # RAS to LPS
 

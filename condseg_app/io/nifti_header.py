@@ -29,7 +29,8 @@ _OTHER_TYPES = {
     2048: "complex numbers",
     2304: "colours",
 }
-_VECTORS = (1006, 1007, 2003, 2004)  # intents: displacement, vector, RGB, RGBA
+_VECTOR = 1007  # an intent that ITK gives to channels of any kind
+_VECTORS = (1006, 2003, 2004)  # intents: displacement, RGB, RGBA
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,13 +135,19 @@ def _shape(header: Any, path: Path) -> tuple[Shape, tuple[int, int]]:
     if min(shape) < 1:
         raise ReadError(f"its header claims the impossible shape {shape}; copy the file again", path=path)
     i, j, k, frames, channels, *more = (*shape, 1, 1, 1, 1)
-    if channels > 1 and int(header["intent_code"]) in _VECTORS:
+    if channels > 1 and _holds_vectors(header, channels):
         raise ReadError(f"holds vectors, not intensities (shape {shape}); choose another file", path=path)
     if math.prod(more) > 1:
         raise ReadError(f"has more axes than space, time and channels (shape {shape}); save one volume", path=path)
     if sum(n > 1 for n in (i, j, k)) < 2:
         raise ReadError(f"holds a row of numbers (shape {shape}), not an image; choose another file", path=path)
     return (i, j, k), (frames, channels)
+
+
+def _holds_vectors(header: Any, channels: int) -> bool:
+    """Whether channels are directions rather than intensities: by the intent, or if there are three of fractions."""
+    intent, code = int(header["intent_code"]), int(header["datatype"])
+    return intent in _VECTORS or (intent == _VECTOR and channels == 3 and _TYPES.get(code, "").startswith("f"))
 
 
 def _chosen(others: tuple[int, int], pick: Pick, path: Path) -> int:

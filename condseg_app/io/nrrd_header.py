@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import chosen_frame
-from condseg_app.io.contents import reading
+from condseg_app.io.contents import first_bytes, nifti_version, reading, unpacked_start
 from condseg_app.io.detached import detached_file
 from condseg_app.io.unpack import unpacked_length
 from condseg_app.io.voxel_layout import Packing, VoxelLayout
@@ -118,6 +118,8 @@ def read_header(path: Path, pick: Pick) -> NrrdHeader:
     frame = 0 if axes.time is None else chosen_frame(sizes[axes.time], pick, path)
     layout = replace(layout, offset=layout.offset + frame * layout.stored_bytes)
     geometry, warnings = _geometry(fields, axes, shape, path)
+    if _is_nifti(layout):
+        warnings += ("its voxels are those at the end of a NIfTI file; other programs may refuse it",)
     kind = "" if axes.channels is None else _kinds(fields, len(sizes))[axes.channels]
     return NrrdHeader(fields, layout, geometry, kind, warnings)
 
@@ -186,7 +188,8 @@ def _place(fields: Mapping[str, Any], path: Path, end: int, shape: Shape) -> Vox
 def _with_offset(fields: Mapping[str, Any], layout: VoxelLayout, frames: int) -> VoxelLayout:
     """The layout with what is skipped: lines of the file, then bytes (unpacked ones, where they are packed)."""
     lines = int(fields.get("line skip", fields.get("lineskip", 0)) or 0)
-    skip = int(str(fields.get("byte skip", fields.get("byteskip", 0)) or 0))
+    stated = fields.get("byte skip", fields.get("byteskip"))
+    skip = int(stated) if stated is not None else -1 if _is_nifti(layout) else 0
     if lines < 0 or skip < -1:
         raise ReadError(f"skips {lines} lines and {skip} bytes, which cannot be; write it again", path=layout.path)
     layout = replace(layout, start=layout.start + _length_of_lines(layout, lines))
@@ -200,6 +203,12 @@ def _with_offset(fields: Mapping[str, Any], layout: VoxelLayout, frames: int) ->
     if layout.packing is None:
         return replace(layout, start=0, offset=layout.start + skip)
     return replace(layout, offset=skip)
+
+
+def _is_nifti(layout: VoxelLayout) -> bool:
+    """Whether the header borrows the voxels of a NIfTI file."""
+    path = layout.voxels_path
+    return path != layout.path and nifti_version(unpacked_start(first_bytes(path), path)) is not None
 
 
 def _length_of_lines(layout: VoxelLayout, lines: int) -> int:

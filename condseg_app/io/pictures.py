@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def telling(path: Path) -> Iterator[None]:
         raise ReadError("claims far more pixels than are reasonable; crop or shrink it", path=path) from error
     except MemoryError as error:
         raise OutOfMemory("its pixels do not fit into the memory; crop or shrink it", path=path) from error
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, struct.error) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, struct.error, zlib.error) as error:
         raise ReadError("the picture is cut off or damaged; copy it again", path=path) from error
 
 

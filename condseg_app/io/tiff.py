@@ -147,9 +147,10 @@ def read_tiff(path: Path, pick: Pick) -> Image:
 @contextmanager
 def opened(path: Path, *, ome: bool = True) -> Iterator[tifffile.TiffFile]:
     """A TIFF, with or without its OME-XML followed; what goes wrong inside is a ReadError."""
+    flags: Any = {} if ome else {"is_ome": False}
     with telling(path):
         try:
-            with tifffile.TiffFile(path, **({} if ome else {"is_ome": False})) as file:
+            with tifffile.TiffFile(path, **flags) as file:
                 yield file
         except _DAMAGED as error:
             raise ReadError("the TIFF is cut off or damaged; copy it again", path=path) from error
@@ -184,7 +185,8 @@ def _stack(path: Path, pick: Pick, described: Sequence[TiffMetadata]) -> Image:
         samples = lengths.get("S", 1)
         shown = len(RGB) if colours and samples > len(RGB) else samples
         page = (samples, lengths["Y"], lengths["X"])
-        voxels = TiffVoxels(_Source(path, bool(described), at), planes, page, shown, series.keyframe.dtype)
+        dtype = np.dtype(series.keyframe.dtype)
+        voxels = TiffVoxels(_Source(path, bool(described), at), planes, page, shown, dtype)
     geometry, notes = _grid(metadata, (voxels.shape[1], voxels.shape[2], voxels.shape[3]), path)
     names = RGB if colours and voxels.shape[0] == len(RGB) else _names(metadata, voxels.shape[0])
     return Image(voxels, geometry, name_of(path), names, source=path, warnings=notes)
@@ -234,8 +236,8 @@ def _planes(axes: str, series: Any, pick: Pick, path: Path) -> NDArray[np.intp]:
     order = [n for axis in "TCZ" for n, own in enumerate(axes[m] for m in leading) if own == axis]
     others = [n for n in range(len(leading)) if n not in order]
     sizes = [dict(zip(axes, series.shape, strict=True)).get(axis, 1) for axis in "TCZ"]
-    found: NDArray[np.intp] = numbers.transpose(*order, *others).reshape(sizes)
-    return found[chosen_frame(sizes[0], pick, path)]
+    planes: NDArray[np.intp] = numbers.transpose(*order, *others).reshape(sizes)[chosen_frame(sizes[0], pick, path)]
+    return planes
 
 
 def _grid(metadata: TiffMetadata, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:

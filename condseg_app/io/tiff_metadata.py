@@ -74,10 +74,10 @@ def grid_in(metadata: TiffMetadata, shape: Shape) -> tuple[Geometry, tuple[str, 
     sizes = metadata.sizes
     if not {"x", "y"} <= set(sizes):
         flat = Geometry.of_picture(shape[0], shape[1])
-        notes = ("the size of its voxels is not stated; pixels are taken",) if shape[2] > 1 else ()
-        return Geometry(shape, flat.affine, "pixel"), notes
+        unknown = ("the size of its voxels is not stated; pixels are taken",) if shape[2] > 1 else ()
+        return Geometry(shape, flat.affine, "pixel"), unknown
     names = [name for name in SPACE if name in sizes]
-    odd = ()
+    odd: tuple[str, ...] = ()
     if shape[2] > 1 and "z" not in sizes:
         names, sizes = [*SPACE], {**sizes, "z": sizes["x"]}
         odd = ("the distance of its slices is not stated; the width of a pixel is taken",)

@@ -51,7 +51,7 @@ def labels_to_tiff(path: Path, temporary: Path, grid: LabelGrid) -> Iterator[Put
     with tempfile.TemporaryFile(dir=temporary.parent) as file:
         file.truncate(boxes.end)
         yield partial(write_box, file, boxes)
-        slices = (read_box(file, boxes, (slice(0, i), slice(0, j), slice(n, n + 1))) for n in range(k))  # type: ignore[arg-type]  # BinaryIO lacks readinto
+        slices = (read_box(file, boxes, (slice(0, i), slice(0, j), slice(n, n + 1))) for n in range(k))
         pages = (np.ascontiguousarray(part[..., 0].T) for part in slices)
         described = {"axes": "ZYX", **ome_description(grid.geometry, ())}
         _write(path, temporary, grid.geometry, _Pages(pages, (k, j, i), boxes.dtype, described))
