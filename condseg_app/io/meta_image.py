@@ -44,7 +44,7 @@ def read_meta_image(path: Path, pick: Pick) -> Image:
     """
     fields, end = _fields(path)
     sizes = tuple(int(n) for n in _numbers(fields, ("dimsize",), path))
-    if int(fields.get("ndims", "0") or 0) != len(sizes) or not 2 <= len(sizes) <= 4 or min(sizes) < 1:
+    if _count(fields, "ndims", 0, path) != len(sizes) or not 2 <= len(sizes) <= 4 or min(sizes) < 1:
         raise ReadError(f"its header claims the impossible size {sizes}; copy the file again", path=path)
     i, j, k, frames = (*sizes, 1, 1)[:4]
     if sum(n > 1 for n in (i, j, k)) < 2:

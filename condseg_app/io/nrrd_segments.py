@@ -48,7 +48,7 @@ def read_segments(path: Path) -> StoredLabels | None:
         ReadError, GeometryError, ClassTableError, OutOfMemory: it cannot be read.
     """
     header = read_header(path, EVERYTHING)
-    segments = _segments(header.fields)
+    segments = _segments(header.fields, path)
     if not segments:
         return None
     array = voxels_of(header.layout)
@@ -73,7 +73,7 @@ def classes_in_nrrd(path: Path) -> ClassTable | None:
     Raises:
         ReadError, ClassTableError: it cannot be read or used.
     """
-    segments = _segments(read_fields(path)[0])
+    segments = _segments(read_fields(path)[0], path)
     return ClassTable(tuple(s.entry for s in segments)) if segments else None
 
 
@@ -106,7 +106,7 @@ def segment_fields(classes: ClassTable, layers: Mapping[str, int], extents: Mapp
     return lines
 
 
-def _segments(fields: Mapping[str, Any]) -> tuple[Segment, ...]:
+def _segments(fields: Mapping[str, Any], path: Path) -> tuple[Segment, ...]:
     """The segments in order; their values are those in the voxels where no two are alike, else 1, 2, ..."""
     rows: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
@@ -117,7 +117,8 @@ def _segments(fields: Mapping[str, Any]) -> tuple[Segment, ...]:
     table = ClassTable()
     found: list[Segment] = []
     for n, row in sorted(rows.items()):
-        layer, value = _number(row, "Layer", n if several else 0), _number(row, "LabelValue", 1 if several else n + 1)
+        layer = _number(row, "Layer", n if several else 0, path)
+        value = _number(row, "LabelValue", 1 if several else n + 1, path)
         proposed = table.propose(_free_name(table, row, n), _color(row))
         table = table.adding(proposed)
         found.append(Segment(layer, value, replace(proposed, terminology=_terminology(row))))
@@ -131,13 +132,13 @@ def _renumbered(segments: Sequence[Segment]) -> bool:
     return any(s.value != s.entry.value for s in segments)
 
 
-def _number(row: Mapping[str, str], key: str, otherwise: int) -> int:
+def _number(row: Mapping[str, str], key: str, otherwise: int, path: Path) -> int:
     try:
         number = int(row.get(key, otherwise))
-    except ValueError as error:
-        raise ClassTableError(f"the segments' {key} is '{row[key][:20]}', no number; save it again") from error
+    except ValueError:
+        number = -1
     if number < 0:
-        raise ClassTableError(f"a segment's {key} is {number}; save it again")
+        raise ClassTableError(f"a segment's {key} is '{row[key][:20]}', which cannot be; save it again", path=path)
     return number
 
 

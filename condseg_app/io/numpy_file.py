@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,17 @@ def read_numpy(path: Path, pick: Pick) -> Image:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, int, bool]]:
     """The file, or an archive's only array; how many bytes there are, unpacked; and whether it is an archive's."""
-    damaged = (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError, TypeError)
+    damaged = (
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        OverflowError,
+        SyntaxError,
+        TokenError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    )
     try:
         with reading(path), path.open("rb") as file:
             if not zipfile.is_zipfile(file):

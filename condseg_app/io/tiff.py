@@ -26,7 +26,16 @@ _BEST_COMPRESSION = 1100
 _PLAIN = (tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
 _NUMBERS = (*_PLAIN, tifffile.PHOTOMETRIC.PALETTE)
 _ALPHA = frozenset((tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA))
-_DAMAGED = (tifffile.TiffFileError, RuntimeError, TypeError, ZeroDivisionError, AttributeError, OverflowError)
+# What tifffile raises on damaged files; it checks some of its own steps with `assert`.
+_DAMAGED = (
+    tifffile.TiffFileError,
+    RuntimeError,
+    TypeError,
+    ZeroDivisionError,
+    AttributeError,
+    OverflowError,
+    AssertionError,
+)
 
 
 @dataclass(frozen=True)
@@ -185,7 +194,7 @@ def _stack(path: Path, pick: Pick, described: Sequence[TiffMetadata]) -> Image:
         samples = lengths.get("S", 1)
         shown = len(RGB) if colours and samples > len(RGB) else samples
         page = (samples, lengths["Y"], lengths["X"])
-        dtype = np.dtype(series.keyframe.dtype)
+        dtype = np.dtype(series.keyframe.dtype).newbyteorder(file.byteorder)
         voxels = TiffVoxels(_Source(path, bool(described), at), planes, page, shown, dtype)
     geometry, notes = _grid(metadata, (voxels.shape[1], voxels.shape[2], voxels.shape[3]), path)
     names = RGB if colours and voxels.shape[0] == len(RGB) else _names(metadata, voxels.shape[0])
