@@ -12,9 +12,10 @@ from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.class_files import sidecar_path, sidecar_text
-from condseg_app.io.formats import LabelGrid, label_writer
+from condseg_app.io.formats import label_writer
 from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
+from condseg_app.io.stored_labels import LabelGrid
 
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.|[. ]$')
 _TABLE_OF_MASKS = "classes.json"

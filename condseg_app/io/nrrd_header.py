@@ -241,7 +241,7 @@ def _geometry(fields: Mapping[str, Any], axes: _Axes, shape: Shape, path: Path) 
     affine = np.eye(4)
     affine[:3, :3] = columns
     origin = np.asarray(fields.get("space origin", ()), np.float64)
-    affine[: len(origin[:3]), 3] = np.nan_to_num(origin[:3])
+    affine[: len(origin[:3]), 3] = origin[:3]
     try:
         with np.errstate(all="ignore"):  # what is not finite is told below
             affine[:3] *= np.array(signs)[:, np.newaxis] * factor
