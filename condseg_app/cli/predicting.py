@@ -12,12 +12,15 @@ from rich.table import Table
 from condseg_app.cli.shared import (
     CONSOLE,
     ERRORS,
+    Channel,
     Device,
+    Frame,
     InsideWhole,
     KeepLargest,
     ModelName,
     OverlapRule,
     Priority,
+    Series,
     Smallest,
     Threshold,
     names_in,
@@ -26,6 +29,7 @@ from condseg_app.cli.shared import (
     shown_number,
     split_in,
 )
+from condseg_app.data import Pick
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
@@ -60,6 +64,9 @@ def predict(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="predict again what is finished already")] = False,
     device: Device = "auto",
+    series: Series = None,
+    frame: Frame = None,
+    channel: Channel = None,
 ) -> None:
     """Segment images; each label map keeps its image's own geometry.
 
@@ -70,7 +77,8 @@ def predict(
 
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi)
+    pick = Pick(series, frame, channel)
+    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick)
     files = image_files(paths, output)
     with _place(engine, certificate) as segment_all:
         _predict(files, plan, segment_all)

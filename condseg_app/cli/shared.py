@@ -27,6 +27,9 @@ Smallest = Annotated[str | None, typer.Option(help="without components below so 
 InsideWhole = Annotated[bool, typer.Option("--inside-whole", help="parts only inside their wholes, such as tumours")]
 OverlapRule = Annotated[str, typer.Option("--overlap", help="probability, priority or keep")]
 Priority = Annotated[str | None, typer.Option(help="for --overlap priority: classes, the first one wins")]
+Series = Annotated[str | None, typer.Option(help="of a folder or file with several series: which")]
+Frame = Annotated[int | None, typer.Option(min=0, help="of a file with several points in time: which, from 0")]
+Channel = Annotated[str | None, typer.Option(help="of a file with several channels: the name of one")]
 
 
 class PacedLog:

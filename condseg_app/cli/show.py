@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, AsJson, print_json
+from condseg_app.cli.shared import CONSOLE, AsJson, Channel, Frame, Series, print_json
+from condseg_app.data import Pick
 
 
-def info(path: Path, as_json: AsJson = False) -> None:
+def info(
+    path: Path, as_json: AsJson = False, series: Series = None, frame: Frame = None, channel: Channel = None
+) -> None:
     """Say what a file or folder is: format, shape, spacing, orientation, warnings."""
     from condseg_app.io import describe
 
-    description = asdict(describe(path))
+    description = asdict(describe(path, Pick(series, frame, channel)))
     if as_json:
         print_json(description)
         return

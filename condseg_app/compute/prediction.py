@@ -17,6 +17,7 @@ from condseg_app.data import (
     LabelMap,
     Levels,
     Model,
+    Pick,
     PostProcessing,
     Prediction,
     Region,
@@ -25,6 +26,7 @@ from condseg_app.data import (
 )
 from condseg_app.errors import OutOfMemory
 from condseg_app.io import read_image, write_binary_masks, write_label_map
+from condseg_app.io.choices import EVERYTHING, chosen_channel
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import Method
 from condseg_app.io.scratch import ScratchArray
@@ -43,6 +45,7 @@ class Request:
         accurate: whether windows overlap by a half instead of a quarter.
         roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
         masks: whether each class's mask is wanted as well.
+        pick: what to take of files that hold more than one image.
     """
 
     model: Model
@@ -52,6 +55,7 @@ class Request:
     accurate: bool = False
     roi: bool = False
     masks: bool = False
+    pick: Pick = EVERYTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,7 @@ def segment(
         travels: whether the answer is to leave this process, and so must lie in memory.
 
     Raises:
+        ChoiceNeeded: the file holds more than one image, or channels of which the model takes one.
         OutOfMemory: it needs more than is free, in however small parts.
     """
     from condseg_app.engine.devices import describe_device
@@ -103,7 +108,7 @@ def segment(
     manner = Manner(request.device, overlap, request.post_processing.threshold if request.roi else None)
 
     began = time.perf_counter()
-    image = read_image(source) if isinstance(source, Path) else source
+    image = _image(source, request)
     names = in_order(request.classes.names, request.classes)
     whole = request.post_processing.needs_whole
     plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap, whole=whole)
@@ -125,6 +130,14 @@ def segment(
         1.0,
         Segmentation(image.geometry, masks.labels, masks.overlapping, masks.voxels, shown, seconds, plan.peak),
     )
+
+
+def _image(source: Path | Image, request: Request) -> Image:
+    """The image; one with several channels is for models that take as many."""
+    image = read_image(source, request.pick) if isinstance(source, Path) else source
+    if request.model.preprocessing.channels == 1 and not image.is_rgb and isinstance(source, Path):
+        chosen_channel(image.channels, request.pick, source)
+    return image
 
 
 def write_segmentation(

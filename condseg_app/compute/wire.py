@@ -1,6 +1,7 @@
 """What travels between a window and its engine."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +10,20 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute.log import engine_log_path, explain
-from condseg_app.data import Annotation, ClassEntry, Geometry, Image, Lesson, Model, Region, TeachingMode, extent_of
+from condseg_app.data import (
+    Annotation,
+    ClassEntry,
+    Geometry,
+    Image,
+    Lesson,
+    Model,
+    Pick,
+    Region,
+    TeachingMode,
+    extent_of,
+)
 from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io.choices import EVERYTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +44,7 @@ class Reply:
         except Exception as error:  # noqa: BLE001 - `explain` logs it, and the other side raises it again
             told = explain(error, doing, engine_log_path())
             # Made anew: what it was raised from may be of a type that the window must not import.
-            return cls(error=type(told)(told.message, path=told.path))
+            return cls(error=copy(told))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +55,11 @@ class FileImage:
     geometry: Geometry
     channels: tuple[str, ...]
     name: str
+    pick: Pick = EVERYTHING
 
     def read(self) -> Image:
         """Read it; ReadError if the file no longer holds what was sent."""
-        image = io.read_image(self.source)
+        image = io.read_image(self.source, self.pick)
         if len(image.channels) != len(self.channels) or not image.geometry.fits(self.geometry):
             raise ReadError("the file is not the image that was opened from it; open it again", path=self.source)
         return replace(image, geometry=self.geometry, name=self.name, channels=self.channels)
@@ -60,7 +74,7 @@ def by_file(image: Image) -> FileImage | None:
     source = image.source
     if source is None or not io.is_image(source):
         return None
-    return FileImage(source.resolve(), image.geometry, image.channels, image.name)
+    return FileImage(source.resolve(), image.geometry, image.channels, image.name, image.pick)
 
 
 def with_voxels(image: Image) -> Image:

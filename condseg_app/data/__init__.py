@@ -4,7 +4,7 @@ from condseg_app.data.annotation import Annotation
 from condseg_app.data.classes import PALETTE, ClassEntry, ClassTable, Color, spread_code
 from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
-from condseg_app.data.image import Image, LazyArray
+from condseg_app.data.image import Image, LazyArray, Pick
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.lesson import (
     TEACHING_STEPS,
@@ -52,6 +52,7 @@ __all__ = [
     "Levels",
     "Model",
     "Overlap",
+    "Pick",
     "PostProcessing",
     "Prediction",
     "Preprocessing",

@@ -112,14 +112,18 @@ class Geometry:
         return not np.allclose(directions.T @ directions, np.eye(3), atol=1e-3)
 
     def fits(self, other: "Geometry") -> bool:
-        """Whether both grids have the same voxels, up to a hundredth of a voxel at every corner."""
+        """Whether both grids have the same voxels, up to a hundredth of a voxel at every corner.
+
+        Where one was stored as float32, as NIfTI does, what that cannot tell apart is no difference either.
+        """
         if self.shape != other.shape:
             return False
         corners = np.array(
             [[i, j, k, 1.0] for i in (0, self.shape[0]) for j in (0, self.shape[1]) for k in (0, self.shape[2])]
         )
         apart = np.abs(corners @ (self.affine - other.affine).T)[:, :3]
-        return bool(apart.max() <= 0.01 * min(self.spacing))
+        rounding = np.spacing(np.float32(np.abs(self.affine).max()))
+        return bool(apart.max() <= 0.01 * min(self.spacing) + rounding)
 
     def part(self, region: tuple[slice, slice, slice]) -> "Geometry":
         """The grid of a region of this one."""

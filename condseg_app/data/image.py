@@ -21,6 +21,21 @@ class LazyArray(Protocol):
     def __getitem__(self, key: Any, /) -> Any: ...
 
 
+@dataclass(frozen=True)
+class Pick:
+    """What was chosen of a file that holds more than one image; None where nothing has to be, or was not asked yet.
+
+    Attributes:
+        series: of a DICOM folder, its series instance UID.
+        frame: of a series of volumes in time, from 0.
+        channel: the name of the one channel to take of several that are no colours.
+    """
+
+    series: str | None = None
+    frame: int | None = None
+    channel: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """Intensities on a grid.
@@ -32,6 +47,7 @@ class Image:
         channels: one name per channel; ('red', 'green', 'blue') for a colour picture.
         source: the file it was read from, None for what exists only in memory.
         warnings: what was odd about the file, a sentence each.
+        pick: what was chosen of the file.
     """
 
     array: LazyArray
@@ -40,6 +56,7 @@ class Image:
     channels: tuple[str, ...] = ("intensity",)
     source: Path | None = None
     warnings: tuple[str, ...] = field(default=())
+    pick: Pick = field(default=Pick())
 
     def __post_init__(self) -> None:
         expected = (len(self.channels), *self.geometry.shape)

@@ -9,7 +9,7 @@ from condseg_app.io.export_formats import EXPORT_FORMATS, ExportFormat, export_f
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map
 from condseg_app.io.label_parts import LabelParts, label_map_by_parts
-from condseg_app.io.label_writers import write_binary_masks, write_label_map
+from condseg_app.io.label_writers import write_binary_masks, write_label_map, write_overlapping_masks
 from condseg_app.io.model_file import file_hash, read_model, read_model_description, write_model
 from condseg_app.io.zoo import ModelFile, find_model, models_available, user_models_folder
 
@@ -43,4 +43,5 @@ __all__ = [
     "write_checkpoint",
     "write_label_map",
     "write_model",
+    "write_overlapping_masks",
 ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from condseg_app.errors import WriteError
-from condseg_app.io.contents import holds_zarr, is_zarr_name
+from condseg_app.io.contents import holds_image, is_folder_name
 
 
 @contextmanager
@@ -58,10 +58,10 @@ def _new_beside(path: Path) -> Path:
     """An empty file with a new file's usual rights (those of the file it will replace, if there is one)."""
     if not path.parent.is_dir():
         raise WriteError(f"the folder {path.parent} does not exist; make it first", path=path)
-    if path.is_dir() and not (is_zarr_name(path) and (holds_zarr(path) or not any(path.iterdir()))):
+    if path.is_dir() and not (is_folder_name(path) and (holds_image(path) or not any(path.iterdir()))):
         raise WriteError("is a folder; choose another name", path=path)
     temporary = _hidden_beside(path)
-    if is_zarr_name(path):
+    if is_folder_name(path):
         temporary.mkdir()
         return temporary
     temporary.touch(exist_ok=False)

@@ -1,29 +1,17 @@
 """What must be chosen of a file that holds more than one image: a series, a frame, channels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from condseg_app.data import Pick
 from condseg_app.errors import ReadError
+
+__all__ = ["EVERYTHING", "ChoiceNeeded", "Pick", "What", "chosen_channel", "chosen_frame"]
 
 What = Literal["series", "frame", "channel"]
 
-
-@dataclass(frozen=True)
-class Pick:
-    """What was chosen of a file; None where nothing has to be, or was not asked yet.
-
-    Attributes:
-        series: of a DICOM folder, its series instance UID.
-        frame: of a series of volumes in time, from 0.
-        channel: the name of the one channel to take of several that are no colours.
-    """
-
-    series: str | None = None
-    frame: int | None = None
-    channel: str | None = None
-
+_MOST_TOLD = 8
 
 EVERYTHING = Pick()
 """Nothing chosen: what a file with one image needs."""
@@ -39,10 +27,40 @@ class ChoiceNeeded(ReadError):
 
     def __init__(self, what: What, options: Sequence[tuple[str | int, str]], path: Path) -> None:
         self.what, self.options = what, tuple(options)
-        shown = "; ".join(f"{value}: {text}" if str(value) != text else text for value, text in self.options)
+        told = [f"{value}: {text}" if str(value) != text else text for value, text in self.options]
+        shown = "; ".join(told if len(told) <= _MOST_TOLD else (*told[:_MOST_TOLD], "..."))
         plural = "series" if what == "series" else f"{what}s"
         super().__init__(f"holds {len(self.options)} {plural}; choose one with --{what} ({shown})", path=path)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel between processes with what there is to choose."""
         return ChoiceNeeded, (self.what, self.options, self.path)
+
+
+def chosen_frame(count: int, pick: Pick, path: Path) -> int:
+    """The frame to take of so many, from 0.
+
+    Raises:
+        ChoiceNeeded: there are several, and none was chosen.
+        ReadError: there is none of that number.
+    """
+    if pick.frame is None and count > 1:
+        raise ChoiceNeeded("frame", [(n, f"frame {n + 1} of {count}") for n in range(count)], path)
+    frame = pick.frame or 0
+    if not 0 <= frame < count:
+        raise ReadError(f"has no frame {frame}; choose one of 0 to {count - 1}", path=path)
+    return frame
+
+
+def chosen_channel(names: Sequence[str], pick: Pick, path: Path) -> int:
+    """The place of the one channel to take.
+
+    Raises:
+        ChoiceNeeded: there are several, and none was chosen.
+        ReadError: none is called so.
+    """
+    if pick.channel is None and len(names) > 1:
+        raise ChoiceNeeded("channel", [(name, name) for name in names], path)
+    if pick.channel is not None and pick.channel not in names:
+        raise ReadError(f"has no channel '{pick.channel}'; choose one of: {', '.join(names)}", path=path)
+    return 0 if pick.channel is None else list(names).index(pick.channel)

@@ -1,24 +1,20 @@
 """Class tables beside label maps: condseg's JSON sidecar, ITK-SNAP's label description, Caret's label table."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
-from xml.etree import ElementTree
 
 from pydantic import BaseModel, Field, ValidationError
 
 from condseg_app import __version__
 from condseg_app.data import ClassEntry, ClassTable
 from condseg_app.errors import CondsegError
-from condseg_app.io.contents import holds_zarr, name_of
-from condseg_app.io.ome_zarr import classes_in_zarr
+from condseg_app.io.contents import format_of, name_of
 
 SCHEMA = "condseg-classes"
 _LARGEST_TABLE = 1 << 24
-_CARET = re.compile(rb"<CaretExtension>.*?</CaretExtension>", re.DOTALL)
 
 Found = tuple[ClassTable | None, tuple[str, ...]]
 
@@ -94,17 +90,17 @@ def itksnap_text(classes: ClassTable) -> str:
     return "\n".join(lines) + "\n"
 
 
-def classes_beside(path: Path, extensions: bytes = b"") -> Found:
+def classes_beside(path: Path) -> Found:
     """The class table that comes with a label map, and what was odd about it.
 
-    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), OME-Zarr's own, the
-    table that Caret and TotalSegmentator put into a NIfTI header's extension. One that cannot be used is passed over.
+    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), the one in the file
+    itself. One that cannot be used is passed over.
     """
     warnings: tuple[str, ...] = ()
-    for name, read in _sources(path, extensions):
+    for name, read in _sources(path):
         try:
             table = read()
-        except (OSError, ValueError, CondsegError, ValidationError, ElementTree.ParseError) as error:
+        except (OSError, ValueError, CondsegError, ValidationError) as error:
             warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
             continue
         if table is not None and len(table):
@@ -112,7 +108,7 @@ def classes_beside(path: Path, extensions: bytes = b"") -> Found:
     return None, warnings
 
 
-def _sources(path: Path, extensions: bytes) -> Iterator[tuple[str, Callable[[], ClassTable | None]]]:
+def _sources(path: Path) -> Iterator[tuple[str, Callable[[], ClassTable | None]]]:
     sidecar = sidecar_path(path)
     if sidecar.is_file():
         yield sidecar.name, lambda: _of_sidecar(sidecar)
@@ -120,11 +116,7 @@ def _sources(path: Path, extensions: bytes) -> Iterator[tuple[str, Callable[[], 
         description = path.with_name(name_of(path) + ending)
         if description.is_file():
             yield description.name, lambda: _of_itksnap(_text(description))  # noqa: B023  (called at once)
-    if holds_zarr(path):
-        yield "its metadata", lambda: classes_in_zarr(path)
-    caret = _CARET.search(extensions)
-    if caret is not None:
-        yield "its header", lambda: _of_caret(caret.group())
+    yield "its header", lambda: format_of(path).classes_inside(path)
 
 
 def _of_sidecar(path: Path) -> ClassTable | None:
@@ -143,18 +135,6 @@ def _of_itksnap(text: str) -> ClassTable:
         value, red, green, blue = (int(n) for n in numbers.split()[:4])
         if value:
             table = table.adding(_entry(table, value, name, (red, green, blue)))
-    return table
-
-
-def _of_caret(xml: bytes) -> ClassTable:
-    table = ClassTable()
-    if b"<!" in xml.replace(b"<![CDATA[", b""):
-        raise ValueError("it declares XML entities")
-    for label in ElementTree.fromstring(xml).iter("Label"):
-        value = int(label.attrib["Key"])
-        red, green, blue = (round(255 * float(label.attrib.get(key, "0"))) for key in ("Red", "Green", "Blue"))
-        if value:
-            table = table.adding(_entry(table, value, label.text or "", (red, green, blue)))
     return table
 
 

@@ -1,38 +1,22 @@
-"""Which format a file is in, told by its first bytes rather than by its name; OME-Zarr is a folder."""
+"""Which format a file is in, told by its first bytes rather than by its name; some are folders."""
 
 import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from condseg_app.errors import ReadError
+from condseg_app.io.formats import FORMATS, Format, has_suffix
 
-Format = Literal["NIfTI", "PNG", "JPEG", "TIFF", "BMP", "OME-Zarr"]
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-ZARR_SUFFIXES = (".ome.zarr", ".zarr")
-SUFFIXES = (*NIFTI_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
+SUFFIXES = tuple(dict.fromkeys(suffix for form in FORMATS for suffix in form.suffixes))
+"""The endings of all files that are read."""
 GZIP = b"\x1f\x8b"
 
+_ENDINGS = sorted((*SUFFIXES, *(part for form in FORMATS for part in form.parts)), key=len, reverse=True)
 _ENOUGH = 544
-_PICTURES: tuple[tuple[bytes, Format], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"II+\x00", "TIFF"),
-    (b"MM\x00+", "TIFF"),
-    (b"BM", "BMP"),
-)
-_ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray")
 _NIFTI_MAGIC = {348: (344, (b"n+1\x00", b"ni1\x00")), 540: (4, (b"n+2\x00\r\n\x1a\n", b"ni2\x00\r\n\x1a\n"))}
 _NOT_READ = (
-    (0, b"NRRD", "NRRD"),
-    (0, b"ObjectType", "MetaImage"),
-    (0, b"NDims", "MetaImage"),
     (0, b"mrtrix image", "MRtrix"),
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WebP"),
@@ -47,33 +31,37 @@ _USE = "use one of " + ", ".join(SUFFIXES)
 
 def can_read(path: Path) -> bool:
     """Whether the name is one of a format that is read; the file is not opened."""
-    return path.name.lower().endswith(SUFFIXES)
+    return has_suffix(path, SUFFIXES)
 
 
 def is_image(path: Path) -> bool:
-    """Whether there is a file with a readable name, or a zarr folder; any other folder may hold images."""
-    return can_read(path) and (path.is_dir() if is_zarr_name(path) else path.is_file())
+    """Whether there is a file with a readable name, or a folder that is one image; any other may hold images."""
+    if path.is_dir():
+        return folder_format(path) is not None
+    return path.is_file() and can_read(path) and not is_folder_name(path)
 
 
-def is_zarr_name(path: Path) -> bool:
-    """Whether the name is a zarr folder's."""
-    return path.name.lower().endswith(ZARR_SUFFIXES)
+def is_folder_name(path: Path) -> bool:
+    """Whether the name is that of an image which is a folder."""
+    return any(form.is_folder and has_suffix(path, form.suffixes) for form in FORMATS)
 
 
-def holds_zarr(path: Path) -> bool:
-    """Whether a folder begins as zarr does, whatever its name."""
-    return any((path / name).is_file() for name in _ZARR_METADATA)
+def holds_image(folder: Path) -> bool:
+    """Whether what is in a folder makes it one image, whatever its name."""
+    return any(form.is_own_folder(folder) for form in FORMATS)
 
 
-def is_nifti_name(path: Path) -> bool:
-    """Whether the name is a NIfTI file's."""
-    return path.name.lower().endswith((*NIFTI_SUFFIXES, ".img"))
+def folder_format(folder: Path) -> Format | None:
+    """The format of a folder that is one image, by its content or its name; None for any other folder."""
+    for form in FORMATS:
+        if form.is_own_folder(folder) or (form.is_folder and has_suffix(folder, form.suffixes)):
+            return form
+    return None
 
 
 def name_of(path: Path) -> str:
     """The file's name without its ending (.nii.gz counts as one)."""
-    endings = sorted((*SUFFIXES, *ZARR_SUFFIXES, ".img"), key=len, reverse=True)
-    ending = next((s for s in endings if path.name.lower().endswith(s)), path.suffix)
+    ending = next((s for s in _ENDINGS if path.name.lower().endswith(s)), path.suffix)
     return path.name[: len(path.name) - len(ending)] or path.name
 
 
@@ -83,17 +71,14 @@ def format_of(path: Path) -> Format:
     Raises:
         ReadError: there is no such file, it is empty, or of a format that is not read.
     """
-    if path.is_dir() and (holds_zarr(path) or is_zarr_name(path)):
-        return "OME-Zarr"
+    folder = folder_format(path) if path.is_dir() else None
+    if folder is not None:
+        return folder
     start = first_bytes(path)
-    for magic, found in _PICTURES:
-        if start.startswith(magic) and not start[128:].startswith(b"DICM"):  # DICOM may begin as a TIFF
-            return found
-    if start.startswith(GZIP):
-        start = _unpacked(path)
-    if nifti_version(start) is not None or path.name.lower().endswith((".hdr", ".img")):
-        return "NIfTI"
-    raise ReadError(_what_else(start, path), path=path)
+    for form in FORMATS:
+        if form.is_own(start, path):
+            return form
+    raise ReadError(_what_else(unpacked_start(start, path), path), path=path)
 
 
 def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
@@ -107,6 +92,14 @@ def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
     if not start:
         raise ReadError("the file is empty; copy it again", path=path)
     return start
+
+
+def unpacked_start(start: bytes, path: Path) -> bytes:
+    """A file's first bytes, unpacked where they are gzip's; ReadError where that fails."""
+    if not start.startswith(GZIP):
+        return start
+    with reading(path), gzip.open(path, "rb") as file:
+        return file.read(_ENOUGH)
 
 
 def nifti_version(start: bytes) -> int | None:
@@ -129,11 +122,6 @@ def reading(path: Path) -> Iterator[None]:
         raise ReadError(f"cannot be read ({error.strerror or error}); check the file and its rights", path=path) from (
             error
         )
-
-
-def _unpacked(path: Path) -> bytes:
-    with reading(path), gzip.open(path, "rb") as file:
-        return file.read(_ENOUGH)
 
 
 def _what_else(start: bytes, path: Path) -> str:

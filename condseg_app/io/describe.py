@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from condseg_app.data import Image
+from condseg_app.data import Image, Pick
+from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import classes_beside
-from condseg_app.io.contents import format_of, holds_zarr, is_zarr_name
+from condseg_app.io.contents import folder_format, format_of
 from condseg_app.io.data_sets import read_data_set
 from condseg_app.io.images import read_image
 from condseg_app.io.model_file import SUFFIX, read_model_description
-from condseg_app.io.nifti_header import read_layout
 from condseg_app.io.regions import slabs
 
 
@@ -34,33 +34,37 @@ class FileDescription:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def describe(path: Path) -> FileDescription:
+def describe(path: Path, pick: Pick = EVERYTHING) -> FileDescription:
     """Describe an image, a label map, a data set or a model.
+
+    Args:
+        path: the file or folder.
+        pick: what to take of a file that holds more than one image.
 
     Raises:
         CondsegError: it cannot be read as any of them.
     """
-    if path.is_dir() and not (holds_zarr(path) or is_zarr_name(path)):
+    if path.is_dir() and folder_format(path) is None:
         return _describe_data_set(path)
     if path.suffix == SUFFIX:
         return _describe_model(path)
-    return _describe_image(path)
+    return _describe_image(path, pick)
 
 
-def _describe_image(path: Path) -> FileDescription:
+def _describe_image(path: Path, pick: Pick) -> FileDescription:
     """An image; a label map where a class table comes with it."""
-    image, found = read_image(path), format_of(path)
-    classes, odd = classes_beside(path, read_layout(path).extensions if found == "NIfTI" else b"")
+    image, found = read_image(path, pick), format_of(path)
+    classes, odd = classes_beside(path)
     geometry = image.geometry
     details = _range(image) if classes is None else {"classes": {e.name: e.value for e in classes}}
     return FileDescription(
         str(path),
         "image" if classes is None else "label map",
-        found,
+        found.name,
         geometry.shape,
         tuple(round(s, 6) for s in geometry.spacing),
         geometry.unit,
-        geometry.orientation if found == "NIfTI" else None,
+        geometry.orientation if found.knows_orientation else None,
         str(image.array.dtype),
         image.channels,
         (*image.warnings, *odd),

@@ -1,39 +1,64 @@
 """Any image file, by the format that its content tells."""
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import Image
-from condseg_app.io.contents import Format, format_of
-from condseg_app.io.nifti import read_nifti
-from condseg_app.io.ome_zarr import read_zarr
-from condseg_app.io.pictures import read_picture
-from condseg_app.io.regions import slabs
+from condseg_app.data import Image, LazyArray, Pick
+from condseg_app.io.choices import EVERYTHING, chosen_channel
+from condseg_app.io.contents import format_of
+from condseg_app.io.regions import box_of, slabs
 
 # A larger image is not read through just to find out whether something is odd about its voxels.
 _MOST_BYTES_CHECKED = 1 << 28
 
-_READERS: Mapping[Format, Callable[[Path], Image]] = {"NIfTI": read_nifti, "OME-Zarr": read_zarr}
 
-
-def read_image(path: Path) -> Image:
+def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
     """Open an image or a volume; the voxels of large ones are read when they are asked for.
 
     What is odd about it (no orientation, voxels that are not finite, ...) is in its `warnings`.
 
+    Args:
+        path: the file, or the folder of a format that is one.
+        pick: what to take of a file that holds more than one image.
+
     Raises:
         ReadError: it does not exist, is of another format, or is damaged.
+        ChoiceNeeded: it holds more than one image, and it was not said which to take.
         GeometryError: its affine cannot be used.
     """
     path = path.expanduser()
-    image = _READERS.get(format_of(path), read_picture)(path)
+    image = replace(format_of(path).read_image(path, pick), pick=pick)
+    if pick.channel is not None and len(image.channels) > 1:
+        at = chosen_channel(image.channels, pick, path)
+        image = replace(image, array=_OneChannel(image.array, at), channels=(image.channels[at],))
     if math.prod(image.array.shape) * image.array.dtype.itemsize > _MOST_BYTES_CHECKED:
         return image
     return replace(image, warnings=(*image.warnings, *_voxel_warnings(image)))
+
+
+class _OneChannel:
+    """One channel (1, I, J, K) of an array."""
+
+    def __init__(self, array: LazyArray, channel: int) -> None:
+        self._array, self._channel = array, channel
+        self.shape: tuple[int, ...] = (1, *array.shape[1:])
+        self.ndim = 4
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """Any numpy index."""
+        (channels, *space), rest = box_of(key, self.shape)
+        shown = slice(channels.start + self._channel, channels.stop + self._channel)
+        return np.asarray(self._array[(shown, *space)])[rest]  # type: ignore[no-any-return]  # scalars included
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
+        whole = self[...]
+        return whole if dtype is None else whole.astype(dtype)
 
 
 def _voxel_warnings(image: Image) -> tuple[str, ...]:

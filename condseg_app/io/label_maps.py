@@ -1,6 +1,5 @@
 """Label maps and masks: files onto an image's grid, in space and never by index."""
 
-from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -8,14 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, Image, LabelMap
+from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, Image, LabelMap, Pick
 from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import format_of
-from condseg_app.io.nifti import read_nifti
-from condseg_app.io.nifti_header import read_layout
-from condseg_app.io.ome_zarr import read_zarr
-from condseg_app.io.pictures import read_indices, to_voxels
+from condseg_app.io.stored_labels import StoredLabels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
 """Class values, and what was odd about them."""
@@ -26,29 +23,23 @@ _LARGEST_VALUE = 65535
 MACHINE_UNKNOWN = 255
 
 
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """What a file holds: (I, J, K) numbers, or (3, I, J, 1) colours; a picture does not say where it lies."""
-
-    voxels: NDArray[np.generic]
-    geometry: Geometry
-    extensions: bytes = b""
-
-
-def read_label_map(path: Path, image: Image | None = None, classes: ClassTable | None = None) -> LabelMap:
+def read_label_map(
+    path: Path, image: Image | None = None, classes: ClassTable | None = None, pick: Pick = EVERYTHING
+) -> LabelMap:
     """Read a label map, turned onto the image's axes where both cover the same voxels.
 
     Args:
-        path: NIfTI, OME-Zarr, or a grey or palette picture (or one in the classes' exact colours).
+        path: of any format but JPEG; a picture is grey, has a palette, or is in the classes' exact colours.
         image: what it must fit; None to take it as it is.
         classes: what its values mean; None to take the names that lie beside it, or 'class 1', 'class 2', ...
+        pick: what to take of a file that holds several label maps.
 
     Raises:
         ReadError: it does not hold whole numbers from 0 to 65535.
         GeometryError: it does not fit the image.
     """
-    stored = _read(path)
-    found, warnings = (classes, ()) if classes is not None else classes_beside(path, stored.extensions)
+    stored = _read(path, pick)
+    found, warnings = (classes, ()) if classes is not None else classes_beside(path)
     values, notes = (
         _values_of_colors(stored.voxels, found, path)
         if stored.voxels.ndim == 4
@@ -59,7 +50,7 @@ def read_label_map(path: Path, image: Image | None = None, classes: ClassTable |
         values, geometry = _onto(values, geometry, image.geometry, path), image.geometry
     empty = () if values.any() else ("it marks no voxel of any class",)
     table = found if found is not None else _unnamed(values)
-    return LabelMap(values, geometry, table, (*warnings, *notes, *empty))
+    return LabelMap(values, geometry, table, (*stored.warnings, *warnings, *notes, *empty))
 
 
 def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
@@ -91,19 +82,8 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
     return values == 1, values != MACHINE_UNKNOWN
 
 
-def _read(path: Path) -> _Stored:
-    found = format_of(path)
-    if found == "NIfTI":
-        volume = read_nifti(path)
-        return _Stored(volume.voxels()[0], volume.geometry, read_layout(path).extensions)
-    if found == "OME-Zarr":
-        volume = read_zarr(path)
-        if len(volume.channels) > 1:
-            raise ReadError(f"holds {len(volume.channels)} channels, a label map has one; save one of them", path=path)
-        return _Stored(volume.voxels()[0], volume.geometry)
-    voxels = to_voxels(read_indices(path))
-    geometry = Geometry.of_picture(voxels.shape[1], voxels.shape[2])
-    return _Stored(voxels[0] if len(voxels) == 1 else voxels, geometry)
+def _read(path: Path, pick: Pick = EVERYTHING) -> StoredLabels:
+    return format_of(path).read_labels(path, pick)
 
 
 def _whole_numbers(voxels: NDArray[np.generic], path: Path) -> Labels:

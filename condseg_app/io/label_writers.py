@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
-from condseg_app.io.class_files import sidecar_text
-from condseg_app.io.label_parts import label_map_by_parts, label_map_files, labels_by_parts
+from condseg_app.io.class_files import sidecar_path, sidecar_text
+from condseg_app.io.formats import label_writer
+from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
+from condseg_app.io.stored_labels import LabelGrid
 
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.|[. ]$')
 _TABLE_OF_MASKS = "classes.json"
@@ -62,9 +64,9 @@ def write_binary_masks(
     table = classes.keeping(masks)
     paths = mask_files(folder, table, suffix)
     for name, mask in masks.items():
-        if mask.shape != geometry.shape:
-            raise GeometryError(f"the mask of '{name}' has shape {mask.shape}, its grid {geometry.shape}")
+        _check_mask(name, mask, geometry)
     inside = np.uint8(255 if suffix.lower() == ".png" else 1)
+    grid = LabelGrid(geometry, np.dtype(np.uint8), None)
     named = {entry.name: path.name for entry, path in zip(table, paths[:-1], strict=True)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +74,44 @@ def write_binary_masks(
         raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
     with atomic_files(paths) as (*temporaries, beside):
         for entry, path, temporary in zip(table, paths, temporaries, strict=False):
-            with labels_by_parts(path, temporary, geometry, np.dtype(np.uint8), None) as put:
+            with label_writer(path).write_labels(path, temporary, grid) as put:
                 put(whole(geometry.shape), masks[entry.name] * inside)
         beside.write_text(sidecar_text(table, {"files": named, **(extra or {})}), encoding="utf-8", newline="")
     return paths
+
+
+def write_overlapping_masks(
+    path: Path,
+    masks: Mapping[str, NDArray[np.bool_]],
+    geometry: Geometry,
+    classes: ClassTable,
+    extra: Mapping[str, Any] | None = None,
+) -> tuple[Path, ...]:
+    """Write masks that may overlap into one file, with its class table beside it; returns all files written.
+
+    Args:
+        path: ends with .seg.nrrd, 3D Slicer's segmentations, whose segments may overlap.
+        masks: class name -> (I, J, K).
+        geometry: the masks' grid.
+        classes: their rows.
+        extra: plain values for the sidecar.
+
+    Raises:
+        WriteError: another ending, or the disk refuses; nothing is written.
+        GeometryError: a mask is not on the grid.
+    """
+    from condseg_app.io.nrrd_writer import masks_to_nrrd
+
+    if not path.name.lower().endswith(".seg.nrrd"):
+        raise WriteError("masks that overlap are written into one file as .seg.nrrd; choose this ending", path=path)
+    table = classes.keeping(masks)
+    for name, mask in masks.items():
+        _check_mask(name, mask, geometry)
+    files = path, sidecar_path(path)
+    with atomic_files(files) as (temporary, beside):
+        masks_to_nrrd(path, temporary, masks, geometry, table)
+        beside.write_text(sidecar_text(table, extra or {}), encoding="utf-8", newline="")
+    return files
 
 
 def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ...]:
@@ -88,6 +124,11 @@ def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ..
             path = folder / f"{_file_name(entry)}_{entry.value}{suffix}"
         paths.append(path)
     return (*paths, folder / _TABLE_OF_MASKS)
+
+
+def _check_mask(name: str, mask: NDArray[np.bool_], geometry: Geometry) -> None:
+    if mask.shape != geometry.shape:
+        raise GeometryError(f"the mask of '{name}' has shape {mask.shape}, its grid {geometry.shape}")
 
 
 def _file_name(entry: ClassEntry) -> str:

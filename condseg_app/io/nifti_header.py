@@ -2,7 +2,7 @@
 
 import gzip
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,12 @@ import nibabel
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from condseg_app.data import Affine, Geometry, Shape, Unit
+from condseg_app.data import Affine, Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.choices import EVERYTHING, chosen_channel, chosen_frame
 from condseg_app.io.contents import GZIP, first_bytes, nifti_version, reading
+from condseg_app.io.voxel_layout import VoxelLayout
 
-# Deflate packs no better than 1032 to 1; a header that claims more than its file can hold is wrong.
-_BEST_COMPRESSION = 1100
 _MOST_EXTENSION_BYTES = 1 << 24
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
@@ -29,61 +29,62 @@ _OTHER_TYPES = {
     2048: "complex numbers",
     2304: "colours",
 }
-_VECTORS = (1006, 1007, 2003, 2004)  # intents: displacement, vector, RGB, RGBA
+_VECTOR = 1007  # an intent that ITK gives to channels of any kind
+_VECTORS = (1006, 2003, 2004)  # intents: displacement, RGB, RGBA
 
 
 @dataclass(frozen=True, eq=False)
-class NiftiLayout:
-    """Where a volume's voxels are, and what they mean.
+class NiftiHeader:
+    """What a header says.
 
     Attributes:
-        path: the file that was asked for.
-        voxels_path: the file with the voxels (the .img of a pair).
-        compressed: whether that file is gzipped.
-        offset: of the first voxel, in (decompressed) bytes.
-        dtype: of the voxels as they are stored.
-        slope: a value is slope * stored + intercept.
-        intercept: see slope.
+        layout: where the voxels are.
         geometry: the grid.
         warnings: what was odd, a sentence each.
-        extensions: what lies between header and voxels.
     """
 
-    path: Path
-    voxels_path: Path
-    compressed: bool
-    offset: int
-    dtype: np.dtype[np.generic]
-    slope: float
-    intercept: float
+    layout: VoxelLayout
     geometry: Geometry
     warnings: tuple[str, ...]
-    extensions: bytes
-
-    @property
-    def stored_bytes(self) -> int:
-        """How much room the voxels take."""
-        return math.prod(self.geometry.shape) * self.dtype.itemsize
 
 
-def read_layout(path: Path) -> NiftiLayout:
+def read_header(path: Path, pick: Pick = EVERYTHING) -> NiftiHeader:
     """Read and check a header.
 
     Raises:
-        ReadError: it is damaged, or does not describe one volume of numbers that can be in the file.
+        ReadError: it is damaged, or does not describe volumes of numbers that can be in the file.
+        ChoiceNeeded: it describes several volumes, and none was chosen.
         GeometryError: the affine cannot be used.
     """
     header_path, voxels_path = _halves(path)
     compressed = first_bytes(voxels_path).startswith(GZIP)
-    header, extensions = _header(header_path)
-    shape = _volume_shape(header, path)
+    header, _ = _header(header_path)
+    shape, others = _shape(header, path)
     dtype = _stored_type(header, path)
-    offset = _offset(header, single=header_path == voxels_path)
-    _check_size(math.prod(shape) * dtype.itemsize, offset, voxels_path, compressed)
     slope, intercept, notes = _scaling(header)
+    layout = VoxelLayout(
+        path,
+        voxels_path,
+        dtype,
+        shape,
+        offset=_offset(header, single=header_path == voxels_path),
+        packing="gzip" if compressed else None,
+        slope=slope,
+        intercept=intercept,
+    )
+    layout = replace(layout, offset=layout.offset + _chosen(others, pick, path) * layout.stored_bytes)
     geometry, oddities = _geometry(header, shape, path)
     warnings = (*_name_warnings(voxels_path, compressed), *notes, *oddities)
-    return NiftiLayout(path, voxels_path, compressed, offset, dtype, slope, intercept, geometry, warnings, extensions)
+    return NiftiHeader(layout, geometry, warnings)
+
+
+def extensions_of(path: Path) -> bytes:
+    """What lies between header and voxels.
+
+    Raises:
+        ReadError: the header is damaged.
+    """
+    return _header(_halves(path)[0])[1]
 
 
 def _halves(path: Path) -> tuple[Path, Path]:
@@ -125,20 +126,35 @@ def _offset(header: Any, *, single: bool) -> int:
     return max(int(claimed), least) if math.isfinite(claimed) else least
 
 
-def _volume_shape(header: Any, path: Path) -> Shape:
+def _shape(header: Any, path: Path) -> tuple[Shape, tuple[int, int]]:
+    """The volumes' shape, and how many there are in time (the fourth axis) and of channels (the fifth)."""
     count = int(header["dim"][0])
     if not 1 <= count <= 7:
         raise ReadError(f"its header claims {count} dimensions; copy the file again", path=path)
     shape = tuple(int(n) for n in header["dim"][1 : count + 1])
     if min(shape) < 1:
         raise ReadError(f"its header claims the impossible shape {shape}; copy the file again", path=path)
-    if math.prod(shape[3:]) > 1:
-        what = "vectors, not intensities" if int(header["intent_code"]) in _VECTORS else "several frames or channels"
-        raise ReadError(f"holds {what} (shape {shape}); save one of them as a volume and open that", path=path)
-    volume = (*shape, 1, 1)[:3]
-    if sum(n > 1 for n in volume) < 2:
+    i, j, k, frames, channels, *more = (*shape, 1, 1, 1, 1)
+    if channels > 1 and _holds_vectors(header, channels):
+        raise ReadError(f"holds vectors, not intensities (shape {shape}); choose another file", path=path)
+    if math.prod(more) > 1:
+        raise ReadError(f"has more axes than space, time and channels (shape {shape}); save one volume", path=path)
+    if sum(n > 1 for n in (i, j, k)) < 2:
         raise ReadError(f"holds a row of numbers (shape {shape}), not an image; choose another file", path=path)
-    return volume[0], volume[1], volume[2]
+    return (i, j, k), (frames, channels)
+
+
+def _holds_vectors(header: Any, channels: int) -> bool:
+    """Whether channels are directions rather than intensities: by the intent, or if there are three of fractions."""
+    intent, code = int(header["intent_code"]), int(header["datatype"])
+    return intent in _VECTORS or (intent == _VECTOR and channels == 3 and _TYPES.get(code, "").startswith("f"))
+
+
+def _chosen(others: tuple[int, int], pick: Pick, path: Path) -> int:
+    """How many volumes lie before the chosen one."""
+    frames, channels = others
+    channel = chosen_channel([f"channel {n + 1}" for n in range(channels)], pick, path) if channels > 1 else 0
+    return channel * frames + chosen_frame(frames, pick, path)
 
 
 def _stored_type(header: Any, path: Path) -> np.dtype[np.generic]:
@@ -147,16 +163,6 @@ def _stored_type(header: Any, path: Path) -> np.dtype[np.generic]:
         return np.dtype(f"{header.endianness}{_TYPES[code]}")
     held = _OTHER_TYPES.get(code, f"data of the unknown type {code}")
     raise ReadError(f"holds {held}, not intensities; convert it to one plain number a voxel", path=path)
-
-
-def _check_size(claimed: int, offset: int, path: Path, compressed: bool) -> None:
-    there = path.stat().st_size
-    most = there * _BEST_COMPRESSION if compressed else there
-    if offset + claimed > most:
-        raise ReadError(
-            f"the file is cut off: its header claims {claimed:,} bytes of voxels, it has {there:,}; copy it again",
-            path=path,
-        )
 
 
 def _scaling(header: Any) -> tuple[float, float, tuple[str, ...]]:

@@ -15,13 +15,23 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry
+from condseg_app.data import Geometry, Image
 from condseg_app.errors import GeometryError, WriteError
-from condseg_app.io.regions import Put
+from condseg_app.io.regions import Put, put_slabs
 from condseg_app.io.voxel_file import VoxelGrid, write_box
 
 _UNITS = {"mm": "mm", "µm": "micron", "pixel": "unknown"}
 _LONGEST_NIFTI1_AXIS = 32767
+
+
+def image_to_nifti(path: Path, temporary: Path, image: Image) -> None:
+    """Write a volume of one channel, a few slices at a time.
+
+    Raises:
+        WriteError: it has several channels, or NIfTI knows no such numbers.
+    """
+    packed = path.name.lower().endswith(".gz")
+    put_slabs(path, image, nifti_by_parts(temporary, image.geometry, image.array.dtype, packed=packed))
 
 
 @contextmanager

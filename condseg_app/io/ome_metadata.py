@@ -17,7 +17,8 @@ from condseg_app.errors import GeometryError
 
 VERSION = "0.5"
 SPACE = ("x", "y", "z")
-_OURS = "condseg"
+OWN_ATTRIBUTE = "condseg"
+"""Under which name our own is kept."""
 _RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
 
 _MM: Mapping[str, float] = {
@@ -165,7 +166,7 @@ def grid_of(multiscale: Multiscale, attributes: Mapping[str, Any], shape: Shape)
     axes = {axis.name.lower(): (n, axis) for n, axis in enumerate(multiscale.axes)}
     scale, offset = _placed(multiscale)
     along = [axes.get(name, (None, Axis(name=name))) for name in SPACE]
-    unit, factors, notes = _units([axis for n, axis in along if n is not None])
+    unit, factors, notes = units_of([axis for n, axis in along if n is not None])
     spacing = np.array([1.0 if n is None else scale[n] * factors.get(axis.name, 1.0) for n, axis in along])
     start = np.array([0.0 if n is None else offset[n] * factors.get(axis.name, 1.0) for n, axis in along])
     exact = _exact(attributes, shape, spacing)
@@ -188,7 +189,7 @@ def _placed(multiscale: Multiscale) -> tuple[NDArray[np.float64], NDArray[np.flo
     return scale, offset
 
 
-def _units(axes: Sequence[Axis]) -> tuple[Unit, dict[str, float], tuple[str, ...]]:
+def units_of(axes: Sequence[Axis]) -> tuple[Unit, dict[str, float], tuple[str, ...]]:
     """One unit for all axes, the factor of each, and what was odd: µm if any axis has no more, else mm."""
     stated = {axis.name: _MM.get((axis.unit or "").lower()) for axis in axes}
     in_mm = {name: factor for name, factor in stated.items() if factor is not None}
@@ -221,7 +222,7 @@ def _columns(values: Sequence[str]) -> NDArray[np.float64]:
 def _exact(attributes: Mapping[str, Any], shape: Shape, spacing: NDArray[np.float64]) -> Geometry | None:
     """The grid as we wrote it, unless somebody has changed the spacing since."""
     try:
-        kept = _Exact.model_validate(attributes.get(_OURS))
+        kept = _Exact.model_validate(attributes.get(OWN_ATTRIBUTE))
         geometry = Geometry(shape, np.array(kept.affine), kept.unit)
     except (ValidationError, GeometryError, ValueError):
         return None
@@ -245,7 +246,7 @@ def attributes_of(
         "datasets": [{"path": "0", "coordinateTransformations": transforms}],
     }
     ome = {"version": VERSION, "multiscales": [multiscale], **(more or {})}
-    return {"ome": ome, _OURS: {"affine": geometry.affine.tolist(), "unit": geometry.unit}}
+    return {"ome": ome, OWN_ATTRIBUTE: {"affine": geometry.affine.tolist(), "unit": geometry.unit}}
 
 
 def image_label(classes: ClassTable) -> dict[str, Any]:

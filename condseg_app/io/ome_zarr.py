@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from pydantic import ValidationError
 
-from condseg_app.data import ClassTable, Image
+from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.choices import chosen_frame
 from condseg_app.io.contents import name_of
 from condseg_app.io.ome_metadata import Multiscale, classes_of, grid_of, names_of_channels, ome_attributes
 from condseg_app.io.regions import box_of
@@ -41,13 +42,14 @@ class ZarrVoxels:
 
     Args:
         array: checked by `check_array`.
-        axes: a letter for each of its axes: c, x, y, z, and t for one that has one step.
+        axes: a letter for each of its axes: c, x, y, z and t.
         path: for messages.
+        frame: the point in time to take.
     """
 
-    def __init__(self, array: "zarr.Array[Any]", axes: str, path: Path) -> None:
+    def __init__(self, array: "zarr.Array[Any]", axes: str, path: Path, frame: int = 0) -> None:
         lengths = dict(zip(axes, array.shape, strict=True))
-        self._array, self._axes, self._path = array, axes, path
+        self._array, self._axes, self._path, self._frame = array, axes, path, frame
         self.shape: tuple[int, ...] = tuple(lengths.get(axis, 1) for axis in _OURS)
         self.ndim = 4
         self.dtype = native(array.dtype)
@@ -58,7 +60,7 @@ class ZarrVoxels:
         require_memory(2 * math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
         asked = dict(zip(_OURS, box, strict=True))
         with reading_zarr(self._path), few_chunks_at_once(self._array):
-            found = np.asarray(self._array[tuple(asked.get(axis, 0) for axis in self._axes)])
+            found = np.asarray(self._array[tuple(asked.get(axis, self._frame) for axis in self._axes)])
         left = [axis for axis in self._axes if axis in asked]
         ordered = found.transpose([left.index(axis) for axis in _OURS if axis in left])
         lacking = tuple(None if axis not in left else slice(None) for axis in _OURS)
@@ -70,20 +72,21 @@ class ZarrVoxels:
         return whole if dtype is None else whole.astype(dtype)
 
 
-def read_zarr(path: Path) -> Image:
+def read_zarr(path: Path, pick: Pick) -> Image:
     """Read an image's metadata; its voxels (of the finest resolution) follow when they are asked for.
 
     A plain array is taken as (z, y, x) or (y, x) in pixels where nothing speaks against it.
 
     Raises:
-        ReadError: other data than one image of plain numbers, or damaged.
+        ReadError: other data than an image of plain numbers, or damaged.
+        ChoiceNeeded: there are several points in time, and none was chosen.
         GeometryError: its scale cannot be used.
     """
     import zarr  # a tenth of a second, which only those pay who need it
 
     node = open_node(path)
     if not isinstance(node, zarr.Array):
-        return _ome_image(node, path)
+        return _ome_image(node, path, pick)
     check_array(node, path)
     axes = _plain_axes(node, path)
     return _image(ZarrVoxels(node, axes, path), Multiscale.plain(axes), {}, path)
@@ -98,7 +101,7 @@ def classes_in_zarr(path: Path) -> ClassTable | None:
     return classes_of(ome_attributes(open_node(path).attrs.asdict()))
 
 
-def _ome_image(group: "zarr.Group", path: Path) -> Image:
+def _ome_image(group: "zarr.Group", path: Path, pick: Pick) -> Image:
     group = _only_series(group, path)
     attributes = group.attrs.asdict()
     ome = ome_attributes(attributes)
@@ -108,10 +111,8 @@ def _ome_image(group: "zarr.Group", path: Path) -> Image:
     check_array(array, path)
     if array.ndim != len(axes):
         raise ReadError(f"has {array.ndim} dimensions and {len(axes)} axes; copy the image again", path=path)
-    for axis, length in zip(axes, array.shape, strict=True):
-        if axis == "t" and length > 1:
-            raise ReadError(f"holds {length} points in time; save one of them as an image and open that", path=path)
-    image = _image(ZarrVoxels(array, axes, path), multiscale, attributes, path)
+    frame = chosen_frame(dict(zip(axes, array.shape, strict=True)).get("t", 1), pick, path)
+    image = _image(ZarrVoxels(array, axes, path, frame), multiscale, attributes, path)
     if has_chunks(path / array.path):
         return image
     return replace(image, warnings=(*image.warnings, "none of its chunks is there; copy it again, with all its files"))

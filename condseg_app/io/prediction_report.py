@@ -44,6 +44,9 @@ class Method(_Strict):
         masks: whether there is also one binary mask a class.
         accurate: whether windows overlapped by a half.
         roi: whether a coarse pass came first.
+        series: what was taken of a file that holds several, as `Pick` has it.
+        frame: see series.
+        channel: see series.
     """
 
     model: str
@@ -53,6 +56,9 @@ class Method(_Strict):
     masks: bool
     accurate: bool
     roi: bool = False
+    series: str | None = None
+    frame: int | None = None
+    channel: str | None = None
 
 
 class ClassVolume(_Strict):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Region, Shape
 from condseg_app.errors import WriteError
-from condseg_app.io.nifti_unpack import roomy_folder
 from condseg_app.io.regions import box_of
+from condseg_app.io.unpack import roomy_folder
 from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
 
 

@@ -15,6 +15,7 @@ import pytest
 from condseg_app.cli import main
 from condseg_app.io import read_data_set, read_label_map, read_model, read_model_description
 
+Capture = pytest.CaptureFixture[str]
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
@@ -53,6 +54,25 @@ def test_predictions_fit_their_image_to_the_voxel(model: Path, blobs: Path, tmp_
     assert labels.array.shape == (18, 20, 9)
     assert labels.classes.names == ("bright", "dark")
     assert {f.name for f in (tmp_path / "case_3_masks").iterdir()} == {"bright.nii.gz", "dark.nii.gz", "classes.json"}
+
+
+def test_one_frame_of_several_is_chosen(model: Path, blobs: Path, tmp_path: Path, capsys: Capture) -> None:
+    volume = nibabel.Nifti1Image.from_filename(blobs / "imagesTr" / "case_3.nii.gz")
+    voxels = np.asarray(volume.dataobj)
+    path = tmp_path / "film.nii.gz"
+    nibabel.Nifti1Image(np.stack([voxels * 0, voxels], axis=3), volume.affine).to_filename(path)
+    command = ["predict", str(path), "--model", str(model), "--output", str(tmp_path / "out")]
+    assert main(command) == 2
+    assert "holds 2 frames; choose one with --frame (0: frame 1 of 2; 1: frame 2 of 2)" in capsys.readouterr().err
+    assert main([*command, "--frame", "1"]) == 0
+    alone = ["predict", str(blobs / "imagesTr" / "case_3.nii.gz"), "--model", str(model), "--output", str(tmp_path)]
+    assert main(alone) == 0
+    chosen, wanted = (read_label_map(tmp_path / name) for name in ("out/film_labels.nii.gz", "case_3_labels.nii.gz"))
+    assert np.array_equal(chosen.values, wanted.values)
+    assert main([*command, "--frame", "1"]) == 0
+    assert "1 of 1 images were finished before" in capsys.readouterr().out
+    assert main(["info", str(path), "--frame", "0"]) == 0
+    assert main(["info", str(path), "--frame", "7"]) == 2
 
 
 def test_a_folder_is_predicted_file_by_file(model: Path, blobs: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io import nifti, nifti_unpack, read_image
+from condseg_app.io import file_voxels, read_image, unpack
 from condseg_app.io.image_files import write_image
 
 SaveNifti = Callable[..., Path]
@@ -44,8 +44,8 @@ def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hardly any memory is free; temporary files go into this folder."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    monkeypatch.setattr(nifti, "free_memory", lambda: 100)
-    monkeypatch.setattr(nifti_unpack, "roomy_folder", lambda: folder)
+    monkeypatch.setattr(file_voxels, "free_memory", lambda: 100)
+    monkeypatch.setattr(unpack, "roomy_folder", lambda: folder)
     return folder
 
 
@@ -143,7 +143,7 @@ def test_large_temporary_files_go_where_the_user_says(tmp_path: Path, monkeypatc
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.delenv(name, raising=False)
     if Path("/var/tmp").is_dir():
-        assert nifti_unpack.roomy_folder() == Path("/var/tmp")
+        assert unpack.roomy_folder() == Path("/var/tmp")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    assert nifti_unpack.roomy_folder() == tmp_path
+    assert unpack.roomy_folder() == tmp_path

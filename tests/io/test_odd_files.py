@@ -1,16 +1,19 @@
 """Real odd, rare and broken files: each does what its manifest expects of a good reader."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 
-from condseg_app.data import AxisMap
+from condseg_app.data import AxisMap, Pick
 from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io import describe, read_data_set, read_image, read_label_map
+from condseg_app.io.choices import ChoiceNeeded
 
 SharedData = Callable[[str], Path]
 ODD = Path(__file__).parents[3] / "shared" / "data" / "odd_files"
@@ -18,8 +21,10 @@ ENTRIES: list[dict[str, Any]] = (
     json.loads((ODD / "manifest.json").read_text(encoding="utf-8"))["files"] if (ODD / "manifest.json").exists() else []
 )
 IMAGES = ("nifti-orientation", "nifti-dtype", "nifti-dim", "nifti-pair", "nifti-label", "nifti-derived", "image2d")
-# A file may hold several frames or channels; one of them has to be chosen and saved first.
-REFUSED_FOR_NOW = ("ask_or_pick",)
+# A file may hold several frames or channels; one of them has to be chosen first.
+ASKED = ("ask_or_pick",)
+# The NIfTI file that they point to is not in the collection.
+WITHOUT_VOXELS = ("BallBinary30x30x30_byteskip_minus_one_nifti.nhdr", "BallBinary30x30x30_nifti.nhdr")
 # These are refused for what they are as labels, not as images; or only their place beside an image is odd.
 AS_IMAGES_FINE = (
     "label_shape_mismatch.nii.gz",
@@ -63,7 +68,7 @@ def test_images(entry: dict[str, Any]) -> None:
     path, expected = ODD / entry["path"], entry["expect"].split(":")[0].split(" ")[0]
     if path.name in AS_IMAGES_FINE:
         check_opens(path)
-    elif expected in ("reject", *REFUSED_FOR_NOW) or len(entry["facts"].get("shape", ())) > 3:
+    elif expected in ("reject", *ASKED) or len(entry["facts"].get("shape", ())) > 3:
         check_refused(read_image, path)
     elif expected == "load_with_warning":
         assert check_opens(path)
@@ -72,15 +77,69 @@ def test_images(entry: dict[str, Any]) -> None:
         check_opens(path)
 
 
-@pytest.mark.parametrize("entry", of(("nrrd", "mha", "other", "dicom", "dicom-bad", "dicom-single", "ome")))
+@pytest.mark.parametrize("entry", of(("nrrd", "mha", "ome")))
+def test_volumes_of_other_formats(entry: dict[str, Any]) -> None:
+    path, expected = ODD / entry["path"], entry["expect"].split(":")[0].split(" ")[0]
+    if path.name in WITHOUT_VOXELS:
+        assert "BallBinary30x30x30.nii.gz is missing" in check_refused(read_image, path)
+    elif expected in ("reject", "data"):
+        check_refused(read_image, path)
+    elif expected == "load_with_warning":
+        assert check_opens(path)
+    else:
+        assert expected == "load"
+        check_opens(path)
+
+
+@pytest.mark.parametrize("entry", of(("other",)))
+def test_formats_that_are_not_read_say_so(entry: dict[str, Any]) -> None:
+    assert "not supported" in check_refused(read_image, ODD / entry["path"])
+
+
+@pytest.mark.parametrize("entry", of(("dicom", "dicom-bad", "dicom-single")))
 def test_formats_that_are_not_read_yet_say_so(entry: dict[str, Any]) -> None:
     path = ODD / entry["path"]
-    if path.name.endswith((".nii.gz", ".ome.tiff", ".ome.zarr")):
+    if path.name.endswith(".nii.gz"):
         check_opens(path)
     elif path.is_dir():
         assert "is not a data set" in check_refused(describe, path)
     else:
         assert "not supported" in check_refused(read_image, path)
+
+
+def test_a_ball_in_every_encoding_is_the_same_ball(tmp_path: Path) -> None:
+    ball = read_image(ODD / "nrrd/BallBinary30x30x30.nhdr")
+    assert ball.geometry.orientation == "LPS"
+    for name in ("_bz2.nrrd", "_gz.nrrd", "_gz_byteskip_minus_one.nrrd", "_byteskip_minus_one.nhdr"):
+        other = read_image(ODD / f"nrrd/BallBinary30x30x30{name}")
+        assert np.array_equal(other.voxels(), ball.voxels())
+        assert other.geometry == ball.geometry
+    nibabel.Nifti1Image(ball.voxels()[0], np.eye(4)).to_filename(tmp_path / "BallBinary30x30x30.nii.gz")
+    for name in WITHOUT_VOXELS:
+        shutil.copyfile(ODD / "nrrd" / name, tmp_path / name)
+        assert np.array_equal(read_image(tmp_path / name).voxels(), ball.voxels())
+        assert "NIfTI" in read_image(tmp_path / name).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "pick", "shape"),
+    [
+        ("nifti/int16_4d.nii.gz", Pick(frame=1), (128, 96, 24)),
+        ("nifti/nifti2_4d.nii.gz", Pick(frame=0), (32, 20, 12)),
+        ("nifti/5d_two_channels_LSP.nii.gz", Pick(channel="channel 2"), (64, 52, 39)),
+    ],
+)
+def test_one_of_several_volumes_is_chosen(name: str, pick: Pick, shape: tuple[int, ...]) -> None:
+    stored = np.asarray(nibabel.load(ODD / name).dataobj)  # type: ignore[attr-defined]
+    image = read_image(ODD / name, pick)
+    wanted = stored[..., 0, 1] if stored.ndim == 5 else stored[..., pick.frame]
+    assert image.geometry.shape == shape
+    assert np.allclose(image.voxels()[0], wanted)
+    assert image.pick == pick
+    with pytest.raises(ChoiceNeeded) as caught:
+        read_image(ODD / name)
+    assert len(caught.value.options) == 2
+    assert caught.value.what == ("frame" if pick.channel is None else "channel")
 
 
 def test_one_plane_of_a_larger_image_says_so() -> None:

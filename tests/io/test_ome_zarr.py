@@ -187,9 +187,9 @@ def test_shards_are_read(tmp_path: Path) -> None:
 
 def test_a_folder_is_known_by_its_name_or_its_content(tmp_path: Path) -> None:
     path = save(tmp_path / "scan.OME.zarr")
-    assert (format_of(path), name_of(path), can_read(path), is_image(path)) == ("OME-Zarr", "scan", True, True)
+    assert (format_of(path).name, name_of(path), can_read(path), is_image(path)) == ("OME-Zarr", "scan", True, True)
     other = path.rename(tmp_path / "scan")
-    assert (format_of(other), is_image(other)) == ("OME-Zarr", False)
+    assert (format_of(other).name, is_image(other)) == ("OME-Zarr", True)
     assert read_image(other).geometry.shape == (5, 6, 4)
     (tmp_path / "file.zarr").write_text("no folder")
     assert not is_image(tmp_path / "file.zarr")
@@ -269,7 +269,7 @@ def first(content: dict[str, Any]) -> dict[str, Any]:
         (lambda c: first(c).update(axes=axes("zzyx")[:3]), "contradict"),
         (lambda c: first(c).update(axes=axes("qyx")), "the axes q, y, x"),
         (lambda c: first(c).update(axes=axes("zcx")), "the axes z, c, x"),
-        (lambda c: first(c).update(axes=axes("tyx")), "4 points in time"),
+        (lambda c: first(c).update(axes=axes("tyx")), "holds 4 frames"),
         (lambda c: first(c)["datasets"][0].update(path="../0"), "outside of the folder"),
         (lambda c: first(c)["datasets"][0].update(path="/etc"), "outside of the folder"),
         (lambda c: first(c)["datasets"][0].update(path="7"), "'7' is missing"),

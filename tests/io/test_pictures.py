@@ -139,24 +139,6 @@ def test_how_the_camera_was_held_is_told(tmp_path: Path) -> None:
     assert "camera was held" in read_image(tmp_path / "a.jpg").warnings[0]
 
 
-@pytest.mark.parametrize("kind", ["pages", "imagej", "pillow"])
-def test_several_pages_are_refused(tmp_path: Path, kind: str) -> None:
-    path, stack = tmp_path / "a.tif", np.stack([GREY, GREY])
-    if kind == "pillow":
-        first = PIL.Image.fromarray(COLOUR).convert("P")
-        first.save(path, save_all=True, append_images=[first])
-    else:
-        tifffile.imwrite(path, stack, photometric="minisblack", imagej=kind == "imagej")
-    with pytest.raises(ReadError, match="pages"):
-        read_image(path)
-
-
-def test_several_channels_that_are_no_colours_are_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", RNG.random((5, 7, 5)), photometric="minisblack", planarconfig="contig")
-    with pytest.raises(ReadError, match="neither grey nor colours"):
-        read_image(tmp_path / "a.tif")
-
-
 def test_complex_numbers_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 7), np.complex64), photometric="minisblack")
     with pytest.raises(ReadError, match="complex64"):

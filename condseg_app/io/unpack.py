@@ -1,30 +1,33 @@
-"""Gzipped voxels, which have no way to a single slice: unpacked once, into memory or onto the disk."""
+"""Packed voxels, which have no way to a single slice: unpacked once, into memory or onto the disk."""
 
+import bz2
 import gzip
+import io
 import os
 import shutil
 import tempfile
 import weakref
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Region
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.contents import reading
-from condseg_app.io.nifti_header import NiftiLayout
-from condseg_app.io.voxel_file import VoxelGrid, fill, read_box
+from condseg_app.io.voxel_file import Readable, fill
+from condseg_app.io.voxel_layout import VoxelLayout
 
 _CHUNK = 1 << 22
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
-def unpacked_in_memory(layout: NiftiLayout) -> NDArray[np.generic]:
-    """All voxels (I, J, K) as they are stored.
+def unpacked_in_memory(layout: VoxelLayout) -> NDArray[np.uint8]:
+    """The bytes of all voxels as they are stored.
 
     Raises:
         ReadError: the file is cut off or damaged.
@@ -34,20 +37,19 @@ def unpacked_in_memory(layout: NiftiLayout) -> NDArray[np.generic]:
     with _packed(layout) as file:
         _check_length(fill(file, flat), layout)
         file.read(1)  # the end of the stream is where its checksum is compared
-    return flat.view(layout.dtype).reshape(layout.geometry.shape, order="F")
+    return flat
 
 
 class UnpackedFile:
     """Voxels in a temporary file without a name, which goes when nobody needs it any more, or the process ends."""
 
-    def __init__(self, layout: NiftiLayout) -> None:
+    def __init__(self, layout: VoxelLayout) -> None:
         """Unpack the voxels.
 
         Raises:
             ReadError: the file is cut off or damaged.
             OutOfMemory: the disk has no room for them either.
         """
-        self._grid = VoxelGrid(layout.geometry.shape, layout.dtype, 0)
         self._lock = Lock()  # one file, one position in it
         folder = roomy_folder()
         with _on_disk(layout, folder):
@@ -66,20 +68,71 @@ class UnpackedFile:
         with _on_disk(layout, folder):
             self._file.flush()
 
-    def read(self, box: Region) -> NDArray[np.generic]:
-        """The voxels of a box, as they are stored."""
+    @contextmanager
+    def opened(self) -> Iterator[Readable]:
+        """The file, for one reader at a time."""
         with self._lock:
-            return read_box(self._file, self._grid, box)  # type: ignore[arg-type]  # BinaryIO lacks readinto
+            yield self._file  # type: ignore[misc]  # BinaryIO lacks readinto
+
+
+def unpacked_length(layout: VoxelLayout, most: int) -> int:
+    """How many bytes there are unpacked; a little more than `most` where there are more than that.
+
+    Raises:
+        ReadError: the file is cut off or damaged.
+    """
+    length = 0
+    with _packed(layout) as file:
+        while length <= most and (block := file.read(_CHUNK)):
+            length += len(block)
+    return length
+
+
+class _Inflated(io.RawIOBase):
+    """The unpacked bytes of a file with zlib's bytes in it from where it stands."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file, self._unpacker = file, zlib.decompressobj(_ZLIB_OR_GZIP)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any, /) -> int:
+        unpacker, size = self._unpacker, len(room)
+        while size and not unpacker.eof:
+            packed = unpacker.unconsumed_tail or self._file.read(1 << 16)
+            found = unpacker.decompress(packed, size)
+            if found:
+                room[: len(found)] = found
+                return len(found)
+            if not packed:
+                raise EOFError
+        return 0
 
 
 @contextmanager
-def _packed(layout: NiftiLayout) -> Iterator[gzip.GzipFile]:
-    with reading(layout.path), gzip.open(layout.voxels_path, "rb") as file:
-        file.seek(layout.offset)
-        yield file
+def _packed(layout: VoxelLayout) -> Iterator[Any]:
+    """The unpacked bytes, from the first voxel on."""
+    with reading(layout.path), layout.voxels_path.open("rb") as file:
+        file.seek(layout.start)
+        with _unpacking(file, layout) as stream:
+            _skip(stream, layout.offset)
+            yield stream
 
 
-def _check_length(there: int, layout: NiftiLayout) -> None:
+def _unpacking(file: BinaryIO, layout: VoxelLayout) -> Any:
+    if layout.packing == "bzip2":
+        return bz2.BZ2File(file)
+    return gzip.GzipFile(fileobj=file) if layout.packing == "gzip" else io.BufferedReader(_Inflated(file))
+
+
+def _skip(stream: Any, count: int) -> None:
+    while count and (block := stream.read(min(count, _CHUNK))):
+        count -= len(block)
+
+
+def _check_length(there: int, layout: VoxelLayout) -> None:
     if there < layout.stored_bytes:
         raise ReadError(
             f"the file is cut off: {there:,} of {layout.stored_bytes:,} bytes of voxels are there; copy it again",
@@ -95,7 +148,7 @@ def roomy_folder() -> Path:
 
 
 @contextmanager
-def _on_disk(layout: NiftiLayout, folder: Path) -> Iterator[None]:
+def _on_disk(layout: VoxelLayout, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,0 +1,20 @@
+"""Files that a header names: only of its own folder."""
+
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from condseg_app.errors import ReadError
+
+
+def detached_file(header: Path, name: str) -> Path:
+    """The file that a header names as holding its voxels.
+
+    Raises:
+        ReadError: it is not in the header's folder, or is missing.
+    """
+    inside = PurePosixPath(PureWindowsPath(name).as_posix())  # a Windows program may have written the header
+    if len(inside.parts) != 1 or inside.name in ("", "..") or PureWindowsPath(name).drive:
+        raise ReadError(f"its voxels are in '{name[:200]}', outside of its folder; put both into one", path=header)
+    path = header.parent / inside.name
+    if not path.is_file() or path.resolve().parent != header.parent.resolve():
+        raise ReadError(f"its voxels' file {inside.name[:200]} is missing; put it into the same folder", path=header)
+    return path

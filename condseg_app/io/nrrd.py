@@ -1,0 +1,29 @@
+"""NRRD volumes, and those of them that are 3D Slicer's segmentations."""
+
+from pathlib import Path
+
+import numpy as np
+
+from condseg_app.data import Image, Pick
+from condseg_app.io.contents import name_of
+from condseg_app.io.file_voxels import voxels_of
+from condseg_app.io.nrrd_header import read_header
+from condseg_app.io.pictures import RGB
+
+
+def read_nrrd(path: Path, pick: Pick) -> Image:
+    """Read a volume's header; its voxels follow when they are asked for.
+
+    Space is LPS, LAS or RAS; an axis of another kind are channels (the first or last one) or time (the last one).
+
+    Raises:
+        ReadError: not a volume of numbers, or damaged.
+        ChoiceNeeded: it holds several points in time, and none was chosen.
+        GeometryError: its axes cannot be used.
+    """
+    header = read_header(path, pick)
+    layout = header.layout
+    colours = layout.channels == len(RGB) and layout.dtype == np.uint8 and header.kind != "list"
+    many = tuple(f"channel {n + 1}" for n in range(layout.channels))
+    names = RGB if colours else ("intensity",) if layout.channels == 1 else many
+    return Image(voxels_of(layout), header.geometry, name_of(path), names, source=path, warnings=header.warnings)
