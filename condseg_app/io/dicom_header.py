@@ -12,6 +12,7 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from condseg_app.errors import OutOfMemory, ReadError
@@ -22,7 +23,9 @@ DAMAGE = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
+    InvalidDicomError,
     LookupError,
     NotImplementedError,
     OSError,
@@ -86,6 +89,7 @@ class DicomHeader:
         data: pydicom's data set, with the elements that are looked at here.
         syntax: how it is encoded.
         pixels: keyword of the element that holds them ('PixelData', ...), None if there is none.
+        position: of the pixels in the file, in bytes.
         room: bytes from there to the end of the file.
     """
 
@@ -93,6 +97,7 @@ class DicomHeader:
     data: Dataset
     syntax: UID
     pixels: str | None
+    position: int
     room: int
 
     def text(self, keyword: str) -> str:
@@ -125,10 +130,10 @@ def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
         syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
         if not syntax:
             syntax = ImplicitVRLittleEndian if data.original_encoding[0] else ExplicitVRLittleEndian
-        position = file.tell()
+        position = file.tell() + (8 if syntax.is_implicit_VR else 12)
         group, element = struct.unpack("<HH" if syntax.is_little_endian else ">HH", file.read(4).ljust(4, b"\0"))
-        file.seek(0, io.SEEK_END)
-        return DicomHeader(path, data, syntax, _PIXEL_ELEMENTS.get(group << 16 | element), file.tell() - position)
+        room = max(0, file.seek(0, io.SEEK_END) - position)
+        return DicomHeader(path, data, syntax, _PIXEL_ELEMENTS.get(group << 16 | element), position, room)
 
 
 def read_whole_header(path: Path) -> Dataset:

@@ -1,7 +1,7 @@
 """DICOM segmentations: masks that know their classes and where they lie."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import ClassTableError, GeometryError, ReadError
 from condseg_app.io.class_files import ClassRow
+from condseg_app.io.contents import reading
 from condseg_app.io.dicom_files import dicom_files
 from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
@@ -78,9 +79,9 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentati
     slots = [_slot(frame, grid, path) for frame in frames]
     require_memory(len(classes) * int(np.prod(grid.shape)), path)
     masks = {number: np.zeros(grid.shape, np.bool_) for number in classes}
-    for (_, stored), slot, number in zip(decoded(frames), slots, numbers, strict=True):
-        for segment in masks if number is None else {number} & masks.keys():
-            inside = stored[0] == segment if number is None else stored[0] >= (1 if most is None else most * _HALF)
+    for stored, slot, number in zip(_stored(header, frames), slots, numbers, strict=True):
+        for segment in masks.keys() & (set(np.unique(stored).tolist()) if number is None else {number}):
+            inside = stored == segment if number is None else stored >= (1 if most is None else most * _HALF)
             masks[segment][..., slot] |= inside
     if most is not None:
         notes += ("it holds fractions; half and more is taken as inside",)
@@ -95,6 +96,26 @@ def segment_label(name: str) -> str:
     """A class's name as a segment's label, which is short and on one line."""
     plain = "".join(character if character.isprintable() and character != "\\" else " " for character in name)
     return plain[:_LONGEST_LABEL].strip()
+
+
+def _stored(header: DicomHeader, frames: Sequence[DicomSlice]) -> Iterator[NDArray[Any]]:
+    """The numbers of each frame, (I, J).
+
+    Single bits are unpacked here: a frame may begin within a byte, which pydicom does not expect.
+    """
+    if header.syntax.is_compressed or header.number("BitsAllocated", 1) != 1:
+        yield from (stored[0] for _, stored in decoded(frames))
+        return
+    columns, rows = frames[0].kind.columns, frames[0].kind.rows
+    with reading(header.path), header.path.open("rb") as file:
+        for frame in frames:
+            start, skipped = divmod(frame.frame * columns * rows, 8)
+            file.seek(header.position + start)
+            packed = np.frombuffer(file.read((skipped + columns * rows + 7) // 8), np.uint8)
+            bits = np.unpackbits(packed, bitorder="little")[skipped : skipped + columns * rows]
+            if bits.size < columns * rows:
+                raise ReadError(f"ends before its frame {frame.frame}; copy it again", path=header.path)
+            yield bits.reshape(rows, columns).T
 
 
 def _segment_numbers(header: DicomHeader, count: int) -> list[int | None]:
@@ -120,6 +141,8 @@ def _classes(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...
         known, notes = _known(header)
         for segment in segments:
             number, label = int(segment.SegmentNumber), str(segment.get("SegmentLabel") or "").strip()
+            if not number:  # a label map's background
+                continue
             entry = known.get(number)
             if entry is None or segment_label(entry.name) != label:
                 entry = _entry(table, number, label, segment)

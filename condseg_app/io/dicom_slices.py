@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from condseg_app.errors import ReadError
+from condseg_app.io.dicom_decoders import decoder_for
 from condseg_app.io.dicom_header import DicomHeader, numbers, one_number, read_header, telling
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
@@ -51,6 +51,7 @@ class SliceKind:
         dtype: in the machine's byte order.
         bits: of an integer that are used.
         syntax: how the file is encoded.
+        decoder: pydicom's name for what unpacks it, '' where it is not packed.
     """
 
     columns: int
@@ -59,6 +60,7 @@ class SliceKind:
     dtype: np.dtype[np.generic]
     bits: int
     syntax: UID
+    decoder: str
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,6 @@ def slices_of(header: DicomHeader) -> tuple[DicomSlice, ...]:
         ValueError: an element cannot be understood; AttributeError, TypeError, ... likewise.
     """
     kind = _kind(header)
-    _check_decoder(header)
     count = header.number("NumberOfFrames", 1)
     if not 1 <= count <= _MOST_FRAMES:
         raise ReadError(f"claims {count:,} frames; copy the file again", path=header.path)
@@ -247,7 +248,11 @@ def _kind(header: DicomHeader) -> SliceKind:
         raise ReadError(f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=path)
     bits = header.number("BitsAllocated", 16)
     used = min(max(1, header.number("BitsStored", bits)), bits)
-    return SliceKind(columns, rows, channels or 1, _dtype(header, bits), used, header.syntax)
+    try:
+        decoder = decoder_for(header.syntax)
+    except ReadError as error:
+        raise ReadError(error.message, path=path) from error
+    return SliceKind(columns, rows, channels or 1, _dtype(header, bits), used, header.syntax, decoder)
 
 
 def _dtype(header: DicomHeader, bits: int) -> np.dtype[Any]:
@@ -258,17 +263,6 @@ def _dtype(header: DicomHeader, bits: int) -> np.dtype[Any]:
     if bits not in (1, 8, 16, 32):
         raise ReadError(f"stores pixels of {bits} bits, which is not read; convert it to 16", path=header.path)
     return np.dtype(f"{'i' if header.number('PixelRepresentation', 0) and bits > 1 else 'u'}{max(1, bits // 8)}")
-
-
-def _check_decoder(header: DicomHeader) -> None:
-    name, path = header.syntax.name, header.path
-    try:
-        decoder = get_decoder(header.syntax)
-    except NotImplementedError as error:
-        raise ReadError(f"is packed as {name}, which is not read; save it uncompressed", path=path) from error
-    if not decoder.is_available:
-        lacking = "; ".join(decoder.missing_dependencies)
-        raise ReadError(f"is packed as {name}, and a decoder is missing; install one of: {lacking}", path=path)
 
 
 def _check_size(header: DicomHeader, kind: SliceKind, count: int) -> None:

@@ -133,7 +133,8 @@ def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[
             with telling(path):
                 file = opened.enter_context(open_in_pieces(path))
             indices = [one.frame for one in together]
-            frames: Any = iter_pixels(file, indices=indices, transfer_syntax_uid=kind.syntax)
+            options: dict[str, Any] = {"transfer_syntax_uid": kind.syntax, "decoding_plugin": kind.decoder}
+            frames: Any = iter_pixels(file, indices=indices, **options)
             opened.enter_context(closing(frames))
             for one in together:
                 with telling(path):
