@@ -77,10 +77,9 @@ def write_dicom_seg(
     table = classes.keeping(name for name, mask in masks.items() if mask.any())
     notes = _left_out("no voxel is marked", classes.keeping(masks).names, table.names)
     turned = [_onto_source(masks[entry.name], geometry, source, path) for entry in table]
-    marked = [k for k in range(len(source.slices)) if any(mask[..., k].any() for mask in turned)]
-    there = [k for k in marked if source.slices[k] is not None]
-    if len(there) < len(marked):
-        notes += (f"what is marked on {len(marked) - len(there)} missing slices is left out",)
+    there, lacking = _marked(turned, source)
+    if lacking:
+        notes += (f"what is marked on slices that are missing ({lacking}) is left out",)
     if not there:
         raise WriteError("no voxel is marked, so there is nothing to write; mark a class first", path=path)
     headers, planes = _planes(turned, source, there, path)
@@ -95,6 +94,13 @@ def write_dicom_seg(
 def _left_out(why: str, asked: tuple[str, ...], written: tuple[str, ...]) -> tuple[str, ...]:
     absent = [name for name in asked if name not in written]
     return (f"{why} of {', '.join(absent)}; left out",) if absent else ()
+
+
+def _marked(masks: list[NDArray[np.bool_]], source: DicomStack) -> tuple[list[int], int]:
+    """The slices on which something is marked, and how many more there would be if none were missing."""
+    marked = [k for k in range(len(source.slices)) if any(mask[..., k].any() for mask in masks)]
+    there = [k for k in marked if source.slices[k] is not None]
+    return there, len(marked) - len(there)
 
 
 def _onto_source(mask: NDArray[np.bool_], geometry: Geometry, source: DicomStack, path: Path) -> NDArray[np.bool_]:

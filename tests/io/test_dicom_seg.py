@@ -193,7 +193,7 @@ def test_marks_on_a_missing_slice_are_left_out_and_told(series: Path, tmp_path: 
     source = source_slices(series)
     masks = some_masks()
     notes = write_dicom_seg(tmp_path / "seg.dcm", masks, source.geometry, CLASSES, source)
-    assert "1 missing slices is left out" in notes[1]
+    assert "slices that are missing (1) is left out" in notes[1]
     masks[LIVER.name][..., 2] = False
     found = read_dicom_seg(tmp_path / "seg.dcm", source.geometry)
     assert np.array_equal(found.masks[LIVER.name], masks[LIVER.name])

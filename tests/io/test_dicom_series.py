@@ -16,11 +16,19 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydicom.uid import (
+    MPEG2MPML,
+    ExplicitVRLittleEndian,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    RLELossless,
+)
 
 from condseg_app.data import AxisMap, Geometry, Image
 from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io import dicom_voxels, read_image
 from condseg_app.io.choices import ChoiceNeeded, Pick
+from condseg_app.io.dicom_decoders import decoder_for
 from condseg_app.io.dicom_files import is_dicom
 from condseg_app.io.dicom_series import read_dicom, series_in, source_slices
 
@@ -420,6 +428,24 @@ def test_bombs_are_refused_at_once(save_series: SaveSeries, tmp_path: Path) -> N
     nested = struct.pack("<HH2sHL", 8, 0x1140, b"SQ", 0, 0xFFFFFFFF) + struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF)
     path.write_bytes(content[:340] + nested * 3000)
     refused(path)
+
+
+def test_decoders_that_abort_or_panic_are_never_chosen() -> None:
+    chosen = {decoder_for(syntax) for syntax in (*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, RLELossless)}
+    assert not chosen & {"gdcm", ""}
+    assert decoder_for(RLELossless) == "pydicom"
+    assert decoder_for(ExplicitVRLittleEndian) == ""
+    with pytest.raises(ReadError, match=r"MPEG2.*save it uncompressed"):
+        decoder_for(MPEG2MPML)
+
+
+@needs_odd_files
+def test_a_jpeg_stream_of_another_size_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    content = (ODD / "dicom/mr_compressed_jpeg/IM-0001-0001-0001.dcm").read_bytes()
+    start = content.index(b"\xff\xc3") + 5
+    (tmp_path / "a.dcm").write_bytes(content[:start] + b"\xff\xff\xff\xff" + content[start + 4 :])
+    refused(tmp_path / "a.dcm")
 
 
 SEEDS = (
