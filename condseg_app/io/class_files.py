@@ -34,6 +34,11 @@ class ClassRow(BaseModel):
     terminology: str | None = None
     notes: str = ""
 
+    @classmethod
+    def of(cls, entry: ClassEntry) -> "ClassRow":
+        """A value as it is written."""
+        return cls(**asdict(entry))
+
     def entry(self) -> ClassEntry:
         """The row as a value."""
         return ClassEntry(**self.model_dump())
@@ -57,16 +62,20 @@ def itksnap_path(path: Path) -> Path:
     return path.with_name(name_of(path) + ".label.txt")
 
 
-def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
-    """A class table as JSON; `extra` are plain values on how the labels came about."""
-    content = {
+def sidecar_content(classes: ClassTable, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A class table as plain values; `extra` are others on how the labels came about."""
+    return {
         "schema": SCHEMA,
         "version": 1,
         "software": f"condseg {__version__}",
         **extra,
         "classes": [asdict(entry) for entry in classes],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
+    """`sidecar_content` as JSON."""
+    return json.dumps(sidecar_content(classes, extra), indent=2, ensure_ascii=False) + "\n"
 
 
 def itksnap_text(classes: ClassTable) -> str:
@@ -105,7 +114,7 @@ def classes_beside(path: Path, extensions: bytes = b"") -> Found:
         try:
             table = read()
         except (OSError, ValueError, CondsegError, ValidationError, ElementTree.ParseError) as error:
-            warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
+            warnings += (f"the class table in {name} cannot be used ({reason_of(error)}); other names are taken",)
             continue
         if table is not None and len(table):
             return table, warnings
@@ -168,7 +177,8 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a text could not be read, in few words."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -66,10 +66,7 @@ def write_binary_masks(
             raise GeometryError(f"the mask of '{name}' has shape {mask.shape}, its grid {geometry.shape}")
     inside = np.uint8(255 if suffix.lower() == ".png" else 1)
     named = {entry.name: path.name for entry, path in zip(table, paths[:-1], strict=True)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
+    new_folder(folder)
     with atomic_files(paths) as (*temporaries, beside):
         for entry, path, temporary in zip(table, paths, temporaries, strict=False):
             with labels_by_parts(path, temporary, geometry, np.dtype(np.uint8), None) as put:
@@ -88,6 +85,14 @@ def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ..
             path = folder / f"{_file_name(entry)}_{entry.value}{suffix}"
         paths.append(path)
     return (*paths, folder / _TABLE_OF_MASKS)
+
+
+def new_folder(folder: Path) -> None:
+    """Make a folder if it is not there; WriteError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
 
 
 def _file_name(entry: ClassEntry) -> str:

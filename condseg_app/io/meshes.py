@@ -1,0 +1,79 @@
+"""Meshes of classes: STL, PLY or OBJ, one file a class."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import Geometry
+from condseg_app.errors import WriteError
+from condseg_app.io.atomic import atomic_files
+from condseg_app.io.class_files import ClassRow, sidecar_text
+from condseg_app.io.label_writers import mask_files, new_folder
+from condseg_app.io.registry import Registry
+from condseg_app.io.surfaces import surface_of
+
+if TYPE_CHECKING:
+    import trimesh
+
+MESH_SUFFIXES = (".stl", ".ply", ".obj")
+
+
+def write_meshes(
+    folder: Path,
+    masks: Mapping[str, NDArray[np.bool_]],
+    geometry: Geometry,
+    registry: Registry,
+    suffix: str = ".stl",
+) -> tuple[Path, ...]:
+    """Write one mesh a class into a folder, with classes.json; returns all files written.
+
+    Positions are those of the world as NIfTI has it: RAS+, so x runs to the right, y to the front, z to the head, in
+    the grid's unit (mm for scans). Normals point outwards. A class without a voxel has a file without a triangle. PLY and
+    OBJ hold the class's colour and the registry as a comment; STL has no place for them.
+
+    Args:
+        folder: made if it does not exist.
+        masks: class name -> (I, J, K); they may overlap.
+        geometry: the masks' grid.
+        registry: with a row for each of the masks.
+        suffix: .stl, .ply or .obj.
+
+    Raises:
+        WriteError: another suffix, or the disk refuses; nothing is written.
+    """
+    if suffix not in MESH_SUFFIXES:
+        raise WriteError(f"meshes are written as {', '.join(MESH_SUFFIXES)}; choose one of these", path=folder)
+    paths = mask_files(folder, registry.table, suffix)
+    named = {row.name: path.name for row, path in zip(registry.classes, paths, strict=False)}
+    about = {"files": named, "space": f"RAS+, {geometry.unit}", **registry.extra()}
+    new_folder(folder)
+    with atomic_files(paths) as (*temporaries, beside):
+        for row, temporary in zip(registry.classes, temporaries, strict=True):
+            mesh = _mesh(masks[row.name], geometry, row)
+            temporary.write_bytes(_packed(mesh, suffix, registry.comment()))
+        beside.write_text(sidecar_text(registry.table, about), encoding="utf-8", newline="")
+    return paths
+
+
+def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimesh.Trimesh":
+    import trimesh
+
+    surface = surface_of(mask, geometry)
+    colors = np.tile(np.array([*row.color, 255], np.uint8), (len(surface.vertices), 1))
+    return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
+
+
+def _packed(mesh: "trimesh.Trimesh", suffix: str, comment: str) -> bytes:
+    from trimesh.exchange.obj import export_obj
+    from trimesh.exchange.ply import export_ply
+    from trimesh.exchange.stl import export_stl
+
+    if suffix == ".stl":
+        return bytes(export_stl(mesh))
+    if suffix == ".obj":
+        return str(export_obj(mesh, include_normals=False, header=comment)).encode("ascii")
+    magic, form, rest = export_ply(mesh, vertex_normal=False).split(b"\n", 2)
+    return b"\n".join((magic, form, b"comment " + comment.encode("ascii"), rest))
