@@ -114,7 +114,7 @@ def classes_beside(path: Path, extensions: bytes = b"") -> Found:
         try:
             table = read()
         except (OSError, ValueError, CondsegError, ValidationError, ElementTree.ParseError) as error:
-            warnings += (f"the class table in {name} cannot be used ({reason_of(error)}); other names are taken",)
+            warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
             continue
         if table is not None and len(table):
             return table, warnings
@@ -177,8 +177,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def reason_of(error: Exception) -> str:
-    """Why a text could not be read, in few words."""
+def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

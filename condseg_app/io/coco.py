@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Image
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.outlines import Piece, pieces
+from condseg_app.io.planes import picture_name, plane_of
 from condseg_app.io.registry import KEY, Registry
 
 Masks = Mapping[str, NDArray[np.bool_]]
@@ -45,17 +46,10 @@ def write_coco(path: Path, masks: Masks, image: Image, registry: Registry) -> tu
     return (path,)
 
 
-def slice_name(image: Image, k: int) -> str:
-    """What a slice's picture is called; a 2D image by its file's name."""
-    if image.geometry.is_2d:
-        return image.name if image.source is None else image.source.name
-    return f"{image.name}_{k:04d}.png"
-
-
 def _images(image: Image) -> Iterator[dict[str, Any]]:
     width, height, depth = image.geometry.shape
     for k in range(depth):
-        yield {"id": k + 1, "file_name": slice_name(image, k), "width": width, "height": height}
+        yield {"id": k + 1, "file_name": picture_name(image, k), "width": width, "height": height}
 
 
 def _category(value: int, name: str, part_of: str | None) -> dict[str, Any]:
@@ -67,7 +61,7 @@ def _annotations(masks: Masks, registry: Registry) -> Iterator[dict[str, Any]]:
     for row in registry.classes:
         mask = masks[row.name]
         for k in np.flatnonzero(mask.any(axis=(0, 1))):
-            plane = mask[:, :, k].T
+            plane = plane_of(mask, int(k))
             for piece in pieces(plane):
                 number += 1
                 yield {"id": number, "image_id": int(k) + 1, "category_id": row.value, **_shape(piece, plane.shape)}

@@ -31,8 +31,8 @@ def write_meshes(
     """Write one mesh a class into a folder, with classes.json; returns all files written.
 
     Positions are those of the world as NIfTI has it: RAS+, so x runs to the right, y to the front, z to the head, in
-    the grid's unit (mm for scans). Normals point outwards. A class without a voxel has a file without a triangle. PLY and
-    OBJ hold the class's colour and the registry as a comment; STL has no place for them.
+    the grid's unit (mm for scans). Normals point outwards. A class without a voxel has a file without a triangle. PLY
+    and OBJ hold the class's colour and the registry as a comment; STL has no place for them.
 
     Args:
         folder: made if it does not exist.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from condseg_app import __version__
 from condseg_app.data import ClassTable, Overlap
 from condseg_app.errors import ClassTableError, ReadError
-from condseg_app.io.class_files import SCHEMA, ClassRow, reason_of, sidecar_content
+from condseg_app.io.class_files import SCHEMA, ClassRow, sidecar_content, sidecar_text
 from condseg_app.io.contents import reading
 
 KEY = "condseg"
@@ -69,6 +69,10 @@ class Registry(BaseModel):
         """The registry as plain values, for a place inside another format's JSON."""
         return sidecar_content(self.table, self.extra())
 
+    def text(self) -> str:
+        """The registry as a JSON file of its own."""
+        return sidecar_text(self.table, self.extra())
+
     def comment(self) -> str:
         """The registry as one line of ASCII, for a format's comments."""
         return f"{KEY} {json.dumps(self.content())}"
@@ -101,7 +105,7 @@ def read_registry(path: Path) -> Registry:
         registry = Registry.model_validate(content)
         _ = registry.table
     except (ValueError, RecursionError, ClassTableError) as error:
-        raise ReadError(f"its class table is damaged ({reason_of(error)}); export again", path=path) from error
+        raise ReadError("its class table is damaged; export again, or take it away", path=path) from error
     return registry
 
 

@@ -31,7 +31,7 @@ def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, reg
     Args:
         path: NAME.csv.
         masks: class name -> (I, J, K); they may overlap.
-        levels: class name -> (I, J, K) probabilities, 255 for certainty; classes of which none are known may be missing.
+        levels: class name -> (I, J, K) probabilities, 255 for certainty; some may be missing.
         image: whose intensities are measured, on the masks' grid; of a large one a part is read at a time.
         registry: with a row for each of the masks.
 
@@ -51,10 +51,11 @@ def class_figures(mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, ima
     """What is measured of one class.
 
     Sizes are in the image's unit; a 2D image has an area and no surface. The surface is that of the triangle mesh
-    half-way between the voxels inside and outside, as radiomics defines it (IBSI: mesh-based surface area); the mesh has the
+    half-way between the voxels inside and outside, as radiomics defines it (IBSI: surface area of the mesh); it has the
     voxels' steps, so on round shapes it is up to 10 % larger than that of the shape itself. Boxes go from the first to
-    the last voxel, and in the world (RAS+) from edge to edge of these. Intensities are those inside the mask, leaving out
-    voxels that are not finite; the standard deviation is that of all of them (divided by N).
+    the last voxel, and in the world (RAS+) from edge to edge of these. Intensities are those inside the mask, without
+    voxels that are not finite; the standard deviation is that of all of them (divided by N). The confidence is the mean
+    probability inside the mask.
 
     Args:
         mask: (I, J, K).
@@ -66,7 +67,7 @@ def class_figures(mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, ima
     figures: Figures = {"voxels": int(np.count_nonzero(mask))}
     figures[f"{'area' if geometry.is_2d else 'volume'} ({size.unit})"] = size.value
     if not geometry.is_2d:
-        figures[f"surface ({_square(geometry)})"] = surface_of(mask, geometry).area
+        figures[f"surface ({geometry.unit}²)"] = surface_of(mask, geometry).area
     figures |= _box(box, geometry)
     figures |= _intensities(mask, box, image)
     figures["confidence"] = None if levels is None or box is None else float(levels[mask].mean() / 255)
@@ -80,10 +81,6 @@ def _row(row: ClassRow, mask: NDArray[np.bool_], levels: NDArray[np.uint8] | Non
         "terminology": row.terminology,
         **class_figures(mask, levels, image),
     }
-
-
-def _square(geometry: Geometry) -> str:
-    return {"mm": "mm²", "µm": "µm²", "pixel": "voxel faces"}[geometry.unit]
 
 
 def _box(box: Region | None, geometry: Geometry) -> Figures:

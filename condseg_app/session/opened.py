@@ -14,16 +14,17 @@ from condseg_app.data import (
     DeviceInfo,
     Image,
     LabelMap,
+    Measure,
     Model,
     Prediction,
     Region,
     TrainingProgress,
+    measure,
 )
 from condseg_app.errors import CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
-from condseg_app.data import Measure, measure
 from condseg_app.session.proposing import Proposal
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, as_level
+from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, Measure, as_level, measure
 from condseg_app.session import fusing
-from condseg_app.data import Measure, measure
 from condseg_app.session.state import State
 
 SHAPE = (4, 3, 2)
