@@ -22,6 +22,7 @@ from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_plan import suggested
+from condseg_app.qt.overlap_choice import OverlapChoice
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
@@ -52,6 +53,8 @@ class ExportPage(QWidget):
         layout.setSpacing(6)
         layout.addLayout(self._classes(), 1)
         layout.addLayout(self._format())
+        self.overlap = OverlapChoice(self._session)
+        layout.addWidget(self.overlap)
         layout.addLayout(self._target())
         layout.addWidget(self._outcome())
 
@@ -74,7 +77,7 @@ class ExportPage(QWidget):
         column.addWidget(self.chosen, 1)
         return column
 
-    def _format(self) -> QFormLayout:
+    def _format(self) -> QVBoxLayout:
         self.format = QComboBox()
         self.format.setObjectName("export_format")
         self.format.setAccessibleName("Format")
@@ -83,8 +86,11 @@ class ExportPage(QWidget):
         self.keeps.setObjectName("export_keeps")
         form = QFormLayout()
         form.addRow("Format", self.format)
-        form.addRow("", self.keeps)
-        return form
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        column.addLayout(form)
+        column.addWidget(self.keeps)
+        return column
 
     def _target(self) -> QVBoxLayout:
         self.path = QLineEdit()
@@ -192,7 +198,8 @@ class ExportPage(QWidget):
 
     def _on_format(self) -> None:
         form, image = self.chosen_format(), self._session.image
-        self.keeps.setText("" if form is None else f"Keeps {form.keeps}. Loses {form.loses}.")
+        self.keeps.setText("" if form is None else _kept_and_lost(form))
+        self.overlap.set_kept(form is not None and form.keeps_overlap)
         if form is not None and image is not None:
             self.path.setText(str(suggested(image, form, self._folder)))
         self._update()
@@ -249,6 +256,10 @@ class ExportPage(QWidget):
         self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
         self.show_folder.setVisible(bool(paths))
         self._update()
+
+
+def _kept_and_lost(form: ExportFormat) -> str:
+    return f"<b>Keeps</b> {form.keeps}.<br><b>Loses</b> {form.loses}."
 
 
 def _why_no_file(target: Path, suffix: str) -> str | None:
