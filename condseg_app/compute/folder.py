@@ -9,7 +9,7 @@ from condseg_app.compute.log import explain
 from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
 from condseg_app.data import PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import file_hash, find_model, is_image, read_model
+from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import (
     ClassVolume,
@@ -36,6 +36,7 @@ class PredictionPlan:
         overwrite: whether to predict again what is finished already.
         accurate: whether windows overlap by a half instead of a quarter.
         roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
+        also: keys of further formats to export each image's masks in.
     """
 
     model: str
@@ -47,6 +48,7 @@ class PredictionPlan:
     overwrite: bool = False
     accurate: bool = False
     roi: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,10 @@ class _Folder:
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
             classes.row(name)  # a class that is not there is one error, not one an image
-        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, plan.masks)
+        for key in plan.also:
+            export_format(key)  # so is a format
+        masks = plan.masks or bool(plan.also)
+        self.request = Request(model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, masks)
         self._method = Method(
             model=model.name,
             model_sha256=file_hash(path),
@@ -179,6 +184,7 @@ class _Folder:
             masks=plan.masks,
             accurate=plan.accurate,
             roi=plan.roi,
+            also=plan.also,
         )
         self._output = plan.output
         self._records = {_key(record.name): record for record in read_report(plan.output)}

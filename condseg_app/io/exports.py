@@ -24,21 +24,21 @@ class Export:
         image: on whose grid the masks are.
         registry: with a row for each class to be written.
         masks: class name -> (I, J, K), each class by itself.
-        labels: makes the label map, in which every voxel has one class; None where overlaps are kept.
+        labels: the label map, in which every voxel has one class, or what makes it; None where overlaps are kept.
         levels: class name -> (I, J, K) probabilities, 255 for certainty, of classes whose are known.
     """
 
     image: Image
     registry: Registry
     masks: Mapping[str, NDArray[np.bool_]]
-    labels: Callable[[], LabelMap] | None
+    labels: LabelMap | Callable[[], LabelMap] | None
     levels: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     def label_map(self, path: Path) -> LabelMap:
         """The label map; WriteError where there is none."""
         if self.labels is None:
             raise WriteError("this format has one class a voxel, and overlaps are kept; choose another one", path=path)
-        return self.labels()
+        return self.labels if isinstance(self.labels, LabelMap) else self.labels()
 
 
 def write_export(form: ExportFormat, target: Path, export: Export) -> Paths:

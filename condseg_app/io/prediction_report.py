@@ -44,6 +44,7 @@ class Method(_Strict):
         masks: whether there is also one binary mask a class.
         accurate: whether windows overlapped by a half.
         roi: whether a coarse pass came first.
+        also: keys of the further formats that the masks were exported in.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Method(_Strict):
     masks: bool
     accurate: bool
     roi: bool = False
+    also: tuple[str, ...] = ()
 
 
 class ClassVolume(_Strict):

@@ -6,7 +6,6 @@ from qtpy.QtCore import QSize, Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -14,6 +13,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +23,7 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.overlap_choice import OverlapChoice
-from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.style import allow, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
 
@@ -65,6 +65,8 @@ class ExportPage(QWidget):
         self.chosen.setIconSize(QSize(14, 14))
         self.chosen.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.chosen.setMinimumHeight(60)
+        # What room is left: its own wish would make the page scroll before the list becomes shorter.
+        self.chosen.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.chosen.itemChanged.connect(self._update)
         self.every = push_button("export_all", "All", lambda: self._check_all(True))
         self.none = push_button("export_none", "None", lambda: self._check_all(False))
@@ -78,7 +80,7 @@ class ExportPage(QWidget):
         return column
 
     def _format(self) -> QVBoxLayout:
-        self.format = QComboBox()
+        self.format = narrow_box()
         self.format.setObjectName("export_format")
         self.format.setAccessibleName("Format")
         self.format.currentIndexChanged.connect(self._on_format)

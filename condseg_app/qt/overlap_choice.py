@@ -1,11 +1,11 @@
 """Whose a voxel is that several classes claim, and where that happens."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.priority_list import PriorityList
-from condseg_app.qt.style import quiet
+from condseg_app.qt.style import narrow_box, quiet
 from condseg_app.session import Session
 
 _KEPT = "This format keeps overlaps: each class has all of its voxels."
@@ -31,7 +31,7 @@ class OverlapChoice(QWidget):
         self.update_choice()
 
     def _build(self) -> None:
-        self.rule = QComboBox()
+        self.rule = narrow_box()
         self.rule.setObjectName("overlap")
         self.rule.setAccessibleName("Where classes overlap")
         self.rule.addItems(["Most probable class wins", "By priority"])
