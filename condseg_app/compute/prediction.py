@@ -156,6 +156,9 @@ def write_segmentation(
     suffix = ".png" if found.geometry.unit == "pixel" else ".nii.gz"
     registry = _registry(file, classes, method)
     name = name_of(file)
+    forms = {form.named(folder, name): form for form in map(export_format, method.also)}
+    for path, form in forms.items():
+        form.check_fits(found.geometry, path)
     written: tuple[Path, ...] = ()
     if found.labels is not None:
         written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, registry.extra())
@@ -163,10 +166,10 @@ def write_segmentation(
         masks = OnDemand(classes.names, found.mask)
         beside = folder / f"{name}_masks"
         written += write_binary_masks(beside, masks, found.geometry, classes, suffix, registry.extra())
-    if method.also:
+    if forms:
         export = Export(read_image(file), registry, OnDemand(classes.names, found.mask), found.labels)
-        for form in map(export_format, method.also):
-            written += write_export(form, form.named(folder, name), export)
+        for path, form in forms.items():
+            written += write_export(form, path, export)
     return written
 
 
@@ -195,8 +198,8 @@ class _Masks:
         settings = request.post_processing
         if in_parts and (settings.needs_whole or request.masks):
             raise OutOfMemory(
-                "it is too large to be looked at as a whole; leave out --masks, --also, kept components and kept overlaps, or "
-                "use a computer with more memory"
+                "it is too large to be looked at as a whole; leave out --masks, --also, kept components and kept "
+                "overlaps, or use a computer with more memory"
             )
         self._geometry, self._classes, self._settings = geometry, request.classes, settings
         self._thresholds = dict.fromkeys(request.classes.names, settings.threshold)

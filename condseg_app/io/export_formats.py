@@ -63,7 +63,7 @@ class ExportFormat:
         """
         if not (self.for_2d if geometry.is_2d else self.for_3d):
             kind = "2D images" if geometry.is_2d else "volumes"
-            raise WriteError(f"{self.title} is not for {kind}; choose another format", path=path)
+            raise WriteError(f"the format '{self.title}' is not for {kind}; choose another one", path=path)
 
 
 _TABLE = "class names, values, colours and codes (JSON beside it)"

@@ -62,7 +62,10 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimes
     import trimesh
 
     surface = surface_of(mask, geometry)
-    colors = np.tile(np.array([*row.color, 255], np.uint8), (len(surface.vertices), 1))
+    count = len(surface.vertices)
+    colors = (
+        np.tile(np.array([*row.color, 255], np.uint8), (count, 1)) if count else None
+    )  # trimesh packs no empty ones
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 

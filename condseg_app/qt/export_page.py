@@ -239,7 +239,9 @@ class ExportPage(QWidget):
         files = export_files(form, target, self._session.classes.keeping(names))
         there = [file for file in files if file.exists()]
         text = f"Writes {counted(len(files), 'file')}: " + ", ".join(file.name for file in files)
-        self.files.setText(text + (f". Replaces {len(there)} that exist." if there else "."))
+        self.files.setText(
+            text + (f". Replaces {len(there)} that {'exists' if len(there) == 1 else 'exist'}." if there else ".")
+        )
 
     def _why_not(self, target: Path | None, names: list[str]) -> str | None:
         form = self.chosen_format()
