@@ -173,6 +173,7 @@ class ConflictLayer:
             name=CONFLICTS,
             opacity=_CONFLICT_OPACITY,
             colormap=DirectLabelColormap(color_dict=colors),
+            blending="translucent_no_depth",  # or the map of all classes, which lies as deep, would hide it
             visible=self._viewer.dims.ndisplay == 2,
             **placement.layer,
         )

@@ -393,6 +393,7 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     assert layer is not None
     assert (len(viewer.layers), layer.name, layer.editable) == (before + 1, "conflicts", False)
     assert opened.owns(layer)
+    assert layer.blending == "translucent_no_depth", "or it is drawn beneath the map of all classes"
     assert opened.placement is not None
     shown_on_slice = opened.placement.to_source(np.asarray(layer.data[2:3]))
     assert shown_on_slice.shape == (7, 6, 1)
