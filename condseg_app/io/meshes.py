@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import trimesh
 
 MESH_SUFFIXES = (".stl", ".ply", ".obj")
+_SPACE = "SPACE=RAS"
+_STL_HEADER = 80
+"""Bytes for a comment at the start of a binary STL file."""
 
 
 def write_meshes(
@@ -31,8 +34,9 @@ def write_meshes(
     """Write one mesh a class into a folder, with classes.json; returns all files written.
 
     Positions are those of the world as NIfTI has it: RAS+, so x runs to the right, y to the front, z to the head, in
-    the grid's unit (mm for scans). Normals point outwards. A class without a voxel has a file without a triangle. PLY
-    and OBJ hold the class's colour and the registry as a comment; STL has no place for them.
+    the grid's unit (mm for scans). A comment says SPACE=RAS, by which 3D Slicer knows. Normals point outwards. A class
+    without a voxel has a file without a triangle. PLY and OBJ hold the class's colour, and the registry as comments;
+    STL has no place for them.
 
     Args:
         folder: made if it does not exist.
@@ -53,7 +57,7 @@ def write_meshes(
     with atomic_files(paths) as (*temporaries, beside):
         for row, temporary in zip(registry.classes, temporaries, strict=True):
             mesh = _mesh(masks[row.name], geometry, row)
-            temporary.write_bytes(_packed(mesh, suffix, registry.comment()))
+            temporary.write_bytes(_packed(mesh, suffix, registry))
         beside.write_text(sidecar_text(registry.table, about), encoding="utf-8", newline="")
     return paths
 
@@ -69,14 +73,15 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimes
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 
-def _packed(mesh: "trimesh.Trimesh", suffix: str, comment: str) -> bytes:
+def _packed(mesh: "trimesh.Trimesh", suffix: str, registry: Registry) -> bytes:
     from trimesh.exchange.obj import export_obj
     from trimesh.exchange.ply import export_ply
     from trimesh.exchange.stl import export_stl
 
     if suffix == ".stl":
-        return bytes(export_stl(mesh))
+        return f"{_SPACE}, {registry.software}".encode("ascii").ljust(_STL_HEADER) + export_stl(mesh)[_STL_HEADER:]
+    comments = [_SPACE, *registry.lines()]
     if suffix == ".obj":
-        return str(export_obj(mesh, include_normals=False, header=comment)).encode("ascii")
+        return str(export_obj(mesh, include_normals=False, header="\n# ".join(comments))).encode("ascii")
     magic, form, rest = export_ply(mesh, vertex_normal=False).split(b"\n", 2)
-    return b"\n".join((magic, form, b"comment " + comment.encode("ascii"), rest))
+    return b"\n".join((magic, form, *(f"comment {comment}".encode("ascii") for comment in comments), rest))

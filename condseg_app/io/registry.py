@@ -73,9 +73,9 @@ class Registry(BaseModel):
         """The registry as a JSON file of its own."""
         return sidecar_text(self.table, self.extra())
 
-    def comment(self) -> str:
-        """The registry as one line of ASCII, for a format's comments."""
-        return f"{KEY} {json.dumps(self.content())}"
+    def lines(self) -> list[str]:
+        """The registry as JSON in short lines of ASCII, for a format's comments: some readers take no long ones."""
+        return json.dumps(self.content(), indent=1).splitlines()
 
 
 def rows_of(classes: ClassTable) -> tuple[ClassRow, ...]:

@@ -97,15 +97,35 @@ def test_names_colours_and_the_registry_come_along(tmp_path: Path) -> None:
         beside = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         assert beside["space"] == "RAS+, mm"
         assert beside["files"] == {"liver": f"liver{suffix}", "spleen": f"spleen{suffix}"}
-    lines = (tmp_path / "ply" / "liver.ply").read_bytes().split(b"\n")
-    assert lines[2].startswith(b"comment condseg {")
-    assert json.loads(lines[2].removeprefix(b"comment condseg ")) == json.loads(REGISTRY.text())
-    first = (tmp_path / "obj" / "liver.obj").read_text(encoding="ascii").splitlines()[0]
-    assert json.loads(first.removeprefix("# condseg ")) == json.loads(REGISTRY.text())
+    head = (tmp_path / "ply" / "liver.ply").read_bytes().partition(b"end_header")[0].decode("ascii").splitlines()
+    comments = {".ply": [line.removeprefix("comment ") for line in head if line.startswith("comment ")]}
+    rows = (tmp_path / "obj" / "liver.obj").read_text(encoding="ascii").splitlines()
+    comments[".obj"] = [row.removeprefix("# ") for row in rows if row.startswith("# ")]
+    for space, *about in comments.values():
+        assert space == "SPACE=RAS"
+        end = about.index("}")  # trimesh adds a comment of its own
+        assert json.loads("\n".join(about[: end + 1])) == json.loads(REGISTRY.text())
+        assert max(map(len, about)) < 500
     visual = loaded(tmp_path / "ply" / "liver.ply").visual
     assert isinstance(visual, trimesh.visual.ColorVisuals)
     colors = visual.vertex_colors[:, :3]
     assert {tuple(int(c) for c in color) for color in colors} == {TABLE["liver"].color}
+
+
+def test_3d_slicer_is_told_the_space(tmp_path: Path) -> None:
+    """It takes meshes for LPS unless SPACE=RAS stands in an STL file's header or in a comment of PLY or OBJ.
+
+    Source: GetCoordinateSystemFromFileHeader in Slicer's vtkMRMLModelStorageNode.cxx, and
+    https://discourse.slicer.org/t/model-files-are-now-saved-in-lps-coordinate-system/10446.
+    """
+    mask = ball(3)
+    for suffix in MESH_SUFFIXES:
+        folder = tmp_path / suffix[1:]
+        write_meshes(folder, {"liver": mask, "spleen": mask}, Geometry(mask.shape, OBLIQUE), REGISTRY, suffix)
+        assert b"SPACE=RAS" in (folder / f"liver{suffix}").read_bytes()[:80]
+    stl = (tmp_path / "stl" / "liver.stl").read_bytes()
+    assert not stl.startswith(b"solid"), "which is how text begins"
+    assert len(stl) == 84 + 50 * len(loaded(tmp_path / "stl" / "liver.stl").faces)
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
