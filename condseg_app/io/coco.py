@@ -41,8 +41,8 @@ def write_coco(path: Path, masks: Masks, image: Image, registry: Registry) -> tu
         "categories": [_category(row.value, row.name, row.part_of) for row in registry.classes],
         "annotations": list(_annotations(masks, registry)),
     }
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8", newline="")
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        json.dump(content, file, ensure_ascii=False)  # bit by bit, so that other threads run meanwhile
     return (path,)
 
 

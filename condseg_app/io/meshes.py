@@ -1,6 +1,6 @@
 """Meshes of classes: STL, PLY or OBJ, one file a class."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MESH_SUFFIXES = (".stl", ".ply", ".obj")
 _SPACE = "SPACE=RAS"
+_LINES = 5000
 _STL_HEADER = 80
 """Bytes for a comment at the start of a binary STL file."""
 
@@ -57,7 +58,7 @@ def write_meshes(
     with atomic_files(paths) as (*temporaries, beside):
         for row, temporary in zip(registry.classes, temporaries, strict=True):
             mesh = _mesh(masks[row.name], geometry, row)
-            temporary.write_bytes(_packed(mesh, suffix, registry))
+            temporary.write_bytes(_packed(mesh, row, suffix, registry))
         beside.write_text(sidecar_text(registry.table, about), encoding="utf-8", newline="")
     return paths
 
@@ -73,8 +74,7 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimes
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 
-def _packed(mesh: "trimesh.Trimesh", suffix: str, registry: Registry) -> bytes:
-    from trimesh.exchange.obj import export_obj
+def _packed(mesh: "trimesh.Trimesh", row: ClassRow, suffix: str, registry: Registry) -> bytes:
     from trimesh.exchange.ply import export_ply
     from trimesh.exchange.stl import export_stl
 
@@ -82,6 +82,16 @@ def _packed(mesh: "trimesh.Trimesh", suffix: str, registry: Registry) -> bytes:
         return f"{_SPACE}, {registry.software}".encode("ascii").ljust(_STL_HEADER) + export_stl(mesh)[_STL_HEADER:]
     comments = [_SPACE, *registry.lines()]
     if suffix == ".obj":
-        return str(export_obj(mesh, include_normals=False, header="\n# ".join(comments))).encode("ascii")
+        return b"".join(_obj(mesh, row, comments))
     magic, form, rest = export_ply(mesh, vertex_normal=False).split(b"\n", 2)
     return b"\n".join((magic, form, *(f"comment {comment}".encode("ascii") for comment in comments), rest))
+
+
+def _obj(mesh: "trimesh.Trimesh", row: ClassRow, comments: Sequence[str]) -> Iterator[bytes]:
+    """OBJ's lines, some thousands at a time: other threads shall run meanwhile, and the library makes them at once."""
+    color = " ".join(f"{part / 255:.6f}" for part in row.color)
+    yield "".join(f"# {comment}\n" for comment in comments).encode("ascii")
+    for values, line in ((mesh.vertices, f"v %.8g %.8g %.8g {color}\n"), (mesh.faces + 1, "f %d %d %d\n")):
+        for start in range(0, len(values), _LINES):
+            part = np.asarray(values[start : start + _LINES])
+            yield (line * len(part) % tuple(part.ravel())).encode("ascii")

@@ -67,8 +67,13 @@ def pieces(plane: NDArray[np.bool_]) -> Iterator[Piece]:
     numbered, count = ndimage.label(plane)
     for number, (rows, columns) in enumerate(ndimage.find_objects(numbered, count), start=1):
         mask = numbered[rows, columns] == number
-        has_hole = bool(ndimage.binary_fill_holes(mask, np.ones((3, 3))).sum() > mask.sum())
-        yield Piece(rows.start, columns.start, mask, has_hole)
+        yield Piece(rows.start, columns.start, mask, _has_hole(mask))
+
+
+def _has_hole(mask: NDArray[np.bool_]) -> bool:
+    if min(mask.shape) < 3 or mask.all():
+        return False
+    return bool(ndimage.binary_fill_holes(mask, np.ones((3, 3))).sum() > mask.sum())
 
 
 def _bends(points: list[Point]) -> list[Point]:
