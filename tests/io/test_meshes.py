@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry
 from condseg_app.errors import WriteError
-from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io import Registry, read_registry, rows_of, surfaces
 from condseg_app.io.meshes import MESH_SUFFIXES, write_meshes
 from condseg_app.io.surfaces import surface_of
 
@@ -74,6 +74,23 @@ def test_whatever_the_mask_its_surface_is_closed(mask: NDArray[np.bool_], affine
     mesh = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
     assert len(mesh.faces) == 0 if not mask.any() else mesh.is_watertight and mesh.volume > 0
     assert surface.area == pytest.approx(mesh.area if mask.any() else 0.0)
+
+
+def test_plane_by_plane_is_the_same_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.random.default_rng(4).random((9, 7, 8)) < 0.4
+    geometry = Geometry(mask.shape, OBLIQUE)
+    at_once = surface_of(mask, geometry)
+    monkeypatch.setattr(surfaces, "_AT_ONCE", 1)
+    by_planes = surface_of(mask, geometry)
+    assert len(by_planes.vertices) == len(at_once.vertices)
+    np.testing.assert_array_equal(corners_of(by_planes), corners_of(at_once))
+
+
+def corners_of(surface: surfaces.Surface) -> NDArray[np.float64]:
+    """The triangles' corners, in an order that does not depend on the vertices' numbers."""
+    corners = surface.vertices[surface.faces].reshape(-1, 9)
+    ordered: NDArray[np.float64] = corners[np.lexsort(corners.T)]
+    return ordered
 
 
 @pytest.mark.parametrize("suffix", MESH_SUFFIXES)
