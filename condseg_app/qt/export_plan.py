@@ -16,4 +16,4 @@ def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
     beside = image.source.parent if image.source is not None else Path.home()
     usable = os.access(beside, os.W_OK) and beside not in {sample.path.parent for sample in SAMPLES}
     where = folder or (beside if usable else Path.home())
-    return where / (f"{name}_masks" if form.one_file_a_class else f"{name}_labels{form.suffix}")
+    return form.named(where, name)
