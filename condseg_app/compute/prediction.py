@@ -180,7 +180,12 @@ def write_segmentation(
         beside = folder / f"{name}_masks"
         written += write_binary_masks(beside, masks, found.geometry, classes, suffix, registry.extra())
     if forms:
-        export = Export(read_image(file), registry, OnDemand(classes.names, found.mask), found.labels)
+        export = Export(
+            read_image(file, Pick(method.series, method.frame, method.channel)),
+            registry,
+            OnDemand(classes.names, found.mask),
+            found.labels,
+        )
         for path, form in forms.items():
             written += write_export(form, path, export)
     return written

@@ -24,7 +24,6 @@ _NOT_READ = (
     (0, b"CDF", "MINC"),
     (0, b"%PDF", "PDF"),
     (0, b"PK\x03\x04", "zip"),
-    (128, b"DICM", "DICOM"),
 )
 _USE = "use one of " + ", ".join(SUFFIXES)
 

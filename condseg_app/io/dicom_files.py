@@ -50,11 +50,15 @@ def dicom_files(path: Path) -> tuple[Path, ...]:
     return found
 
 
-def _begins_as_dicom(path: Path) -> bool:
+def begins_dicom(start: bytes) -> bool:
+    """Whether these are a DICOM file's first bytes, with or without a preamble."""
     position, prefix = _PREFIX
+    return start[position : position + len(prefix)] == prefix or _BARE.match(start) is not None
+
+
+def _begins_as_dicom(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(position + len(prefix))
-    return start[position:] == prefix or _BARE.match(start) is not None
+        return begins_dicom(file.read(_PREFIX[0] + len(_PREFIX[1])))
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

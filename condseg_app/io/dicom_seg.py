@@ -21,6 +21,7 @@ from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
 from condseg_app.io.dicom_stacks import grid_of
 from condseg_app.io.dicom_voxels import decoded
+from condseg_app.io.stored_labels import StoredLabels
 from condseg_app.memory import require_memory
 
 PRIVATE_GROUP, PRIVATE_CREATOR, PRIVATE_ELEMENT = 0x0077, "CondSeg", 0x01
@@ -90,6 +91,39 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentati
         for number, mask in masks.items()
     }
     return DicomSegmentation(turned, grid if image is None else image, ClassTable(tuple(classes.values())), notes)
+
+
+def is_dicom_seg(path: Path) -> bool:
+    """Whether a DICOM file is a segmentation; ReadError where it is damaged."""
+    return path.is_file() and read_header(path).text("SOPClassUID") in SEGMENTATIONS
+
+
+def labels_in_dicom(path: Path, image: Geometry | None) -> StoredLabels:
+    """A segmentation as one class a voxel; where segments overlap the later one is taken, with a warning.
+
+    Raises:
+        ReadError, GeometryError, OutOfMemory: as `read_dicom_seg`.
+    """
+    found = read_dicom_seg(path, image)
+    values = np.zeros(found.geometry.shape, found.classes.value_type)
+    shared = []
+    for entry in found.classes:
+        mask = found.masks[entry.name]
+        if values[mask].any():
+            shared.append(entry.name)
+        values[mask] = entry.value
+    notes = (f"its segments overlap; {', '.join(shared[:5])} cover others, for a label map holds one a voxel",)
+    return StoredLabels(values, found.geometry, (*found.warnings, *(notes if shared else ())))
+
+
+def classes_in_dicom(path: Path) -> ClassTable:
+    """The segments of a segmentation as a class table.
+
+    Raises:
+        ReadError: it is damaged.
+    """
+    with telling(path):
+        return ClassTable(tuple(_classes(read_header(path, _BLOCK))[0].values()))
 
 
 def segment_label(name: str) -> str:

@@ -10,7 +10,7 @@ from condseg_app.io.class_files import sidecar_path
 from condseg_app.io.label_parts import label_map_files
 from condseg_app.io.label_writers import mask_files
 
-Content = Literal["labels", "masks", "coco", "labelme", "cvat", "meshes", "statistics"]
+Content = Literal["labels", "masks", "dicom-seg", "coco", "labelme", "cvat", "meshes", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,18 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         loses="the masks",
         content="statistics",
         ending="_statistics",
+    ),
+    ExportFormat(
+        "dicom-seg",
+        "DICOM SEG",
+        ".dcm",
+        for_2d=False,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps="the source series and its frame of reference; overlap of classes; names, colours, codes and class table",
+        loses="classes that are marked nowhere; only for images that were opened from DICOM",
+        content="dicom-seg",
+        ending="_seg",
     ),
     ExportFormat(
         "seg-nrrd",

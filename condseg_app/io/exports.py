@@ -68,6 +68,19 @@ def _masks(form: ExportFormat, target: Path, export: Export) -> Paths:
 # What few need is imported when it is needed: the start stays quick.
 
 
+def _dicom_seg(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.dicom_files import is_dicom
+    from condseg_app.io.dicom_seg_writer import write_dicom_seg
+    from condseg_app.io.dicom_series import source_slices
+
+    image, registry = export.image, export.registry
+    source = None
+    if image.source is not None and is_dicom(image.source):
+        source = source_slices(image.source, image.pick)
+    write_dicom_seg(target, export.masks, image.geometry, registry.table, source, registry.extra())
+    return (target,)
+
+
 def _coco(form: ExportFormat, target: Path, export: Export) -> Paths:
     from condseg_app.io.coco import write_coco
 
@@ -101,6 +114,7 @@ def _statistics(form: ExportFormat, target: Path, export: Export) -> Paths:
 _WRITERS: Mapping[Content, Callable[[ExportFormat, Path, Export], Paths]] = {
     "labels": _labels,
     "masks": _masks,
+    "dicom-seg": _dicom_seg,
     "coco": _coco,
     "labelme": _labelme,
     "cvat": _cvat,

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from condseg_app.data import ClassTable, Image, Pick
+from condseg_app.data import ClassTable, Geometry, Image, Pick
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.choices import chosen_channel
 from condseg_app.io.regions import Put
@@ -64,8 +64,8 @@ class Format(Protocol):
         """
         ...
 
-    def read_labels(self, path: Path, pick: Pick) -> StoredLabels:
-        """Read all voxels, as labels are stored.
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
+        """Read all voxels, as labels are stored; on a grid only where the format leaves out what is empty.
 
         Raises:
             ReadError, GeometryError, OutOfMemory: it cannot be read.
@@ -121,7 +121,7 @@ class _Readable:
     def read_image(self, path: Path, pick: Pick) -> Image:
         raise ReadError(f"{self.name} is not read; choose another file", path=path)
 
-    def read_labels(self, path: Path, pick: Pick) -> StoredLabels:
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
         image = self.read_image(path, pick)
         channel = chosen_channel(image.channels, pick, path)
         return StoredLabels(np.asarray(image.array[channel]), image.geometry)
@@ -185,10 +185,10 @@ class _Nrrd(_Readable):
 
         return read_nrrd(path, pick)
 
-    def read_labels(self, path: Path, pick: Pick) -> StoredLabels:
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
         from condseg_app.io.nrrd_segments import read_segments
 
-        return read_segments(path) or super().read_labels(path, pick)
+        return read_segments(path) or super().read_labels(path, pick, onto)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
         from condseg_app.io.nrrd_segments import classes_in_nrrd
@@ -234,6 +234,38 @@ class _MetaImage(_Readable):
         return meta_image_by_parts(path, temporary, grid.geometry, grid.dtype)
 
 
+class _Dicom(_Readable):
+    name = "DICOM"
+    suffixes: Suffixes = (".dcm",)
+    knows_orientation = True
+
+    def is_own(self, start: bytes, path: Path) -> bool:
+        from condseg_app.io.dicom_files import begins_dicom
+
+        return begins_dicom(start)
+
+    def is_own_folder(self, path: Path) -> bool:
+        from condseg_app.io.dicom_files import is_dicom
+
+        is_data_set = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
+        return not is_data_set and is_dicom(path)
+
+    def read_image(self, path: Path, pick: Pick) -> Image:
+        from condseg_app.io.dicom_series import read_dicom
+
+        return read_dicom(path, pick)
+
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
+        from condseg_app.io.dicom_seg import is_dicom_seg, labels_in_dicom
+
+        return labels_in_dicom(path, onto) if is_dicom_seg(path) else super().read_labels(path, pick, onto)
+
+    def classes_inside(self, path: Path) -> ClassTable | None:
+        from condseg_app.io.dicom_seg import classes_in_dicom, is_dicom_seg
+
+        return classes_in_dicom(path) if is_dicom_seg(path) else None
+
+
 class _Tiff(_Readable):
     name = "TIFF"
     suffixes: Suffixes = (".tif", ".tiff", ".ome.tif", ".ome.tiff")
@@ -242,9 +274,6 @@ class _Tiff(_Readable):
     starts = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
     keeps = "voxel sizes and unit; position and direction in an annotation of our own"
     loses = "position and direction for other programs; sheared axes"
-
-    def is_own(self, start: bytes, path: Path) -> bool:
-        return super().is_own(start, path) and not start[128:].startswith(b"DICM")  # DICOM may begin as a TIFF
 
     def read_image(self, path: Path, pick: Pick) -> Image:
         from condseg_app.io.tiff import read_tiff
@@ -308,7 +337,7 @@ class _Picture(_Readable):
 
         return read_picture(path)
 
-    def read_labels(self, path: Path, pick: Pick) -> StoredLabels:
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
         from condseg_app.io.pictures import read_indices
 
         return read_indices(path)
@@ -330,7 +359,7 @@ class _Png(_Picture):
 
 
 class _Jpeg(_Picture):
-    def read_labels(self, path: Path, pick: Pick) -> StoredLabels:
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
         raise ReadError("JPEG changes values, so it cannot hold labels; save them as PNG", path=path)
 
 
@@ -351,6 +380,7 @@ class _NumPy(_Readable):
 FORMATS: tuple[Format, ...] = (
     _Nrrd(),
     _MetaImage(),
+    _Dicom(),
     _Tiff(),
     _OmeZarr(),
     _Png("PNG", (".png",), b"\x89PNG\r\n\x1a\n"),
@@ -359,7 +389,10 @@ FORMATS: tuple[Format, ...] = (
     _NumPy(),
     _Nifti(),
 )
-"""All formats. The first that knows a file as its own has it; NIfTI goes by the name of pairs, so it is asked last."""
+"""All formats. The first that knows a file as its own has it.
+
+DICOM may begin as a TIFF does; NIfTI goes by the name of pairs, so it is asked last.
+"""
 
 
 def has_suffix(path: Path, suffixes: Suffixes) -> bool:

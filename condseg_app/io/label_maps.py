@@ -12,7 +12,6 @@ from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import format_of
-from condseg_app.io.stored_labels import StoredLabels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
 """Class values, and what was odd about them."""
@@ -38,7 +37,7 @@ def read_label_map(
         ReadError: it does not hold whole numbers from 0 to 65535.
         GeometryError: it does not fit the image.
     """
-    stored = _read(path, pick)
+    stored = format_of(path).read_labels(path, pick, None if image is None else image.geometry)
     found, warnings = (classes, ()) if classes is not None else classes_beside(path)
     values, notes = (
         _values_of_colors(stored.voxels, found, path)
@@ -60,7 +59,7 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
         ReadError: no voxel is marked.
         GeometryError: it does not fit the image.
     """
-    stored = _read(path)
+    stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
     marked = (stored.voxels != 0) & ~np.isnan(stored.voxels)
     mask = _onto(marked.any(axis=0) if marked.ndim == 4 else marked, stored.geometry, image.geometry, path)
     if not mask.any():
@@ -75,15 +74,11 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
         ReadError: it holds something else than 0 (not the class), 1 (the class) and 255 (not known).
         GeometryError: it does not fit the image.
     """
-    stored = _read(path)
+    stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
     values = _onto(_whole_numbers(stored.voxels, path)[0], stored.geometry, image.geometry, path)
     if not np.isin(values, (0, 1, MACHINE_UNKNOWN)).all():
         raise ReadError("is no machine-made mask, which holds 0, 1 and 255 only; complete the labels again", path=path)
     return values == 1, values != MACHINE_UNKNOWN
-
-
-def _read(path: Path, pick: Pick = EVERYTHING) -> StoredLabels:
-    return format_of(path).read_labels(path, pick)
 
 
 def _whole_numbers(voxels: NDArray[np.generic], path: Path) -> Labels:

@@ -2,6 +2,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
+from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, rows_of, write_export
 from condseg_app.io.dicom_seg import read_dicom_seg
 from condseg_app.io.dicom_seg_writer import write_dicom_seg
 from condseg_app.io.dicom_series import read_dicom, source_slices
@@ -65,6 +67,22 @@ def test_what_is_written_comes_back(written: Path, series: Path) -> None:
     assert found.warnings == ()
     for name, mask in found.masks.items():
         assert np.array_equal(mask, some_masks()[name])
+
+
+def test_the_table_of_formats_exports_and_opens_it(series: Path, tmp_path: Path) -> None:
+    image, masks = read_image(series), some_masks()
+    registry = Registry(classes=rows_of(CLASSES), image="series", model="abc")
+    form = export_format("dicom-seg")
+    (path,) = write_export(form, form.named(tmp_path, "series"), Export(image, registry, masks, None))
+    assert path.name == "series_seg.dcm"
+    found = read_label_map(path, image)
+    assert found.classes == CLASSES.keeping([LIVER.name, TUMOUR.name])
+    assert np.array_equal(found.values == TUMOUR.value, masks[TUMOUR.name])
+    assert np.array_equal(found.with_parts(LIVER.name), masks[LIVER.name])
+    assert "overlap" in found.warnings[0]
+    with pytest.raises(WriteError, match="DICOM"):
+        write_export(form, tmp_path / "other.dcm", Export(replace(image, source=None), registry, masks, None))
+    assert not (tmp_path / "other.dcm").exists()
 
 
 def test_pydicom_finds_the_source_the_classes_and_what_made_them(written: Path, series: Path) -> None:
