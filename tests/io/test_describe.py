@@ -10,11 +10,8 @@ import pytest
 from condseg_app.data import ClassTable, Geometry, LabelMap, Model, Preprocessing
 from condseg_app.errors import ReadError
 from condseg_app.io import (
-    EXPORT_FORMATS,
     can_read,
     describe,
-    export_files,
-    write_binary_masks,
     write_label_map,
     write_model,
 )
@@ -90,26 +87,11 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         ("a.b.png", True),
         ("a.JPEG", True),
         ("a.gz", False),
-        ("a.dcm", False),
+        ("a.dcm", True),
+        ("a.mnc", False),
         ("nii.gz", False),
         ("a.nii.gz.txt", False),
     ],
 )
 def test_what_can_be_read_is_told_by_the_name_alone(name: str, readable: bool) -> None:
     assert can_read(Path("nowhere") / name) is readable
-
-
-@pytest.mark.parametrize("form", EXPORT_FORMATS, ids=lambda form: form.key)
-def test_the_files_of_an_export_are_those_that_were_announced(tmp_path: Path, form: object) -> None:
-    assert form in EXPORT_FORMATS
-    chosen = next(f for f in EXPORT_FORMATS if f == form)
-    geometry = Geometry.of_picture(4, 3) if chosen.for_2d else Geometry.with_spacing((4, 3, 2), (1, 1, 1))
-    target = tmp_path / ("masks" if chosen.one_file_a_class else f"out{chosen.suffix}")
-    if chosen.one_file_a_class:
-        masks = {name: np.ones(geometry.shape, np.bool_) for name in TABLE.names}
-        written = write_binary_masks(target, masks, geometry, TABLE, chosen.suffix)
-    else:
-        written = write_label_map(target, LabelMap(np.ones(geometry.shape, np.uint8), geometry, TABLE))
-    assert written == export_files(chosen, target, TABLE)
-    inside = target if chosen.one_file_a_class else tmp_path
-    assert sorted(inside.iterdir()) == sorted(written)
