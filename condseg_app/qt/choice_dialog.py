@@ -1,6 +1,6 @@
 """Asking which image is meant, of a file that holds more than one."""
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QDialog,
@@ -16,7 +16,7 @@ from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import choice_text
 
-_WIDTH, _ROWS = 460, 12
+_WIDTH, _ROWS = 560, 12
 
 
 class ChoiceDialog(QDialog):
@@ -43,18 +43,8 @@ class ChoiceDialog(QDialog):
         self.told.setObjectName("choice_text")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setWordWrap(True)
-        self.list = QListWidget()
-        self.list.setObjectName("choice_list")
-        self.list.setAccessibleName(self.told.text())
-        for value, text in needed.options:
-            item = QListWidgetItem(text)
-            item.setData(Qt.ItemDataRole.UserRole, value)
-            item.setToolTip("" if str(value) == text else f"{needed.what} {value}")
-            self.list.addItem(item)
-        self.list.setCurrentRow(0)
+        self.list = _Options(needed)
         self.list.itemDoubleClicked.connect(self.accept)
-        rows = min(max(self.list.count(), 3), _ROWS)
-        self.list.setMinimumHeight(rows * max(self.list.sizeHintForRow(0), 1) + 2 * self.list.frameWidth())
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         without_icons(self.buttons)
         self.buttons.accepted.connect(self.accept)
@@ -77,6 +67,30 @@ class ChoiceDialog(QDialog):
         """Hand the option on."""
         self.chosen.emit(self.value)
         super().accept()
+
+
+class _Options(QListWidget):
+    """As high as its rows, up to a dozen of them; long lines wrap."""
+
+    def __init__(self, needed: ChoiceNeeded) -> None:
+        super().__init__()
+        self.setObjectName("choice_list")
+        self.setAccessibleName(f"Choose a {needed.what}")
+        self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("QListWidget::item { padding: 4px; }")
+        for value, text in needed.options:
+            item = QListWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, value)
+            item.setToolTip(str(value) if needed.what == "series" else "")
+            self.addItem(item)
+        self.setCurrentRow(0)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Room for the rows."""
+        self.ensurePolished()
+        rows = min(self.count() + 1, _ROWS)  # one more, for lines that wrap
+        return QSize(_WIDTH, rows * self.sizeHintForRow(0) + 2 * self.frameWidth())
 
 
 def ask_at_once(needed: ChoiceNeeded) -> str | int | None:

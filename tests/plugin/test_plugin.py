@@ -88,14 +88,15 @@ def answer(row: int | None) -> None:
 
     def choose() -> None:
         dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, ChoiceDialog)
-        if row is None:
+        if not isinstance(dialog, ChoiceDialog):
+            QTimer.singleShot(20, choose)
+        elif row is None:
             dialog.reject()
-            return
-        dialog.list.setCurrentRow(row)
-        dialog.accept()
+        else:
+            dialog.list.setCurrentRow(row)
+            dialog.accept()
 
-    QTimer.singleShot(50, choose)
+    choose()
 
 
 @pytest.mark.gui

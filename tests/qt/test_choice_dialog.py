@@ -29,7 +29,7 @@ def test_it_says_what_there_is(dialog: ChoiceDialog, qtbot: QtBot) -> None:
     study = ChoiceDialog(SERIES)
     qtbot.addWidget(study)
     assert study.told.text() == "study holds 2 series. Which one is to be opened?"
-    assert study.list.item(1).toolTip() == "series 1.2.4"
+    assert study.list.item(1).toolTip() == "1.2.4"
 
 
 def test_arrows_and_enter_choose(dialog: ChoiceDialog, qtbot: QtBot) -> None:
@@ -62,8 +62,12 @@ def test_escape_chooses_nothing(dialog: ChoiceDialog, qtbot: QtBot) -> None:
 def test_a_host_may_wait_for_the_answer(qtbot: QtBot, button: str, value: str | None) -> None:
     def answer() -> None:
         dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, ChoiceDialog)
-        dialog.accept() if button == "ok" else dialog.reject()
+        if not isinstance(dialog, ChoiceDialog):
+            QTimer.singleShot(20, answer)
+        elif button == "ok":
+            dialog.accept()
+        else:
+            dialog.reject()
 
-    QTimer.singleShot(50, answer)
+    answer()
     assert ask_at_once(SERIES) == value
