@@ -117,7 +117,7 @@ def test_of_a_file_with_frames_one_is_chosen_and_remembered(
     dialog = window.findChild(ChoiceDialog)
     assert dialog is not None
     assert window.findChild(ProblemDialog) is None
-    assert stage.session.image is None
+    assert window.middle.currentWidget() is window.welcome
     qtbot.keyClick(dialog.list, Qt.Key.Key_Down)
     qtbot.keyClick(dialog.list, Qt.Key.Key_Return)
     assert stage.session.wait(10)
