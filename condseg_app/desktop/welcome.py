@@ -4,7 +4,11 @@ from qtpy.QtCore import Qt, Signal, SignalInstance
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 _CARDS = (
-    ("welcome_open", "Open a file", "A volume (NIfTI) or an image (PNG, JPEG, TIFF). Or drop it anywhere."),
+    (
+        "welcome_open",
+        "Open a file",
+        "A volume (NIfTI, NRRD…) or an image (TIFF, PNG…). Or drop it anywhere, also a DICOM folder.",
+    ),
     ("welcome_sample", "Try the sample", "A generated abdomen, with a model that knows its organs."),
     ("welcome_tour", "Take the tour", "Two minutes: predict, add a class, paint, teach, export."),
 )

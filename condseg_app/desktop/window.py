@@ -5,30 +5,31 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QDockWidget, QFileDialog, QLabel, QMainWindow, QMessageBox, QStackedWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QMessageBox, QStackedWidget
 
-from condseg_app.data import TeachingMode
+from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
+from condseg_app.desktop.open_dialogs import file_dialog, folder_dialog
 from condseg_app.desktop.welcome import WelcomePage
-from condseg_app.io import SUFFIXES
+from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_file import is_class_file
 from condseg_app.qt import Panel
+from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.header import Models
-from condseg_app.qt.text import listed
+from condseg_app.qt.text import file_text, listed
 from condseg_app.qt.text_dialog import TextDialog
-from condseg_app.session import Session
+from condseg_app.session import Choice, Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES, Sample
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-_IMAGES = f"Images ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
 
@@ -94,12 +95,14 @@ class MainWindow(QMainWindow):
         return (
             Submenu("file", "&File", (
                 Entry("open", "&Open…", self.ask_for_image, "Ctrl+O"),
+                Entry("open_folder", "Open &folder…", self.ask_for_folder, "Ctrl+Shift+O", hint="DICOM or OME-Zarr"),
                 Submenu("samples", "Open &sample", samples),
                 Submenu("recent", "Open &recent"),
                 Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
                 Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
                 SEPARATOR,
                 Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
+                Entry("choose_again", "Other se&ries, frame or channel…", self.session.choose_again),
                 Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
                 SEPARATOR,
                 Entry("quit", "&Quit", self.close, "Ctrl+Q"),
@@ -137,6 +140,7 @@ class MainWindow(QMainWindow):
         self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
+        connections.to(self.session.choice_needed, self._ask_which)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
         connections.to(self.session.annotation_changed, self._on_marked)
@@ -148,7 +152,7 @@ class MainWindow(QMainWindow):
 
     # files
 
-    def open_path(self, path: Path) -> None:
+    def open_path(self, path: Path, pick: Pick = EVERYTHING) -> None:
         """Open an image or a model's file, or import a class's."""
         if is_class_file(path):
             self.session.import_class(path)
@@ -157,7 +161,7 @@ class MainWindow(QMainWindow):
             self.session.open_model(path)
             return
         self.under_mouse.setText(f"Opening {path.name}…")
-        self.session.open_image(path)
+        self.session.open_image(path, pick=pick)
 
     def open_sample(self, sample: Sample) -> None:
         """Open an image that comes with the program, with its model."""
@@ -166,16 +170,25 @@ class MainWindow(QMainWindow):
 
     def ask_for_image(self) -> None:
         """Ask for a file and open it."""
-        folder = self.settings.last_folder
-        dialog = QFileDialog(self, "Open", "" if folder is None else str(folder), _IMAGES)
-        dialog.setObjectName("open_dialog")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog = file_dialog(self, self.settings.last_folder)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         dialog.open()
 
+    def ask_for_folder(self) -> None:
+        """Ask for a folder that is one image, and open it."""
+        dialog = folder_dialog(self, self.settings.last_folder)
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
+        dialog.open()
+
+    def _ask_which(self, choice: Choice) -> None:
+        self.under_mouse.setText("")
+        dialog = ChoiceDialog(choice.needed, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(lambda value: self.session.choose(choice, value))
+        dialog.open()
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """Take files."""
+        """Take files and folders."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
@@ -190,9 +203,10 @@ class MainWindow(QMainWindow):
         menu = self._menus["recent"]
         menu.clear()
         for path in self.settings.recent:
-            action = menu.addAction(path.name)
+            pick = self.settings.picks.get(path, EVERYTHING)
+            action = menu.addAction(file_text(path, pick))
             action.setToolTip(str(path))
-            action.triggered.connect(lambda _=False, path=path: self.open_path(path))
+            action.triggered.connect(lambda _=False, path=path, pick=pick: self.open_path(path, pick))
         menu.setEnabled(bool(self.settings.recent))
 
     # edit
@@ -279,7 +293,7 @@ class MainWindow(QMainWindow):
     def _follow_image(self) -> None:
         image = self.session.image
         if image is not None and image.source is not None and image.source not in {s.path for s in SAMPLES}:
-            self.settings.opened(image.source.resolve())
+            self.settings.opened(image.source.resolve(), image.pick)
             self._show_recent()
         self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
         self.middle.setCurrentIndex(0 if image is None else 1)
@@ -288,6 +302,7 @@ class MainWindow(QMainWindow):
         soon(self, self.canvas.model.reset_view)  # once the canvas has got its size
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
+        self._actions["choose_again"].setEnabled(self.session.can_choose_again)
         self.under_mouse.setText("")
 
     def _on_mouse(self, viewer: object, event: object) -> None:

@@ -1,6 +1,7 @@
 """What must be chosen of a file that holds more than one image: a series, a frame, channels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,19 @@ class ChoiceNeeded(ReadError):
         shown = "; ".join(told if len(told) <= _MOST_TOLD else (*told[:_MOST_TOLD], "..."))
         plural = "series" if what == "series" else f"{what}s"
         super().__init__(f"holds {len(self.options)} {plural}; choose one with --{what} ({shown})", path=path)
+
+    def picked(self, value: str | int, before: Pick = EVERYTHING) -> Pick:
+        """What to read the file with once one of the options was chosen.
+
+        Args:
+            value: of the option.
+            before: what was chosen of the file already.
+        """
+        if self.what == "frame":
+            return replace(before, frame=int(value))
+        if self.what == "series":
+            return replace(before, series=str(value))
+        return replace(before, channel=str(value))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel between processes with what there is to choose."""

@@ -25,6 +25,7 @@ _NOT_READ = (
     (0, b"%PDF", "PDF"),
     (0, b"PK\x03\x04", "zip"),
 )
+_ANY_FOLDER = "is a folder, not an image; choose one of DICOM slices or of OME-Zarr, or a file in it"
 _USE = "use one of " + ", ".join(SUFFIXES)
 
 
@@ -85,7 +86,7 @@ def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
     if not path.exists():
         raise ReadError("there is no such file; check the path", path=path)
     if path.is_dir():
-        raise ReadError("is a folder, not an image; open a file in it", path=path)
+        raise ReadError(_ANY_FOLDER, path=path)
     with reading(path), path.open("rb") as file:
         start = file.read(count)
     if not start:

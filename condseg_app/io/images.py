@@ -34,11 +34,16 @@ def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
     path = path.expanduser()
     image = replace(format_of(path).read_image(path, pick), pick=pick)
     if pick.channel is not None and len(image.channels) > 1:
-        at = chosen_channel(image.channels, pick, path)
-        image = replace(image, array=_OneChannel(image.array, at), channels=(image.channels[at],))
+        image = one_channel(image, image.channels[chosen_channel(image.channels, pick, path)])
     if math.prod(image.array.shape) * image.array.dtype.itemsize > _MOST_BYTES_CHECKED:
         return image
     return replace(image, warnings=(*image.warnings, *_voxel_warnings(image)))
+
+
+def one_channel(image: Image, name: str) -> Image:
+    """The same image with one of its channels alone, as its file gives it where that channel is picked."""
+    array = _OneChannel(image.array, image.channels.index(name))
+    return replace(image, array=array, channels=(name,), pick=replace(image.pick, channel=name))
 
 
 class _OneChannel:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from condseg_app.compute import Place
-from condseg_app.data import DeviceInfo, Geometry, Image
+from condseg_app.data import DeviceInfo, Geometry, Image, Pick
+from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.session import Measure
 
 _DECIMALS = {"ml": 2, "mm²": 1, "µm²": 0, "µm³": 0, "pixels": 0, "voxels": 0}
+_LONGEST_NAME = 48
 _SHORT = {"pixels": "px", "voxels": "vox"}
 
 
@@ -47,12 +50,28 @@ def image_details(image: Image) -> str:
         ("Spacing", "not known" if geometry.unit == "pixel" else spacing_text(geometry)),
         ("Orientation", geometry.orientation if geometry.unit == "mm" else "as in the file"),
         ("Channels", ", ".join(image.channels)),
+        *([("Frame", str(image.pick.frame + 1))] if image.pick.frame is not None else []),
         ("Type", str(image.array.dtype)),
         ("File", str(image.source) if image.source is not None else "in memory only"),
     ]
     table = "".join(f"<tr><td><b>{name}</b>&nbsp;</td><td>{escape(value)}</td></tr>" for name, value in rows)
     warnings = "".join(f"<p>⚠ {escape(warning)}</p>" for warning in image.warnings)
     return f"<b>{escape(image.name)}</b><table>{table}</table>{warnings}"
+
+
+def choice_text(needed: ChoiceNeeded) -> str:
+    """'film.nii.gz holds 12 frames. Which one is to be opened?'."""
+    name = "The file" if needed.path is None else needed.path.name
+    if len(name) > _LONGEST_NAME:  # a label wraps between words only
+        name = f"{name[: _LONGEST_NAME // 2]}…{name[-_LONGEST_NAME // 2 :]}"
+    number = counted(len(needed.options), needed.what, "series" if needed.what == "series" else None)
+    return f"{name} holds {number}. Which one is to be opened?"
+
+
+def file_text(path: Path, pick: Pick) -> str:
+    """'film.nii.gz', 'film.nii.gz, frame 2, channel DAPI'; a series has a number that says nothing."""
+    frame = "" if pick.frame is None else f", frame {pick.frame + 1}"
+    return f"{path.name}{frame}{'' if pick.channel is None else f', {pick.channel}'}"
 
 
 def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:

@@ -2,8 +2,9 @@
 
 from condseg_app.data import Measure
 from condseg_app.session.proposing import Proposal
+from condseg_app.session.reading import Choice
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState
 from condseg_app.session.teaching import LessonResult
 
-__all__ = ["ClassState", "LessonResult", "Measure", "Proposal", "Session"]
+__all__ = ["Choice", "ClassState", "LessonResult", "Measure", "Proposal", "Session"]

@@ -26,6 +26,7 @@ from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
 from condseg_app.session.proposing import Proposal
+from condseg_app.session.reading import Choice
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult
 
@@ -35,6 +36,8 @@ class Opened:
 
     image_changed = Signal()
     """Another image is open, or none."""
+    choice_needed = Signal(Choice)
+    """A file holds more than one image: ask which is meant, then call `choose`. What is open stays until then."""
     model_changed = Signal()
     """Another model is open."""
     classes_changed = Signal()

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job
-from condseg_app.data import ClassEntry, Color, Image, Region
+from condseg_app.data import ClassEntry, Color, Image, Pick, Region
+from condseg_app.errors import ModelError
+from condseg_app.io.choices import EVERYTHING
 from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,
@@ -28,7 +30,7 @@ from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
 from condseg_app.session.proposing import Proposal, proposal_steps
-from condseg_app.session.reading import Reading, reading_steps
+from condseg_app.session.reading import Choice, Reading, channel_choice, reading_steps
 from condseg_app.session.state import with_image
 
 
@@ -53,13 +55,28 @@ class Session(Lessons):
     # What is open
 
     @command
-    def open_image(self, path: Path, model: str | Path | None = None) -> None:
+    def open_image(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
         """Open a file, and a model with it if one is named, once they are read in the background.
 
         What was open stays if one of them cannot be read. Of several files the last one asked for is opened.
+        Where it holds more than one image, and it was not picked which to take, `choice_needed` is emitted.
         """
-        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model))
+        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model, pick))
         self._run(self._opening)
+
+    def choose(self, choice: Choice, value: str | int) -> None:
+        """Open a file again with one of the options that it was asked to choose from."""
+        self.open_image(choice.path, choice.model, choice.needed.picked(value, choice.pick))
+
+    @command
+    def choose_again(self) -> None:
+        """Ask anew which image is wanted of those that the file of the open one holds."""
+        image = self._state.opened_image()
+        channels = channel_choice(image)
+        if channels is not None:
+            self.choice_needed.emit(channels)
+        elif image.source is not None:
+            self.open_image(image.source)
 
     @command
     def set_image(self, image: Image) -> None:
@@ -76,6 +93,12 @@ class Session(Lessons):
         """Open a model; what was marked stays, what was predicted goes."""
         path = io.find_model(name_or_path)
         self._open(table.with_model(self._state, path, io.read_model_description(path)))
+
+    @property
+    def can_choose_again(self) -> bool:
+        """Whether the open image's file holds more than it."""
+        image = self.image
+        return image is not None and (image.pick != EVERYTHING or channel_choice(image) is not None)
 
     # The class in hand, and how classes are shown
 
@@ -269,6 +292,16 @@ class Session(Lessons):
         plan = ExportPlan.of(settled, Path(path), format_key, names)
         self._run(Job("Exporting", partial(export_steps, plan)))
 
+    def _take_in(self, reading: Reading) -> None:
+        """Open what was read; where the model takes one channel of several, it is asked for."""
+        try:
+            self._open(reading.onto(self._state))
+        except ModelError:
+            choice = channel_choice(reading.image)
+            if choice is None or self.model is None or self.model.preprocessing.channels > 1:
+                raise
+            self.choice_needed.emit(choice)
+
     def _succeed(self, successor: Successor) -> None:
         """Go on with a new model, unless another one was opened in the meantime."""
         if self.model_path == successor.parent:
@@ -299,7 +332,10 @@ class Session(Lessons):
     def _on_answer(self, job: Job, answer: object) -> None:
         if isinstance(answer, Reading) and job is self._opening:
             self._opening = None
-            self._open(answer.onto(self._state))
+            self._take_in(answer)
+        if isinstance(answer, Choice) and job is self._opening:
+            self._opening = None
+            self.choice_needed.emit(answer)
         if isinstance(answer, Proposal):
             self.slice_proposed.emit(answer)
         if isinstance(answer, tuple):

@@ -11,9 +11,10 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from condseg_app.compute import Place, own_certificate
-from condseg_app.data import TeachingMode
+from condseg_app.data import Pick, TeachingMode
 from condseg_app.errors import CondsegError
 from condseg_app.io import atomic_write
+from condseg_app.io.choices import EVERYTHING
 
 _logger = logging.getLogger(__name__)
 _MOST_RECENT = 10
@@ -30,6 +31,7 @@ class Settings(BaseModel):
     version: Literal[1] = 1
     theme: Theme = "dark"
     recent: list[Path] = Field(default_factory=list)
+    picks: dict[Path, Pick] = Field(default_factory=dict)
     last_folder: Path | None = None
     width: int = Field(default=1360, ge=400, le=20000)
     height: int = Field(default=860, ge=300, le=20000)
@@ -47,9 +49,11 @@ class Settings(BaseModel):
         self.engine_address = None if place is None else place.address
         self.engine_certificate = None if place is None else place.certificate
 
-    def opened(self, path: Path) -> None:
-        """Put a file at the top of the recent ones."""
+    def opened(self, path: Path, pick: Pick = EVERYTHING) -> None:
+        """Put a file at the top of the recent ones, with what was picked of it."""
         self.recent = [path, *(other for other in self.recent if other != path)][:_MOST_RECENT]
+        picks = {**self.picks, path: pick}
+        self.picks = {other: picks[other] for other in self.recent if picks.get(other, EVERYTHING) != EVERYTHING}
         self.last_folder = path.parent
 
 

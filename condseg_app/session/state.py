@@ -112,8 +112,8 @@ class State:
 
 
 def image_key(image: Image) -> str:
-    """By what an image is known again when it is opened once more."""
-    return image.name if image.source is None else str(image.source.resolve())
+    """By what an image is known again when it is opened once more: its file, and what was picked of it."""
+    return image.name if image.source is None else f"{image.source.resolve()} {image.pick}"
 
 
 def with_image(state: State, image: Image | None) -> State:

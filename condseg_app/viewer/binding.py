@@ -17,7 +17,7 @@ from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.sight import Sight, Upright, overlaps
-from condseg_app.viewer.source import METADATA_KEY, SourceLayers, image_of
+from condseg_app.viewer.source import METADATA_KEY, SourceLayers, channel_of, image_of
 from condseg_app.viewer.throttle import Throttle
 
 _REFRESH_SECONDS = 0.08
@@ -82,12 +82,17 @@ class LayerBinding:
     def use_layer(self, layer: Layer) -> None:
         """Make a layer of the user's the session's image.
 
+        One of several channels is taken alone, unless the model takes them all.
+
         Raises:
             GeometryError: the layer is no image of two or three axes.
         """
         image = image_of(layer)
         if image is not None:
             placement = Placement.of(image.geometry)
+            model = self.session.model
+            if model is None or model.preprocessing.channels != len(image.channels):
+                image = channel_of(layer, image)
         else:
             image, placement = image_from_layer(layer)
         self._adopting, self._adopted_placement = layer, placement

@@ -8,11 +8,13 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 
 from condseg_app.data import Image, Region
+from condseg_app.io.images import one_channel
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
 METADATA_KEY = "condseg"
+CHANNEL_KEY = "condseg_channel"
 _CHANNEL_COLORS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
 
 
@@ -20,7 +22,7 @@ def image_layers(image: Image) -> list[ImageLayer]:
     """Layers that show an image: one for grey and colour pictures, one a channel otherwise.
 
     Each carries the image in its metadata, so that a layer made by the reader becomes the session's
-    image again with its true affine, name and source.
+    image again with its true affine, name and source; that of one channel of several says which.
     """
     placement = Placement.of(image.geometry)
     common = {**placement.layer, "metadata": {METADATA_KEY: image}}
@@ -37,7 +39,7 @@ def image_layers(image: Image) -> list[ImageLayer]:
                 colormap="gray" if single else _CHANNEL_COLORS[channel % len(_CHANNEL_COLORS)],
                 blending="translucent_no_depth" if channel == 0 else "additive",
                 rendering="attenuated_mip",
-                **common,
+                **{**common, "metadata": {METADATA_KEY: image, CHANNEL_KEY: channel_name}},
             )
         )
     return layers
@@ -47,6 +49,12 @@ def image_of(layer: Layer) -> Image | None:
     """The image that `image_layers` put into a layer, None for a layer of other origin."""
     image = layer.metadata.get(METADATA_KEY)
     return image if isinstance(image, Image) else None
+
+
+def channel_of(layer: Layer, image: Image) -> Image:
+    """The channel of an image that its layer shows; the image where that is all of it."""
+    name = layer.metadata.get(CHANNEL_KEY)
+    return one_channel(image, name) if name in image.channels and len(image.channels) > 1 else image
 
 
 class SourceLayers:

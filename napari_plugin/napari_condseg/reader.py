@@ -1,6 +1,5 @@
 """Reading for napari: images and label maps laid out by their true geometry."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from napari.layers import Layer
 
 from condseg_app.errors import CondsegError
 from condseg_app.io import is_image, read_image, read_label_map
+from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
 from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import name_of
 from condseg_app.viewer import image_layers, label_layer
@@ -16,22 +16,68 @@ from condseg_app.viewer import image_layers, label_layer
 LayerData = tuple[Any, dict[str, Any], str]
 Read = Callable[[str | Sequence[str]], list[LayerData]]
 
+_NOTHING: list[Any] = [(None,)]
+"""What napari takes for 'read, and nothing to show'."""
+
 
 def get_reader(path: str | Sequence[str]) -> Read | None:
-    """What reads these files or zarr folders, None where their names say that it cannot."""
+    """What reads these files or the folders of an image, None where their names say that it cannot."""
     paths = [path] if isinstance(path, str) else list(path)
     return read if paths and all(is_image(Path(p)) for p in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Layers of one or more files; errors are sentences that napari shows."""
+    """Layers of one or more files; errors are sentences that napari shows.
+
+    Of a file that holds more than one image it is asked which to take; one that is cancelled has no layers.
+
+    Raises:
+        ChoiceNeeded: there is no window to ask in.
+        CondsegError: a file cannot be read.
+    """
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer.as_layer_data_tuple() for p in paths for layer in _layers(Path(p))]
+    return [layer.as_layer_data_tuple() for p in paths for layer in _layers(Path(p))] or _NOTHING
 
 
 def _layers(path: Path) -> list[Layer]:
+    """Those of what is chosen of the file; none where that is cancelled."""
+    pick: Pick | None = EVERYTHING
+    while pick is not None:
+        try:
+            return _layers_of(path, pick)
+        except ChoiceNeeded as needed:
+            pick = _ask(needed, pick)
+    return []
+
+
+def _layers_of(path: Path, pick: Pick) -> list[Layer]:
     """A label map where a class table lies beside the file or is in it, else an image."""
     if classes_beside(path)[0] is not None:
-        with contextlib.suppress(CondsegError):  # names for what is no label map
-            return [label_layer(read_label_map(path), name_of(path))]
-    return list(image_layers(read_image(path)))
+        try:
+            return [label_layer(read_label_map(path, pick=pick), name_of(path))]
+        except ChoiceNeeded:
+            raise
+        except CondsegError:  # names for what is no label map
+            pass
+    return list(image_layers(read_image(path, pick)))
+
+
+def _ask(needed: ChoiceNeeded, before: Pick) -> Pick | None:
+    """What to read instead; None for nothing."""
+    if not _has_window():
+        raise needed
+    from condseg_app.qt.choice_dialog import ask_at_once
+
+    value = ask_at_once(needed)
+    return None if value is None else needed.picked(value, before)
+
+
+def _has_window() -> bool:
+    """Whether there is a Qt application, and this is its thread."""
+    try:
+        from qtpy.QtCore import QThread
+        from qtpy.QtWidgets import QApplication
+    except ImportError:
+        return False
+    application = QApplication.instance()
+    return application is not None and application.thread() is QThread.currentThread()

@@ -1,22 +1,27 @@
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel.nifti1
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton
 
 from condseg_app.compute import Place
-from condseg_app.data import Image
+from condseg_app.data import Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
+from condseg_app.desktop.open_dialogs import image_filters
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io import SUFFIXES
 from condseg_app.io.image_files import write_image
+from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.session.settings import Settings, load_settings
@@ -93,6 +98,93 @@ def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> N
     action.trigger()
     assert stage.session.wait(10)
     assert stage.session.image is not None
+
+
+@pytest.fixture
+def film(tmp_path: Path, scan: Image) -> Path:
+    """Two frames; the voxels of the second are those of the scan."""
+    path = tmp_path / "film.nii.gz"
+    second = scan.voxels()[0]
+    voxels = np.stack([second * 0, second], axis=3)
+    nibabel.nifti1.Nifti1Image(voxels, scan.geometry.affine).to_filename(path)
+    return path
+
+
+def test_of_a_file_with_frames_one_is_chosen_and_remembered(
+    window: MainWindow, film: Path, scan: Image, stage: Any, qtbot: QtBot
+) -> None:
+    drop(window, film)
+    dialog = window.findChild(ChoiceDialog)
+    assert dialog is not None
+    assert window.findChild(ProblemDialog) is None
+    assert window.middle.currentWidget() is window.welcome
+    qtbot.keyClick(dialog.list, Qt.Key.Key_Down)
+    qtbot.keyClick(dialog.list, Qt.Key.Key_Return)
+    assert stage.session.wait(10)
+    assert np.array_equal(stage.session.image.voxels(), scan.voxels())
+    stage.session.close_image()
+    (action,) = window._menus["recent"].actions()
+    assert action.text() == "film.nii.gz, frame 2"
+    action.trigger()
+    assert stage.session.wait(10)
+    assert stage.session.image.pick == Pick(frame=1)
+    window.close()
+    assert load_settings(window._settings_file or film).picks == {film.resolve(): Pick(frame=1)}
+
+
+def test_another_frame_is_chosen_in_the_menu(window: MainWindow, film: Path, stage: Any, qtbot: QtBot) -> None:
+    action = window._actions["choose_again"]
+    assert not action.isEnabled()
+    window.open_path(film, Pick(frame=1))
+    assert stage.session.wait(10)
+    before = stage.session.image
+    assert action.isEnabled()
+    action.trigger()
+    assert stage.session.wait(10)
+    dialog = window.findChild(ChoiceDialog)
+    assert dialog is not None
+    qtbot.keyClick(dialog.list, Qt.Key.Key_Escape)
+    assert stage.session.wait(10)
+    assert stage.session.image is before
+    assert window.under_mouse.text() == ""
+
+
+def test_a_dropped_folder_opens_where_it_is_an_image(
+    window: MainWindow, tmp_path: Path, scan: Image, stage: Any
+) -> None:
+    folder = tmp_path / "scan.ome.zarr"
+    write_image(folder, scan)
+    drop(window, folder)
+    assert stage.session.image.source == folder
+    assert np.array_equal(stage.session.image.voxels(), scan.voxels())
+    (tmp_path / "holiday").mkdir()
+    drop(window, tmp_path / "holiday")
+    assert "choose one of DICOM slices or of OME-Zarr, or a file in it" in str(stage.failures[-1])
+    assert stage.session.image.source == folder
+
+
+def test_a_folder_is_opened_in_the_menu(window: MainWindow, tmp_path: Path, scan: Image, stage: Any) -> None:
+    folder = tmp_path / "scan.zarr"
+    write_image(folder, scan)
+    window._actions["open_folder"].trigger()
+    dialog = window.findChild(QFileDialog, "open_folder_dialog")
+    assert dialog is not None
+    assert dialog.fileMode() == QFileDialog.FileMode.Directory
+    dialog.fileSelected.emit(str(folder))
+    assert stage.session.wait(10)
+    assert stage.session.image.source == folder
+
+
+def test_the_dialog_lists_every_file_that_is_read(window: MainWindow) -> None:
+    window._actions["open"].trigger()
+    dialog = window.findChild(QFileDialog, "open_dialog")
+    assert dialog is not None
+    every, *by_name, anything = image_filters()
+    assert anything == "All files (*)"
+    for suffix in SUFFIXES:
+        if not suffix.endswith(".zarr"):  # a folder
+            for listed in (every, " ".join(by_name)):
+                assert any(suffix.endswith(shown) for shown in re.findall(r"\*([.\w]+)", listed))
 
 
 def test_the_sample_opens_by_a_click(window: MainWindow, qtbot: QtBot, stage: Any) -> None:

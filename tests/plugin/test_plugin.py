@@ -2,23 +2,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel.nifti1
 import numpy as np
 import pytest
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
 
 import napari_condseg
 from condseg_app.compute import Place
-from condseg_app.data import ClassTable, Image, LabelMap
+from condseg_app.data import ClassTable, Image, LabelMap, Pick
 from condseg_app.io import SUFFIXES, read_image, read_label_map, write_label_map
+from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
+from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.session.settings import load_settings, remember_place
 from condseg_app.viewer import label_layer
+from condseg_app.viewer.source import image_of
+from napari_condseg import reader
 from napari_condseg.reader import get_reader
 from napari_condseg.sample_data import abdomen, street
 from napari_condseg.writer import write_labels
@@ -67,6 +73,64 @@ def test_a_zarr_folder_is_read_and_no_other_folder(tmp_path: Path, scan: Image) 
     write_label_map(path, LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, ClassTable.from_names("abc")))
     (layer,) = layers_of(read(str(path)))
     assert (type(layer), layer.name) == (Labels, "scan")
+
+
+@pytest.fixture
+def film(tmp_path: Path, scan: Image) -> Path:
+    """Two frames; the voxels of the second are those of the scan."""
+    path = tmp_path / "film.nii.gz"
+    second = scan.voxels()[0]
+    voxels = np.stack([second * 0, second], axis=3)
+    nibabel.nifti1.Nifti1Image(voxels, scan.geometry.affine).to_filename(path)
+    return path
+
+
+def answer(row: int | None) -> None:
+    """Choose a row of the dialog as soon as there is one; None cancels it."""
+
+    def choose() -> None:
+        dialog = QApplication.activeModalWidget()
+        if not isinstance(dialog, ChoiceDialog):
+            QTimer.singleShot(20, choose)
+        elif row is None:
+            dialog.reject()
+        else:
+            dialog.list.setCurrentRow(row)
+            dialog.accept()
+
+    choose()
+
+
+@pytest.mark.gui
+def test_one_frame_of_several_is_asked_for(film: Path, scan: Image, qtbot: QtBot) -> None:
+    answer(1)
+    (layer,) = layers_of(reader.read(str(film)))
+    image = image_of(layer)
+    assert image is not None
+    assert image.pick == Pick(frame=1)
+    assert np.array_equal(image.voxels(), scan.voxels())
+    answer(None)
+    nothing: Any = reader.read(str(film))
+    assert nothing == [(None,)]
+
+
+@pytest.mark.gui
+def test_cancelling_in_napari_leaves_the_viewer_as_it_was(
+    make_napari_viewer_proxy: Callable[[], Any], film: Path
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    answer(None)
+    viewer.open(str(film), plugin="condseg")
+    assert len(viewer.layers) == 0
+    answer(0)
+    viewer.open(str(film), plugin="condseg")
+    assert len(viewer.layers) == 1
+
+
+def test_without_a_window_the_reader_says_what_there_is(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_has_window", lambda: False)
+    with pytest.raises(ChoiceNeeded, match="holds 2 frames"):
+        reader.read(str(film))
 
 
 def test_a_label_map_comes_back_as_it_was(tmp_path: Path, scan: Image) -> None:

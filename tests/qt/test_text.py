@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import pytest
 
-from condseg_app.data import DeviceInfo, Geometry, Image
+from condseg_app.data import DeviceInfo, Geometry, Image, Pick
+from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.qt.text import (
+    choice_text,
     counted,
     device_hint,
     device_text,
+    file_text,
     image_details,
     listed,
     measure_text,
@@ -59,3 +64,14 @@ def test_device_and_lists() -> None:
     assert counted(1, "class", "classes") == "1 class"
     assert counted(1200, "slice") == "1,200 slices"
     assert listed(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d and 2 more"
+
+
+def test_what_a_file_holds_and_what_was_taken_of_it() -> None:
+    one = ChoiceNeeded("series", [("1.2", "CT"), ("1.3", "MR")], Path("study"))
+    assert choice_text(one) == "study holds 2 series. Which one is to be opened?"
+    long = choice_text(ChoiceNeeded("channel", [("a", "a")], Path("x" * 90 + ".ome.tif")))
+    assert max(map(len, long.split())) < 50
+    assert long.endswith(".ome.tif holds 1 channel. Which one is to be opened?")
+    film = Path("film.nii.gz")
+    assert file_text(film, Pick()) == file_text(film, Pick(series="1.2")) == "film.nii.gz"
+    assert file_text(film, Pick(frame=1, channel="DAPI")) == "film.nii.gz, frame 2, DAPI"

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nibabel.nifti1
 import numpy as np
 import pytest
 
 from condseg_app import io
 from condseg_app.compute import Engine
-from condseg_app.data import ClassTable, Geometry, Image, Preprocessing, TrainingProgress
+from condseg_app.data import ClassTable, Geometry, Image, Pick, Preprocessing, TrainingProgress
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
@@ -99,6 +100,18 @@ def assert_predicted_as_without_a_window(work: Work, model_path: Path, volume: I
     expected = predict_whole(io.read_model(model_path), volume, CLASSES).probabilities
     for name in CLASSES:
         np.testing.assert_array_equal(work.session.prediction.probabilities[name], expected[name])
+
+
+def test_the_frame_that_was_picked_is_predicted(work: Work, model_path: Path, tmp_path: Path) -> None:
+    frames = np.random.default_rng(3).normal(size=(*SMALL, 3)).astype(np.float32)
+    path = tmp_path / "film.nii.gz"
+    nibabel.nifti1.Nifti1Image(frames, np.diag([1.5, 1.5, 1.5, 1])).to_filename(path)
+    work.session.open_image(path, pick=Pick(frame=2))
+    assert work.session.wait(20)
+    work.session.predict()
+    assert work.session.wait(120)
+    picked = Image(frames[None, ..., 2], Geometry(SMALL, np.diag([1.5, 1.5, 1.5, 1])))
+    assert_predicted_as_without_a_window(work, model_path, picked)
 
 
 def test_cancelling_while_the_engine_starts_and_while_it_opens_a_large_image(work: Work, volume: Image) -> None:

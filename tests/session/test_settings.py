@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from condseg_app.compute import Place, own_certificate
+from condseg_app.data import Pick
 from condseg_app.session.settings import Settings, chosen_place, load_settings, remember_place, save_settings
 
 
@@ -19,6 +20,22 @@ def test_settings_come_back(tmp_path: Path) -> None:
     assert back.recent[0].name == "5.nii.gz"
     assert len(back.recent) == 10
     assert back.last_folder == tmp_path
+
+
+def test_what_was_picked_comes_back_for_as_long_as_its_file_is_recent(tmp_path: Path) -> None:
+    path, film = tmp_path / "settings.json", tmp_path / "film.nii.gz"
+    settings = Settings()
+    settings.opened(film, Pick(frame=3))
+    save_settings(settings, path)
+    assert load_settings(path).picks == {film: Pick(frame=3)}
+    settings.opened(film, Pick(frame=1))
+    settings.opened(tmp_path / "scan.nii.gz")
+    assert settings.picks == {film: Pick(frame=1)}
+    for number in range(9):
+        settings.opened(tmp_path / f"{number}.nii.gz")
+    assert settings.picks == {}
+    path.write_text(json.dumps({"picks": {"a.nii": {"frame": "first"}}, "width": 1000}))
+    assert load_settings(path) == Settings(width=1000)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "null", '{"theme": 3, "version": 9}', "\x00\xff"])

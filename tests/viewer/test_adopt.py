@@ -1,11 +1,15 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
-from condseg_app.data import Geometry, Image
+from condseg_app.data import Geometry, Image, Pick
 from condseg_app.errors import GeometryError
+from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.source import image_layers, image_of
 
@@ -69,3 +73,18 @@ def test_channels_are_layers_of_their_own() -> None:
         np.zeros((2, 4, 5, 3), np.uint16), Geometry.with_spacing((4, 5, 3), (1, 1, 1)), "cells", ("dna", "actin")
     )
     assert [layer.name for layer in image_layers(image)] == ["cells dna", "cells actin"]
+
+
+def test_of_several_channels_that_of_the_layer_is_taken(scan: Image, stage: Any) -> None:
+    voxels = np.concatenate([scan.voxels(), scan.voxels() + 1])
+    cells = replace(scan, array=voxels, channels=("DAPI", "GFP"))
+    viewer = ViewerModel()
+    viewer.layers.extend(image_layers(cells))
+    binding = LayerBinding(stage.session, viewer)
+    for layer, name, channel in zip(list(viewer.layers), cells.channels, voxels, strict=True):
+        binding.use_layer(layer)
+        assert stage.session.image.channels == (name,)
+        assert stage.session.image.pick == Pick(channel=name)
+        assert np.array_equal(stage.session.image.voxels()[0], channel)
+    assert stage.failures == []
+    assert len(viewer.layers) == 2

@@ -1,0 +1,46 @@
+"""The dialogs that ask for a file or a folder to open."""
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from condseg_app.io.formats import FORMATS, Suffixes
+
+
+def image_filters() -> list[str]:
+    """What a dialog lists: the files of all formats, of each of them by its name, or anything."""
+    forms = [form for form in FORMATS if not form.is_folder]
+    every = tuple(suffix for form in forms for suffix in form.suffixes)
+    by_name = sorted(_filter(form.name, form.suffixes) for form in forms)
+    return [_filter("All images", every), *by_name, "All files (*)"]
+
+
+def file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
+    """Asks for the file of an image; `fileSelected` tells it."""
+    dialog = _dialog("open_dialog", "Open", parent, folder)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setOption(QFileDialog.Option.HideNameFilterDetails)  # all endings at once are wider than a screen
+    dialog.setNameFilters(image_filters())
+    return dialog
+
+
+def folder_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
+    """Asks for a folder that is one image; `fileSelected` tells it."""
+    dialog = _dialog("open_folder_dialog", "Open a folder of DICOM slices or of OME-Zarr", parent, folder)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    return dialog
+
+
+def _dialog(name: str, title: str, parent: QWidget, folder: Path | None) -> QFileDialog:
+    dialog = QFileDialog(parent, title, "" if folder is None else str(folder))
+    dialog.setObjectName(name)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return dialog
+
+
+def _filter(name: str, suffixes: Suffixes) -> str:
+    """'NRRD (*.nrrd *.nhdr)'; an ending that ends with another of them needs no mention."""
+    shortest = [one for one in suffixes if not any(one != other and one.endswith(other) for other in suffixes)]
+    return f"{name} ({' '.join(f'*{suffix}' for suffix in shortest)})"

@@ -1,0 +1,106 @@
+"""Asking which image is meant, of a file that holds more than one."""
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.io.choices import ChoiceNeeded
+from condseg_app.qt.style import without_icons
+from condseg_app.qt.text import choice_text
+
+_WIDTH, _ROWS = 560, 12
+
+
+class ChoiceDialog(QDialog):
+    """Lists what a file holds; arrows and letters choose, Enter or a double click opens.
+
+    Args:
+        needed: the options.
+        parent: what it lies over.
+    """
+
+    chosen = Signal(object)
+    """The value of the option, for `ChoiceNeeded.picked`."""
+
+    def __init__(self, needed: ChoiceNeeded, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("choice_dialog")
+        self.setWindowTitle(f"Choose a {needed.what}")
+        self.setMinimumWidth(_WIDTH)
+        self._build(needed)
+        self.list.setFocus()
+
+    def _build(self, needed: ChoiceNeeded) -> None:
+        self.told = QLabel(choice_text(needed))
+        self.told.setObjectName("choice_text")
+        self.told.setTextFormat(Qt.TextFormat.PlainText)
+        self.told.setWordWrap(True)
+        self.list = _Options(needed)
+        self.list.itemDoubleClicked.connect(self.accept)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        without_icons(self.buttons)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        self.ok.setText("Open")
+        self.ok.setDefault(True)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.told)
+        layout.addWidget(self.list)
+        layout.addWidget(self.buttons)
+
+    @property
+    def value(self) -> str | int:
+        """Of the option in hand."""
+        value: str | int = self.list.currentItem().data(Qt.ItemDataRole.UserRole)
+        return value
+
+    def accept(self) -> None:
+        """Hand the option on."""
+        self.chosen.emit(self.value)
+        super().accept()
+
+
+class _Options(QListWidget):
+    """As high as its rows, up to a dozen of them; long lines wrap."""
+
+    def __init__(self, needed: ChoiceNeeded) -> None:
+        super().__init__()
+        self.setObjectName("choice_list")
+        self.setAccessibleName(f"Choose a {needed.what}")
+        self.setWordWrap(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setStyleSheet("QListWidget::item { padding: 4px; }")
+        for value, text in needed.options:
+            item = QListWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, value)
+            item.setToolTip(str(value) if needed.what == "series" else "")
+            self.addItem(item)
+        self.setCurrentRow(0)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Room for the rows."""
+        self.ensurePolished()
+        rows = min(self.count() + 1, _ROWS)  # one more, for lines that wrap
+        return QSize(_WIDTH, rows * self.sizeHintForRow(0) + 2 * self.frameWidth())
+
+
+def ask_at_once(needed: ChoiceNeeded) -> str | int | None:
+    """Ask, and wait for the answer: for a host that must have an image before it goes on.
+
+    Returns:
+        the option's value; None where it was cancelled.
+    """
+    dialog = ChoiceDialog(needed, QApplication.activeWindow())
+    accepted = dialog.exec() == QDialog.DialogCode.Accepted
+    value = dialog.value
+    dialog.deleteLater()
+    return value if accepted else None

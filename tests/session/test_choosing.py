@@ -1,0 +1,171 @@
+"""Files that hold more than one image: what is asked, what is opened, and what is predicted."""
+
+from pathlib import Path
+from typing import Any
+
+import nibabel.nifti1
+import numpy as np
+import pytest
+import tifffile
+
+from condseg_app.compute.wire import by_file, received
+from condseg_app.data import Image, Pick
+from condseg_app.session.reading import Choice
+
+
+@pytest.fixture
+def asked(empty: Any) -> list[Choice]:
+    """What the session asks."""
+    choices: list[Choice] = []
+    empty.session.choice_needed.connect(choices.append)
+    return choices
+
+
+@pytest.fixture
+def film(tmp_path: Path, volume: Image) -> Path:
+    """Two frames; the voxels of the second are those of the volume."""
+    path = tmp_path / "film.nii.gz"
+    second = volume.voxels()[0]
+    voxels = np.stack([np.zeros_like(second), second], axis=3)
+    nibabel.nifti1.Nifti1Image(voxels, volume.geometry.affine).to_filename(path)
+    return path
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """A stack of two stains."""
+    path = tmp_path / "cells.ome.tif"
+    voxels = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9) + 1
+    metadata = {
+        "axes": "CZYX",
+        "Channel": {"Name": ["DAPI", "GFP"]},
+        **{f"PhysicalSize{axis}": 1.0 for axis in "XYZ"},
+    }
+    tifffile.imwrite(path, voxels, photometric="minisblack", metadata=metadata)
+    return path
+
+
+def open_frame(desk: Any, asked: list[Choice], film: Path, frame: int) -> None:
+    desk.session.open_image(film)
+    assert desk.session.wait(10)
+    desk.session.choose(asked.pop(), frame)
+    assert desk.session.wait(10)
+
+
+def test_a_file_of_several_frames_is_asked_about_not_refused(
+    desk: Any, asked: list[Choice], film: Path, volume: Image
+) -> None:
+    desk.session.open_image(film)
+    assert desk.session.wait(10)
+    (choice,) = asked
+    assert (choice.path, choice.needed.what) == (film, "frame")
+    assert [value for value, _ in choice.needed.options] == [0, 1]
+    assert desk.session.image is volume  # and so it stays where nothing is chosen
+    assert desk.heard.failures == desk.heard.notices == desk.heard.signals == []
+    desk.session.cancel()  # nothing is being opened that could be stopped
+    assert desk.heard.notices == []
+    desk.session.choose(choice, 1)
+    assert desk.session.wait(10)
+    assert desk.session.image.pick == Pick(frame=1)
+    assert np.array_equal(desk.session.image.voxels(), volume.voxels())
+    assert len(asked) == 1
+
+
+def test_the_model_named_with_a_file_is_opened_once_a_frame_is_chosen(
+    empty: Any, asked: list[Choice], film: Path, model_path: Path
+) -> None:
+    empty.session.open_image(film, model_path)
+    assert empty.session.wait(10)
+    assert empty.session.model is None
+    empty.session.choose(asked[0], 0)
+    assert empty.session.wait(10)
+    assert empty.session.model_path == model_path
+
+
+def test_of_two_files_only_the_last_asks(desk: Any, asked: list[Choice], film: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(film.read_bytes())
+    desk.session.open_image(film)
+    desk.session.open_image(other)
+    assert desk.session.wait(10)
+    assert [choice.path for choice in asked] == [other]
+
+
+def test_further_choices_keep_those_before(desk: Any, asked: list[Choice], tmp_path: Path) -> None:
+    path = tmp_path / "vectors.nii.gz"  # (I, J, K, time, channel)
+    voxels = np.arange(5 * 4 * 3 * 2 * 3, dtype=np.int16).reshape(5, 4, 3, 2, 3)
+    nibabel.nifti1.Nifti1Image(voxels, np.eye(4)).to_filename(path)
+    desk.session.open_image(path)
+    assert desk.session.wait(10)
+    desk.session.choose(asked[0], "channel 3")
+    assert desk.session.wait(10)
+    desk.session.choose(asked[1], 1)
+    assert desk.session.wait(10)
+    assert [choice.needed.what for choice in asked] == ["channel", "frame"]
+    assert desk.session.image.pick == Pick(frame=1, channel="channel 3")
+    assert np.array_equal(desk.session.image.voxels()[0], voxels[..., 1, 2])
+
+
+def test_a_pick_that_does_not_exist_is_a_failure(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
+    desk.session.open_image(film, pick=Pick(frame=7))
+    assert desk.session.wait(10)
+    assert "has no frame 7" in str(desk.heard.failures[0])
+    assert desk.session.image is volume
+    assert asked == []
+
+
+def test_the_frame_picked_is_the_frame_predicted(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
+    open_frame(desk, asked, film, 1)
+    sent = by_file(desk.session.image)
+    assert sent is not None  # its file, read again by the engine's process
+    assert np.array_equal(received(sent).voxels(), volume.voxels())
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert np.array_equal(desk.session.mask_of("liver"), volume.voxels()[0] == 1)
+    open_frame(desk, asked, film, 0)
+    desk.session.predict(["liver"])
+    desk.finish()
+    assert not desk.session.mask_of("liver").any()
+
+
+def test_marks_belong_to_their_frame(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
+    open_frame(desk, asked, film, 0)
+    ones = np.ones(volume.geometry.shape, bool)
+    desk.session.annotate("liver", ones, ones)
+    open_frame(desk, asked, film, 1)
+    assert desk.session.annotations == {}
+    open_frame(desk, asked, film, 0)
+    assert set(desk.session.annotations) == {"liver"}
+
+
+def test_a_channel_is_asked_for_where_the_model_takes_one(desk: Any, asked: list[Choice], cells: Path) -> None:
+    desk.session.open_image(cells)
+    assert desk.session.wait(10)
+    assert desk.heard.failures == []
+    assert desk.session.image.channels == ("DAPI", "GFP")  # all are in view, also where nothing is chosen
+    desk.session.choose(asked[0], "GFP")
+    assert desk.session.wait(10)
+    assert desk.session.image.channels == ("GFP",)
+    assert desk.heard.failures == []
+
+
+def test_without_a_model_all_channels_are_opened(empty: Any, asked: list[Choice], cells: Path) -> None:
+    empty.session.open_image(cells)
+    assert empty.session.wait(10)
+    assert (empty.session.image.channels, asked) == (("DAPI", "GFP"), [])
+    assert empty.session.can_choose_again
+    empty.session.choose_again()
+    empty.session.choose(asked[0], "DAPI")
+    assert empty.session.wait(10)
+    assert empty.session.image.channels == ("DAPI",)
+
+
+def test_another_frame_can_be_chosen_later(desk: Any, asked: list[Choice], film: Path) -> None:
+    assert not desk.session.can_choose_again
+    open_frame(desk, asked, film, 0)
+    assert desk.session.can_choose_again
+    desk.session.choose_again()
+    assert desk.session.wait(10)
+    desk.session.choose(asked[0], 1)
+    assert desk.session.wait(10)
+    assert desk.session.image.pick == Pick(frame=1)
