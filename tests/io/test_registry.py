@@ -46,7 +46,7 @@ REGISTRY = Registry(
     corrected=("Milz",),
     classes=rows_of(TABLE),
 )
-OBLIQUE = np.array([[0.0, 2.0, 0.1, 5], [-1.5, 0, 0, 7], [0.0, 0.1, 4.0, -9], [0, 0, 0, 1]])
+OBLIQUE = np.array([[1.2, -1.2, 0, 5], [1.6, 0.9, 0, 7], [0, 0, 4.0, -9], [0, 0, 0, 1]])
 VOLUME = Geometry((6, 5, 4), OBLIQUE)
 PICTURE = Geometry.of_picture(6, 5)
 
