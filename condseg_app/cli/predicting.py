@@ -51,6 +51,10 @@ def predict(
     overlap: OverlapRule = "probability",
     priority: Priority = None,
     masks: Annotated[bool, typer.Option("--masks", help="also one binary mask a class")] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="export in this format as well: coco, mesh-stl, statistics, ...; may be repeated"),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="spread the images over this engine's workers: HOST:PORT")] = None,
     certificate: Annotated[Path | None, typer.Option(help="the file that the engine was started with")] = None,
     accurate: Annotated[
@@ -78,7 +82,8 @@ def predict(
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
     pick = Pick(series, frame, channel)
-    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick)
+    formats = tuple(dict.fromkeys(also or ()))
+    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick, formats)
     files = image_files(paths, output)
     with _place(engine, certificate) as segment_all:
         _predict(files, plan, segment_all)

@@ -9,7 +9,7 @@ from condseg_app.compute.log import explain
 from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
 from condseg_app.data import Pick, PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import file_hash, find_model, is_image, read_model
+from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import (
@@ -38,6 +38,7 @@ class PredictionPlan:
         accurate: whether windows overlap by a half instead of a quarter.
         roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
         pick: what to take of files that hold more than one image.
+        also: keys of further formats to export each image's masks in.
     """
 
     model: str
@@ -50,6 +51,7 @@ class PredictionPlan:
     accurate: bool = False
     roi: bool = False
     pick: Pick = EVERYTHING
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +175,11 @@ class _Folder:
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
             classes.row(name)  # a class that is not there is one error, not one an image
+        for key in plan.also:
+            export_format(key)  # so is a format
+        masks = plan.masks or bool(plan.also)
         self.request = Request(
-            model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, plan.masks, plan.pick
+            model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, masks, plan.pick
         )
         self._method = Method(
             model=model.name,
@@ -185,6 +190,7 @@ class _Folder:
             accurate=plan.accurate,
             roi=plan.roi,
             **asdict(plan.pick),
+            also=plan.also,
         )
         self._output = plan.output
         self._records = {_key(record.name): record for record in read_report(plan.output)}

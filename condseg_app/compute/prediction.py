@@ -17,6 +17,7 @@ from condseg_app.data import (
     LabelMap,
     Levels,
     Model,
+    OnDemand,
     Pick,
     PostProcessing,
     Prediction,
@@ -25,7 +26,17 @@ from condseg_app.data import (
     in_order,
 )
 from condseg_app.errors import OutOfMemory
-from condseg_app.io import read_image, write_binary_masks, write_label_map
+from condseg_app.io import (
+    Export,
+    Registry,
+    export_format,
+    merge_rule,
+    read_image,
+    rows_of,
+    write_binary_masks,
+    write_export,
+    write_label_map,
+)
 from condseg_app.io.choices import EVERYTHING, chosen_channel
 from condseg_app.io.contents import name_of
 from condseg_app.io.prediction_report import Method
@@ -143,7 +154,7 @@ def _image(source: Path | Image, request: Request) -> Image:
 def write_segmentation(
     file: Path, found: Segmentation, classes: ClassTable, method: Method, folder: Path
 ) -> tuple[Path, ...]:
-    """Write an image's label map, its binary masks, or both; returns all files written.
+    """Write an image's label map, its binary masks, or both, and what else was asked for; returns all files written.
 
     Args:
         file: the image.
@@ -156,21 +167,37 @@ def write_segmentation(
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
     suffix = ".png" if found.geometry.unit == "pixel" else ".nii.gz"
-    extra = {
-        "image": file.name,
-        "model": method.model,
-        "model_sha256": method.model_sha256,
-        "post_processing": asdict(method.post_processing),
-    }
+    registry = _registry(file, classes, method)
     name = name_of(file)
+    forms = {form.named(folder, name): form for form in map(export_format, method.also)}
+    for path, form in forms.items():
+        form.check_fits(found.geometry, path)
     written: tuple[Path, ...] = ()
     if found.labels is not None:
-        written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, extra=extra)
+        written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, registry.extra())
     if method.masks or found.labels is None:
-        masks = {entry.name: found.mask(entry.name) for entry in classes}
+        masks = OnDemand(classes.names, found.mask)
         beside = folder / f"{name}_masks"
-        written = (*written, *write_binary_masks(beside, masks, found.geometry, classes, suffix, extra))
+        written += write_binary_masks(beside, masks, found.geometry, classes, suffix, registry.extra())
+    if forms:
+        export = Export(read_image(file), registry, OnDemand(classes.names, found.mask), found.labels)
+        for path, form in forms.items():
+            written += write_export(form, path, export)
     return written
+
+
+def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:
+    settings = method.post_processing
+    return Registry(
+        image=file.name,
+        model=method.model,
+        model_sha256=method.model_sha256,
+        thresholds=dict.fromkeys(classes.names, settings.threshold),
+        merge_rule=merge_rule(settings.overlap, marked=False),
+        priority=settings.order or (),
+        post_processing=asdict(settings),
+        classes=rows_of(classes),
+    )
 
 
 class _Masks:
@@ -184,8 +211,8 @@ class _Masks:
         settings = request.post_processing
         if in_parts and (settings.needs_whole or request.masks):
             raise OutOfMemory(
-                "it is too large to be looked at as a whole; leave out --masks, kept components and kept overlaps, or "
-                "use a computer with more memory"
+                "it is too large to be looked at as a whole; leave out --masks, --also, kept components and kept "
+                "overlaps, or use a computer with more memory"
             )
         self._geometry, self._classes, self._settings = geometry, request.classes, settings
         self._thresholds = dict.fromkeys(request.classes.names, settings.threshold)

@@ -16,7 +16,9 @@ from condseg_app.data.lesson import (
     TrainingProgress,
 )
 from condseg_app.data.levels import ClassLevels, Levels, Region, extent_of
+from condseg_app.data.measure import Measure, measure
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data.on_demand import OnDemand
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
@@ -50,7 +52,9 @@ __all__ = [
     "LearntState",
     "Lesson",
     "Levels",
+    "Measure",
     "Model",
+    "OnDemand",
     "Overlap",
     "Pick",
     "PostProcessing",
@@ -68,6 +72,7 @@ __all__ = [
     "extent_of",
     "fuse",
     "in_order",
+    "measure",
     "spread_code",
     "uncertainty_by_slice",
 ]

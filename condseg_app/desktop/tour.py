@@ -262,8 +262,7 @@ class Tour:
             if form is None:
                 continue
             name = self.session.image.name if self.session.image is not None else "image"
-            target = self.output / (f"{name}_masks" if form.one_file_a_class else f"{name}_labels{form.suffix}")
-            page.path.setText(str(target))
+            page.path.setText(str(form.named(self.output, name)))
             written: list[tuple[Path, ...]] = []
             self.session.exported.connect(written.append)
             _click(page.write)

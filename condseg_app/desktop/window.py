@@ -13,6 +13,7 @@ from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
 from condseg_app.desktop.welcome import WelcomePage
+from condseg_app.io import SUFFIXES
 from condseg_app.io.class_file import is_class_file
 from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
@@ -27,7 +28,7 @@ from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES, Sample
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-_IMAGES = "Images (*.nii *.nii.gz *.png *.jpg *.jpeg *.tif *.tiff *.bmp);;All files (*)"
+_IMAGES = f"Images ({' '.join(f'*{suffix}' for suffix in SUFFIXES)});;All files (*)"
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
 

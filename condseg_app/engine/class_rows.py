@@ -61,6 +61,11 @@ def with_record(model: Model, name: str, record: Mapping[str, Any]) -> Model:
     return replace(model, training={**model.training, "classes": classes})
 
 
+def encoded_for_itself(row: Row) -> Row:
+    """A row that is used with its own updates of the encoder, where the network has a place for them."""
+    return {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])} if OWN_ENCODER in row else row
+
+
 def _as_wide(row: Row, model: Model) -> dict[str, NDArray[np.generic]]:
     """A row with the model's rank: what is added to its updates is 0, which changes nothing."""
     wide = {}

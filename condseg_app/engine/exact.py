@@ -27,6 +27,7 @@ from condseg_app.data import (
 from condseg_app.engine.class_rows import (
     Row,
     blended,
+    encoded_for_itself,
     only_class,
     row_of,
     rows_hash,
@@ -42,7 +43,7 @@ from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import OWN_ENCODER, ROWS
+from condseg_models import ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -80,9 +81,9 @@ class ExactTeacher:
         model: with its weights.
         entry: the class; its row goes on where it was if the model has it.
         shown: images with what is marked.
-        steps: to take.
         recipe: how.
         device: 'auto', 'cpu', 'cuda', ...
+        beside: images of which nothing is marked, to learn from as well.
 
     Raises:
         ModelError: the model does not fit an image, or its classes have no rows to learn.
@@ -94,9 +95,9 @@ class ExactTeacher:
         model: Model,
         entry: ClassEntry,
         shown: Iterable[Shown],
-        steps: int = 600,
         recipe: ExactRecipe | None = None,
         device: str = "auto",
+        beside: Iterable[Image] = (),
     ) -> None:
         self._recipe = recipe or ExactRecipe()
         self._device = pick_device(device)
@@ -106,18 +107,17 @@ class ExactTeacher:
             raise ModelError(
                 f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
             )
-        self._entry, self._steps = entry, steps
+        self._entry, self._steps = entry, self._recipe.steps
         self._losses: list[float] = []
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
+        self._beside = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
-        if self._recipe.own_encoder and OWN_ENCODER in row:
-            row = {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])}
-        self._first = only_class(self._model, entry, row)
-        self._learner = Learner(self._first, self._marks.cases, self._recipe, self._device)
+        self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
+        self._learner = self._learning(self._first, self._marks.cases)
         self._folds: dict[int, tuple[Learner, Windows]] = {}
         self._fold()
 
@@ -228,12 +228,15 @@ class ExactTeacher:
                 learner = before[number][0]
                 learner.show(kept)
             else:
-                learner = Learner(self._first, kept, self._recipe, self._device)
+                learner = self._learning(self._first, kept)
             self._folds[number] = learner, self._windows(hidden)
+
+    def _learning(self, model: Model, cases: Sequence[PreparedCase]) -> Learner:
+        return Learner(model, cases, self._recipe, self._device, self._beside)
 
     def _at(self, row: Row, before: Learner, step: int) -> Learner:
         """A learner with another row, and what one before looks at."""
-        learner = Learner(only_class(self._model, self._entry, row), before.cases, self._recipe, self._device)
+        learner = self._learning(only_class(self._model, self._entry, row), before.cases)
         learner.steps = step
         return learner
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from condseg_app.data import Model
-from condseg_app.engine.augment import Augmentation, augmenter, unvaried
+from condseg_app.engine.augment import Augmentation, augmenter, disturber, unvaried
 from condseg_app.engine.class_rows import Row
 from condseg_app.engine.losses import ConditionedLoss, LossSettings, overlap_sums
 from condseg_app.engine.networks import build_network, condition_for, memory_format
 from condseg_app.engine.samples import Cropping, PreparedCase, TrainingSample, crop
+from condseg_app.engine.self_training import SelfTraining, Unmarked
 from condseg_models import OWN_ENCODER, ROWS, ConditionedModule, Features
 
 
@@ -25,6 +26,7 @@ class ExactRecipe:
     """Settings of such a training.
 
     Attributes:
+        steps: to take.
         batch: windows a step.
         learning_rate: of Adam.
         rank: of the class's own updates of convolutions; 0 for none.
@@ -37,12 +39,14 @@ class ExactRecipe:
         average: decay of the row's moving average, which is what is used.
         loss: what is minimised, over supervised voxels only.
         augmentation: how windows are varied.
+        self_training: what is learnt from windows that nobody marked, where the class has an encoder of its own.
         exam: windows that are looked at to say how good a row is.
         folds: rows that are learnt beside, each without some of the marked slices, to say how good the class is on
             slices that it has not seen; 0 for none.
         seed: of everything random.
     """
 
+    steps: int = 600
     batch: int = 4
     learning_rate: float = 0.005
     rank: int = 8
@@ -53,6 +57,7 @@ class ExactRecipe:
     average: float = 0.95
     loss: LossSettings = field(default_factory=LossSettings)
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1))
+    self_training: SelfTraining = field(default_factory=SelfTraining)
     exam: int = 12
     folds: int = 3
     seed: int = 0
@@ -97,8 +102,7 @@ class Windows:
         # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
         self._condition = condition_for(model.classes, model.classes.names, self._device)
         plan = model.preprocessing
-        varied = augmenter(recipe.augmentation, plan, plan.window)
-        self._varied = Cropping(plan, network.stride, varied, recipe.centred)
+        self._varied = varied_cropping(model, network.stride, recipe)
         self._plain = Cropping(plan, network.stride, unvaried, 1.0)
         self._rng = np.random.default_rng(recipe.seed)
 
@@ -130,9 +134,17 @@ class Learner:
         cases: images with what is marked of the class.
         recipe: how.
         device: where.
+        beside: images of which nothing is marked.
     """
 
-    def __init__(self, model: Model, cases: Sequence[PreparedCase], recipe: ExactRecipe, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Model,
+        cases: Sequence[PreparedCase],
+        recipe: ExactRecipe,
+        device: torch.device,
+        beside: Sequence[PreparedCase] = (),
+    ) -> None:
         self._recipe, self._device = recipe, device
         self._network = build_network(model, device)
         self._rows: dict[str, Tensor] = {}
@@ -147,7 +159,11 @@ class Learner:
         self._loss = ConditionedLoss(recipe.loss, 1)
         self._condition = condition_for(model.classes, model.classes.names * recipe.batch, device)
         self._rng = np.random.default_rng(recipe.seed)
-        self._model, self.steps = model, 0
+        self._model, self._beside, self.steps = model, beside, 0
+        self._unmarked: Unmarked | None = None
+        if own_encoder and recipe.self_training.windows > 0:
+            cropping, disturb = varied_cropping(model, self._network.stride, recipe), disturber(recipe.augmentation)
+            self._unmarked = Unmarked(model, recipe.self_training, cropping, disturb, device)
         self.show(cases)
 
     def show(self, cases: Sequence[PreparedCase]) -> None:
@@ -169,6 +185,8 @@ class Learner:
         logits = self._network.decode(features, self._condition)
         loss = self._loss(logits, target, supervised, torch.zeros(recipe.batch, dtype=torch.int64, device=self._device))
         loss.backward()
+        if self._unmarked is not None and self.steps >= recipe.self_training.begins:
+            self._learn_from_itself(self._unmarked)
         self._optimizer.step()
         self.steps += 1
         decay = min(recipe.average, self.steps / (10 + self.steps))
@@ -176,9 +194,24 @@ class Learner:
             self._average[name].lerp_(row.detach(), 1 - decay)
         return float(loss.detach())
 
+    def _learn_from_itself(self, unmarked: Unmarked) -> None:
+        """Add the gradient of windows that nobody marked."""
+        settings = self._recipe.self_training
+        found = unmarked.answered(self._average, (*self.cases, *self._beside), self._rng)
+        condition = condition_for(self._model.classes, self._model.classes.names * settings.windows, self._device)
+        logits = self._network.decode(self._network.encode_for(found.images, condition), condition)
+        rows = torch.zeros(settings.windows, dtype=torch.int64, device=self._device)
+        (settings.weight * self._loss(logits, found.target, found.sure, rows)).backward()
+
     def row(self) -> Row:
         """The row as it is now."""
         return {name: average.cpu().numpy()[0].copy() for name, average in self._average.items()}
+
+
+def varied_cropping(model: Model, stride: int, recipe: ExactRecipe) -> Cropping:
+    """How windows are cut and varied to learn from."""
+    plan = model.preprocessing
+    return Cropping(plan, stride, augmenter(recipe.augmentation, plan, plan.window), recipe.centred)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from condseg_app.data import Block, Image, Lesson, Model, Region
 from condseg_app.engine.exact import ExactTeacher
+from condseg_app.engine.learner import ExactRecipe
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.scope import first_of, seen_from
 
@@ -55,7 +56,7 @@ class LiveTeacher(ExactTeacher):
     """
 
     def __init__(self, model: Model, lesson: Lesson, device: str = "auto") -> None:
-        super().__init__(model, lesson.entry, [(lesson.image, lesson.annotations)], lesson.steps, device=device)
+        super().__init__(model, lesson.entry, [(lesson.image, lesson.annotations)], ExactRecipe(lesson.steps), device)
         self._preview = Preview(lesson.image, device)
 
     def look_at(self, part: Region) -> int:

@@ -288,7 +288,9 @@ class Predictor:
             layout = self._kernels.memory_format(shown.dim() - 2)
             # A copy, for a single channel's memory format is anyone's guess.
             placed = torch.empty_like(shown, memory_format=layout, device=self._device).copy_(shown)
-            features = self._network.encode(placed)
+            # Of a class with an encoder of its own, alone in its model, nothing is shared.
+            every = condition_for(self.model.classes, self.model.classes.names, self._device)
+            features = self._network.encode_for(placed, every)
             parts = zip(*(f.split(1) for f in features), strict=True)
             for window, part in zip(new, parts, strict=True):
                 self._features.put(window, part)

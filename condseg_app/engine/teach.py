@@ -15,9 +15,10 @@ from torch import Tensor
 
 from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model, dice
 from condseg_app.engine.augment import Augmentation, augmenter
+from condseg_app.engine.class_rows import encoded_for_itself, row_of, with_row
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.losses import LossSettings
-from condseg_app.engine.networks import add_class, build_network, condition_for
+from condseg_app.engine.networks import add_class, build_network, condition_for, with_room
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import (
@@ -30,16 +31,18 @@ from condseg_app.engine.samples import (
     prepare_case,
 )
 from condseg_app.engine.train import Trainer
-from condseg_models import ConditionedModule
+from condseg_models import OWN_ENCODER, ConditionedModule
 
 Shown = tuple[Image, Sequence[Annotation]]
 
 # Old classes that a window is asked for at most.
 _ASKED = 8
-# The trunk is good already and moves slowly; the new row has everything to learn.
+_RANK = 8  # of the updates of convolutions that a class with an encoder of its own has
+# The trunk is good already and moves slowly; the new row has everything to learn. Without an encoder of its own that is
+# too little for most classes, and the trunk has to move.
+_RATE, _ROW_RATE = 5e-4, 0.01
+_RATE_BESIDE_OWN_ENCODER = 4e-5
 _LESSON_RECIPE = Recipe(
-    learning_rate=5e-4,
-    row_rate=20.0,
     warm_up=10,
     ema=0.98,
     centred=0.9,
@@ -78,12 +81,13 @@ def start_teaching_from(
         ModelError: the model does not fit an image, or is not conditioned on a class.
     """
     taught = entry.name
-    pupil = model if taught in model.classes else add_class(model, entry)
+    pupil, rate = _pupil(model, entry)
     teacher = build_network(model, pick_device(device))
     others = [name for name in model.classes.names if name != taught]
     # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
     alpha = tuple(float(min(len(others), _ASKED)) if name == taught else 1.0 for name in pupil.classes.names)
-    recipe = replace(_LESSON_RECIPE, steps=steps, loss=LossSettings(alpha=alpha if others else ()))
+    loss = LossSettings(alpha=alpha if others else ())
+    recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=_ROW_RATE / rate, loss=loss)
     augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
     cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
     cases = []
@@ -94,7 +98,19 @@ def start_teaching_from(
     if others:
         unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
         sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, cropping))
-    return Trainer(pupil, sources, recipe, device)
+    trainer = Trainer(pupil, sources, recipe, device)
+    if rate == _RATE_BESIDE_OWN_ENCODER:
+        trainer.keep_rows(others)
+    return trainer
+
+
+def _pupil(model: Model, entry: ClassEntry) -> tuple[Model, float]:
+    """The model with the class, encoded for itself where the network has a place for that; the rate of its trunk."""
+    pupil = with_room(model if entry.name in model.classes else add_class(model, entry), _RANK, own_encoders=True)
+    if OWN_ENCODER not in pupil.weights:
+        return pupil, _RATE
+    row = encoded_for_itself(row_of(pupil, entry.name))
+    return with_row(pupil, pupil.classes[entry.name], row), _RATE_BESIDE_OWN_ENCODER
 
 
 @dataclass(frozen=True, eq=False)

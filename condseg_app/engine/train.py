@@ -85,6 +85,15 @@ class Trainer:
         )
         self._step, self._seconds = 0, 0.0
 
+    def keep_rows(self, names: Sequence[str]) -> None:
+        """Let the rows of some classes stay as they are."""
+        learnt = torch.ones(len(self._model.classes), device=self._fabric.device)
+        learnt[[self._model.classes.row(name) for name in names]] = 0
+        for name, parameter in self._network.named_parameters():
+            if name.endswith(ROWS):
+                shape = (-1, *[1] * (parameter.dim() - 1))
+                parameter.register_hook(lambda gradient, shape=shape: gradient * learnt.reshape(shape))
+
     @property
     def is_first(self) -> bool:
         """Whether this is the one of several processes that writes files and speaks."""

@@ -5,30 +5,36 @@ from condseg_app.io.checkpoint import Checkpoint, read_checkpoint, write_checkpo
 from condseg_app.io.contents import SUFFIXES, can_read, is_image
 from condseg_app.io.data_sets import read_case, read_data_set
 from condseg_app.io.describe import FileDescription, describe
-from condseg_app.io.export_formats import EXPORT_FORMATS, ExportFormat, export_files
+from condseg_app.io.export_formats import EXPORT_FORMATS, ExportFormat, export_files, export_format
+from condseg_app.io.exports import Export, write_export
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map
 from condseg_app.io.label_parts import LabelParts, label_map_by_parts
 from condseg_app.io.label_writers import write_binary_masks, write_label_map, write_overlapping_masks
 from condseg_app.io.model_file import file_hash, read_model, read_model_description, write_model
+from condseg_app.io.registry import Registry, merge_rule, read_registry, rows_of
 from condseg_app.io.zoo import ModelFile, find_model, models_available, user_models_folder
 
 __all__ = [
     "EXPORT_FORMATS",
     "SUFFIXES",
     "Checkpoint",
+    "Export",
     "ExportFormat",
     "FileDescription",
     "LabelParts",
     "ModelFile",
+    "Registry",
     "atomic_write",
     "can_read",
     "describe",
     "export_files",
+    "export_format",
     "file_hash",
     "find_model",
     "is_image",
     "label_map_by_parts",
+    "merge_rule",
     "models_available",
     "read_binary_mask",
     "read_case",
@@ -38,9 +44,12 @@ __all__ = [
     "read_label_map",
     "read_model",
     "read_model_description",
+    "read_registry",
+    "rows_of",
     "user_models_folder",
     "write_binary_masks",
     "write_checkpoint",
+    "write_export",
     "write_label_map",
     "write_model",
     "write_overlapping_masks",

@@ -30,6 +30,11 @@ class ClassRow(BaseModel):
     terminology: str | None = None
     notes: str = ""
 
+    @classmethod
+    def of(cls, entry: ClassEntry) -> "ClassRow":
+        """A value as it is written."""
+        return cls(**asdict(entry))
+
     def entry(self) -> ClassEntry:
         """The row as a value."""
         return ClassEntry(**self.model_dump())
@@ -53,16 +58,20 @@ def itksnap_path(path: Path) -> Path:
     return path.with_name(name_of(path) + ".label.txt")
 
 
-def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
-    """A class table as JSON; `extra` are plain values on how the labels came about."""
-    content = {
+def sidecar_content(classes: ClassTable, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A class table as plain values; `extra` are others on how the labels came about."""
+    return {
         "schema": SCHEMA,
         "version": 1,
         "software": f"condseg {__version__}",
         **extra,
         "classes": [asdict(entry) for entry in classes],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
+    """`sidecar_content` as JSON."""
+    return json.dumps(sidecar_content(classes, extra), indent=2, ensure_ascii=False) + "\n"
 
 
 def itksnap_text(classes: ClassTable) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split
 from condseg_app.errors import ReadError
+from condseg_app.io.classes_beside import with_classes_beside
 from condseg_app.io.contents import is_image, name_of
 from condseg_app.io.dataset_json import SPLITS, DataSetFile, read_dataset_json, told
 from condseg_app.io.images import read_image
@@ -21,9 +22,10 @@ def read_data_set(folder: Path) -> DataSet:
 
     Three layouts: that of the Medical Segmentation Decathlon, with a `dataset.json` beside `imagesTr` and `labelsTr`
     (optionally with `split`, name of a split -> case names, and `single_class_groups`, class -> case names or
-    variant -> class -> case names); one folder a split (`train`, `val`, `test`) with `images` and `labels` in it; or
-    one folder a class with `images` and `masks` in it, or a single such folder (a `dataset.json` may add `classes`
-    with values and colours, `split` and `licence`).
+    variant -> class -> case names; without `labels` the class tables beside the label maps count, which exports bring
+    along); one folder a split (`train`, `val`, `test`) with `images` and `labels` in it; or one folder a class with
+    `images` and `masks` in it, or a single such folder (a `dataset.json` may add `classes` with values and colours,
+    `split` and `licence`).
 
     Raises:
         ReadError: it is none of these, or its dataset.json is damaged.
@@ -91,9 +93,10 @@ def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
 
 
 def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
-    classes = described.classes()
     pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
     complete = {name_of(image): (image, labels) for image, labels in pairs if _is_there(image) and _is_there(labels)}
+    described = with_classes_beside(described, {name: labels for name, (_, labels) in complete.items()})
+    classes = described.classes()
     split, odd_split = _splits(described, complete)
     groups, odd_groups = described.groups(classes, complete)
     labelled, machine = described.labelled(classes, complete), described.machine_made(classes, complete)
@@ -170,7 +173,7 @@ def _left_out(folder: Path, pairs: Iterable[tuple[Path, Path]], used: set[str]) 
 
 def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFile) -> DataSet:
     """Images and label maps of the same name, in a folder for each split."""
-    classes, coding = described.classes(), described.coding()
+    coding = described.coding()
     cases: dict[str, Case] = {}
     lone: list[str] = []
     for split, part in ((split, folder / split) for split in SPLITS if folder / split in split_folders):
@@ -182,6 +185,8 @@ def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFi
         lone += [str(images[n].relative_to(folder)) for n in sorted(images.keys() - labels.keys())]
     if not cases:
         raise ReadError("holds no image with labels of the same name; check 'images' and 'labels'", path=folder)
+    described = with_classes_beside(described, {name: case.labels for name, case in cases.items() if case.labels})
+    classes = described.classes()
     labelled = described.labelled(classes, cases)
     groups, odd = described.groups(classes, cases)
     shown = tuple(replace(case, labelled=labelled[name]) for name, case in sorted(cases.items()))
@@ -192,7 +197,7 @@ def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFi
 def _class_folders(folder: Path, class_folders: list[Path], described: DataSetFile) -> DataSet:
     """Each case is labelled with its own folder's class only; nothing is known of the others on it."""
     names = [f.name for f in class_folders]
-    classes = described.classes() if described.content.keys() & {"labels", "classes"} else ClassTable.from_names(names)
+    classes = described.classes() if described.names_classes else ClassTable.from_names(names)
     cases: list[Case] = []
     warnings: tuple[str, ...] = told(
         "folder {} no class of dataset.json and left out", sorted(set(names) - set(classes.names))

@@ -23,10 +23,17 @@ class DataSetFile:
     Attributes:
         path: the file; it need not exist.
         content: its object, empty if there is no file.
+        beside: the class table that lies beside the label maps, where the file has none.
     """
 
     path: Path
     content: Mapping[str, Any]
+    beside: ClassTable | None = None
+
+    @property
+    def names_classes(self) -> bool:
+        """Whether the file itself says which classes there are."""
+        return bool(self.content.keys() & {"labels", "classes"})
 
     @property
     def licence(self) -> str:
@@ -39,6 +46,8 @@ class DataSetFile:
         Raises:
             ReadError: neither names a class, or the table is wrong.
         """
+        if self.beside is not None:
+            return self.beside
         colors, whole = self._colors(), self._mapping("part_of")
         try:
             table = ClassTable()

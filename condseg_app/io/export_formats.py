@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from condseg_app.data import ClassTable
+from condseg_app.data import ClassTable, Geometry
+from condseg_app.errors import WriteError
+from condseg_app.io.class_files import sidecar_path
 from condseg_app.io.label_parts import label_map_files
 from condseg_app.io.label_writers import mask_files
+
+Content = Literal["labels", "masks", "coco", "labelme", "cvat", "meshes", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -13,14 +18,16 @@ class ExportFormat:
     """One way to write masks.
 
     Attributes:
-        key: what the session calls it.
+        key: what the session and the command line call it.
         title: what the user reads.
         suffix: of the files.
         for_2d: whether it can hold a 2D image's masks.
         for_3d: whether it can hold a volume's.
-        one_file_a_class: masks in a folder rather than one label map.
+        one_file_a_class: files in a folder, one for each class, rather than one file for all.
         keeps: what comes along.
         loses: what does not.
+        content: what is written.
+        ending: what is put after the image's name, before the suffix.
     """
 
     key: str
@@ -31,9 +38,37 @@ class ExportFormat:
     one_file_a_class: bool
     keeps: str
     loses: str
+    content: Content = "labels"
+    ending: str = "_labels"
+
+    @property
+    def keeps_overlap(self) -> bool:
+        """Whether a voxel may be of several classes in it."""
+        return self.content not in ("labels", "cvat")
+
+    def named(self, folder: Path, name: str) -> Path:
+        """The file, or the folder for one file a class, that an image's masks are written to.
+
+        Args:
+            folder: where.
+            name: the image's, without its ending.
+        """
+        return folder / f"{name}{self.ending}{'' if self.one_file_a_class else self.suffix}"
+
+    def check_fits(self, geometry: Geometry, path: Path) -> None:
+        """Refuse what it cannot hold.
+
+        Raises:
+            WriteError: it is not for 2D images, or not for volumes.
+        """
+        if not (self.for_2d if geometry.is_2d else self.for_3d):
+            kind = "2D images" if geometry.is_2d else "volumes"
+            raise WriteError(f"the format '{self.title}' is not for {kind}; choose another one", path=path)
 
 
 _TABLE = "class names, values, colours and codes (JSON beside it)"
+_INSIDE = "class names, values, colours and codes (inside)"
+_MESHES = "positions in mm (RAS), oblique and mirrored grids, overlap of classes"
 
 EXPORT_FORMATS: tuple[ExportFormat, ...] = (
     ExportFormat(
@@ -55,6 +90,8 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         one_file_a_class=True,
         keeps=f"exact geometry; overlap of classes; {_TABLE}",
         loses="nothing",
+        content="masks",
+        ending="_masks",
     ),
     ExportFormat(
         "png",
@@ -75,8 +112,125 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         one_file_a_class=True,
         keeps=f"pixels; overlap of classes; {_TABLE}",
         loses="nothing",
+        content="masks",
+        ending="_masks",
+    ),
+    ExportFormat(
+        "coco",
+        "COCO JSON (annotation tools)",
+        ".json",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"pixels, as polygons and run lengths, slice by slice; overlap of classes; {_INSIDE}",
+        loses="voxel size and position; the pictures of a volume's slices are named, not written",
+        content="coco",
+        ending="_coco",
+    ),
+    ExportFormat(
+        "labelme",
+        "Labelme JSON",
+        ".json",
+        for_2d=True,
+        for_3d=False,
+        one_file_a_class=False,
+        keeps=f"pixels, as polygons and masks; overlap of classes; {_INSIDE}",
+        loses="pixel size; Labelme chooses its own colours",
+        content="labelme",
+        ending="_labelme",
+    ),
+    ExportFormat(
+        "cvat",
+        "CVAT segmentation masks",
+        ".zip",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"pixels, slice by slice, in the classes' colours; {_INSIDE}",
+        loses="overlap of classes; voxel size and position; the pictures of a volume's slices",
+        content="cvat",
+        ending="_cvat",
+    ),
+    *(
+        ExportFormat(
+            f"mesh-{kind}",
+            f"{kind.upper()} meshes",
+            f".{kind}",
+            for_2d=False,
+            for_3d=True,
+            one_file_a_class=True,
+            keeps=f"{_MESHES}; {'' if kind == 'stl' else 'colours; '}{_TABLE}",
+            loses="voxels: a mesh cannot be opened as a mask again",
+            content="meshes",
+            ending=f"_{kind}",
+        )
+        for kind in ("stl", "ply", "obj")
+    ),
+    ExportFormat(
+        "statistics",
+        "Statistics table (CSV, JSON)",
+        ".csv",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps="volume, surface, bounding box, intensities and confidence of each class by itself; class table (JSON)",
+        loses="the masks",
+        content="statistics",
+        ending="_statistics",
+    ),
+    ExportFormat(
+        "seg-nrrd",
+        "3D Slicer segmentation",
+        ".seg.nrrd",
+        for_2d=False,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"exact geometry; names, colours and terminology as segments; {_TABLE}",
+        loses="overlap of classes",
+    ),
+    ExportFormat(
+        "meta-image",
+        "MetaImage label map",
+        ".mha",
+        for_2d=False,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"exact geometry; {_TABLE}; an ITK-SNAP label file",
+        loses="overlap of classes; refuses sheared axes",
+    ),
+    ExportFormat(
+        "ome-tiff",
+        "OME-TIFF label map",
+        ".ome.tif",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"voxel sizes (position and direction for CondSeg only); {_TABLE}",
+        loses="overlap of classes; refuses sheared axes",
+    ),
+    ExportFormat(
+        "ome-zarr",
+        "OME-Zarr label map (a folder)",
+        ".ome.zarr",
+        for_2d=True,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"exact geometry; names and colours inside; {_TABLE}",
+        loses="overlap of classes",
     ),
 )
+
+
+def export_format(key: str) -> ExportFormat:
+    """The format of a key.
+
+    Raises:
+        WriteError: there is none.
+    """
+    for form in EXPORT_FORMATS:
+        if form.key == key:
+            return form
+    raise WriteError(f"there is no format '{key}'; choose one of: {', '.join(form.key for form in EXPORT_FORMATS)}")
 
 
 def export_files(form: ExportFormat, target: Path, classes: ClassTable) -> tuple[Path, ...]:
@@ -84,7 +238,11 @@ def export_files(form: ExportFormat, target: Path, classes: ClassTable) -> tuple
 
     Args:
         form: the format.
-        target: the label map's file, or the folder for one mask a class.
+        target: the file, or the folder for one file a class.
         classes: those to be written.
     """
-    return mask_files(target, classes, form.suffix) if form.one_file_a_class else label_map_files(target)
+    if form.one_file_a_class:
+        return mask_files(target, classes, form.suffix)
+    if form.content == "labels":
+        return label_map_files(target)
+    return (target, sidecar_path(target)) if form.content == "statistics" else (target,)

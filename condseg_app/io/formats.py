@@ -6,50 +6,19 @@ when the first such file is met: most of them bring a library along.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry, Image, Pick
+from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.choices import chosen_channel
 from condseg_app.io.regions import Put
+from condseg_app.io.stored_labels import LabelGrid, StoredLabels
 
 Suffixes = tuple[str, ...]
 """Endings of files' names, in small letters and with their dots."""
-
-
-@dataclass(frozen=True, eq=False)
-class StoredLabels:
-    """What a file holds that is read as labels.
-
-    Attributes:
-        voxels: (I, J, K) numbers, or (3, I, J, 1) colours.
-        geometry: the grid; in pixels where the file does not say where it lies.
-        warnings: what was odd, a sentence each.
-    """
-
-    voxels: NDArray[np.generic]
-    geometry: Geometry
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class LabelGrid:
-    """What has to be known of a label map before it is written.
-
-    Attributes:
-        geometry: the grid.
-        dtype: of the values.
-        classes: what they mean; None for a mask.
-    """
-
-    geometry: Geometry
-    dtype: np.dtype[np.generic]
-    classes: ClassTable | None
 
 
 class Format(Protocol):

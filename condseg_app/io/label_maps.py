@@ -12,7 +12,7 @@ from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import format_of
-from condseg_app.io.formats import StoredLabels
+from condseg_app.io.stored_labels import StoredLabels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
 """Class values, and what was odd about them."""

@@ -13,8 +13,9 @@ from condseg_app.data import ClassTable, Geometry, Region
 from condseg_app.errors import ClassTableError, GeometryError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.class_files import itksnap_path, itksnap_text, sidecar_path, sidecar_text
-from condseg_app.io.formats import LabelGrid, label_writer
+from condseg_app.io.formats import label_writer
 from condseg_app.io.regions import Put
+from condseg_app.io.stored_labels import LabelGrid
 
 
 @dataclass(frozen=True, eq=False)

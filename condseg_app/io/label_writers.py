@@ -12,9 +12,10 @@ from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.class_files import sidecar_path, sidecar_text
-from condseg_app.io.formats import LabelGrid, label_writer
+from condseg_app.io.formats import label_writer
 from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
+from condseg_app.io.stored_labels import LabelGrid
 
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.|[. ]$')
 _TABLE_OF_MASKS = "classes.json"
@@ -67,10 +68,7 @@ def write_binary_masks(
     inside = np.uint8(255 if suffix.lower() == ".png" else 1)
     grid = LabelGrid(geometry, np.dtype(np.uint8), None)
     named = {entry.name: path.name for entry, path in zip(table, paths[:-1], strict=True)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
+    new_folder(folder)
     with atomic_files(paths) as (*temporaries, beside):
         for entry, path, temporary in zip(table, paths, temporaries, strict=False):
             with label_writer(path).write_labels(path, temporary, grid) as put:
@@ -128,6 +126,14 @@ def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ..
 def _check_mask(name: str, mask: NDArray[np.bool_], geometry: Geometry) -> None:
     if mask.shape != geometry.shape:
         raise GeometryError(f"the mask of '{name}' has shape {mask.shape}, its grid {geometry.shape}")
+
+
+def new_folder(folder: Path) -> None:
+    """Make a folder if it is not there; WriteError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
 
 
 def _file_name(entry: ClassEntry) -> str:

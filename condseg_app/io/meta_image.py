@@ -121,13 +121,12 @@ def _geometry(fields: Fields, count: int, shape: Shape, path: Path) -> tuple[Geo
         raise ReadError("its header's numbers do not go with its dimensions; copy the file again", path=path)
     n = min(count, 3)
     affine = np.eye(4)
-    affine[:n, :n] = rows.reshape(count, count)[:n, :n].T * spacing[:n]
-    affine[:n, 3] = origin[:n]
-    affine[:3] *= np.array([[-factor], [-factor], [factor]])
-    if not np.isfinite(affine).all():
-        raise GeometryError("its header's numbers are not finite; repair it", path=path)
     try:
-        geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
+        with np.errstate(all="ignore"):  # what is not finite is told below
+            affine[:n, :n] = rows.reshape(count, count)[:n, :n].T * spacing[:n]
+            affine[:n, 3] = origin[:n]
+            affine[:3] *= np.array([[-factor], [-factor], [factor]])
+            geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
     except GeometryError as error:
         raise GeometryError(error.message, path=path) from error
     stated = any(key in fields for key in _MATRIX)

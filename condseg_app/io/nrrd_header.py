@@ -94,7 +94,8 @@ def read_fields(path: Path) -> tuple[Mapping[str, Any], int]:
     end = min(ends, default=len(start))
     try:
         lines = io.StringIO(start[:end].decode("utf-8", "replace"))
-        return nrrd.read_header(lines), end
+        with np.errstate(all="ignore"):  # of numbers that are too large for their type
+            return nrrd.read_header(lines), end
     except (nrrd.NRRDError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ReadError(f"its header is damaged ({_first_line(error)}); copy the file again", path=path) from error
 
@@ -240,10 +241,11 @@ def _geometry(fields: Mapping[str, Any], axes: _Axes, shape: Shape, path: Path) 
     affine = np.eye(4)
     affine[:3, :3] = columns
     origin = np.asarray(fields.get("space origin", ()), np.float64)
-    affine[: len(origin[:3]), 3] = np.nan_to_num(origin[:3])
-    affine[:3] *= np.array(signs)[:, np.newaxis] * factor
+    affine[: len(origin[:3]), 3] = origin[:3]
     try:
-        geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
+        with np.errstate(all="ignore"):  # what is not finite is told below
+            affine[:3] *= np.array(signs)[:, np.newaxis] * factor
+            geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
     except GeometryError as error:
         raise GeometryError(error.message, path=path) from error
     if geometry.is_sheared:

@@ -16,8 +16,8 @@ from condseg_app.data import ClassEntry, ClassTable, Color
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_voxels import voxels_of
-from condseg_app.io.formats import StoredLabels
 from condseg_app.io.nrrd_header import read_fields, read_header
+from condseg_app.io.stored_labels import StoredLabels
 
 _FIELD = re.compile(r"Segment(\d{1,6})_(\w+)")
 _LARGEST_VALUE = 65535

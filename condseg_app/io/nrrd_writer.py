@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image, Region
 from condseg_app.errors import WriteError
-from condseg_app.io.formats import LabelGrid
 from condseg_app.io.nrrd_segments import segment_fields
 from condseg_app.io.regions import Put, put_slabs
+from condseg_app.io.stored_labels import LabelGrid
 from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
 
 _TYPES = {

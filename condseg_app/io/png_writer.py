@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Color, Image
 from condseg_app.errors import WriteError
-from condseg_app.io.formats import LabelGrid
 from condseg_app.io.regions import Put
+from condseg_app.io.stored_labels import LabelGrid
 
 _LARGEST_PNG_VALUE = 255
 

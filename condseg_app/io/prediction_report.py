@@ -47,6 +47,7 @@ class Method(_Strict):
         series: what was taken of a file that holds several, as `Pick` has it.
         frame: see series.
         channel: see series.
+        also: keys of the further formats that the masks were exported in.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Method(_Strict):
     series: str | None = None
     frame: int | None = None
     channel: str | None = None
+    also: tuple[str, ...] = ()
 
 
 class ClassVolume(_Strict):

@@ -43,7 +43,7 @@ def ome_images(xml: str, file_name: str, pages: int) -> tuple[list[TiffMetadata]
         counts = [int(data.get("PlaneCount", data.get("NumPlanes", "1"))) for data in root.iter(_tag(root, "TiffData"))]
         others = {uuid.get("FileName", file_name) for uuid in root.iter(_tag(root, "UUID"))} - {file_name}
         images = [_image(root, image, pixels) for image, pixels in found]
-    except (ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError, TypeError) as error:
         return [], f"its OME-XML is damaged ({str(error)[:80]}), and is not followed"
     wanted = sum(z * c * t for z, c, t in planes)
     if _OTHER_FILES.search(xml) or (others and wanted > pages) or len(others) > 1:

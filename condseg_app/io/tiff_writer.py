@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import WriteError
-from condseg_app.io.formats import LabelGrid
 from condseg_app.io.regions import Put
+from condseg_app.io.stored_labels import LabelGrid
 from condseg_app.io.tiff_metadata import ome_description
 from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
 

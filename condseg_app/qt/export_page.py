@@ -6,7 +6,6 @@ from qtpy.QtCore import QSize, Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -14,6 +13,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +22,8 @@ from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_plan import suggested
-from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.overlap_choice import OverlapChoice
+from condseg_app.qt.style import allow, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
 
@@ -52,6 +53,8 @@ class ExportPage(QWidget):
         layout.setSpacing(6)
         layout.addLayout(self._classes(), 1)
         layout.addLayout(self._format())
+        self.overlap = OverlapChoice(self._session)
+        layout.addWidget(self.overlap)
         layout.addLayout(self._target())
         layout.addWidget(self._outcome())
 
@@ -62,6 +65,8 @@ class ExportPage(QWidget):
         self.chosen.setIconSize(QSize(14, 14))
         self.chosen.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.chosen.setMinimumHeight(60)
+        # What room is left: its own wish would make the page scroll before the list becomes shorter.
+        self.chosen.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.chosen.itemChanged.connect(self._update)
         self.every = push_button("export_all", "All", lambda: self._check_all(True))
         self.none = push_button("export_none", "None", lambda: self._check_all(False))
@@ -74,8 +79,8 @@ class ExportPage(QWidget):
         column.addWidget(self.chosen, 1)
         return column
 
-    def _format(self) -> QFormLayout:
-        self.format = QComboBox()
+    def _format(self) -> QVBoxLayout:
+        self.format = narrow_box()
         self.format.setObjectName("export_format")
         self.format.setAccessibleName("Format")
         self.format.currentIndexChanged.connect(self._on_format)
@@ -83,8 +88,11 @@ class ExportPage(QWidget):
         self.keeps.setObjectName("export_keeps")
         form = QFormLayout()
         form.addRow("Format", self.format)
-        form.addRow("", self.keeps)
-        return form
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        column.addLayout(form)
+        column.addWidget(self.keeps)
+        return column
 
     def _target(self) -> QVBoxLayout:
         self.path = QLineEdit()
@@ -192,7 +200,8 @@ class ExportPage(QWidget):
 
     def _on_format(self) -> None:
         form, image = self.chosen_format(), self._session.image
-        self.keeps.setText("" if form is None else f"Keeps {form.keeps}. Loses {form.loses}.")
+        self.keeps.setText("" if form is None else _kept_and_lost(form))
+        self.overlap.set_kept(form is not None and form.keeps_overlap)
         if form is not None and image is not None:
             self.path.setText(str(suggested(image, form, self._folder)))
         self._update()
@@ -230,7 +239,9 @@ class ExportPage(QWidget):
         files = export_files(form, target, self._session.classes.keeping(names))
         there = [file for file in files if file.exists()]
         text = f"Writes {counted(len(files), 'file')}: " + ", ".join(file.name for file in files)
-        self.files.setText(text + (f". Replaces {len(there)} that exist." if there else "."))
+        self.files.setText(
+            text + (f". Replaces {len(there)} that {'exists' if len(there) == 1 else 'exist'}." if there else ".")
+        )
 
     def _why_not(self, target: Path | None, names: list[str]) -> str | None:
         form = self.chosen_format()
@@ -249,6 +260,10 @@ class ExportPage(QWidget):
         self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
         self.show_folder.setVisible(bool(paths))
         self._update()
+
+
+def _kept_and_lost(form: ExportFormat) -> str:
+    return f"<b>Keeps</b> {form.keeps}.<br><b>Loses</b> {form.loses}."
 
 
 def _why_no_file(target: Path, suffix: str) -> str | None:

@@ -53,7 +53,7 @@ class Panel(QWidget):
         self.pages.addTab(self.classes, "Classes")
         self._teach_area = _scrolled(self.teach)
         self.pages.addTab(self._teach_area, "Teach")
-        self.pages.addTab(self.export, "Export")
+        self.pages.addTab(_scrolled(self.export), "Export")
         self.job = JobLine(self.session)
         self.device = DeviceLine(self.session)
         layout = QVBoxLayout(self)

@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QDialogButtonBox, QLabel, QMessageBox, QPushButton, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialogButtonBox,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from condseg_app.qt import glyphs
 
@@ -78,6 +87,14 @@ class ElidedLabel(QLabel):
     def _elide(self) -> None:
         room = max(0, self.contentsRect().width() - 4)
         super().setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, room))
+
+
+def narrow_box() -> QComboBox:
+    """A box that takes the room there is, however long its entries are."""
+    box = QComboBox()
+    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    box.setMinimumWidth(80)
+    return box
 
 
 def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:

@@ -1,6 +1,6 @@
 """What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
 
-from condseg_app.session.measure import Measure
+from condseg_app.data import Measure
 from condseg_app.session.proposing import Proposal
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState

@@ -29,7 +29,8 @@ def _whole(state: State) -> Mapping[str, object]:
         "model_changed": id(state.model),
         "classes_changed": (state.classes, state.asked_as),
         "current_class_changed": state.current_class,
-        "visibility_changed": state.hidden,
+        "visibility_changed": (state.hidden, state.shows_conflicts),
+        "priority_changed": state.priority,
     }
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from condseg_app import io
 from condseg_app.compute import Progress, Step, Steps
-from condseg_app.errors import CondsegError, WriteError
+from condseg_app.data import LabelMap, Overlap
+from condseg_app.errors import CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.state import State
 
@@ -28,11 +29,8 @@ class ExportPlan:
         Raises:
             CondsegError: nothing is known of a class, or the format is not for this image.
         """
-        grid = state.opened_image().geometry
-        form = _format(format_key)
-        if not (form.for_2d if grid.is_2d else form.for_3d):
-            kind = "2D images" if grid.is_2d else "volumes"
-            raise WriteError(f"{form.title} is not for {kind}; choose another format", path=path)
+        form = io.export_format(format_key)
+        form.check_fits(state.opened_image().geometry, path)
         known = [n for n in state.classes.names if n in state.annotations or state.state_of(n) != "not asked"]
         for name in names or ():
             state.classes.row(name)
@@ -43,37 +41,35 @@ class ExportPlan:
         return cls(state, path, form, tuple(n for n in known if names is None or n in names))
 
 
-def record(plan: ExportPlan) -> dict[str, Any]:
-    """How the masks came about: plain values, kept beside them."""
+def registry(plan: ExportPlan) -> io.Registry:
+    """How the masks came about, and which classes they are of."""
     state = plan.state
-    return {
-        "image": state.opened_image().name,
-        "model": None if state.model is None else state.model.name,
-        "model_sha256": None if state.model_path is None else io.file_hash(state.model_path),
-        "thresholds": {name: state.threshold(name) for name in plan.names},
-        "incomplete": [name for name in plan.names if state.state_of(name) == "filling"],
-        "corrected": [name for name in plan.names if name in state.annotations],
-        "merge_rule": fusing.MERGE_RULE,
-    }
+    overlap: Overlap = "keep" if plan.format.keeps_overlap else "probability" if state.priority is None else "priority"
+    return io.Registry(
+        image=state.opened_image().name,
+        model=None if state.model is None else state.model.name,
+        model_sha256=None if state.model_path is None else io.file_hash(state.model_path),
+        thresholds={name: state.threshold(name) for name in plan.names},
+        merge_rule=io.merge_rule(overlap, marked=True),
+        priority=tuple(n for n in state.priority or () if overlap == "priority" and n in plan.names),
+        incomplete=tuple(name for name in plan.names if state.state_of(name) == "filling"),
+        corrected=tuple(name for name in plan.names if name in state.annotations),
+        classes=io.rows_of(state.classes.keeping(plan.names)),
+    )
 
 
 def export_steps(plan: ExportPlan) -> Steps:
     """Write the masks; the result is the paths."""
-    image = plan.state.opened_image()
-    classes = plan.state.classes.keeping(plan.names)
-    how = record(plan)
-    if plan.format.one_file_a_class:
-        masks = fusing.masks(plan.state, plan.names)
-        paths = io.write_binary_masks(plan.path, masks, image.geometry, classes, plan.format.suffix, how)
-    else:
-        labels = replace(fusing.labels(plan.state, plan.names), classes=classes)
-        yield Step(Progress(0.3))
-        paths = io.write_label_map(plan.path, labels, how)
-    yield Step(Progress(1.0), paths)
+    export = io.Export(
+        plan.state.opened_image(),
+        registry(plan),
+        fusing.masks(plan.state, plan.names),
+        partial(_labels, plan),
+        fusing.probabilities(plan.state, plan.names),
+    )
+    yield Step(Progress(0.1))
+    yield Step(Progress(1.0), io.write_export(plan.format, plan.path, export))
 
 
-def _format(key: str) -> io.ExportFormat:
-    for form in io.EXPORT_FORMATS:
-        if form.key == key:
-            return form
-    raise WriteError(f"there is no format '{key}'; choose one of: {', '.join(f.key for f in io.EXPORT_FORMATS)}")
+def _labels(plan: ExportPlan) -> LabelMap:
+    return replace(fusing.labels(plan.state, plan.names), classes=plan.state.classes.keeping(plan.names))

@@ -1,32 +1,41 @@
 """The prediction together with the person's corrections: what is shown, measured and exported."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, ClassLevels, Geometry, LabelMap, Prediction, Region, as_level, fuse
+from condseg_app.data import (
+    Annotation,
+    ClassLevels,
+    Geometry,
+    LabelMap,
+    OnDemand,
+    Prediction,
+    Region,
+    as_level,
+    fuse,
+    in_order,
+)
 from condseg_app.session.state import State
 
-MERGE_RULE = (
-    "of the classes whose probability reaches their threshold, the most probable; the earlier row where equal; a part "
-    "before the whole that contains it; what a person has marked takes precedence, the latest mark over earlier ones"
-)
 _EVERYWHERE: Region = (slice(None), slice(None), slice(None))
-_Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
 
 
 def labels(state: State, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
-    """One label map of all classes, or of some; of the whole image, or of a region of it."""
+    """One label map of all classes, or of some; of the whole image, or of a region of it.
+
+    Where classes overlap the most probable one wins, or the first in the state's order; what a person has marked takes
+    precedence over both.
+    """
     grid = state.opened_image().geometry
     part = _EVERYWHERE if region is None else region
     known = [name for name in (state.classes.names if names is None else names) if _may_be_in(state, name, part)]
-    levels = _OnDemand(tuple(known), partial(corrected, state, region=part))
+    levels = OnDemand(tuple(known), partial(corrected, state, region=part))
     thresholds = {name: state.threshold(name) for name in known}
-    fused = fuse(Prediction(_sub_grid(grid, part), levels), state.classes, thresholds)
+    fused = fuse(Prediction(_sub_grid(grid, part), levels), state.classes, thresholds, priority=state.priority)
     return replace(fused, array=_marked_on_top(state, fused.values, known, part))
 
 
@@ -38,7 +47,36 @@ def mask(state: State, name: str) -> NDArray[np.bool_]:
 
 def masks(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]:
     """Class name -> `mask`, made when it is looked up."""
-    return _OnDemand(tuple(names), partial(mask, state))
+    return OnDemand(tuple(names), partial(mask, state))
+
+
+def probabilities(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.uint8]]:
+    """Class name -> `corrected` of the whole image, made when it is looked up; of the classes that were asked for."""
+    asked = tuple(name for name in names if state.levels_of(name) is not None)
+    return OnDemand(asked, lambda name: corrected(state, name, _EVERYWHERE))
+
+
+def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
+    """Where in a region more than one class reaches its threshold, a new array.
+
+    A whole and a part of it do not conflict; nor do classes where a person has marked one of them.
+    """
+    shape = state.opened_image().geometry.shape
+    known = [name for name in in_order(state.classes.names, state.classes) if _may_be_in(state, name, region)]
+    contested = np.zeros([len(range(*part.indices(n))) for part, n in zip(region, shape, strict=True)], np.bool_)
+    claimed = contested.copy()
+    in_parts: dict[str, NDArray[np.bool_]] = {}
+    for name in reversed(known):  # parts before their wholes
+        own = corrected(state, name, region) >= as_level(state.threshold(name))
+        for whole in state.classes.wholes_of(name):
+            in_parts[whole] = in_parts.get(whole, False) | own
+        own &= ~in_parts.get(name, np.False_)
+        contested |= claimed & own
+        claimed |= own
+    for name, annotation in state.annotations.items():
+        if name in known:
+            contested &= ~_marked(annotation, region)
+    return contested
 
 
 def voxels(state: State, name: str) -> int:
@@ -63,26 +101,6 @@ def corrected(state: State, name: str, region: Region) -> NDArray[np.uint8]:
         decided = annotation.supervised[region]
         found[decided] = np.where(annotation.mask[region][decided], np.uint8(255), np.uint8(0))
     return found
-
-
-@dataclass(frozen=True, eq=False)
-class _OnDemand(Mapping[str, NDArray[_Voxel]]):
-    """Arrays of some classes, each made when it is looked up: of many classes one is in memory at a time."""
-
-    names: tuple[str, ...]
-    make: Callable[[str], NDArray[_Voxel]]
-
-    def __getitem__(self, name: str) -> NDArray[_Voxel]:
-        return self.make(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 def _may_be_in(state: State, name: str, region: Region) -> bool:

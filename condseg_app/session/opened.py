@@ -14,16 +14,17 @@ from condseg_app.data import (
     DeviceInfo,
     Image,
     LabelMap,
+    Measure,
     Model,
     Prediction,
     Region,
     TrainingProgress,
+    measure,
 )
 from condseg_app.errors import CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
-from condseg_app.session.measure import Measure, measure
 from condseg_app.session.proposing import Proposal
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult
@@ -43,7 +44,9 @@ class Opened:
     prediction_changed = Signal(str, object)
     """Class name, and the `Region` that was filled in, or None for all of it (also when it was dropped)."""
     visibility_changed = Signal()
-    """Which classes are hidden."""
+    """Which classes are hidden, and whether conflicts are shown."""
+    priority_changed = Signal()
+    """Whose a voxel is that several classes claim."""
     threshold_changed = Signal(str)
     """Class name."""
     annotation_changed = Signal(str)
@@ -118,6 +121,19 @@ class Opened:
         return self._state.hidden & frozenset(self.classes.names)
 
     @property
+    def shows_conflicts(self) -> bool:
+        """Whether the voxels that several classes claim are to be shown."""
+        return self._state.shows_conflicts
+
+    @property
+    def priority(self) -> tuple[str, ...] | None:
+        """All classes in the order in which they win where they overlap; None where the most probable one does."""
+        first, names = self._state.priority, self.classes.names
+        if first is None:
+            return None
+        return (*(n for n in first if n in names), *(n for n in names if n not in first))
+
+    @property
     def current_class(self) -> str | None:
         """The class in hand."""
         return self._state.current_class
@@ -179,6 +195,14 @@ class Opened:
             CondsegError: there is no such class, or no image.
         """
         return fusing.mask(self._state, name)
+
+    def conflicts(self, region: Region) -> NDArray[np.bool_]:
+        """Where in a region several classes reach their thresholds that are not part and whole: a new array.
+
+        Raises:
+            CondsegError: there is no image.
+        """
+        return fusing.conflicts(self._state, region)
 
     def labels(self, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
         """All classes in one map, corrections in: a new array.

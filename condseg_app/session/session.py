@@ -106,6 +106,18 @@ class Session(Lessons):
         hidden = frozenset(self.classes.names) - {name} if name is not None else frozenset()
         self._become(replace(self._state, hidden=hidden))
 
+    @command
+    def show_conflicts(self, shown: bool) -> None:
+        """Show the voxels that several classes claim, or show them no longer."""
+        self._become(replace(self._state, shows_conflicts=shown))
+
+    @command
+    def set_priority(self, names: Sequence[str] | None) -> None:
+        """Say in which order classes win where they overlap, those that are not named last; None: the most probable."""
+        for name in names or ():
+            self.classes.row(name)
+        self._become(replace(self._state, priority=None if names is None else tuple(names)))
+
     # The class table and what is marked: all of it can be undone
 
     def propose_class(self, name: str, color: Color | None = None) -> ClassEntry:
@@ -249,7 +261,7 @@ class Session(Lessons):
         """Write masks in the background, then emit `exported`.
 
         Args:
-            path: the file, or the folder for one mask a class.
+            path: the file, or the folder for one file a class.
             format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
             names: classes to write; all of which something is known if None.
         """

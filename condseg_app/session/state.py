@@ -34,6 +34,8 @@ class State:
         elsewhere: the same for images opened earlier, by `image_key`.
         thresholds: class name -> threshold, where it is not the default.
         hidden: names of classes that are not to be shown.
+        shows_conflicts: whether the voxels that several classes claim are shown.
+        priority: classes in the order in which they win where they overlap; None where the most probable one does.
         current_class: the class in hand.
     """
 
@@ -49,6 +51,8 @@ class State:
     elsewhere: Mapping[str, Annotations] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    shows_conflicts: bool = False
+    priority: tuple[str, ...] | None = None
     current_class: str | None = None
 
     @property

@@ -51,6 +51,7 @@ def renaming(state: State, old: str, new: str) -> State:
         # The old name's entries stay, so that undoing finds them.
         thresholds={**state.thresholds, new: state.threshold(old)},
         hidden=state.hidden | {new} if old in state.hidden else state.hidden - {new},
+        priority=_renamed_in(state.priority, old, new),
         current_class=new if state.current_class == old else state.current_class,
     )
 
@@ -133,6 +134,14 @@ def _refuse_reserved(state: State, name: str) -> None:
     for other in known:
         if name.casefold() == other.casefold():
             raise ClassTableError(f"the model knows another class as '{other}'; choose another name")
+
+
+def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str, ...] | None:
+    """The new name in the old one's place, which stays behind it, so that undoing finds it."""
+    if names is None:
+        return None
+    both = [n for name in names if name != new for n in ((new, old) if name == old else (name,))]
+    return tuple(dict.fromkeys(both))
 
 
 def _renamed(annotations: Annotations, old: str, new: str) -> Annotations:

@@ -14,7 +14,7 @@ from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.draft import Draft
-from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer
+from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.sight import Sight, Upright, overlaps
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers, image_of
@@ -26,9 +26,9 @@ _REFRESH_SECONDS = 0.08
 class LayerBinding:
     """Shows a session in a viewer and brings back what is painted there. Used on the GUI's thread only.
 
-    Layers: the image (or the user's own layer), one map of all classes, the class in hand, and, while one
-    paints, the marks of one class. The host calls `flush` from a timer, so that the last of many quick
-    changes is drawn too.
+    Layers: the image (or the user's own layer), one map of all classes, the class in hand, where classes conflict if
+    that is asked for, and, while one paints, the marks of one class. The host calls `flush` from a timer, so that the
+    last of many quick changes is drawn too.
     """
 
     def __init__(self, session: Session, viewer: ViewerModel) -> None:
@@ -38,6 +38,7 @@ class LayerBinding:
         self.source = SourceLayers(viewer)
         self.class_map = ClassMapLayer(viewer)
         self.class_layer = ClassLayer(viewer)
+        self.conflicts = ConflictLayer(viewer)
         self.annotation = AnnotationLayer(viewer)
         self._upright = Upright(viewer)
         self._adopting: Layer | None = None
@@ -54,7 +55,8 @@ class LayerBinding:
         return (
             (session.image_changed, self._on_image),
             (session.classes_changed, self._on_classes),
-            (session.visibility_changed, self._show_current_class),
+            (session.visibility_changed, self._on_visibility),
+            (session.priority_changed, self._redraw.request),
             (session.current_class_changed, self._on_current_class),
             (session.prediction_changed, self._on_prediction),
             (session.threshold_changed, self._on_threshold),
@@ -93,7 +95,7 @@ class LayerBinding:
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or one of its results."""
-        own = (self.class_map.layer, self.class_layer.layer, self.annotation.layer)
+        own = (self.class_map.layer, self.class_layer.layer, self.conflicts.layer, self.annotation.layer)
         return layer in self.source or any(layer == one for one in own if one is not None)
 
     def begin_painting(self, name: str) -> None:
@@ -182,7 +184,12 @@ class LayerBinding:
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
         self._on_current_class()
+        self._show_conflicts()
         self.tell_view()
+
+    def _on_visibility(self) -> None:
+        self._show_current_class()
+        self._show_conflicts()
 
     def _on_classes(self) -> None:
         name = self.annotation.class_name
@@ -211,8 +218,9 @@ class LayerBinding:
     def _on_threshold(self, name: str) -> None:
         if name == self.session.current_class and self.viewer.dims.ndisplay == 2:
             self.class_layer.cut(self.session.thresholds[name])
-        else:
-            self._redraw.request()
+            if self.conflicts.layer is None:
+                return
+        self._redraw.request()
 
     def _on_annotation(self, name: str) -> None:
         """Take over what undo, redo or clear have made of the marks being painted."""
@@ -228,6 +236,7 @@ class LayerBinding:
     def _on_ndisplay(self) -> None:
         self.tell_view()
         self._show_current_class()
+        self.conflicts.draw_in_2d_only()
         self._redraw.request()
 
     def _on_removed(self, event: object) -> None:
@@ -235,6 +244,8 @@ class LayerBinding:
         layer = getattr(event, "value", None)
         if self.annotation.layer is not None and layer == self.annotation.layer:
             self.stop_painting()
+        elif self.conflicts.layer is not None and layer == self.conflicts.layer:
+            self.session.show_conflicts(False)
         elif layer in self.source:
             self.session.close_image()
 
@@ -311,13 +322,21 @@ class LayerBinding:
             self.class_layer.cut(self.session.thresholds[name])
         self._color_map()
 
+    def _show_conflicts(self) -> None:
+        if self.session.shows_conflicts and self.placement is not None:
+            self.conflicts.show(self.session.conflicts, self.placement)
+        else:
+            self.conflicts.clear()
+
     def _refresh(self) -> None:
         self.class_map.refresh()
         self.class_layer.refresh()
+        self.conflicts.refresh()
 
     def _clear(self) -> None:
         self.annotation.clear()
         self.class_layer.clear()
+        self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()
         self.placement = None

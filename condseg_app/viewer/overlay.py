@@ -16,9 +16,13 @@ from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
 ALL_CLASSES = "all classes"
+CONFLICTS = "conflicts"
 _OPACITY = 0.55
+_CONFLICT_COLOR: Color = (255, 0, 255)
+_CONFLICT_OPACITY = 0.85
 ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
 ReadLevels = Callable[[Region], NDArray[np.uint8]]
+ReadMask = Callable[[Region], NDArray[np.bool_]]
 
 
 class ClassMapLayer:
@@ -149,6 +153,47 @@ class ClassLayer:
 
     def _levels(self, region: Region) -> NDArray[np.uint8]:
         return np.zeros((0, 0, 0), np.uint8) if self._read is None else self._read(region)
+
+
+class ConflictLayer:
+    """The voxels that several classes claim, found for the slice that is looked at; in 3D they are not drawn."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self.layer: Labels | None = None
+
+    def show(self, read: ReadMask, placement: Placement) -> None:
+        """Put the layer up, unless it is there."""
+        if self.layer is not None:
+            return
+        data = LazyView(lambda region: read(region).astype(np.uint8), placement, np.uint8)
+        colors = {None: np.zeros(4, np.float32), 0: np.zeros(4, np.float32), 1: rgba(_CONFLICT_COLOR)}
+        self.layer = Labels(
+            data,
+            name=CONFLICTS,
+            opacity=_CONFLICT_OPACITY,
+            colormap=DirectLabelColormap(color_dict=colors),
+            blending="translucent_no_depth",  # or the map of all classes, which lies as deep, would hide it
+            visible=self._viewer.dims.ndisplay == 2,
+            **placement.layer,
+        )
+        self.layer.editable = False
+        _add_quietly(self._viewer, self.layer)
+
+    def draw_in_2d_only(self) -> None:
+        """Hide it in 3D, where all of the volume would have to be looked through."""
+        if self.layer is not None:
+            self.layer.visible = self._viewer.dims.ndisplay == 2
+
+    def refresh(self) -> None:
+        """Look at the data again, on the slice that is shown."""
+        if self.layer is not None and self.layer.visible:
+            self.layer.refresh(extent=False, highlight=False)
+
+    def clear(self) -> None:
+        """Take the layer away."""
+        layer, self.layer = self.layer, None
+        _remove(self._viewer, layer)
 
 
 def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:

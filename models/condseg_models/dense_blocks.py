@@ -108,7 +108,7 @@ class DenseBlock(nn.Module):
         known = [] if own is None else [own]
         for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
             if known:
-                total = total + on_last_channels(conv, joined(known))
+                total = on_last_channels(conv, joined(known)).add_(total)
             new = self._normalised(layer, total, condition)
             known.append(functional.leaky_relu(new, self.slope, inplace=True))
         return joined(known if own is None else known[1:])
@@ -162,7 +162,7 @@ class PaperDenseBlock(nn.Module):
         for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
             if known:
                 rest = functional.leaky_relu(joined(known), self.slope)
-                total = total + on_last_channels(conv, rest, behind=int(self.appends))
+                total = on_last_channels(conv, rest, behind=int(self.appends)).add_(total)
             known.append(total if condition is None else self._told(layer, total, condition))
         return joined(known)
 

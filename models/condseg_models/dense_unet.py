@@ -125,9 +125,9 @@ class DenseUNet(DenseTrunk, ConditionedModule):
             return self._answer(self._share(self.down(image, condition)), condition)
         if not own.any():
             return self._answer(features[1:], condition)
-        single = [Condition(condition.rows[n, None], condition.codes[n, None]) for n in range(len(own))]
-        ones = [tuple(f if len(f) == 1 else f[n, None] for f in features) for n in range(len(own))]
-        return torch.cat([self._each(f, one) for f, one in zip(ones, single, strict=True)])
+        groups = [own.nonzero()[:, 0], (~own).nonzero()[:, 0]]
+        answers = [self._each(*_samples(features, condition, group)) for group in groups]
+        return torch.cat(answers)[torch.cat(groups).argsort()]
 
     def _own(self, condition: Condition) -> Tensor:
         """Which classes have an encoder of their own, (B,)."""
@@ -163,3 +163,9 @@ class DenseUNet(DenseTrunk, ConditionedModule):
     def _onward(self, layer: nn.Module, own: Tensor, shared: Iterator[Tensor]) -> Tensor:
         total = on_last_channels(layer, own)
         return total + next(shared) if self.up_blocks[0].passes_input_on else total
+
+
+def _samples(features: Features, condition: Condition, group: Tensor) -> tuple[Features, Condition]:
+    """Some samples of a batch; features of one image serve all of them."""
+    parts = tuple(f if len(f) == 1 else f[group] for f in features)
+    return parts, Condition(condition.rows[group], condition.codes[group])

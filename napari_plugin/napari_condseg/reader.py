@@ -9,6 +9,7 @@ from napari.layers import Layer
 
 from condseg_app.errors import CondsegError
 from condseg_app.io import is_image, read_image, read_label_map
+from condseg_app.io.class_files import classes_beside
 from condseg_app.io.contents import name_of
 from condseg_app.viewer import image_layers, label_layer
 
@@ -29,9 +30,8 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def _layers(path: Path) -> list[Layer]:
-    """A label map where a class table lies beside the file, else an image."""
-    stem = name_of(path)
-    if path.with_name(f"{stem}.json").exists():
-        with contextlib.suppress(CondsegError):  # somebody else's JSON
-            return [label_layer(read_label_map(path), stem)]
+    """A label map where a class table lies beside the file or is in it, else an image."""
+    if classes_beside(path)[0] is not None:
+        with contextlib.suppress(CondsegError):  # names for what is no label map
+            return [label_layer(read_label_map(path), name_of(path))]
     return list(image_layers(read_image(path)))

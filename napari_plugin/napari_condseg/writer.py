@@ -13,6 +13,6 @@ _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labe
 
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a Labels layer as a NIfTI or PNG label map; returns all files written."""
+    """Write a Labels layer as a label map of the format that the name ends with; returns all files written."""
     layer = Labels(np.asarray(data), **{key: meta[key] for key in _PLACE if key in meta})
     return [str(file) for file in write_label_map(Path(path), label_map_of(layer))]

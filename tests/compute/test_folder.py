@@ -27,7 +27,7 @@ from condseg_app.compute.folder import (
 from condseg_app.compute.prediction import Request
 from condseg_app.data import PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import read_image, read_label_map, voxel_file
+from condseg_app.io import read_image, read_label_map, read_registry, voxel_file
 from condseg_app.io.image_files import write_image
 from condseg_app.io.prediction_report import ImageRecord, read_report
 
@@ -156,6 +156,39 @@ def test_one_broken_file_stops_no_other(
     assert main(command(scans, model, output)) == 0
     assert "2 of 3 images were finished before" in capfd.readouterr().out
     assert statuses(read_report(output)) == {**ALL_SKIPPED, "scan_1": "done"}
+
+
+def test_further_formats_are_written_and_are_part_of_the_method(predict: Predict, output: Path, scans: Path) -> None:
+    formats = ("coco", "mesh-stl", "statistics", "cvat")
+    found = predict(also=formats)
+    assert set(statuses(found).values()) == {"done"}
+    names = {"coco": "_coco.json", "mesh-stl": "_stl/classes.json", "statistics": "_statistics.json"}
+    for record in found:
+        files = {file.name for file in output.rglob("*")}
+        assert set(record.files) >= {
+            f"{record.name}{ending}" for ending in (*names.values(), "_statistics.csv", "_cvat.zip")
+        }
+        assert {Path(file).name for file in record.files} <= files
+        labels = read_label_map(output / f"{record.name}_labels.nii.gz")
+        for ending in names.values():
+            registry = read_registry(output / f"{record.name}{ending}")
+            assert registry.table == labels.classes
+            assert (registry.model, len(registry.model_sha256 or "")) == ("blobs", 64)
+            assert set(registry.thresholds.values()) == {0.5}
+        content = json.loads((output / f"{record.name}_statistics.json").read_text(encoding="utf-8"))
+        counted = {row["class"]: row["voxels"] for row in content["statistics"]}
+        assert counted == {volume.name: volume.voxels for volume in record.volumes}
+    assert set(statuses(predict(also=formats)).values()) == {"skipped"}
+    assert set(statuses(predict()).values()) == {"done"}
+
+
+def test_a_format_that_is_not_there_or_not_for_an_image_is_told(predict: Predict) -> None:
+    with pytest.raises(WriteError, match="there is no format 'gif'; choose one of: "):
+        predict(also=("gif",))
+    (failed, *_) = predict(also=("labelme",))
+    assert failed.status == "failed"
+    assert failed.error.endswith("the format 'Labelme JSON' is not for volumes; choose another one")
+    assert failed.files == ()
 
 
 def test_the_report_says_how_much_of_each_class_there_is(predict: Predict, output: Path, scans: Path) -> None:

@@ -34,7 +34,9 @@ def marks(image: Image, name: str = "kidney", planes: slice = slice(2, 9, 3)) ->
 
 
 def taught(model: Model, image: Image, steps: int = 3) -> ExactTeacher:
-    teacher = ExactTeacher(model, model.classes.propose("kidney"), [(image, [marks(image)])], steps, QUICK)
+    teacher = ExactTeacher(
+        model, model.classes.propose("kidney"), [(image, [marks(image)])], replace(QUICK, steps=steps)
+    )
     while not teacher.advance(0).finished:
         pass
     return teacher
@@ -67,7 +69,7 @@ def test_the_class_is_learnt_from_slices_and_its_own_updates_are_used(
     bright[:, 4:12, 5:14] += 3.0
     image = replace(image, array=bright)
     teacher = ExactTeacher(
-        model, model.classes.propose("kidney"), [(image, [marks(image)])], 120, replace(QUICK, batch=4)
+        model, model.classes.propose("kidney"), [(image, [marks(image)])], replace(QUICK, steps=120, batch=4)
     )
     first = teacher.advance(0).loss
     while not teacher.advance(5).finished:
@@ -103,14 +105,14 @@ def test_a_class_goes_into_another_copy_and_answers_the_same_to_the_bit(
 def taught_other(model: Model, image: Image) -> Model:
     """A copy with another class, of the same value."""
     entry = model.classes.propose("stomach")
-    teacher = ExactTeacher(model, entry, [(image, [marks(image, "stomach")])], 1, replace(QUICK, rank=1, folds=0))
+    teacher = ExactTeacher(model, entry, [(image, [marks(image, "stomach")])], replace(QUICK, steps=1, rank=1, folds=0))
     teacher.advance(0)
     return teacher.model()
 
 
 def test_new_marks_enter_while_it_is_taught(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
     model, image = make_model("2.5D"), make_image("2.5D")
-    teacher = ExactTeacher(model, model.classes.propose("kidney"), [(image, [marks(image)])], 6, QUICK)
+    teacher = ExactTeacher(model, model.classes.propose("kidney"), [(image, [marks(image)])], replace(QUICK, steps=6))
     teacher.advance(0)
     teacher.show([(image, [marks(image, planes=slice(0, 12, 2))])])
     while not teacher.advance(0).finished:
@@ -123,7 +125,9 @@ def test_a_near_duplicate_is_noticed(make_model: Callable[..., Model], make_imag
     spleen = predict_whole(model, image, ["spleen"]).mask("spleen")
     assert spleen.any()
     marked = Annotation("kidney", spleen, np.ones_like(spleen))
-    teacher = ExactTeacher(model, model.classes.propose("kidney"), [(image, [marked])], 1, replace(QUICK, folds=0))
+    teacher = ExactTeacher(
+        model, model.classes.propose("kidney"), [(image, [marked])], replace(QUICK, steps=1, folds=0)
+    )
     assert teacher.beginning.nearest == "spleen"
     assert teacher.beginning.nearest_dice > 0.6  # of noise, which resampling blurs
     assert teacher.beginning.dice >= teacher.beginning.nearest_dice

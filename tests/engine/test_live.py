@@ -23,7 +23,9 @@ def marks(image: Image, planes: list[int]) -> Annotation:
 
 
 def teacher_of(model: Model, image: Image, planes: list[int], steps: int = 12) -> ExactTeacher:
-    return ExactTeacher(model, model.classes.propose("kidney"), [(image, [marks(image, planes)])], steps, QUICK)
+    return ExactTeacher(
+        model, model.classes.propose("kidney"), [(image, [marks(image, planes)])], replace(QUICK, steps=steps)
+    )
 
 
 @pytest.fixture

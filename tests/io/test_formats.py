@@ -1,6 +1,8 @@
 """One battery over the table of formats: what goes out comes back, for us and for others."""
 
+import pickle
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from condseg_app.data import AxisMap, ClassTable, Geometry, Image, LabelMap, Uni
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io import SUFFIXES as READ
 from condseg_app.io import can_read, describe, read_image, read_label_map, write_label_map
+from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.io.contents import format_of, name_of
 from condseg_app.io.formats import FORMATS, Format
 from condseg_app.io.image_files import write_image
@@ -146,6 +149,14 @@ def test_the_content_counts_not_the_name(tmp_path: Path, suffix: str) -> None:
     other = path.rename(tmp_path / "b.png")
     assert suffix in format_of(other).suffixes
     assert describe(other).shape == (5, 6, 4)
+
+
+def test_what_has_to_be_chosen_travels_between_processes() -> None:
+    options = [(n, f"frame {n}") for n in range(30)]
+    error = ChoiceNeeded("frame", options, Path("a.nii"))
+    for back in (pickle.loads(pickle.dumps(error)), copy(error)):
+        assert (back.what, back.options, back.path, str(back)) == ("frame", tuple(options), Path("a.nii"), str(error))
+    assert str(error).endswith("7: frame 7; ...)")
 
 
 def test_a_real_scan_comes_back_in_every_format(tmp_path: Path, shared_data: SharedData) -> None:

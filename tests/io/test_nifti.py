@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Unit
+from condseg_app.data import Geometry, Pick, Unit
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io import file_voxels, read_image
 from condseg_app.io.nifti_writer import nifti_by_parts
@@ -254,8 +254,9 @@ def test_a_sheared_affine_is_kept_and_told(save_nifti: SaveNifti) -> None:
 @pytest.mark.parametrize(
     ("shape", "reason"),
     [
-        ((5, 6, 4, 3), r"several frames or channels \(shape \(5, 6, 4, 3\)\)"),
-        ((5, 6, 4, 1, 2), "several frames or channels"),
+        ((5, 6, 4, 3), r"holds 3 frames; choose one with --frame \(0: frame 1 of 3;"),
+        ((5, 6, 4, 1, 2), r"holds 2 channels; choose one with --channel \(channel 1; channel 2\)"),
+        ((5, 6, 4, 1, 1, 2), r"more axes than space, time and channels \(shape \(5, 6, 4, 1, 1, 2\)\)"),
         ((40, 1, 1), "row of numbers"),
         ((1, 1, 1), "row of numbers"),
     ],
@@ -469,3 +470,21 @@ def _sentence(path: Path) -> str | None:
     except CondsegError as error:
         return str(error)
     return None
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_a_frame_and_a_channel_are_chosen(save_nifti: SaveNifti, suffix: str) -> None:
+    array = np.random.default_rng(0).integers(0, 99, (5, 6, 4, 3, 2)).astype(np.int16)
+    path = save_nifti(array, name=f"a{suffix}")
+    image = read_image(path, Pick(frame=2, channel="channel 2"))
+    assert np.array_equal(image.voxels()[0], array[..., 2, 1])
+    assert np.array_equal(image.array[0, 1:3, ::2, 3], array[1:3, ::2, 3, 2, 1])
+    for pick in (Pick(frame=3, channel="channel 2"), Pick(frame=0, channel="channel 3"), Pick(frame=-1)):
+        with pytest.raises(ReadError):
+            read_image(path, pick)
+
+
+def test_three_fractions_a_voxel_that_are_called_vectors_are_refused(save_nifti: SaveNifti) -> None:
+    field = save_nifti(np.ones((5, 6, 4, 1, 3), np.float32), intent_code=1007)
+    with pytest.raises(ReadError, match="vectors, not intensities"):
+        read_image(field)

@@ -127,8 +127,14 @@ def test_several_files_are_refused(tmp_path: Path, name: str) -> None:
 def test_channels_first_or_last(tmp_path: Path, encoding: str) -> None:
     array = np.stack([VOXELS, VOXELS + 1, VOXELS * 2])
     none = np.full((1, 3), np.nan)
-    first = {"kinds": ["list", "domain", "domain", "domain"], "space directions": np.vstack([none, DIRECTIONS])}
-    last = {"kinds": ["domain", "domain", "domain", "list"], "space directions": np.vstack([DIRECTIONS, none])}
+    first: dict[str, Any] = {
+        "kinds": ["list", "domain", "domain", "domain"],
+        "space directions": np.vstack([none, DIRECTIONS]),
+    }
+    last: dict[str, Any] = {
+        "kinds": ["domain", "domain", "domain", "list"],
+        "space directions": np.vstack([DIRECTIONS, none]),
+    }
     images = [
         read_image(save(tmp_path / "a.nrrd", array, encoding=encoding, **first)),
         read_image(save(tmp_path / "b.nrrd", np.moveaxis(array, 0, -1), encoding=encoding, **last)),
@@ -154,8 +160,8 @@ def test_colours(tmp_path: Path) -> None:
 def test_points_in_time_are_chosen(tmp_path: Path) -> None:
     array = np.stack([VOXELS, VOXELS + 1], axis=3)
     directions = np.vstack([DIRECTIONS, np.full((1, 3), np.nan)])
-    kinds = ["domain", "domain", "domain", "time"]
-    path = save(tmp_path / "a.nrrd", array, kinds=kinds, **{"space directions": directions})
+    header: dict[str, Any] = {"kinds": ["domain", "domain", "domain", "time"], "space directions": directions}
+    path = save(tmp_path / "a.nrrd", array, **header)
     with pytest.raises(ChoiceNeeded, match="holds 2 frames"):
         read_image(path)
     assert np.array_equal(read_image(path, Pick(frame=1)).voxels()[0], VOXELS + 1)
@@ -165,7 +171,8 @@ def test_points_in_time_are_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("unit", "found", "factor"), [("mm", "mm", 1), ("um", "µm", 1), ("cm", "mm", 10)])
 def test_units(tmp_path: Path, unit: str, found: str, factor: float) -> None:
-    geometry = read_image(save(tmp_path / "a.nrrd", **{"space units": [unit] * 3})).geometry
+    header: dict[str, Any] = {"space units": [unit] * 3}
+    geometry = read_image(save(tmp_path / "a.nrrd", **header)).geometry
     assert geometry.unit == found
     assert np.allclose(geometry.spacing, np.linalg.norm(DIRECTIONS, axis=1) * factor)
 
@@ -281,7 +288,8 @@ def segmented(path: Path, array: NDArray[Any], **fields: str) -> Path:
     layers = array.ndim == 4
     directions = np.vstack([np.full((1, 3), np.nan), DIRECTIONS]) if layers else DIRECTIONS
     kinds = ["list"] * layers + ["domain"] * 3
-    return save(path, array, kinds=kinds, **{"space directions": directions}, **fields)
+    header: dict[str, Any] = {"kinds": kinds, "space directions": directions, **fields}
+    return save(path, array, **header)
 
 
 def test_segments_that_overlap_lie_in_layers_and_the_later_one_wins(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ import napari_condseg
 from condseg_app.compute import Place
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.io import SUFFIXES, read_image, read_label_map, write_label_map
+from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.session.settings import load_settings, remember_place
+from condseg_app.viewer import label_layer
 from napari_condseg.reader import get_reader
 from napari_condseg.sample_data import abdomen, street
 from napari_condseg.writer import write_labels
@@ -83,6 +85,38 @@ def test_a_label_map_comes_back_as_it_was(tmp_path: Path, scan: Image) -> None:
     assert np.array_equal(back.values, labels.values)
     assert back.geometry.fits(labels.geometry)
     assert back.classes == labels.classes
+
+
+@pytest.mark.parametrize("suffix", [s for form in FORMATS for s in form.label_suffixes if s not in (".png", ".zarr")])
+def test_a_label_map_comes_back_from_every_format(tmp_path: Path, scan: Image, suffix: str) -> None:
+    classes = ClassTable.from_names(["liver", "spleen", "kidney"]).replacing("spleen", color=(1, 2, 3))
+    mine = label_layer(LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, classes), "mine")
+    written = write_labels(str(tmp_path / f"a{suffix}"), *mine.as_layer_data_tuple()[:2])
+    read = get_reader(written[0])
+    assert read is not None
+    (layer,) = layers_of(read(written[0]))
+    assert (type(layer), layer.name) == (Labels, "a")
+    assert np.array_equal(layer.data, mine.data)
+    assert layer.scale.tolist() == mine.scale.tolist()
+    assert layer.get_color(2)[:3] * 255 == pytest.approx([1, 2, 3])
+
+
+def test_every_format_of_label_maps_can_be_chosen_in_napari() -> None:
+    writers = PluginManifest.from_file(MANIFEST).contributions.writers
+    assert writers is not None
+    announced = {suffix for writer in writers for suffix in writer.filename_extensions}
+    folders = {suffix for form in FORMATS if form.is_folder for suffix in form.label_suffixes}
+    assert announced == {suffix for form in FORMATS for suffix in form.label_suffixes} - folders
+
+
+def test_segments_of_slicer_are_labels_without_a_table_beside_them(tmp_path: Path, scan: Image) -> None:
+    labels = LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, ClassTable.from_names(["a", "b", "c"]))
+    file, *others = write_label_map(tmp_path / "a.seg.nrrd", labels)
+    for other in others:
+        other.unlink()
+    read = get_reader(str(file))
+    assert read is not None
+    assert isinstance(layers_of(read(str(file)))[0], Labels)
 
 
 def test_a_label_layer_is_written_as_png(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from condseg_app.data import ClassTable, Image
 from condseg_app.io import EXPORT_FORMATS, export_files, read_label_map, read_model, write_model
 from condseg_app.io.image_files import write_image
 from condseg_app.qt import Panel
+from condseg_app.qt.text import counted
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -42,7 +43,7 @@ def test_exactly_the_files_that_were_listed_are_written(
     assert stage.failures == []
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert page.show_folder.isVisibleTo(page)
-    assert f"Written: {len(names)} files" in page.said.text()
+    assert f"Written: {counted(len(names), 'file')} in " in page.said.text()
     assert f"Replaces {len(names)} that exist" in page.files.text()
 
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, as_level
+from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, Measure, as_level, measure
 from condseg_app.session import fusing
-from condseg_app.session.measure import Measure, measure
 from condseg_app.session.state import State
 
 SHAPE = (4, 3, 2)
@@ -73,6 +72,50 @@ def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # ty
     corner = part.geometry.affine @ [0, 0, 0, 1]
     np.testing.assert_allclose(corner, AFFINE @ [i, j, k, 1])
     np.testing.assert_array_equal(part.geometry.affine[:, :3], AFFINE[:, :3])
+
+
+@given(st.tuples(LEVELS, LEVELS), MASKS, MASKS)
+def test_by_priority_the_first_class_has_all_that_it_reaches(levels, mask, seen) -> None:  # type: ignore[no-untyped-def]
+    a, b = levels
+    state = replace(opened(a=a, b=b), priority=("b", "a"))
+    labels = fusing.labels(state).values
+    np.testing.assert_array_equal(labels == 2, b >= 128)
+    np.testing.assert_array_equal(labels == 1, (a >= 128) & (b < 128))
+    marked = replace(state, annotations={"a": Annotation("a", mask, seen)})
+    assert (fusing.labels(marked).values[mask & seen] == 1).all(), "marks win over any order"
+
+
+@given(st.tuples(LEVELS, LEVELS), MASKS, MASKS, st.floats(0.0, 1.0), st.integers(0, 3), st.integers(0, 1))
+def test_conflicts_are_where_both_reach_their_thresholds(levels, mask, seen, threshold, i, k) -> None:  # type: ignore[no-untyped-def]
+    a, b = levels
+    state = replace(opened(a=a, b=b), thresholds={"a": threshold})
+    region = (slice(i, None), slice(None), slice(k, None))
+    expected = (a >= as_level(threshold)) & (b >= 128)
+    np.testing.assert_array_equal(fusing.conflicts(state, region), expected[region])
+    marked = replace(state, annotations={"a": Annotation("a", mask, seen)})
+    decided = expected & ~seen  # marked as a, or as not a: then only b is left
+    np.testing.assert_array_equal(fusing.conflicts(marked, region), decided[region])
+
+
+def test_a_part_does_not_conflict_with_its_whole_but_with_others() -> None:
+    table = ClassTable.from_names(["liver", "tumour", "cyst", "spleen"])
+    table = table.replacing("tumour", part_of="liver").replacing("cyst", part_of="liver")
+    there = np.zeros((4, *SHAPE), np.uint8)
+    liver, tumour, cyst, spleen = there
+    liver[...] = 200
+    tumour[0, 0, 0] = tumour[1, 0, 0] = tumour[2, 0, 0] = 200
+    cyst[1, 0, 0] = 200
+    spleen[2, 0, 0] = spleen[3, 0, 0] = 200
+    names = dict(zip(table.names, there, strict=True))
+    levels = {name: kept(level) for name, level in names.items()}
+    state = replace(opened(), classes=table, asked_as={name: name for name in names}, levels=levels)
+    contested = fusing.conflicts(state, (slice(None),) * 3)
+    assert {tuple(map(int, at)) for at in np.argwhere(contested)} == {(1, 0, 0), (2, 0, 0), (3, 0, 0)}
+
+
+def test_nothing_known_is_no_conflict() -> None:
+    assert not fusing.conflicts(opened(), (slice(None),) * 3).any()
+    assert fusing.conflicts(opened(), (slice(1, 3), slice(None), slice(0, 1))).shape == (2, 3, 1)
 
 
 def test_making_the_map_changes_nothing() -> None:

@@ -277,6 +277,50 @@ def test_a_pictures_masks_are_exported_as_png(empty: Any, tmp_path: Path) -> Non
         assert written.convert("RGB").getpixel((7, 0)) == (10, 200, 30)
 
 
+def test_the_order_of_classes_decides_and_is_recorded(desk: Any, volume: Image, tmp_path: Path) -> None:
+    desk.session.predict()
+    desk.finish()
+    for name in desk.session.classes.names:
+        desk.session.set_threshold(name, 0.0)  # so that each class claims every voxel
+    desk.session.set_priority(["kidney", "liver"])
+    assert desk.session.priority == ("kidney", "liver", "spleen")
+    assert ("priority_changed", ()) in desk.heard.signals
+    assert (desk.session.labels().values == 3).all()
+    assert desk.session.conflicts((slice(0, 2), slice(None), slice(None))).all()
+    desk.session.rename_class("kidney", "left kidney")
+    assert desk.session.priority == ("left kidney", "liver", "spleen")
+    desk.session.undo()
+    assert desk.session.priority == ("kidney", "liver", "spleen")
+    desk.session.export(tmp_path / "scan.nii.gz", "nifti", ["liver", "kidney"])
+    desk.session.export(tmp_path / "scan_masks", "nifti-masks", ["liver", "kidney"])
+    desk.finish()
+    one, kept = (io.read_registry(path) for path in (tmp_path / "scan.json", tmp_path / "scan_masks" / "classes.json"))
+    assert one.priority == ("kidney", "liver")
+    assert "first in the order of 'priority'" in one.merge_rule
+    assert (kept.priority, "whatever other classes" in kept.merge_rule) == ((), True)
+    desk.session.set_priority(None)
+    assert desk.session.priority is None
+    desk.session.set_priority(["nobody"])
+    (failure,) = desk.heard.failures
+    assert "no class 'nobody'" in str(failure)
+
+
+def test_figures_have_the_models_confidence(desk: Any, volume: Image, tmp_path: Path) -> None:
+    desk.session.predict(["spleen"])
+    desk.finish()
+    none = np.zeros(volume.geometry.shape, np.bool_)
+    desk.session.add_class("cyst")
+    desk.session.annotate("cyst", ~none, ~none)
+    desk.session.export(tmp_path / "scan.csv", "statistics")
+    desk.finish()
+    assert desk.heard.failures == []
+    content = json.loads((tmp_path / "scan.json").read_text(encoding="utf-8"))
+    spleen, cyst = content["statistics"]
+    assert spleen["confidence"] == pytest.approx(200 / 255)
+    assert spleen["voxels"] == np.count_nonzero(volume.voxels()[0] == 2)
+    assert (cyst["confidence"], cyst["voxels"]) == (None, none.size)
+
+
 def test_an_export_that_fails_is_told(desk: Any, tmp_path: Path) -> None:
     desk.session.predict(["liver"])
     desk.finish()

@@ -381,3 +381,55 @@ def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding
     assert layer is not None
     assert beneath is not None
     assert {layer.blending, beneath.blending} != {"translucent"}
+
+
+def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
+    opened: LayerBinding, viewer: ViewerModel, scan: Image
+) -> None:
+    session, before = opened.session, len(viewer.layers)
+    session.set_threshold("spleen", 0.01)  # it claims every voxel: the stand-in says 10 of 255 where it is not
+    session.show_conflicts(True)
+    layer = opened.conflicts.layer
+    assert layer is not None
+    assert (len(viewer.layers), layer.name, layer.editable) == (before + 1, "conflicts", False)
+    assert opened.owns(layer)
+    assert layer.blending == "translucent_no_depth", "or it is drawn beneath the map of all classes"
+    assert opened.placement is not None
+    shown_on_slice = opened.placement.to_source(np.asarray(layer.data[2:3]))
+    assert shown_on_slice.shape == (7, 6, 1)
+    expected = np.isin(scan.voxels()[0], (1, 3))
+    np.testing.assert_array_equal(opened.placement.to_source(np.asarray(layer.data)) > 0, expected)
+    session.set_threshold("spleen", 0.5)
+    opened.flush()
+    assert not np.asarray(layer.data).any()
+    session.show_conflicts(False)
+    assert len(viewer.layers) == before
+
+
+def test_conflicts_go_with_3d_and_come_back_with_another_image(
+    opened: LayerBinding, viewer: ViewerModel, photo: Image
+) -> None:
+    opened.session.show_conflicts(True)
+    first = opened.conflicts.layer
+    assert first is not None
+    viewer.dims.ndisplay = 3
+    assert not first.visible
+    viewer.dims.ndisplay = 2
+    assert first.visible
+    opened.session.set_image(photo)
+    second = opened.conflicts.layer
+    assert second is not None
+    assert second is not first
+    assert second.ndim == 2
+    viewer.layers.remove(second)
+    assert not opened.session.shows_conflicts
+
+
+def test_the_map_follows_the_order_of_classes(opened: LayerBinding, scan: Image) -> None:
+    layer = opened.class_map.layer
+    assert layer is not None
+    assert opened.placement is not None
+    opened.session.set_threshold("kidney", 0.01)
+    opened.session.set_priority(["kidney"])
+    assert opened._redraw.pending
+    assert (opened.placement.to_source(np.asarray(layer.data)) == 3).all()

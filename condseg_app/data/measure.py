@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from condseg_app.data import Geometry
+from condseg_app.data.geometry import Geometry
 
 MeasureUnit = Literal["ml", "mm²", "µm³", "µm²", "pixels", "voxels"]
 

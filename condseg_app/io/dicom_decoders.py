@@ -1,0 +1,118 @@
+"""Which decoder unpacks DICOM pixels: permissive licences, and none that ends or holds up the process on damaged files.
+
+Lossless JPEG, JPEG-LS and JPEG 2000 are decoded by imagecodecs, which pydicom does not know: this module is the plugin
+for it, in the form that pydicom asks for. What speaks against others is in docs/decisions/0011-decoders-of-dicom.md.
+"""
+
+import struct
+from importlib.util import find_spec
+
+import numpy as np
+from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    JPEGLSTransferSyntaxes,
+)
+
+from condseg_app.errors import ReadError
+
+_JPEG_2000 = (JPEG2000, JPEG2000Lossless, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL)
+DECODER_DEPENDENCIES = {
+    UID(syntax): ("imagecodecs",)
+    for syntax in (
+        JPEGLossless,
+        JPEGLosslessSV1,
+        JPEGLSLossless,
+        JPEGLSNearLossless,
+        *_JPEG_2000,
+    )
+}
+"""What pydicom names where the decoder is missing."""
+
+_LABEL = "imagecodecs"
+_END = b"\xff\xd9"
+_FRAME_HEADERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)  # baseline, extended, progressive, lossless, JPEG-LS
+_PREFERRED = (_LABEL, "pyjpegls", "pydicom", "pillow", "pylibjpeg")
+
+
+def decoder_for(syntax: UID) -> str:
+    """The name of the decoder to be used; '' where nothing is packed.
+
+    Raises:
+        ReadError: such data are not read, or a package is missing.
+    """
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError as error:
+        raise ReadError(f"is packed as {syntax.name}, which is not read; save it uncompressed") from error
+    if not syntax.is_compressed:
+        return ""
+    there = decoder.available_plugins
+    for name in _PREFERRED:
+        if name in there:
+            return name
+    lacking = DECODER_DEPENDENCIES.get(syntax, ("pillow",))[0]
+    raise ReadError(f"is packed as {syntax.name}, and the decoder for it is missing; install {lacking}")
+
+
+def is_available(syntax: str) -> bool:
+    """Whether this plugin can decode a transfer syntax."""
+    return syntax in DECODER_DEPENDENCIES and find_spec("imagecodecs") is not None
+
+
+def decode_frame(packed: bytes, runner: DecodeRunner) -> bytes:
+    """One frame's pixels, without conversion of colours, in the width that the header claims."""
+    from imagecodecs import jpeg2k_decode, jpeg8_decode, jpegls_decode
+
+    syntax = runner.transfer_syntax
+    claimed = _jpeg_2000_size(packed) if syntax in _JPEG_2000 else _jpeg_size(packed)
+    if claimed != (runner.rows, runner.columns):  # before room is made for it
+        raise ValueError(f"a frame claims {claimed} pixels")
+    if syntax in _JPEG_2000:
+        pixels = np.asarray(jpeg2k_decode(packed))
+        if runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):  # undone by the decoder
+            runner.set_option("photometric_interpretation", "RGB")
+    elif syntax in JPEGLSTransferSyntaxes:
+        if not packed.rstrip(b"\0").endswith(_END):  # over which CharLS thinks for seconds
+            raise ValueError("a frame is cut off")
+        pixels = np.asarray(jpegls_decode(packed))
+    else:
+        as_stored = None if runner.samples_per_pixel == 1 else "RGB"
+        pixels = np.asarray(jpeg8_decode(packed, colorspace=as_stored, outcolorspace=as_stored))
+    if pixels.ndim == 3:
+        runner.set_option("planar_configuration", 0)
+    return pixels.astype(f"<u{runner.bits_allocated // 8}").tobytes()
+
+
+def _jpeg_size(packed: bytes) -> tuple[int, int]:
+    """Rows and columns, as the frame header of a JPEG or JPEG-LS stream claims them (ITU-T T.81, B.2.2)."""
+    position = 2
+    while position + 9 <= len(packed):
+        marker, length = packed[position + 1], int.from_bytes(packed[position + 2 : position + 4], "big")
+        if marker in _FRAME_HEADERS:
+            rows, columns = struct.unpack_from(">HH", packed, position + 5)
+            return rows, columns
+        position += 2 + length
+    return 0, 0
+
+
+def _jpeg_2000_size(packed: bytes) -> tuple[int, int]:
+    """Rows and columns, as the size marker of a JPEG 2000 code stream claims them (ITU-T T.800, A.5.1)."""
+    start = packed.find(b"\xff\x4f\xff\x51")
+    if start < 0 or len(packed) < start + 24:
+        return 0, 0
+    columns, rows, left, top = struct.unpack_from(">4I", packed, start + 8)
+    return rows - top, columns - left
+
+
+for _syntax in DECODER_DEPENDENCIES:  # what pydicom has for others of its list
+    get_decoder(_syntax).add_plugin(_LABEL, (__name__, decode_frame.__name__))

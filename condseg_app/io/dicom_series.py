@@ -1,0 +1,119 @@
+"""DICOM series as images: a folder of slices, or a file of one or many."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from condseg_app.data import Image
+from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
+from condseg_app.io.contents import name_of
+from condseg_app.io.dicom_files import dicom_files, is_dicom
+from condseg_app.io.dicom_slices import DicomSlice, slices_in
+from condseg_app.io.dicom_stacks import DicomStack, SliceGroup, grouped, stacked
+from condseg_app.io.dicom_voxels import DicomVoxels
+
+__all__ = ["SeriesDescription", "is_dicom", "read_dicom", "series_in", "source_slices"]
+
+_RGB = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class SeriesDescription:
+    """A series, or a part of one whose slices have their own size or orientation.
+
+    Attributes:
+        key: what `Pick.series` takes: the series instance UID, with '#2', ... for further parts.
+        text: what to show of it: 'CT series 4 5.0 B30f, 120 slices of 512 x 512'.
+        is_volume: False for scouts and for series of one or two slices.
+    """
+
+    key: str
+    text: str
+    is_volume: bool
+
+
+def series_in(path: Path) -> tuple[SeriesDescription, ...]:
+    """What a file or folder holds; only headers are read.
+
+    Raises:
+        ReadError: there is no DICOM image, or the files are damaged.
+    """
+    groups, _ = _groups(path.expanduser())
+    return tuple(SeriesDescription(group.key, group.text, group.is_volume) for group in groups)
+
+
+def read_dicom(path: Path, pick: Pick = EVERYTHING) -> Image:
+    """Read the headers of a file or of a folder's files as one image; pixels are decoded when they are asked for.
+
+    Of a folder with one volume and scouts beside it the volume is taken.
+
+    Args:
+        path: one file, which is read alone, or a folder.
+        pick: the series, where there are several, and the frame, where a series holds several volumes.
+
+    Raises:
+        ChoiceNeeded: a series or a frame must be chosen.
+        ReadError: there is no image, it is damaged, or slices lack.
+        GeometryError: the slices do not lie on a grid.
+    """
+    path = path.expanduser()
+    stack = source_slices(path, pick)
+    voxels = DicomVoxels(stack.slices, path)
+    channels = _RGB if voxels.shape[0] == 3 else ("intensity",)
+    name = path.name if path.is_dir() else name_of(path)
+    return Image(voxels, stack.geometry, name, channels, source=path, warnings=stack.warnings)
+
+
+def source_slices(path: Path, pick: Pick = EVERYTHING) -> DicomStack:
+    """The files and frames that an image is made of, in the order of its slices, as `read_dicom` takes them.
+
+    Raises:
+        CondsegError: as `read_dicom`.
+    """
+    groups, notes = _groups(path.expanduser())
+    group, aside = _chosen(groups, pick, path)
+    stack = stacked(group, pick.frame, path)
+    return DicomStack(stack.key, stack.slices, stack.geometry, (*notes, *aside, *stack.warnings))
+
+
+def _groups(path: Path) -> tuple[tuple[SliceGroup, ...], tuple[str, ...]]:
+    """What there is, and which files of a folder cannot be read."""
+    slices: list[DicomSlice] = []
+    refused: list[CondsegError] = []
+    files = dicom_files(path)
+    for file in files:
+        try:
+            slices += slices_in(file)
+        except CondsegError as error:  # a report or a plan lies beside many a series
+            refused.append(error)
+    if not slices:
+        raise (
+            refused[0]
+            if len(files) == 1
+            else ReadError(
+                f"none of its {len(files)} DICOM files holds an image (the first {refused[0].message})", path=path
+            )
+        )
+    if not refused:
+        return grouped(slices), ()
+    first = refused[0].path
+    note = f"{len(refused)} of its files are left out; {first.name if first else 'one'} {refused[0].message}"
+    return grouped(slices), (note,)
+
+
+def _chosen(groups: tuple[SliceGroup, ...], pick: Pick, path: Path) -> tuple[SliceGroup, tuple[str, ...]]:
+    """The group that is meant, with a note on what is left aside."""
+    options = [(group.key, group.text) for group in groups]
+    if pick.series is not None:
+        for group in groups:
+            if group.key == pick.series:
+                return group, ()
+        known = "; ".join(f"{key}: {text}" for key, text in options)
+        raise ReadError(f"holds no series {pick.series}; choose one of those in it ({known})", path=path)
+    if len(groups) == 1:
+        return groups[0], ()
+    volumes = [group for group in groups if group.is_volume]
+    if len(volumes) != 1:
+        raise ChoiceNeeded("series", options, path)
+    aside = "; ".join(group.text for group in groups if group is not volumes[0])
+    return volumes[0], (f"it is the one volume here; beside it there is {aside}",)

@@ -1,0 +1,174 @@
+"""Voxels of a DICOM stack: each slice is decoded when it is first looked at, and kept."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from itertools import groupby
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from pydicom.pixels.utils import iter_pixels
+
+from condseg_app.errors import ReadError
+from condseg_app.io.dicom_header import open_in_pieces, telling
+from condseg_app.io.dicom_slices import DicomSlice
+from condseg_app.io.regions import box_of
+from condseg_app.io.scratch import ScratchArray
+from condseg_app.memory import free_memory, require_memory
+
+# What is done with voxels takes room too: they are kept in memory where they fit this often.
+_TIMES_FREE = 2
+
+
+class DicomVoxels:
+    """Voxels (C, I, J, K), scaled and in native byte order.
+
+    Only the slices that an index needs are decoded, each once: they stay in memory if all of them leave as much free
+    as they take, else in a temporary file. A missing slice holds the lowest value of the one before it.
+    """
+
+    def __init__(self, slices: Sequence[DicomSlice | None], path: Path) -> None:
+        """Take slices in their order along K, of which the first and last are there.
+
+        Args:
+            slices: of one size; None where one is missing.
+            path: what was opened, to name in errors.
+        """
+        self._slices, self._path = tuple(slices), path
+        there = [one for one in slices if one is not None]
+        kind = there[0].kind
+        self.shape: tuple[int, ...] = (kind.channels, kind.columns, kind.rows, len(self._slices))
+        self.ndim = 4
+        self.dtype: np.dtype[np.generic] = _value_type(there)
+        self._ready = np.zeros(len(self._slices), np.bool_)
+        self._memory: NDArray[np.generic] | None = None
+        self._disk: tuple[ScratchArray, ...] = ()
+        self._lock = Lock()
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
+        """Any numpy index; ReadError if a file is damaged or has gone, OutOfMemory if so much does not fit."""
+        box, rest = box_of(key, self.shape)
+        channel, i, j, k = box
+        with self._lock:
+            self._make_room()
+            self._make_ready(range(k.start, k.stop))
+            if self._memory is not None:
+                return np.array(self._memory[box][rest])
+            require_memory(math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
+            planes = [plane[i, j, k] for plane in self._disk[channel]]
+            return np.reshape(planes, [part.stop - part.start for part in box])[rest]  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
+        whole = self[...]
+        return whole if dtype is None else whole.astype(dtype)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel between processes as the slices to read, without what was decoded of them."""
+        return {"slices": self._slices, "path": self._path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["slices"], state["path"])  # type: ignore[misc]  # nothing else is kept of it
+
+    def _make_room(self) -> None:
+        if self._memory is not None or self._disk:
+            return
+        channels, i, j, k = self.shape
+        if math.prod(self.shape) * self.dtype.itemsize * _TIMES_FREE <= free_memory():
+            self._memory = np.zeros((k, j, i, channels), self.dtype).transpose(3, 2, 1, 0)
+        else:
+            self._disk = tuple(ScratchArray((i, j, k), self.dtype) for _ in range(channels))
+
+    def _make_ready(self, wanted: range) -> None:
+        """Decode the slices that are wanted and not there yet."""
+        lacking = {one: n for n in wanted if not self._ready[n] and (one := self._slices[n]) is not None}
+        for one, stored in decoded(tuple(lacking)):
+            self._keep(lacking[one], self._scaled(stored, one))
+        for number in wanted:
+            if not self._ready[number]:
+                self._keep(number, np.full(self.shape[:3], self._lowest_before(number)))
+
+    def _keep(self, number: int, values: NDArray[np.generic]) -> None:
+        """Keep one slice's values (C, I, J)."""
+        if self._memory is not None:
+            self._memory[..., number] = values
+        for plane, part in zip(self._disk, values, strict=False):
+            i, j = (slice(0, n) for n in part.shape)
+            plane.write((i, j, slice(number, number + 1)), part[..., np.newaxis])
+        self._ready[number] = True
+
+    def _lowest_before(self, number: int) -> np.generic:
+        before = next(one for one in self._slices[number::-1] if one is not None)
+        ((one, stored),) = decoded((before,))
+        return self._scaled(stored, one).min()  # type: ignore[no-any-return]
+
+    def _scaled(self, stored: NDArray[Any], one: DicomSlice) -> NDArray[Any]:
+        if one.slope == 1 and one.intercept == 0:
+            return stored.astype(self.dtype, copy=False)
+        if self.dtype.kind == "i":
+            return (stored.astype(np.int32) + int(one.intercept)).astype(self.dtype)
+        values = stored.astype(self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told where images are opened
+            values *= one.slope
+            values += one.intercept
+        return values
+
+
+def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[Any]]]:
+    """Slices with their pixels as they are stored, (C, I, J), one at a time.
+
+    A file is opened once for all slices of it that follow each other.
+
+    Raises:
+        ReadError: a file is cut off or damaged, or has gone.
+        OutOfMemory: a slice does not fit.
+    """
+    for path, run in groupby(slices, key=lambda one: one.path):
+        together = list(run)
+        kind = together[0].kind
+        require_memory(kind.columns * kind.rows * kind.channels * kind.dtype.itemsize, path)
+        with ExitStack() as opened:
+            with telling(path):
+                file = opened.enter_context(open_in_pieces(path))
+            indices = [one.frame for one in together]
+            options: dict[str, Any] = {"transfer_syntax_uid": kind.syntax, "decoding_plugin": kind.decoder}
+            frames: Any = iter_pixels(file, indices=indices, **options)
+            opened.enter_context(closing(frames))
+            for one in together:
+                with telling(path):
+                    pixels = next(frames, None)
+                yield one, _planes(pixels, one)
+
+
+def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:
+    """A decoded frame as (C, I, J)."""
+    if pixels is None:
+        raise ReadError(f"ends before its frame {one.frame}; copy it again", path=one.path)
+    planes = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    claimed = (one.kind.rows, one.kind.columns, one.kind.channels)
+    if planes.shape != claimed:
+        raise ReadError(f"its pixels have shape {planes.shape}, not {claimed} as claimed; copy it again", path=one.path)
+    return planes.transpose(2, 1, 0)
+
+
+def _value_type(slices: Sequence[DicomSlice]) -> np.dtype[np.generic]:
+    """The stored type, int16 where scaling only shifts and fits, else float32; wide numbers need float64."""
+    stored = np.result_type(*{one.kind.dtype for one in slices})
+    scalings = {(one.slope, one.intercept) for one in slices}
+    if scalings == {(1.0, 0.0)}:
+        return stored
+    shifts = [intercept for slope, intercept in scalings if slope == 1 and intercept.is_integer()]
+    if stored.kind in "iu" and len(shifts) == len(scalings):
+        lows, highs = zip(*(_range(one) for one in slices), strict=True)
+        limits = np.iinfo(np.int16)
+        if min(lows) + min(shifts) >= limits.min and max(highs) + max(shifts) <= limits.max:
+            return np.dtype(np.int16)
+    return np.dtype(np.float32 if stored.itemsize <= 2 or stored == np.float32 else np.float64)
+
+
+def _range(one: DicomSlice) -> tuple[int, int]:
+    """The lowest and highest number that can be stored; bits that are not used are dropped when pixels are decoded."""
+    bits = min(one.kind.bits, 8 * one.kind.dtype.itemsize)
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if one.kind.dtype.kind == "i" else (0, (1 << bits) - 1)

@@ -1,0 +1,109 @@
+"""One export of an image's masks, in any of the formats."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import Image, LabelMap
+from condseg_app.errors import WriteError
+from condseg_app.io.export_formats import Content, ExportFormat
+from condseg_app.io.label_writers import write_binary_masks, write_label_map
+from condseg_app.io.registry import Registry
+
+Paths = tuple[Path, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """What there is to write; each format asks for what it needs.
+
+    Attributes:
+        image: on whose grid the masks are.
+        registry: with a row for each class to be written.
+        masks: class name -> (I, J, K), each class by itself.
+        labels: the label map, in which every voxel has one class, or what makes it; None where overlaps are kept.
+        levels: class name -> (I, J, K) probabilities, 255 for certainty, of classes whose are known.
+    """
+
+    image: Image
+    registry: Registry
+    masks: Mapping[str, NDArray[np.bool_]]
+    labels: LabelMap | Callable[[], LabelMap] | None
+    levels: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def label_map(self, path: Path) -> LabelMap:
+        """The label map; WriteError where there is none."""
+        if self.labels is None:
+            raise WriteError("this format has one class a voxel, and overlaps are kept; choose another one", path=path)
+        return self.labels if isinstance(self.labels, LabelMap) else self.labels()
+
+
+def write_export(form: ExportFormat, target: Path, export: Export) -> Paths:
+    """Write masks in a format, all of its files or none; returns them, the ones `export_files` lists.
+
+    Args:
+        form: the format.
+        target: the file, or the folder for one file a class.
+        export: what there is to write.
+
+    Raises:
+        WriteError: the format is not for this image, cannot hold the masks, or the disk refuses.
+    """
+    form.check_fits(export.image.geometry, target)
+    return _WRITERS[form.content](form, target, export)
+
+
+def _labels(form: ExportFormat, target: Path, export: Export) -> Paths:
+    return write_label_map(target, export.label_map(target), export.registry.extra())
+
+
+def _masks(form: ExportFormat, target: Path, export: Export) -> Paths:
+    registry, geometry = export.registry, export.image.geometry
+    return write_binary_masks(target, export.masks, geometry, registry.table, form.suffix, registry.extra())
+
+
+# What few need is imported when it is needed: the start stays quick.
+
+
+def _coco(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.coco import write_coco
+
+    return write_coco(target, export.masks, export.image, export.registry)
+
+
+def _labelme(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.labelme import write_labelme
+
+    return write_labelme(target, export.masks, export.image, export.registry)
+
+
+def _cvat(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.cvat_masks import write_cvat_masks
+
+    return write_cvat_masks(target, export.label_map(target), export.image, export.registry)
+
+
+def _meshes(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.meshes import write_meshes
+
+    return write_meshes(target, export.masks, export.image.geometry, export.registry, form.suffix)
+
+
+def _statistics(form: ExportFormat, target: Path, export: Export) -> Paths:
+    from condseg_app.io.statistics import write_statistics
+
+    return write_statistics(target, export.masks, export.levels, export.image, export.registry)
+
+
+_WRITERS: Mapping[Content, Callable[[ExportFormat, Path, Export], Paths]] = {
+    "labels": _labels,
+    "masks": _masks,
+    "coco": _coco,
+    "labelme": _labelme,
+    "cvat": _cvat,
+    "meshes": _meshes,
+    "statistics": _statistics,
+}

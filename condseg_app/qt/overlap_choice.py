@@ -1,0 +1,78 @@
+"""Whose a voxel is that several classes claim, and where that happens."""
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.priority_list import PriorityList
+from condseg_app.qt.style import narrow_box, quiet
+from condseg_app.session import Session
+
+_KEPT = "This format keeps overlaps: each class has all of its voxels."
+_HINTS = (
+    "Of the classes that reach their threshold the most probable one gets the voxel.",
+    "The class further up gets the voxel. Drag the rows, or use Alt with the arrow keys.",
+)
+_ALWAYS = " A part comes before its whole, and your marks before everything."
+
+
+class OverlapChoice(QWidget):
+    """The rule, the order where it decides, and a layer of the voxels that it is about."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._kept = False
+        self._build()
+        connections = Connections(self)
+        for signal in (session.classes_changed, session.priority_changed, session.image_changed, session.job_changed):
+            connections.to(signal, self.update_choice)
+        connections.to(session.visibility_changed, self.update_choice)
+        self.update_choice()
+
+    def _build(self) -> None:
+        self.rule = narrow_box()
+        self.rule.setObjectName("overlap")
+        self.rule.setAccessibleName("Where classes overlap")
+        self.rule.addItems(["Most probable class wins", "By priority"])
+        self.rule.activated.connect(self._on_rule)
+        self.order = PriorityList()
+        self.order.reordered.connect(lambda names: self._session.set_priority(names))
+        self.hint = quiet()
+        self.hint.setObjectName("overlap_hint")
+        self.conflicts = QCheckBox("Show conflicts in the view, in magenta")
+        self.conflicts.setObjectName("show_conflicts")
+        self.conflicts.setToolTip("A layer of the voxels where several classes reach their thresholds, slice by slice")
+        self.conflicts.clicked.connect(lambda shown: self._session.show_conflicts(shown))
+        self._form = QFormLayout()
+        self._form.addRow("Overlap", self.rule)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(self._form)
+        for widget in (self.order, self.hint, self.conflicts):
+            column.addWidget(widget)
+
+    def set_kept(self, kept: bool) -> None:
+        """Say whether the format in hand keeps overlaps, so that there is nothing to choose."""
+        self._kept = kept
+        self.update_choice()
+
+    def update_choice(self) -> None:
+        """Show what the session has."""
+        session, chosen = self._session, self._session.priority is not None
+        with QSignalBlocker(self.rule), QSignalBlocker(self.conflicts):
+            self.rule.setCurrentIndex(int(chosen))
+            self.conflicts.setChecked(session.shows_conflicts)
+        self.conflicts.setEnabled(session.image is not None)
+        self._form.setRowVisible(0, not self._kept)
+        self.order.setVisible(chosen and not self._kept)
+        self.hint.setText(_KEPT if self._kept else _HINTS[chosen] + _ALWAYS)
+        names = session.classes.names if session.priority is None else session.priority
+        self.order.fill([session.classes[name] for name in names if self._is_known(name)])
+
+    def _is_known(self, name: str) -> bool:
+        return name in self._session.annotations or self._session.state_of(name) != "not asked"
+
+    def _on_rule(self, row: int) -> None:
+        self._session.set_priority(self._session.classes.names if row else None)

@@ -1,0 +1,104 @@
+"""Classes in an order that the person drags, or moves by keys and buttons."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QDropEvent, QKeyEvent
+from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from condseg_app.data import ClassEntry
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import soon
+from condseg_app.qt.style import allow, push_button
+
+_ROWS_SHOWN = 4
+_KEYS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+
+
+class _Rows(QListWidget):
+    """A list whose rows can be dragged; Alt with an arrow moves the one in hand."""
+
+    reordered = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setIconSize(QSize(14, 14))
+        self.setObjectName("priority")
+        self.setAccessibleName("Classes in order of priority, the first one wins")
+
+    def shift(self, by: int) -> None:
+        """Move the row in hand up (-1) or down (1)."""
+        row = self.currentRow()
+        if row >= 0 and 0 <= row + by < self.count():
+            self.insertItem(row + by, self.takeItem(row))
+            self.setCurrentRow(row + by)
+            self.reordered.emit()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        """A row was dragged to another place; Qt is not done with it before this returns."""
+        super().dropEvent(event)
+        soon(self, self.reordered.emit)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Alt+Up and Alt+Down move the row in hand."""
+        by = _KEYS.get(Qt.Key(event.key()))
+        if by is not None and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self.shift(by)
+        else:
+            super().keyPressEvent(event)
+
+
+class PriorityList(QWidget):
+    """The rows, with a button for up and one for down."""
+
+    reordered = Signal(list)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._entries: dict[str, ClassEntry] = {}
+        self.rows = _Rows()
+        self.up = push_button("priority_up", "Up", lambda: self.rows.shift(-1))
+        self.down = push_button("priority_down", "Down", lambda: self.rows.shift(1))
+        buttons, row = QVBoxLayout(), QHBoxLayout(self)
+        buttons.addWidget(self.up)
+        buttons.addWidget(self.down)
+        buttons.addStretch(1)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.rows, 1)
+        row.addLayout(buttons)
+        self.rows.reordered.connect(lambda: self.reordered.emit(self.names()))
+        self.rows.currentRowChanged.connect(self._update)
+        self.rows.reordered.connect(self._update)
+        self._update()
+
+    def names(self) -> list[str]:
+        """The classes in order."""
+        return [self.rows.item(row).text() for row in range(self.rows.count())]
+
+    def fill(self, entries: Sequence[ClassEntry]) -> None:
+        """Show classes in this order; the one in hand stays in hand."""
+        if [self._entries.get(name) for name in self.names()] == [*entries]:
+            return  # it may be dragged just now
+        self._entries = {entry.name: entry for entry in entries}
+        item = self.rows.currentItem()
+        current = "" if item is None else item.text()
+        self.rows.blockSignals(True)
+        self.rows.clear()
+        for entry in entries:
+            row = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
+            row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsDropEnabled)  # between rows, not onto one
+            self.rows.addItem(row)
+            if entry.name == current:
+                self.rows.setCurrentItem(row)
+        self.rows.blockSignals(False)
+        height = max(1, self.rows.sizeHintForRow(0)) * min(max(2, len(entries)), _ROWS_SHOWN)
+        self.rows.setFixedHeight(max(height + 2 * self.rows.frameWidth() + 4, 2 * self.up.sizeHint().height() + 8))
+        self._update()
+
+    def _update(self) -> None:
+        row, last = self.rows.currentRow(), self.rows.count() - 1
+        none = "Choose a class in the list first" if row < 0 else None
+        allow(self.up, none or ("It is the first already" if row == 0 else None), "Move up (Alt+Up)")
+        allow(self.down, none or ("It is the last already" if row == last else None), "Move down (Alt+Down)")
