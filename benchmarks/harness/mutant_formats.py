@@ -9,7 +9,6 @@ from random import Random
 
 import nibabel
 import numpy as np
-
 from harness.mutant_headers import (
     archive,
     chunk,
@@ -32,11 +31,21 @@ _CARET = (
     b'<CaretExtension><Label Key="1"></Label></CaretExtension>' * 3,
 )
 _XML = (
-    '<OME xmlns="a"><Image ID="Image:0"><Pixels SizeX="5" SizeY="6" SizeZ="99999999999" SizeC="1" SizeT="1" Type="int16" DimensionOrder="XYZCT"><TiffData/></Pixels></Image></OME>',
-    "<OME/>", "<OME><Image/></OME>", '<!DOCTYPE a [<!ENTITY b "c">]><OME>&b;</OME>', "<OME>" + "<a>" * 3000, "ImageJ=1.0\nimages=99999999999\nslices=9\n",
-    "ImageJ=1.0\nimages=4\nunit=mm\nspacing=nan\n", "ImageJ=1.0\nimages=x\n", '{"shape": [99999999, 9, 9]}', '{"shape": "x"}', '{"shape": [4, 6, 5]}',
-    "\x00\xff", "x" * 100_000,
-)  # fmt: skip
+    '<OME xmlns="a"><Image ID="Image:0"><Pixels SizeX="5" SizeY="6" SizeZ="99999999999" SizeC="1" SizeT="1" '
+    'Type="int16" DimensionOrder="XYZCT"><TiffData/></Pixels></Image></OME>',
+    "<OME/>",
+    "<OME><Image/></OME>",
+    '<!DOCTYPE a [<!ENTITY b "c">]><OME>&b;</OME>',
+    "<OME>" + "<a>" * 3000,
+    "ImageJ=1.0\nimages=99999999999\nslices=9\n",
+    "ImageJ=1.0\nimages=4\nunit=mm\nspacing=nan\n",
+    "ImageJ=1.0\nimages=x\n",
+    '{"shape": [99999999, 9, 9]}',
+    '{"shape": "x"}',
+    '{"shape": [4, 6, 5]}',
+    "\x00\xff",
+    "x" * 100_000,
+)
 
 
 # NIfTI
@@ -67,7 +76,8 @@ def nifti_bomb(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     content, _ = unpacked(content_of(files, main))
     side = rng.choice((300, 4096, 32767))
     header = content[:42] + struct.pack("<3h", side, side, side) + content[48:352]
-    whole = packed_again(header + bytes(rng.choice((0, 40 << 20))), packed=True)
+    zeros = rng.choice((b"", bomb("gzip", 64 << 20)))  # what is packed in two parts is one when it is unpacked
+    whole = packed_again(header, packed=True) + zeros
     twice = rng.random() < 0.3
     return replaced(files, main, packed_again(whole, packed=True) if twice else whole), f"a bomb of {side}³"
 
@@ -82,7 +92,11 @@ def _nifti_fields(second: bool) -> Sequence[tuple[str, int, str]]:
         count = dtype.itemsize // base.itemsize
         letters = f"{base.kind}{base.itemsize}" if base.kind in "iuf" else "u1"
         found += [(f"{name}[{n}]", offset + n * base.itemsize, letters) for n in range(count)]
-    often = [row for row in found if row[0].startswith(("dim[", "pixdim[", "datatype", "vox_offset", "scl_", "srow", "q", "s"))]
+    often = [
+        row
+        for row in found
+        if row[0].startswith(("dim[", "pixdim[", "datatype", "vox_offset", "scl_", "srow", "q", "s"))
+    ]
     return [*found, *often, *often]
 
 
@@ -170,10 +184,12 @@ def png_chunk(rng: Random, files: Files, main: str) -> tuple[Files, str]:
         return files, "nothing"
     at = rng.randrange(len(chunks))
     name, body = chunks[at]
-    act = rng.choice(("header", "header", "remove", "repeat", "swap", "bomb", "text", "cut", "palette", "number"))
+    act = rng.choice(("header", "header", "remove", "repeat", "swap", "bomb", "more", "more", "cut", "number"))
     if act == "header":
         at, (name, body) = 0, chunks[0]
-        position, kind = rng.choice(((0, ">u4"), (4, ">u4"), (8, ">u1"), (9, ">u1"), (10, ">u1"), (11, ">u1"), (12, ">u1")))
+        position, kind = rng.choice(
+            ((0, ">u4"), (4, ">u4"), (8, ">u1"), (9, ">u1"), (10, ">u1"), (11, ">u1"), (12, ">u1"))
+        )
         chunks[0] = name, poke(rng, body, position, kind)[0]
     elif act == "remove":
         del chunks[at]
@@ -183,15 +199,19 @@ def png_chunk(rng: Random, files: Files, main: str) -> tuple[Files, str]:
         rng.shuffle(chunks)
     elif act == "bomb":
         chunks = [(n, bomb("zlib", 64 << 20) if n == b"IDAT" else b) for n, b in chunks]
-    elif act == "text":
-        packed = bomb("zlib", 64 << 20)
-        extra = rng.choice(((b"zTXt", b"a\0\0" + packed), (b"iCCP", b"a\0\0" + packed), (b"eXIf", rng.randbytes(40)), (b"iTXt", b"\xff"), (b"acTL", bytes(8)), (b"fcTL", bytes(26))))
-        chunks.insert(1, extra)
-    elif act == "palette":
-        chunks.insert(1, (rng.choice((b"PLTE", b"tRNS", b"pHYs", b"gAMA", b"sRGB")), rng.randbytes(rng.choice((0, 1, 3, 768, 769)))))
+    elif act == "more":
+        chunks.insert(1, _odd_chunk(rng))
     else:
-        chunks[at] = name, body[: len(body) // 2] if act == "cut" else poke(rng, body, rng.randrange(len(body) + 1), ">u4")[0]
+        half, other = body[: len(body) // 2], poke(rng, body, rng.randrange(len(body) + 1), ">u4")[0]
+        chunks[at] = name, half if act == "cut" else other
     return replaced(files, main, _png(chunks, broken=rng.random() < 0.1)), f"{act} {name.decode('latin-1')}"
+
+
+def _odd_chunk(rng: Random) -> tuple[bytes, bytes]:
+    packed = b"a\0\0" + bomb("zlib", 64 << 20)
+    numbers = rng.randbytes(rng.choice((0, 1, 3, 8, 26, 768, 769)))
+    names = (b"PLTE", b"tRNS", b"pHYs", b"gAMA", b"sRGB", b"eXIf", b"iTXt", b"acTL", b"fcTL")
+    return rng.choice(((b"zTXt", packed), (b"iCCP", packed), *((name, numbers) for name in names)))
 
 
 def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
@@ -255,26 +275,20 @@ def dicom_element(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     if not elements:
         return files, "nothing"
     start, value, end = rng.choice(elements)
-    act = rng.choice(("text", "text", "text", "numbers", "remove", "repeat", "type", "length", "tag", "nest", "swap"))
+    act = rng.choice(("text", "text", "text", "numbers", "remove", "repeat", "type", "length", "tag", "nest"))
     if act == "text":
         raw = odd_text(rng).encode("utf-8", "surrogatepass")[:60_000]
         changed = _with_value(content, start, value, raw + b" " * (len(raw) % 2)) + content[end:]
-    elif act == "numbers":
-        changed, _ = poke(rng, content, value, rng.choice(("<u2", "<u4", "<f8")))
     elif act in ("remove", "repeat"):
         changed = content[:start] + content[start:end] * (2 * (act == "repeat")) + content[end:]
     elif act == "type":
         changed = content[: start + 4] + rng.choice((b"SQ", b"UN", b"IS", b"FD", b"OW", b"??")) + content[start + 6 :]
-    elif act == "length":
-        changed, _ = poke(rng, content, value - (4 if content[start + 4 : start + 6] in _LONG else 2), "<u2")
-    elif act == "tag":
-        changed, _ = poke(rng, content, start + rng.choice((0, 2)), "<u2")
     elif act == "nest":
         changed = content[:start] + _nested(rng.choice((2, 300, 3000))) + content[start:]
     else:
-        other, _, other_end = rng.choice(elements)
-        first, last = sorted(((start, end), (other, other_end)))
-        changed = content[: first[0]] + content[slice(*last)] + content[first[1] : last[0]] + content[slice(*first)] + content[last[1] :]
+        length = value - (4 if content[start + 4 : start + 6] in _LONG else 2)
+        place = {"numbers": value, "length": length, "tag": start}[act]
+        changed, _ = poke(rng, content, place, rng.choice(("<u2", "<u2", "<u4", "<f8")))
     tag = content[start : start + 4].hex()
     return replaced(files, name, changed), f"{name}: {act} of {tag}"
 

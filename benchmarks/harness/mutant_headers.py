@@ -1,4 +1,4 @@
-"""Changes of formats whose headers are text: NRRD, MetaImage, JSON of zarr and of class tables, NumPy's, label tables."""
+"""Changes of formats whose headers are text: NRRD, MetaImage, NumPy, JSON of zarr and class tables, label tables."""
 
 import io
 import json
@@ -11,31 +11,113 @@ from harness.mutant_values import INTEGERS, bomb, odd_text, odd_value
 from harness.mutants import Files, Special, content_of, replaced
 
 _NRRD_LINES: Sequence[str] = (
-    "type: double", "type: block", "block size: 99999999999", "dimension: 4", "dimension: 16", "dimension: 99999999",
-    "space: RAST", "space: scanner-xyz", "space dimension: 4", "sizes: 60000 60000 60000", "sizes: 5 6 4 4611686018427387904",
-    "kinds: domain domain list", "kinds: vector domain domain", "kinds: 3-color domain domain domain", "kinds: space",
-    "space directions: (nan,0,0) (0,1,0) (0,0,1)", "space directions: none (1,0,0) (0,1,0) (0,0,1)", "space directions: (1,0,0)",
-    "space directions: (0,0,0) (0,0,0) (0,0,0)", "space origin: (inf,0,0)", "space origin: (1,2)", "spacings: 1 nan -1", "spacings: 1",
-    "endian: middle", "encoding: bzip2", "encoding: raw", "encoding: gzip", "encoding: ascii", "line skip: 9999999999999999999",
-    "line skip: -1", "byte skip: 9223372036854775807", "byte skip: -1", "byte skip: -2", 'space units: "" "" ""', "space units: mm",
-    "Segment0_LabelValue:=99999999999999999999", "Segment0_Layer:=1000000000", "Segment0_Name:=", "Segment0_Color:=nan inf -1",
-    "Segment999999_Name:=x", "Segment0_Tags:=TerminologyEntry:~~~~", "Segment1_LabelValue:=1", "data file: LIST", "data file: a%02d.raw 1 9 1",
-)  # fmt: skip
+    "type: double",
+    "type: block",
+    "block size: 99999999999",
+    "dimension: 4",
+    "dimension: 16",
+    "dimension: 99999999",
+    "space: RAST",
+    "space: scanner-xyz",
+    "space dimension: 4",
+    "sizes: 60000 60000 60000",
+    "sizes: 5 6 4 4611686018427387904",
+    "kinds: domain domain list",
+    "kinds: vector domain domain",
+    "kinds: 3-color domain domain domain",
+    "kinds: space",
+    "space directions: (nan,0,0) (0,1,0) (0,0,1)",
+    "space directions: none (1,0,0) (0,1,0) (0,0,1)",
+    "space directions: (1,0,0)",
+    "space directions: (0,0,0) (0,0,0) (0,0,0)",
+    "space origin: (inf,0,0)",
+    "space origin: (1,2)",
+    "spacings: 1 nan -1",
+    "spacings: 1",
+    "endian: middle",
+    "encoding: bzip2",
+    "encoding: raw",
+    "encoding: gzip",
+    "encoding: ascii",
+    "line skip: 9999999999999999999",
+    "line skip: -1",
+    "byte skip: 9223372036854775807",
+    "byte skip: -1",
+    "byte skip: -2",
+    'space units: "" "" ""',
+    "space units: mm",
+    "Segment0_LabelValue:=99999999999999999999",
+    "Segment0_Layer:=1000000000",
+    "Segment0_Name:=",
+    "Segment0_Color:=nan inf -1",
+    "Segment999999_Name:=x",
+    "Segment0_Tags:=TerminologyEntry:~~~~",
+    "Segment1_LabelValue:=1",
+    "data file: LIST",
+    "data file: a%02d.raw 1 9 1",
+)
 _META_LINES: Sequence[str] = (
-    "NDims = 9", "NDims = 99999999999", "DimSize = 60000 60000 60000", "DimSize = nan 1 1", "DimSize = 1e308 2 2", "DimSize = 2.5 6 4",
-    "ElementNumberOfChannels = 9999999999", "ElementNumberOfChannels = 3", "ElementType = MET_STRING", "ElementType = MET_UCHAR_ARRAY",
-    "HeaderSize = -1", "HeaderSize = -2", "HeaderSize = 9223372036854775807", "CompressedData = True", "CompressedDataSize = -1",
-    "ElementSpacing = 0 0 0", "ElementSpacing = -1 nan inf", "Offset = inf 0 0", "TransformMatrix = 1 0 0 1 0 0 1 0 0", "TransformMatrix = 1",
-    "BinaryData = False", "ElementByteOrderMSB = True", "DistanceUnits = ", "ElementDataFile = LIST", "ElementDataFile = %d.raw 1 2 3",
-    "ElementDataFile = ", "ElementDataFile = LOCAL", "ObjectType = Tube",
-)  # fmt: skip
+    "NDims = 9",
+    "NDims = 99999999999",
+    "DimSize = 60000 60000 60000",
+    "DimSize = nan 1 1",
+    "DimSize = 1e308 2 2",
+    "DimSize = 2.5 6 4",
+    "ElementNumberOfChannels = 9999999999",
+    "ElementNumberOfChannels = 3",
+    "ElementType = MET_STRING",
+    "ElementType = MET_UCHAR_ARRAY",
+    "HeaderSize = -1",
+    "HeaderSize = -2",
+    "HeaderSize = 9223372036854775807",
+    "CompressedData = True",
+    "CompressedDataSize = -1",
+    "ElementSpacing = 0 0 0",
+    "ElementSpacing = -1 nan inf",
+    "Offset = inf 0 0",
+    "TransformMatrix = 1 0 0 1 0 0 1 0 0",
+    "TransformMatrix = 1",
+    "BinaryData = False",
+    "ElementByteOrderMSB = True",
+    "DistanceUnits = ",
+    "ElementDataFile = LIST",
+    "ElementDataFile = %d.raw 1 2 3",
+    "ElementDataFile = ",
+    "ElementDataFile = LOCAL",
+    "ObjectType = Tube",
+)
 _LABEL_LINES: Sequence[str] = (
-    '1 255 0 0 1 1 1 "a"', '1 2 3', '-1 0 0 0 1 1 1 "b"', '99999999999 0 0 0 1 1 1 "c"', '2 300 -1 0 1 1 1 "d"', '3 0 0 0 1 1 1 ""', '"', "#",
-)  # fmt: skip
+    '1 255 0 0 1 1 1 "a"',
+    "1 2 3",
+    '-1 0 0 0 1 1 1 "b"',
+    '99999999999 0 0 0 1 1 1 "c"',
+    '2 300 -1 0 1 1 1 "d"',
+    '3 0 0 0 1 1 1 ""',
+    '"',
+    "#",
+)
 _NUMPY_TYPES: Sequence[str] = (
-    "'|O'", "'<U10'", "'<c8'", "'<f2'", "'>f8'", "'|V100000000'", "'|S9999999999'", "'<M8[ns]'", "'|b1'", "'<f16'", "'<i3'", "('<i4', (9, 9))",
-    "[('a', '<i4')]", "[('a', '|O')]", "''", "None", "'<i8,<i8'", "{'names': ['a'], 'formats': ['<f4']}", "'<u8'", "'|i1'",
-)  # fmt: skip
+    "'|O'",
+    "'<U10'",
+    "'<c8'",
+    "'<f2'",
+    "'>f8'",
+    "'|V100000000'",
+    "'|S9999999999'",
+    "'<M8[ns]'",
+    "'|b1'",
+    "'<f16'",
+    "'<i3'",
+    "('<i4', (9, 9))",
+    "[('a', '<i4')]",
+    "[('a', '|O')]",
+    "''",
+    "None",
+    "'<i8,<i8'",
+    "{'names': ['a'], 'formats': ['<f4']}",
+    "'<u8'",
+    "'|i1'",
+)
 
 
 def nrrd_line(rng: Random, files: Files, main: str) -> tuple[Files, str]:
@@ -84,7 +166,9 @@ def json_file(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     name = rng.choice(names)
     text = content_of(files, name)
     if rng.random() < 0.1:
-        odd = rng.choice((b"", b"[" * 100_000, b'{"a":' * 5000, b"null", b"[]", b'"x"', b"\xff\xfe{}", text + text, b"9" * 5000))
+        odd = rng.choice(
+            (b"", b"[" * 100_000, b'{"a":' * 5000, b"null", b"[]", b'"x"', b"\xff\xfe{}", text + text, b"9" * 5000)
+        )
         return replaced(files, name, odd), f"{name} is {odd[:10]!r}..."
     try:
         tree = json.loads(text)
@@ -102,10 +186,18 @@ def chunk(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     name = rng.choice(names)
     other = rng.choice(
         (
-            b"", content_of(files, name)[:7], bytes(10_000_000), bomb("gzip", 64 << 20), bomb("zlib", 64 << 20), b"\x28\xb5\x2f\xfd" + rng.randbytes(50),
-            Special("link", "/dev/zero"), Special("pipe"), Special("folder"), Special("link", "/etc/hostname"),
+            b"",
+            content_of(files, name)[:7],
+            bytes(10_000_000),
+            bomb("gzip", 64 << 20),
+            bomb("zlib", 64 << 20),
+            b"\x28\xb5\x2f\xfd" + rng.randbytes(50),
+            Special("link", "/dev/zero"),
+            Special("pipe"),
+            Special("folder"),
+            Special("link", "/etc/hostname"),
         )
-    )  # fmt: skip
+    )
     what = f"{len(other)} bytes" if isinstance(other, bytes) else f"a {other.kind} {other.target}"
     return replaced(files, name, other), f"{name} is {what}"
 
@@ -135,7 +227,7 @@ def archive(rng: Random, files: Files, main: str) -> tuple[Files, str]:
         return files, "nothing"
     side = rng.choice((5, 400, 60_000))
     header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': ({side}, {side}, {side})}}".encode()
-    large = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(40 << 20)
+    large = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(4 << 20)
     contents = rng.choice(((array, array), (), (array[:50],), (large,), (b"\x80\x04N.",), (b"",)))
     return replaced(files, main, _archive(rng, *contents)), f"an archive of {len(contents)}, side {side}"
 
@@ -144,7 +236,20 @@ def _numpy_changed(rng: Random, array: bytes) -> tuple[bytes, str]:
     end = array.find(b"\n") + 1
     voxels = array[end:]
     kind = rng.choice(_NUMPY_TYPES) if rng.random() < 0.5 else "'<i2'"
-    shape = rng.choice(("(4, 6, 5)", "()", "(0, 6, 5)", "(-1, 6, 5)", "4", "(4.0, 6, 5)", "(True, 6, 5)", "('4', 6, 5)", "[4, 6, 5]", odd_text(rng)[:3000]))
+    shape = rng.choice(
+        (
+            "(4, 6, 5)",
+            "()",
+            "(0, 6, 5)",
+            "(-1, 6, 5)",
+            "4",
+            "(4.0, 6, 5)",
+            "(True, 6, 5)",
+            "('4', 6, 5)",
+            "[4, 6, 5]",
+            odd_text(rng)[:3000],
+        )
+    )
     order = rng.choice(("False", "True", "1", "'C'"))
     header = f"{{'descr': {kind}, 'fortran_order': {order}, 'shape': {shape}, }}".encode("utf-8", "replace")
     length = rng.choice((len(header), len(header), len(header), len(header), 0, 65535, len(header) // 2))

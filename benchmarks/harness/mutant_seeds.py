@@ -2,7 +2,7 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import numpy as np
 import PIL.Image
 import tifffile
 import zarr
+from harness.mutant_dicom import packed, segmentation, series
+from harness.mutants import Seed
 from numpy.typing import DTypeLike
 
 from condseg_app.data import ClassTable, Geometry, Image, LabelMap
 from condseg_app.io import write_label_map
 from condseg_app.io.image_files import write_image
-from harness.mutants import Seed
 
 _SHAPE = (5, 6, 4)
 _AFFINE = np.array([[-0.6, -0.8, 0, 30], [0.8, -0.6, 0, -12.5], [0, 0, 1, 7], [0, 0, 0, 1]]) * [1.1, 1.3, 2.0, 1.0]
@@ -107,33 +108,65 @@ def _pair(path: Path) -> None:
 def _nrrd_header(path: Path) -> None:
     (path.parent / "voxels.raw").write_bytes(_voxels(np.int16).tobytes(order="F"))
     lines = (
-        "NRRD0004", "type: short", "dimension: 3", "space: left-posterior-superior", "sizes: 5 6 4", "kinds: domain domain domain",
-        "space directions: (1,0,0) (0,1,0) (0,0,2)", "endian: little", "encoding: raw", "space origin: (0,0,0)", "data file: voxels.raw",
-    )  # fmt: skip
+        "NRRD0004",
+        "type: short",
+        "dimension: 3",
+        "space: left-posterior-superior",
+        "sizes: 5 6 4",
+        "kinds: domain domain domain",
+        "space directions: (1,0,0) (0,1,0) (0,0,2)",
+        "endian: little",
+        "encoding: raw",
+        "space origin: (0,0,0)",
+        "data file: voxels.raw",
+    )
     path.write_text("\n".join(lines) + "\n\n")
 
 
 def _nrrd_colours(path: Path) -> None:
     lines = (
-        "NRRD0004", "type: uchar", "dimension: 4", "sizes: 3 5 6 4", "kinds: RGB-color domain domain domain", "encoding: raw",
-        "spacings: nan 1 1 2", "line skip: 0", "byte skip: -1",
-    )  # fmt: skip
+        "NRRD0004",
+        "type: uchar",
+        "dimension: 4",
+        "sizes: 3 5 6 4",
+        "kinds: RGB-color domain domain domain",
+        "encoding: raw",
+        "spacings: nan 1 1 2",
+        "line skip: 0",
+        "byte skip: -1",
+    )
     path.write_bytes(("\n".join(lines) + "\n\n").encode() + _voxels(np.uint8, 3).tobytes(order="F"))
 
 
 def _meta_header(path: Path) -> None:
     (path.parent / "voxels.raw").write_bytes(_voxels(np.int16).tobytes(order="F"))
     lines = (
-        "ObjectType = Image", "NDims = 3", "BinaryData = True", "BinaryDataByteOrderMSB = False", "CompressedData = False",
-        "TransformMatrix = 1 0 0 0 1 0 0 0 1", "Offset = 0 0 0", "ElementSpacing = 1 1 2", "DimSize = 5 6 4",
-        "ElementNumberOfChannels = 1", "ElementType = MET_SHORT", "ElementDataFile = voxels.raw",
-    )  # fmt: skip
+        "ObjectType = Image",
+        "NDims = 3",
+        "BinaryData = True",
+        "BinaryDataByteOrderMSB = False",
+        "CompressedData = False",
+        "TransformMatrix = 1 0 0 0 1 0 0 0 1",
+        "Offset = 0 0 0",
+        "ElementSpacing = 1 1 2",
+        "DimSize = 5 6 4",
+        "ElementNumberOfChannels = 1",
+        "ElementType = MET_SHORT",
+        "ElementDataFile = voxels.raw",
+    )
     path.write_text("\n".join(lines) + "\n")
 
 
 def _imagej(path: Path) -> None:
     metadata = {"unit": "um", "spacing": 2.0, "axes": "ZYX"}
-    tifffile.imwrite(path, _voxels(np.uint16).T, imagej=True, resolution=(2.0, 2.0), metadata=metadata, datetime="2000:01:01 00:00:00")
+    tifffile.imwrite(
+        path,
+        _voxels(np.uint16).T,
+        imagej=True,
+        resolution=(2.0, 2.0),
+        metadata=metadata,
+        datetime="2000:01:01 00:00:00",
+    )
 
 
 def _pages(path: Path) -> None:
@@ -154,7 +187,11 @@ def _old_zarr(path: Path) -> None:
     array[...] = _voxels(np.uint16, 2).transpose(0, 3, 2, 1)
     axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "zyx"]
     scale = [{"type": "scale", "scale": [1.0, 2.0, 0.5, 0.5]}]
-    image = {"version": "0.4", "axes": [{"name": "c"}, *axes], "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+    image = {
+        "version": "0.4",
+        "axes": [{"name": "c"}, *axes],
+        "datasets": [{"path": "0", "coordinateTransformations": scale}],
+    }
     group.attrs.update({"multiscales": [image], "omero": {"channels": [{"label": "a"}, {"label": "b"}]}})
 
 
@@ -187,28 +224,46 @@ def _archive(path: Path) -> None:
 
 _MAKERS: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
     "NIfTI": {
-        "a.nii.gz": _volume, "b.nii": _fractions, "c.nii.gz": _four_axes, "d.nii": _second_version, "e.hdr": _pair,
+        "a.nii.gz": _volume,
+        "b.nii": _fractions,
+        "c.nii.gz": _four_axes,
+        "d.nii": _second_version,
+        "e.hdr": _pair,
         "f.nii.gz": _labels_alone,
     },
     "NRRD": {"a.nrrd": _volume, "b.seg.nrrd": _labels_alone, "c.nhdr": _nrrd_header, "d.nrrd": _nrrd_colours},
     "MetaImage": {"a.mha": _volume, "b.mha": _labels_alone, "c.mhd": _meta_header},
     "TIFF": {
-        "a.ome.tif": _volume, "b.tif": _imagej, "c.tif": _pages, "d.tif": _tiff_colours, "e.tif": _pillows,
+        "a.ome.tif": _volume,
+        "b.tif": _imagej,
+        "c.tif": _pages,
+        "d.tif": _tiff_colours,
+        "e.tif": _pillows,
         "f.ome.tiff": _labels_alone,
     },
     "OME-Zarr": {"a.ome.zarr": _volume, "b.zarr": _old_zarr, "c.zarr": _plain_zarr, "d.ome.zarr": _labels_alone},
     "PNG": {
-        "a.png": _picture, "b.png": lambda p: _picture(p, "L"), "c.png": lambda p: _picture(p, "I;16"),
+        "a.png": _picture,
+        "b.png": lambda p: _picture(p, "L"),
+        "c.png": lambda p: _picture(p, "I;16"),
         "d.png": lambda p: _picture(p, "P"),
     },
     "JPEG": {"a.jpg": _picture, "b.jpg": lambda p: _picture(p, "L")},
     "BMP": {"a.bmp": _picture, "b.bmp": lambda p: _picture(p, "L")},
     "NumPy": {"a.npy": _numpy, "b.npy": _numpy_four, "c.npz": _archive},
+    "DICOM": {"a": series, "b.dcm": packed, "c.dcm": segmentation},
     "class tables": {"a.nii.gz": _labels, "b.ome.zarr": _labels, "c.seg.nrrd": _labels},
-}  # fmt: skip
+}
 
 _ENDINGS: Mapping[str, tuple[str, ...]] = {
-    "NIfTI": (".nii", ".nii.gz", ".hdr"), "NRRD": (".nrrd", ".nhdr"), "MetaImage": (".mha", ".mhd"), "TIFF": (".tif", ".tiff"),
-    "OME-Zarr": (".zarr",), "PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "BMP": (".bmp",), "NumPy": (".npy", ".npz"),
+    "NIfTI": (".nii", ".nii.gz", ".hdr"),
+    "NRRD": (".nrrd", ".nhdr"),
+    "MetaImage": (".mha", ".mhd"),
+    "TIFF": (".tif", ".tiff"),
+    "OME-Zarr": (".zarr",),
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "BMP": (".bmp",),
+    "NumPy": (".npy", ".npz"),
     "DICOM": (".dcm",),
-}  # fmt: skip
+}

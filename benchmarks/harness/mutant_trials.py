@@ -8,31 +8,32 @@ ends by a signal, and the next number is the one to blame.
 
 import json
 import os
+import re
 import resource
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from harness.mutant_formats import CHANGES
+from harness.mutant_seeds import seeds
+from harness.mutants import OUTSIDE, Mutant, mutant
 
 from condseg_app.data import Image, Pick
 from condseg_app.errors import CondsegError
 from condseg_app.io import describe, read_image, read_label_map
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
-from harness.mutant_formats import CHANGES
-from harness.mutant_seeds import seeds
-from harness.mutants import OUTSIDE, Mutant, mutant
 
 CPU_SECONDS = 5.0
 """How long reading may compute."""
-WALL_SECONDS = 60.0
+WALL_SECONDS = 10.0
 """How long it may wait, for another program's sake too: these machines are busy."""
 MEMORY = 1 << 30
 """Bytes that reading may take, beside what the libraries take themselves."""
@@ -100,7 +101,9 @@ def _lines(run: int, first: int, count: int, folder: Path) -> Iterator[tuple[str
     command = [sys.executable, "-m", "harness.mutant_trials", str(run), str(first), str(count), str(folder)]
     paths = os.pathsep.join((str(Path(__file__).parents[1]), *filter(None, sys.path)))
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables
+    ) as child:
         for line in child.stdout or ():
             yield line, None
     yield "", child.returncode
@@ -138,15 +141,15 @@ def main(run: int, first: int, count: int, folder: Path) -> None:
         made = mutant(known, CHANGES, run, number)
         start = time.process_time()
         outcome = _outcome(made, folder)
-        if os.fstat(noise).st_size:
-            outcome = outcome if outcome not in _FINE else f"printed {_said(noise)}"
-        found = {
-            "number": number, "format": made.seed.format, "read": outcome == _FINE[0], "seconds": time.process_time() - start,
-            "failure": "" if outcome in _FINE else f"{outcome} [{made}]",
-        }  # fmt: skip
+        if (said := _said(noise)) and outcome in _FINE:
+            outcome = f"printed {said!r}"
+        taken, read = time.process_time() - start, outcome == _FINE[0]
+        failure = "" if outcome in _FINE else f"{outcome} [{made}]"
+        found = {"number": number, "format": made.seed.format, "read": read, "seconds": taken, "failure": failure}
         lines.write(json.dumps(found) + "\n")
 
 
+_LIBTIFF = re.compile(r"[A-Za-z_][\w.]*: ")
 _FINE = ("read", "refused")
 
 
@@ -154,13 +157,12 @@ def _outcome(made: Mutant, folder: Path) -> str:
     """'read', 'refused', or what went wrong."""
     place, temporary = folder / "mutant", folder / "temporary"
     for path in (place, temporary):
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir()
+        _empty(path)
     path = made.write(place)
     before = _names(place)
     _set_alarm(CPU_SECONDS, WALL_SECONDS)
     try:
-        outcome = _tried(path)
+        outcome = _tried(path, _DICOM if made.seed.format == "DICOM" else _OTHERS)
     except MemoryError:
         outcome = "took too much memory"
     except Exception as error:  # noqa: BLE001 - which is what is looked for
@@ -177,12 +179,12 @@ def _outcome(made: Mutant, folder: Path) -> str:
 _ENTRIES = 4  # the mutant, temporary files, the file outside, the noise
 
 
-def _tried(path: Path) -> str:
+def _tried(path: Path, readers: Sequence[Callable[[Path], None]]) -> str:
     """Do with a file what a program does: open it, show a slice, take it for labels, describe it."""
     outcome = "refused"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        for read in (_look_at, _take_for_labels, _describe):
+        for read in readers:
             try:
                 read(path)
                 outcome = "read"
@@ -193,7 +195,10 @@ def _tried(path: Path) -> str:
 
 
 def _look_at(path: Path) -> None:
-    image = _picked(path)
+    _show(_picked(path, read_image))
+
+
+def _show(image: Image) -> None:
     for words in (*image.warnings, *image.channels):
         if not is_sentence(words):
             raise ValueError(f"no sentence {words[:100]!r}")
@@ -205,14 +210,14 @@ def _look_at(path: Path) -> None:
         image.voxels()
 
 
-def _picked(path: Path) -> Image:
+def _picked(path: Path, read: Callable[[Path, Pick], Image]) -> Image:
     pick = EVERYTHING
     for _ in range(_MOST_CHOICES):
         try:
-            return read_image(path, pick)
+            return read(path, pick)
         except ChoiceNeeded as choice:
             pick = Pick(**{**vars(pick), choice.what: choice.options[-1][0]})  # type: ignore[arg-type]
-    return read_image(path, pick)
+    return read(path, pick)
 
 
 def _take_for_labels(path: Path) -> None:
@@ -225,9 +230,34 @@ def _describe(path: Path) -> None:
     json.dumps(describe(path).warnings)
 
 
+def _look_at_slices(path: Path) -> None:
+    from condseg_app.io.dicom_series import read_dicom
+
+    _show(_picked(path, read_dicom))
+
+
+def _look_at_segments(path: Path) -> None:
+    from condseg_app.io.dicom_seg import read_dicom_seg
+
+    read_dicom_seg(path)
+
+
+_OTHERS = (_look_at, _take_for_labels, _describe)
+_DICOM = (_look_at_slices, _look_at_segments)
+
+
 def is_sentence(text: str) -> bool:
     """Whether it is one line of reasonable length, without what a terminal would obey."""
     return bool(text.strip()) and text.isprintable() and len(text) <= _LONGEST_SENTENCE
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _names(folder: Path) -> list[str]:
@@ -256,10 +286,13 @@ def _limit_memory() -> None:
 
 
 def _said(noise: int) -> str:
-    text = os.pread(noise, 300, 0).decode("utf-8", "replace")
+    """What was printed, but for what libtiff says within Pillow, which cannot be turned off."""
+    if not os.fstat(noise).st_size:
+        return ""
+    lines = os.pread(noise, 2000, 0).decode("utf-8", "replace").splitlines()
     os.ftruncate(noise, 0)
     os.lseek(noise, 0, os.SEEK_SET)
-    return repr(text)
+    return "\n".join(line for line in lines if not _LIBTIFF.match(line))[:300]
 
 
 if __name__ == "__main__":

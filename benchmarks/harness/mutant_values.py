@@ -11,18 +11,94 @@ from random import Random
 from typing import Any
 
 _ENDS = [1 << bits for bits in (7, 8, 15, 16, 24, 31, 32, 48, 62, 63, 64)]
-INTEGERS: Sequence[int] = (0, 1, -1, 2, 3, 4, 5, 7, 16, 64, 100, 1000, *(n - d for n in _ENDS for d in (0, 1)), *(-n for n in _ENDS))
+INTEGERS: Sequence[int] = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    16,
+    64,
+    100,
+    1000,
+    *(n - d for n in _ENDS for d in (0, 1)),
+    *(-n for n in _ENDS),
+)
 FRACTIONS: Sequence[float] = (
-    0.0, -0.0, 1.0, -1.0, 0.5, 1e-320, 1e-45, 1e-30, 1e30, 3.4e38, 1e308, -1e308, float("nan"), float("inf"), -float("inf"),
-)  # fmt: skip
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    1e-320,
+    1e-45,
+    1e-30,
+    1e30,
+    3.4e38,
+    1e308,
+    -1e308,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+)
 TEXTS: Sequence[str] = (
-    "", " ", "-", "nan", "inf", "-inf", "1e400", "9" * 4000, "9" * 5000, "0x10", "1_000", "١٢٣", "½", "1,5", "(1,2", "(1,0,0)",
-    "(nan,nan,nan)", "(1,0,0) (0,1,0) (0,0,1)", "none", "None", "True", "yes", "%d", "{}", "null", "é", "\x1b[31mred", "a\x00b", "\ufeff",
-    "../../etc/passwd", "LIST", "LOCAL", "gzip", "raw", "hex", "x" * 70_000, "(" * 3000, "[" * 3000, "1 " * 2000,
-)  # fmt: skip
+    "",
+    " ",
+    "-",
+    "nan",
+    "inf",
+    "-inf",
+    "1e400",
+    "9" * 4000,
+    "9" * 5000,
+    "0x10",
+    "1_000",
+    "١٢٣",
+    "½",
+    "1,5",
+    "(1,2",
+    "(1,0,0)",
+    "(nan,nan,nan)",
+    "(1,0,0) (0,1,0) (0,0,1)",
+    "none",
+    "None",
+    "True",
+    "yes",
+    "%d",
+    "{}",
+    "null",
+    "é",
+    "\x1b[31mred",
+    "a\x00b",
+    "\ufeff",
+    "../../etc/passwd",
+    "LIST",
+    "LOCAL",
+    "gzip",
+    "raw",
+    "hex",
+    "x" * 70_000,
+    "(" * 3000,
+    "[" * 3000,
+    "1 " * 2000,
+)
 """What may stand where a number or a word should."""
 
-_STRUCT: Mapping[str, str] = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q", "f4": "f", "f8": "d"}  # fmt: skip
+_STRUCT: Mapping[str, str] = {
+    "i1": "b",
+    "u1": "B",
+    "i2": "h",
+    "u2": "H",
+    "i4": "i",
+    "u4": "I",
+    "i8": "q",
+    "u8": "Q",
+    "f4": "f",
+    "f8": "d",
+}
 
 
 def odd_text(rng: Random) -> str:

@@ -95,10 +95,10 @@ def mutant(seeds: Sequence[Seed], kinds: Mapping[str, Sequence[Change]], run: in
     chosen = formats[number % len(formats)]
     seed = rng.choice([seed for seed in seeds if seed.format == chosen])
     files: Files = seed.files
-    if leads_out := _OUTSIDE.get(seed.main.rpartition(".")[2]):
-        if rng.random() < _OFTEN_OUTSIDE:
-            files, what = leads_out(rng, files, seed.main)
-            return Mutant(seed, files, (what,), must_fail=True)
+    leads_out = _OUTSIDE.get(seed.main.rpartition(".")[2])
+    if leads_out is not None and rng.random() < _OFTEN_OUTSIDE:
+        files, what = leads_out(rng, files, seed.main)
+        return Mutant(seed, files, (what,), must_fail=True)
     done: list[str] = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         knowing = kinds.get(seed.format, ())
@@ -162,7 +162,9 @@ def _move(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 def _no_file(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     name = rng.choice(sorted(files))
-    special = rng.choice((None, Special("folder"), Special("pipe"), Special("link", "/dev/zero"), Special("link", name)))
+    special = rng.choice(
+        (None, Special("folder"), Special("pipe"), Special("link", "/dev/zero"), Special("link", name))
+    )
     left = {other: content for other, content in files.items() if other != name and not other.startswith(f"{name}/")}
     if special is None:
         return left, f"{name} removed"
