@@ -6,14 +6,23 @@ travels along, so that a dialog can act on it. Nobody is shown a traceback; the 
 
 from pathlib import Path
 
+_LONGEST = 1000
+
+
+def one_line(text: str) -> str:
+    """What is shown of a text that may come from a file: one line of some length, and nothing that a terminal obeys."""
+    plain = "".join(character if character.isprintable() else " " for character in text)
+    words = " ".join(plain.split())
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ..."
+
 
 class CondsegError(Exception):
     """Something the user can understand and act on; `str(error)` is the sentence to show."""
 
     def __init__(self, message: str, *, path: str | Path | None = None) -> None:
-        self.message = message
+        self.message = one_line(message)
         self.path = None if path is None else Path(path)
-        super().__init__(message if self.path is None else f"{self.path}: {message}")
+        super().__init__(self.message if self.path is None else f"{self.path}: {self.message}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Travel between processes with message and path apart."""

@@ -23,6 +23,7 @@ from condseg_app.cli.shared import (
     Series,
     Smallest,
     Threshold,
+    Untrusted,
     names_in,
     post_processing,
     progress_bar,
@@ -67,6 +68,7 @@ def predict(
         ),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="predict again what is finished already")] = False,
+    untrusted: Untrusted = False,
     device: Device = "auto",
     series: Series = None,
     frame: Frame = None,
@@ -86,7 +88,13 @@ def predict(
     plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick, formats)
     files = image_files(paths, output)
     with _place(engine, certificate) as segment_all:
-        _predict(files, plan, segment_all)
+        _predict(files, plan, _checked(segment_all) if untrusted else segment_all)
+
+
+def _checked(segment_all: "SegmentAll") -> "SegmentAll":
+    from condseg_app.compute.untrusted import checked_first
+
+    return checked_first(segment_all)
 
 
 @contextmanager

@@ -31,6 +31,11 @@ Series = Annotated[str | None, typer.Option(help="of a folder or file with sever
 Frame = Annotated[int | None, typer.Option(min=0, help="of a file with several points in time: which, from 0")]
 Channel = Annotated[str | None, typer.Option(help="of a file with several channels: the name of one")]
 
+Untrusted = Annotated[
+    bool,
+    typer.Option("--untrusted", help="read it in a process of its own first, in limited memory and time"),
+]
+
 
 class PacedLog:
     """A line a minute where there is no terminal for a progress bar."""

@@ -7,17 +7,27 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, AsJson, Channel, Frame, Series, print_json
+from condseg_app.cli.shared import CONSOLE, AsJson, Channel, Frame, Series, Untrusted, print_json
 from condseg_app.data import Pick
 
 
 def info(
-    path: Path, as_json: AsJson = False, series: Series = None, frame: Frame = None, channel: Channel = None
+    path: Path,
+    as_json: AsJson = False,
+    untrusted: Untrusted = False,
+    series: Series = None,
+    frame: Frame = None,
+    channel: Channel = None,
 ) -> None:
     """Say what a file or folder is: format, shape, spacing, orientation, warnings."""
     from condseg_app.io import describe
 
-    description = asdict(describe(path, Pick(series, frame, channel)))
+    pick = Pick(series, frame, channel)
+    if untrusted:
+        from condseg_app.compute.untrusted import check_untrusted
+
+        check_untrusted(path, pick)
+    description = asdict(describe(path, pick))
     if as_json:
         print_json(description)
         return

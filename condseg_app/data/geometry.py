@@ -12,6 +12,8 @@ Unit = Literal["mm", "µm", "pixel"]
 Affine = NDArray[np.float64]
 Shape = tuple[int, int, int]
 
+# Far beyond what anything in an image measures; products of larger numbers are soon no numbers any more.
+_LARGEST = 1e15
 # World axes are RAS+: a positive step goes to the patient's Right, Anterior, Superior.
 _POSITIVE = "RAS"
 _NEGATIVE = "LPI"
@@ -27,7 +29,7 @@ class Geometry:
         unit: what one world step is.
 
     Raises:
-        GeometryError: an axis is empty, or the affine is not finite, singular or not 4 x 4.
+        GeometryError: an axis is empty, or the affine is not finite, beyond all measure, singular or not 4 x 4.
     """
 
     shape: Shape
@@ -41,6 +43,8 @@ class Geometry:
             raise GeometryError(f"expected three axes of at least one voxel, got shape {shape}")
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise GeometryError("the affine is not a finite 4 x 4 matrix; repair the file's header")
+        if np.abs(affine).max() > _LARGEST:
+            raise GeometryError(f"the affine holds numbers beyond {_LARGEST:g}; repair the file's header")
         if _is_singular(affine[:3, :3]):
             raise GeometryError("the affine is singular (an axis has no length); repair the file's header")
         affine.setflags(write=False)

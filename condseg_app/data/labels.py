@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from condseg_app.data.classes import ClassTable
 from condseg_app.data.geometry import Geometry
 from condseg_app.data.image import LazyArray
-from condseg_app.errors import ClassTableError, GeometryError
+from condseg_app.errors import ClassTableError, GeometryError, one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class LabelMap:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "warnings", tuple(one_line(warning) for warning in self.warnings))
         if self.array.shape != self.geometry.shape:
             raise GeometryError(f"the label map's shape {self.array.shape} is not its grid's {self.geometry.shape}")
         if self.array.dtype.kind != "u":

@@ -13,6 +13,7 @@ __all__ = ["EVERYTHING", "ChoiceNeeded", "Pick", "What", "chosen_channel", "chos
 What = Literal["series", "frame", "channel"]
 
 _MOST_TOLD = 8
+_MOST = 1 << 16
 
 EVERYTHING = Pick()
 """Nothing chosen: what a file with one image needs."""
@@ -51,13 +52,24 @@ class ChoiceNeeded(ReadError):
         return ChoiceNeeded, (self.what, self.options, self.path)
 
 
+def check_count(count: int, what: What, path: Path) -> None:
+    """Refuse more frames or channels than could be listed, before they are.
+
+    Raises:
+        ReadError: there are as many.
+    """
+    if count > _MOST:
+        raise ReadError(f"its header claims {count:,} {what}s, which cannot be; copy the file again", path=path)
+
+
 def chosen_frame(count: int, pick: Pick, path: Path) -> int:
     """The frame to take of so many, from 0.
 
     Raises:
         ChoiceNeeded: there are several, and none was chosen.
-        ReadError: there is none of that number.
+        ReadError: there is none of that number, or far too many.
     """
+    check_count(count, "frame", path)
     if pick.frame is None and count > 1:
         raise ChoiceNeeded("frame", [(n, f"frame {n + 1} of {count}") for n in range(count)], path)
     frame = pick.frame or 0

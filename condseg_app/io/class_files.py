@@ -109,7 +109,7 @@ def classes_beside(path: Path) -> Found:
     for name, read in _sources(path):
         try:
             table = read()
-        except (OSError, ValueError, CondsegError, ValidationError) as error:
+        except (OSError, ValueError, RecursionError, CondsegError, ValidationError) as error:
             warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
             continue
         if table is not None and len(table):

@@ -87,6 +87,8 @@ def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
         raise ReadError("there is no such file; check the path", path=path)
     if path.is_dir():
         raise ReadError(_ANY_FOLDER, path=path)
+    if not path.is_file():  # reading a pipe or a device may never end
+        raise ReadError("is no plain file but a pipe or a device; save the image to a file first", path=path)
     with reading(path), path.open("rb") as file:
         start = file.read(count)
     if not start:

@@ -186,9 +186,11 @@ def _frames(places: Sequence[Sequence[DicomSlice]]) -> list[tuple[int, str]]:
 
 def _slots(slices: Sequence[DicomSlice], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The place of each slice on an even grid along K, and what is odd about them."""
-    if len(slices) == 1 or slices[0].position is None:
+    positions = np.array([one.position for one in slices if one.position is not None])
+    if len(slices) == 1 or not len(positions):
         return np.arange(len(slices)), ()
-    positions = np.array([one.position for one in slices])
+    if len(positions) < len(slices):
+        raise ReadError("some of its slices do not state their position; export the series again", path=path)
     depths = positions @ slices[0].normal
     gaps = np.diff(depths)
     step = np.sort(gaps)[(len(gaps) - 1) // 2]

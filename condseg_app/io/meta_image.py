@@ -9,7 +9,7 @@ import numpy as np
 
 from condseg_app.data import Geometry, Image, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.choices import chosen_frame
+from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.contents import name_of, reading
 from condseg_app.io.detached import detached_file
 from condseg_app.io.file_voxels import voxels_of
@@ -89,6 +89,7 @@ def _layout(fields: Fields, path: Path, end: int, shape: Shape) -> VoxelLayout:
         raise ReadError("its voxels are in several files; save it as one", path=path)
     local = named.upper() == "LOCAL"
     channels = _count(fields, "elementnumberofchannels", 1, path)
+    check_count(channels, "channel", path)
     if channels < 1:
         raise ReadError(f"its header claims {channels} channels; copy the file again", path=path)
     return VoxelLayout(

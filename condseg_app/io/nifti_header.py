@@ -12,7 +12,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from condseg_app.data import Affine, Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.choices import EVERYTHING, chosen_channel, chosen_frame
+from condseg_app.io.choices import EVERYTHING, check_count, chosen_channel, chosen_frame
 from condseg_app.io.contents import GZIP, first_bytes, nifti_version, reading
 from condseg_app.io.voxel_layout import VoxelLayout
 
@@ -153,6 +153,7 @@ def _holds_vectors(header: Any, channels: int) -> bool:
 def _chosen(others: tuple[int, int], pick: Pick, path: Path) -> int:
     """How many volumes lie before the chosen one."""
     frames, channels = others
+    check_count(channels, "channel", path)
     channel = chosen_channel([f"channel {n + 1}" for n in range(channels)], pick, path) if channels > 1 else 0
     return channel * frames + chosen_frame(frames, pick, path)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.choices import chosen_frame
+from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.contents import first_bytes, nifti_version, reading, unpacked_start
 from condseg_app.io.detached import detached_file
 from condseg_app.io.unpack import unpacked_length
@@ -114,6 +114,7 @@ def read_header(path: Path, pick: Pick) -> NrrdHeader:
     shape = _shape(axes, sizes, path)
     layout = _place(fields, path, end, shape)
     channels = 1 if axes.channels is None else sizes[axes.channels]
+    check_count(channels, "channel", path)
     layout = replace(layout, channels=channels, interleaved=axes.channels == 0 and channels > 1)
     layout = _with_offset(fields, layout, 1 if axes.time is None else sizes[axes.time])
     frame = 0 if axes.time is None else chosen_frame(sizes[axes.time], pick, path)

@@ -108,11 +108,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, int, bool]]:
 def _header(file: Any, path: Path) -> _Header:
     """Through NumPy's own reader, which takes headers of a limited length and evaluates literals only."""
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return _Header(*np.lib.format.read_array_header_1_0(file))
-    if version == (2, 0):
-        return _Header(*np.lib.format.read_array_header_2_0(file))
-    raise ReadError(f"is of NumPy's format {version}, which is not read; save it again", path=path)
+    if version not in ((1, 0), (2, 0)):
+        raise ReadError(f"is of NumPy's format {version}, which is not read; save it again", path=path)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    return _Header(tuple(int(n) for n in shape), fortran, dtype)  # True is a whole number for NumPy
 
 
 def _check(header: _Header, there: int, path: Path) -> None:

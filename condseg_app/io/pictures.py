@@ -21,6 +21,8 @@ RGB = ("red", "green", "blue")
 """The channels of a picture in colours."""
 
 _MOST_PIXELS = 400_000_000
+# Deflate packs 1032 bytes into one, and there are at most eight pixels in a byte.
+_MOST_PIXELS_A_BYTE = 8 * 1100
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -137,7 +139,7 @@ def check_size(width: int, height: int, path: Path) -> None:
     Raises:
         ReadError: it does.
     """
-    if width * height > _MOST_PIXELS:
+    if width * height > min(_MOST_PIXELS, path.stat().st_size * _MOST_PIXELS_A_BYTE):
         raise ReadError(f"claims {width} x {height} pixels, which is too many; crop or shrink it", path=path)
 
 

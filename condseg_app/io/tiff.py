@@ -1,11 +1,12 @@
 """TIFF: pictures, stacks, OME-TIFF and ImageJ's, through tifffile; a stack's pages are read when they are asked for."""
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tifffile
@@ -141,6 +142,8 @@ def read_tiff(path: Path, pick: Pick) -> Image:
         ChoiceNeeded: it holds several images or points in time, and none was chosen.
         GeometryError: its voxels' sizes cannot be used.
     """
+    with telling(path):
+        _refuse_circles(path)
     with opened(path) as file:
         pages, xml = len(file.pages), file.ome_metadata if file.is_ome else None
         described, note = ome_images(xml, path.name, pages) if xml else ([], "")
@@ -157,12 +160,45 @@ def read_tiff(path: Path, pick: Pick) -> Image:
 def opened(path: Path, *, ome: bool = True) -> Iterator[tifffile.TiffFile]:
     """A TIFF, with or without its OME-XML followed; what goes wrong inside is a ReadError."""
     flags: Any = {} if ome else {"is_ome": False}
-    with telling(path):
+    with telling(path), _unlogged():
         try:
             with tifffile.TiffFile(path, **flags) as file:
                 yield file
         except _DAMAGED as error:
             raise ReadError("the TIFF is cut off or damaged; copy it again", path=path) from error
+
+
+def _refuse_circles(path: Path) -> None:
+    """Follow the pages, for tifffile may go on for ever where one leads back to another.
+
+    Raises:
+        ReadError: one does.
+    """
+    with path.open("rb") as file:
+        start = file.read(16)
+        order: Literal["little", "big"] = "little" if start.startswith(b"II") else "big"
+        large = start[2:4] in (b"+\x00", b"\x00+")  # BigTIFF's version is 43
+        width, counting, entry = (8, 8, 20) if large else (4, 2, 12)
+        page, seen, size = int.from_bytes(start[width : 2 * width], order), set[int](), path.stat().st_size
+        while 0 < page < size:
+            if page in seen:
+                raise ReadError("its pages lead in a circle; copy it again", path=path)
+            seen.add(page)
+            file.seek(page)
+            entries = int.from_bytes(file.read(counting), order)
+            file.seek(min(size, page + counting + entry * entries))
+            page = int.from_bytes(file.read(width), order)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without what tifffile logs of each odd tag: what matters of it is told in a sentence."""
+    logger, silence = logging.getLogger("tifffile"), logging.Filter("nobody")
+    logger.addFilter(silence)
+    try:
+        yield
+    finally:
+        logger.removeFilter(silence)
 
 
 def _planes_in_first(file: tifffile.TiffFile) -> int:

@@ -33,7 +33,18 @@ _UNPACKED_AT_ONCE = 16 << 20  # bytes
 @contextmanager
 def reading_zarr(path: Path) -> Iterator[None]:
     """Turn what goes wrong while a zarr is read into a sentence."""
-    damaged = (ValueError, TypeError, KeyError, IndexError, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
+    damaged = (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        RuntimeError,
+        EOFError,
+        AttributeError,
+        OverflowError,
+        zlib.error,
+        lzma.LZMAError,
+    )
     try:
         with reading(path):
             yield
@@ -53,11 +64,14 @@ def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
     """
     import zarr  # a tenth of a second, which only those pay who need it
 
+    from condseg_app.io.zarr_store import PlainFiles
+
+    files = PlainFiles(path, read_only=True)
     with reading_zarr(path):
         try:
-            return zarr.open_group(path, mode="r", use_consolidated=False)
+            return zarr.open_group(files, mode="r", use_consolidated=False)
         except (zarr.errors.GroupNotFoundError, zarr.errors.ContainsArrayError):
-            return zarr.open_array(path, mode="r")
+            return zarr.open_array(files, mode="r")
 
 
 def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
