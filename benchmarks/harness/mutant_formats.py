@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
+from typing import Any
 
 import nibabel
-import numpy as np
 from harness.mutant_headers import (
     archive,
     chunk,
@@ -86,8 +86,8 @@ def nifti_bomb(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 def _nifti_fields(second: bool) -> Sequence[tuple[str, int, str]]:
     kind = nibabel.Nifti2Header if second else nibabel.Nifti1Header
     found = []
-    fields: Mapping[str, tuple[np.dtype[np.generic], int]] = kind.template_dtype.fields
-    for name, (dtype, offset) in fields.items():
+    fields: Mapping[str, Any] = kind.template_dtype.fields or {}
+    for name, (dtype, offset, *_) in fields.items():
         base = dtype.base
         count = dtype.itemsize // base.itemsize
         letters = f"{base.kind}{base.itemsize}" if base.kind in "iuf" else "u1"

@@ -187,7 +187,7 @@ def _old_zarr(path: Path) -> None:
     array[...] = _voxels(np.uint16, 2).transpose(0, 3, 2, 1)
     axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "zyx"]
     scale = [{"type": "scale", "scale": [1.0, 2.0, 0.5, 0.5]}]
-    image = {
+    image: dict[str, Any] = {
         "version": "0.4",
         "axes": [{"name": "c"}, *axes],
         "datasets": [{"path": "0", "coordinateTransformations": scale}],
