@@ -142,7 +142,7 @@ def text_bomb(rng: Random, files: Files, main: str) -> tuple[Files, str]:
     """The voxels behind a header of NRRD or MetaImage become packed zeros, with sizes that go with them or not."""
     content = content_of(files, main)
     kind, name = rng.choice((("gzip", b"gzip"), ("bzip2", b"bzip2"), ("zlib", b"gzip")))
-    side = rng.choice((b"400", b"4096", b"60000"))
+    side = rng.choice((b"200", b"4096", b"60000"))
     packed = bomb(kind, 64 << 20)[: rng.choice((None, None, 1000))]
     if content.startswith(b"NRRD"):
         lines = content.partition(b"\n\n")[0].splitlines()

@@ -23,8 +23,6 @@ _SHAPE = (5, 6, 4)
 _AFFINE = np.array([[-0.6, -0.8, 0, 30], [0.8, -0.6, 0, -12.5], [0, 0, 1, 7], [0, 0, 0, 1]]) * [1.1, 1.3, 2.0, 1.0]
 _STRAIGHT = np.diag([-1.0, -1.0, 2.0, 1.0])
 _TABLE = ClassTable.from_names(["liver", "spleen", "kidney"]).replacing("spleen", terminology="SCT:78961009")
-# Larger files take their time without being any odder.
-_LARGEST_ODD = 200_000
 
 
 def seeds() -> Sequence[Seed]:
@@ -38,28 +36,9 @@ def seeds() -> Sequence[Seed]:
     return found
 
 
-def odd_seeds(folder: Path) -> Sequence[Seed]:
-    """The small files of a collection of odd ones, each as a seed of the format that its ending is of."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        name = next((form for form, endings in _ENDINGS.items() if path.name.lower().endswith(endings)), None)
-        inside = any(parent.suffix == ".zarr" for parent in path.parents)
-        if name is None or inside or not path.exists():
-            continue
-        if path.is_dir():
-            files = files_below(path.parent, path.name)
-        else:
-            beside = (path, *path.parent.glob(f"{path.name.partition('.')[0]}.*"))
-            files = {near.name: near.read_bytes() for near in beside if near.is_file()}
-        if 0 < sum(len(content) for content in files.values()) <= _LARGEST_ODD:
-            found.append(Seed(name, path.name, files))
-    return found
-
-
-def files_below(folder: Path, start: str = "") -> Mapping[str, bytes]:
-    """Names below a folder -> content, of all files or those whose names start so."""
-    below = sorted(path for path in folder.rglob(f"{start}*") if path.is_file())
-    below += sorted(path for path in (folder / start).rglob("*") if path.is_file()) if start else []
+def files_below(folder: Path) -> Mapping[str, bytes]:
+    """Names below a folder -> content."""
+    below = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in below}
 
 
@@ -253,17 +232,4 @@ _MAKERS: Mapping[str, Mapping[str, Callable[[Path], None]]] = {
     "NumPy": {"a.npy": _numpy, "b.npy": _numpy_four, "c.npz": _archive},
     "DICOM": {"a": series, "b.dcm": packed, "c.dcm": segmentation},
     "class tables": {"a.nii.gz": _labels, "b.ome.zarr": _labels, "c.seg.nrrd": _labels},
-}
-
-_ENDINGS: Mapping[str, tuple[str, ...]] = {
-    "NIfTI": (".nii", ".nii.gz", ".hdr"),
-    "NRRD": (".nrrd", ".nhdr"),
-    "MetaImage": (".mha", ".mhd"),
-    "TIFF": (".tif", ".tiff"),
-    "OME-Zarr": (".zarr",),
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "BMP": (".bmp",),
-    "NumPy": (".npy", ".npz"),
-    "DICOM": (".dcm",),
 }

@@ -33,7 +33,7 @@ from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 
 CPU_SECONDS = 5.0
 """How long reading may compute."""
-WALL_SECONDS = 10.0
+WALL_SECONDS = 30.0
 """How long it may wait, for another program's sake too: these machines are busy."""
 MEMORY = 1 << 30
 """Bytes that reading may take, beside what the libraries take themselves."""

@@ -139,7 +139,9 @@ def check_size(width: int, height: int, path: Path) -> None:
     Raises:
         ReadError: it does.
     """
-    if width * height > min(_MOST_PIXELS, path.stat().st_size * _MOST_PIXELS_A_BYTE):
+    if width * height > path.stat().st_size * _MOST_PIXELS_A_BYTE:
+        raise ReadError("claims far more pixels than the file can hold; copy it again", path=path)
+    if width * height > _MOST_PIXELS:
         raise ReadError(f"claims {width} x {height} pixels, which is too many; crop or shrink it", path=path)
 
 
