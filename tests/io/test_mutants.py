@@ -62,7 +62,7 @@ def test_pages_in_a_circle_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((3, 8, 8), np.uint8), photometric="minisblack", metadata=None)
     with tifffile.TiffFile(path) as file:
-        first, last = file.pages[0].offset, file.pages[-1]
+        first, last = file.pages[0].offset, file.pages[-1].aspage()
         end = last.offset + 2 + 12 * len(last.tags)
     content = path.read_bytes()
     path.write_bytes(content[:end] + first.to_bytes(4, "little") + content[end + 4 :])
