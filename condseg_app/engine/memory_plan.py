@@ -48,6 +48,7 @@ class MemoryPlan:
         slabs: how many slabs of a part are predicted one after the other, so that all classes can be added up at once.
         slab_axis: of the image's grid, along which they are cut.
         classes_at_once: that are added up at a time.
+        windows_at_once: that are asked together.
         cache: bytes of encoded windows to keep.
         peak: bytes that it takes at most, beside what the program has taken before.
     """
@@ -56,6 +57,7 @@ class MemoryPlan:
     slabs: int
     slab_axis: int
     classes_at_once: int
+    windows_at_once: int
     cache: int
     peak: int
 
@@ -68,7 +70,7 @@ class MemoryPlan:
 def plan_memory(
     model: Model, image: Image, classes: int, free: int, overlap: float = OVERLAP, *, whole: bool = True
 ) -> MemoryPlan:
-    """The plan with the fewest parts that fits.
+    """The plan with the fewest parts that fits, and in it the one that asks most windows together.
 
     A window is never made smaller for it: networks answer worse to windows of another size than the training's.
 
@@ -89,9 +91,10 @@ def plan_memory(
     while True:
         parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
         middle = needs.scope(parts[len(parts) // 2])  # most parts have neighbours on both sides
-        plan = needs.plan(middle, parts)
-        if plan.peak <= free * _MAY_TAKE:
-            return plan
+        for at_once in (windows_at_once(needs.windows.window), 1):
+            plan = needs.plan(middle, parts, at_once)
+            if plan.peak <= free * _MAY_TAKE:
+                return plan
         # Per working axis, how many windows long a part is, as far as it can be cut.
         lengths = [n / w for n, w in zip(size(middle.working), needs.windows.window, strict=True)]
         cuttable = [length > _LEAST_PART and n > 1 for length, n in zip(lengths, size(middle.working), strict=True)]
@@ -118,7 +121,7 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
     model.check_fits(image)
     needs = _Needs.of(model, image, classes=1, overlap=OVERLAP, whole=True)
     i, j, k = (slice(0, n) for n in image.geometry.shape)
-    peak = needs.plan(needs.scope((i, j, k)), ((i, j, k),)).peak
+    peak = needs.plan(needs.scope((i, j, k)), ((i, j, k),), at_once=1).peak
     if peak > free * _MAY_TAKE:
         raise OutOfMemory(
             f"'{image.name}' needs about {peak / _MAY_TAKE / 1e9:.1f} GB at once in the window, {free / 1e9:.1f} GB "
@@ -138,7 +141,7 @@ class _Needs:
         channels: of the image.
         classes: how many are asked for.
         whole: whether the levels of all slabs are kept.
-        network: bytes that the network takes for the windows that are asked at once.
+        network: bytes that the network takes for a window.
         features: bytes of an encoded window.
     """
 
@@ -158,32 +161,31 @@ class _Needs:
         windows = WindowGrid.over(grid.shape, model.preprocessing, network.stride, overlap)
         taken, features = network_takes(model, network, windows.window)
         channels = len(image.channels)
-        taken *= windows_at_once(windows.window)
         return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)
 
     def scope(self, part: Region) -> Scope:
         return Scope.of(part, self.grid, self.windows, self.neighbours)
 
-    def plan(self, scope: Scope, parts: tuple[Region, ...]) -> MemoryPlan:
-        """The plan for parts like this one."""
+    def plan(self, scope: Scope, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:
+        """The plan for parts like this one, and so many windows together."""
         seen, working, voxels = (math.prod(size(region)) for region in (scope.seen, scope.working, scope.part))
         slabs = self._slabs(scope)
-        at_once = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
+        classes = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
         # A window is encoded once for all classes that are added up together, and again for others.
         neighbours = 2 * self._in_a_slice(scope)  # which reach into two slabs
         windows = -(-len(scope.windows.starts) // slabs) + neighbours
-        cache = self.features * windows if at_once < min(self.classes, _MANY) else 0
+        cache = self.features * windows if classes < min(self.classes, _MANY) else 0
         cache = min(cache, _CACHE_TAKES)
         peak = (
             4 * self.channels * seen // slabs
-            + _SUM_TAKES * at_once * working // slabs
+            + _SUM_TAKES * classes * working // slabs
             + (min(self.classes, _CLASSES_A_VOXEL) + _FUSING_TAKES) * (voxels if self.whole else voxels // slabs)
             + _LABELS_TAKE * voxels
-            + self.network
+            + self.network * at_once
             + cache
             + _SLAB_TAKES
         )
-        return MemoryPlan(parts, slabs, self.grid.axes.order[2], at_once, cache, peak)
+        return MemoryPlan(parts, slabs, self.grid.axes.order[2], classes, at_once, cache, peak)
 
     def _in_a_slice(self, scope: Scope) -> int:
         """How many windows begin in the same slice."""

@@ -78,7 +78,7 @@ def predict(
         predictor.move_to(slab)
         for first in range(0, len(classes), chosen.classes_at_once):
             group = classes[first : first + chosen.classes_at_once]
-            for done in _ask(predictor, group, manner.roi):
+            for done in _ask(predictor, group, manner.roi, chosen.windows_at_once):
                 yield (number + (first + len(group) * done) / len(classes)) / len(slabs), None
             found = PartPrediction(slab, _taken(predictor, group))
             yield (number + (first + len(group)) / len(classes)) / len(slabs), found
@@ -104,16 +104,16 @@ def _taken(predictor: Predictor, classes: Sequence[str]) -> Prediction:
     return Prediction(predictor.geometry, levels, frozenset(classes))
 
 
-def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None) -> Iterator[float]:
+def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: int) -> Iterator[float]:
     """Ask for some classes in every window that may hold them; yields the part of the windows that are done."""
     if roi is None:
-        yield from _ask_in(predictor, dict.fromkeys(predictor.order(), classes))
+        yield from _ask_in(predictor, dict.fromkeys(predictor.order(), classes), most)
         return
     # Only a volume in millimetres says how large things are in it.
     gap = SMALLEST if predictor.geometry.unit == "mm" else 0.0
     coarse = predictor.coarse_order(gap)
     share = len(coarse) / predictor.windows
-    yield from (share * done for done in _ask_in(predictor, dict.fromkeys(coarse, classes)))
+    yield from (share * done for done in _ask_in(predictor, dict.fromkeys(coarse, classes), most))
     gate = Gate([math.ceil(gap / spacing) + 1 for spacing in predictor.geometry.spacing])
     for window, name in product(coarse, classes):
         found = predictor.extent(window, name, roi)
@@ -121,13 +121,13 @@ def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None) -> Ite
             gate.note(name, found)
     rest = {w: gate.among(classes, predictor.region(w)) for w in sorted(set(predictor.order()) - set(coarse))}
     wanted = {window: names for window, names in rest.items() if names}
-    yield from (share + (1 - share) * done for done in _ask_in(predictor, wanted))
+    yield from (share + (1 - share) * done for done in _ask_in(predictor, wanted, most))
 
 
-def _ask_in(predictor: Predictor, wanted: Mapping[int, Sequence[str]]) -> Iterator[float]:
-    """Ask for classes in some windows, a few windows at a time; yields the part of them that are done."""
-    windows = list(wanted)
-    for first in range(0, len(windows), predictor.at_once):
-        some = windows[first : first + predictor.at_once]
+def _ask_in(predictor: Predictor, wanted: Mapping[int, Sequence[str]], most: int) -> Iterator[float]:
+    """Ask for classes in some windows, at most so many at a time; yields the part of them that are done."""
+    windows, at_once = list(wanted), min(most, predictor.at_once)
+    for first in range(0, len(windows), at_once):
+        some = windows[first : first + at_once]
         predictor.add({window: wanted[window] for window in some})
         yield (first + len(some)) / len(windows)
