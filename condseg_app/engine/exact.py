@@ -42,6 +42,7 @@ from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
+from condseg_app.engine.self_training import SelfTraining
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_models import ROWS
 
@@ -100,6 +101,8 @@ class ExactTeacher:
         beside: Iterable[Image] = (),
     ) -> None:
         self._recipe = recipe or ExactRecipe()
+        # It would double the time that they take.
+        self._recipe_beside = replace(self._recipe, self_training=SelfTraining(windows=0))
         self._device = pick_device(device)
         self._before = model
         self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
@@ -117,7 +120,7 @@ class ExactTeacher:
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
         self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
-        self._learner = self._learning(self._first, self._marks.cases)
+        self._learner = self._learning(self._first, self._marks.cases, self._recipe)
         self._folds: dict[int, tuple[Learner, Windows]] = {}
         self._fold()
 
@@ -228,15 +231,15 @@ class ExactTeacher:
                 learner = before[number][0]
                 learner.show(kept)
             else:
-                learner = self._learning(self._first, kept)
+                learner = self._learning(self._first, kept, self._recipe_beside)
             self._folds[number] = learner, self._windows(hidden)
 
-    def _learning(self, model: Model, cases: Sequence[PreparedCase]) -> Learner:
-        return Learner(model, cases, self._recipe, self._device, self._beside)
+    def _learning(self, model: Model, cases: Sequence[PreparedCase], recipe: ExactRecipe) -> Learner:
+        return Learner(model, cases, recipe, self._device, self._beside)
 
     def _at(self, row: Row, before: Learner, step: int) -> Learner:
         """A learner with another row, and what one before looks at."""
-        learner = self._learning(only_class(self._model, self._entry, row), before.cases)
+        learner = self._learning(only_class(self._model, self._entry, row), before.cases, before.recipe)
         learner.steps = step
         return learner
 

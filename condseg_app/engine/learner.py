@@ -145,7 +145,7 @@ class Learner:
         device: torch.device,
         beside: Sequence[PreparedCase] = (),
     ) -> None:
-        self._recipe, self._device = recipe, device
+        self.recipe, self._device = recipe, device
         self._network = build_network(model, device)
         self._rows: dict[str, Tensor] = {}
         for name, parameter in self._network.named_parameters():
@@ -169,12 +169,12 @@ class Learner:
     def show(self, cases: Sequence[PreparedCase]) -> None:
         """Go on with other marks; what is encoded of the ones before is forgotten."""
         self.cases = cases
-        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
+        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self.recipe)
         self._pool: list[EncodedSample] = []
 
     def step(self) -> float:
         """Learn from a batch; returns its loss."""
-        recipe = self._recipe
+        recipe = self.recipe
         missing = max(recipe.batch - len(self._pool), round(self._renewed * recipe.batch), 1)
         self._pool += [self._windows.varied() for _ in range(missing)]
         del self._pool[: -self._pooled]
@@ -196,7 +196,7 @@ class Learner:
 
     def _learn_from_itself(self, unmarked: Unmarked) -> None:
         """Add the gradient of windows that nobody marked."""
-        settings = self._recipe.self_training
+        settings = self.recipe.self_training
         found = unmarked.answered(self._average, (*self.cases, *self._beside), self._rng)
         condition = condition_for(self._model.classes, self._model.classes.names * settings.windows, self._device)
         logits = self._network.decode(self._network.encode_for(found.images, condition), condition)

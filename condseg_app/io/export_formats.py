@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from condseg_app.data import ClassTable, Geometry
+from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
 from condseg_app.io.class_files import sidecar_path
+from condseg_app.io.dicom_files import is_dicom
 from condseg_app.io.label_parts import label_map_files
 from condseg_app.io.label_writers import mask_files
 
@@ -28,6 +29,7 @@ class ExportFormat:
         loses: what does not.
         content: what is written.
         ending: what is put after the image's name, before the suffix.
+        needs_dicom: whether it refers to the image's own DICOM files.
     """
 
     key: str
@@ -40,11 +42,17 @@ class ExportFormat:
     loses: str
     content: Content = "labels"
     ending: str = "_labels"
+    needs_dicom: bool = False
 
     @property
     def keeps_overlap(self) -> bool:
         """Whether a voxel may be of several classes in it."""
         return self.content not in ("labels", "cvat")
+
+    def is_for(self, image: Image) -> bool:
+        """Whether an image's masks can be written in it."""
+        fits = self.for_2d if image.geometry.is_2d else self.for_3d
+        return fits and (not self.needs_dicom or (image.source is not None and is_dicom(image.source)))
 
     def named(self, folder: Path, name: str) -> Path:
         """The file, or the folder for one file a class, that an image's masks are written to.
@@ -189,6 +197,7 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         loses="classes that are marked nowhere; only for images that were opened from DICOM",
         content="dicom-seg",
         ending="_seg",
+        needs_dicom=True,
     ),
     ExportFormat(
         "seg-nrrd",

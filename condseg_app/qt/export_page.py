@@ -189,7 +189,7 @@ class ExportPage(QWidget):
         self.format.blockSignals(True)
         self.format.clear()
         for form in sorted(EXPORT_FORMATS, key=lambda form: form.for_3d == flat):  # made for it first
-            if form.for_2d if flat else form.for_3d:
+            if form.for_3d if image is None else form.is_for(image):
                 self.format.addItem(form.title, form.key)
         self.format.blockSignals(False)
         self._written = ()
