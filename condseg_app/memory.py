@@ -20,6 +20,11 @@ def free_memory() -> int:
     return max(0, min(available, *_own_limits()))
 
 
+def has_room(needed: int) -> bool:
+    """Whether so many bytes leave as much free as they take, for what is done with them takes room, too."""
+    return 2 * needed <= free_memory()
+
+
 def require_memory(needed: int, path: Path) -> None:
     """Refuse what does not fit before the system tries.
 

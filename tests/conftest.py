@@ -186,6 +186,18 @@ def scan() -> Image:
 
 
 @pytest.fixture
+def film(tmp_path: Path, scan: Image) -> Path:
+    """Two frames; the voxels of the second are those of the scan."""
+    import nibabel.nifti1  # only where it is needed: this file is for all tests
+
+    path = tmp_path / "film.nii.gz"
+    second = scan.voxels()[0]
+    voxels = np.stack([second * 0, second], axis=3)
+    nibabel.nifti1.Nifti1Image(voxels, scan.geometry.affine).to_filename(path)
+    return path
+
+
+@pytest.fixture
 def photo() -> Image:
     return picture()
 

@@ -216,7 +216,7 @@ def _picked(path: Path, read: Callable[[Path, Pick], Image]) -> Image:
         try:
             return read(path, pick)
         except ChoiceNeeded as choice:
-            pick = Pick(**{**vars(pick), choice.what: choice.options[-1][0]})
+            pick = choice.picked(choice.options[-1][0], pick)
     return read(path, pick)
 
 

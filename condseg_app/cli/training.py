@@ -21,8 +21,8 @@ from condseg_app.cli.shared import (
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
-    from condseg_app.compute.teaching import Mode
     from condseg_app.compute.training import TrainingPlan
+    from condseg_app.data import TeachingMode
 
 
 def train(
@@ -164,7 +164,7 @@ def teach(
 
     if mode not in ("exact", "full"):
         raise CondsegError(f"--mode is exact or full, not '{mode}'")
-    plan = TeachingPlan(name, model, data, output, cast("Mode", mode), slices, cases, steps, device)
+    plan = TeachingPlan(name, model, data, output, cast("TeachingMode", mode), slices, cases, steps, device)
     with progress_bar() as bar:
         task = bar.add_task("teaching", total=None)
         for step in teach_from_files(plan):

@@ -172,20 +172,16 @@ def write_segmentation(
     forms = {form.named(folder, name): form for form in map(export_format, method.also)}
     for path, form in forms.items():
         form.check_fits(found.geometry, path)
+    masks = OnDemand(classes.names, found.mask)
     written: tuple[Path, ...] = ()
     if found.labels is not None:
         written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, registry.extra())
     if method.masks or found.labels is None:
-        masks = OnDemand(classes.names, found.mask)
         beside = folder / f"{name}_masks"
         written += write_binary_masks(beside, masks, found.geometry, classes, suffix, registry.extra())
     if forms:
-        export = Export(
-            read_image(file, Pick(method.series, method.frame, method.channel)),
-            registry,
-            OnDemand(classes.names, found.mask),
-            found.labels,
-        )
+        image = read_image(file, Pick(method.series, method.frame, method.channel))
+        export = Export(image, registry, masks, found.labels)
         for path, form in forms.items():
             written += write_export(form, path, export)
     return written

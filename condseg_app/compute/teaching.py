@@ -1,9 +1,8 @@
 """Teaching from files to a file: what `condseg teach` does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -16,13 +15,13 @@ from condseg_app.data import (
     Image,
     Lesson,
     Model,
+    TeachingMode,
     TrainingProgress,
 )
 from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_image, read_model, write_model
 from condseg_app.io.class_file import is_class_file, write_class
 
-Mode = Literal["exact", "full"]
 Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
@@ -52,7 +51,7 @@ class TeachingPlan:
     model: str
     data: Path
     output: Path
-    mode: Mode = "exact"
+    mode: TeachingMode = "exact"
     slices: int | None = None
     cases: int | None = None
     steps: int | None = None
@@ -123,7 +122,7 @@ def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
 
 
 def _teach_exactly(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Sequence[Image], seconds: float
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Iterable[Image], seconds: float
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.class_rows import with_record
     from condseg_app.engine.exact import ExactTeacher, certify
@@ -146,7 +145,7 @@ def _teach_exactly(
 
 
 def _teach_fully(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Sequence[Image], seconds: float
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Iterable[Image], seconds: float
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
 
@@ -189,11 +188,11 @@ def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
     ]
 
 
-def _beside(data: DataSet, shown: Sequence[Shown]) -> list[Image]:
+def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
     """Some images of which nothing is shown: on them the old classes are kept, or the new one learns from itself."""
     used = {image.source for image, _ in shown}
     unused = [case for case in data.cases if case.image not in used][:_MOST_BESIDE]
-    return [read_image(case.image) for case in unused]
+    return (read_image(case.image) for case in unused)
 
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:

@@ -44,7 +44,7 @@ from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
 from condseg_app.engine.self_training import SelfTraining
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import ROWS
+from condseg_models import OWN_ENCODER, ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -115,7 +115,9 @@ class ExactTeacher:
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
-        self._beside = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
+        # Without an encoder of its own the class learns nothing from them; then they are not even read.
+        learns = OWN_ENCODER in self._model.weights and self._recipe.own_encoder
+        self._beside = tuple(prepare_case(image, [], model.preprocessing) for image in (beside if learns else ()))
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)

@@ -198,8 +198,7 @@ class Learner:
         """Add the gradient of windows that nobody marked."""
         settings = self.recipe.self_training
         found = unmarked.answered(self._average, (*self.cases, *self._beside), self._rng)
-        condition = condition_for(self._model.classes, self._model.classes.names * settings.windows, self._device)
-        logits = self._network.decode(self._network.encode_for(found.images, condition), condition)
+        logits = self._network.decode(self._network.encode_for(found.images, unmarked.condition), unmarked.condition)
         rows = torch.zeros(settings.windows, dtype=torch.int64, device=self._device)
         (settings.weight * self._loss(logits, found.target, found.sure, rows)).backward()
 

@@ -91,7 +91,7 @@ def plan_memory(
     while True:
         parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
         middle = needs.scope(parts[len(parts) // 2])  # most parts have neighbours on both sides
-        for at_once in (windows_at_once(needs.windows.window), 1):
+        for at_once in dict.fromkeys((windows_at_once(needs.windows.window), 1)):
             plan = needs.plan(middle, parts, at_once)
             if plan.peak <= free * _MAY_TAKE:
                 return plan

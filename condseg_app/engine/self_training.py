@@ -59,6 +59,9 @@ class Unmarked:
         cropping: how windows are cut and varied.
         disturb: what the class that is learnt sees instead of a window.
         device: where.
+
+    Attributes:
+        condition: the class, for so many windows.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Unmarked:
     ) -> None:
         self._settings, self._cropping, self._device = settings, cropping, device
         self._network = build_network(model, device)
-        self._condition = condition_for(model.classes, model.classes.names * settings.windows, device)
+        self.condition = condition_for(model.classes, model.classes.names * settings.windows, device)
         self._disturb = disturb
 
     @torch.no_grad()
@@ -77,9 +80,9 @@ class Unmarked:
         for name, parameter in self._network.named_parameters():
             if name in rows:
                 parameter.copy_(rows[name])
-        drawn = [crop_anywhere(cases[int(rng.integers(len(cases)))], self._cropping, rng) for _ in self._condition.rows]
+        drawn = [crop_anywhere(cases[int(rng.integers(len(cases)))], self._cropping, rng) for _ in self.condition.rows]
         images, disturbed = self._placed(drawn), self._placed([self._disturb(image, rng) for image in drawn])
-        found = self._network.decode(self._network.encode_for(images, self._condition), self._condition).sigmoid()
+        found = self._network.decode(self._network.encode_for(images, self.condition), self.condition).sigmoid()
         sure = (found > self._settings.sure) | (found < 1 - self._settings.sure)
         return OwnAnswers(disturbed, (found > 0.5).float(), sure.float())
 

@@ -81,7 +81,9 @@ def start_teaching_from(
         ModelError: the model does not fit an image, or is not conditioned on a class.
     """
     taught = entry.name
-    pupil, rate = _pupil(model, entry)
+    pupil = _pupil(model, entry)
+    own_encoder = OWN_ENCODER in pupil.weights
+    rate = _RATE_BESIDE_OWN_ENCODER if own_encoder else _RATE
     teacher = build_network(model, pick_device(device))
     others = [name for name in model.classes.names if name != taught]
     # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
@@ -99,18 +101,17 @@ def start_teaching_from(
         unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
         sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, cropping))
     trainer = Trainer(pupil, sources, recipe, device)
-    if rate == _RATE_BESIDE_OWN_ENCODER:
+    if own_encoder:
         trainer.keep_rows(others)
     return trainer
 
 
-def _pupil(model: Model, entry: ClassEntry) -> tuple[Model, float]:
-    """The model with the class, encoded for itself where the network has a place for that; the rate of its trunk."""
+def _pupil(model: Model, entry: ClassEntry) -> Model:
+    """The model with the class, encoded for itself where the network has a place for that."""
     pupil = with_room(model if entry.name in model.classes else add_class(model, entry), _RANK, own_encoders=True)
     if OWN_ENCODER not in pupil.weights:
-        return pupil, _RATE
-    row = encoded_for_itself(row_of(pupil, entry.name))
-    return with_row(pupil, pupil.classes[entry.name], row), _RATE_BESIDE_OWN_ENCODER
+        return pupil
+    return with_row(pupil, pupil.classes[entry.name], encoded_for_itself(row_of(pupil, entry.name)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
 from condseg_app.io.dicom_stacks import grid_of
 from condseg_app.io.dicom_voxels import decoded
-from condseg_app.io.stored_labels import StoredLabels
+from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
 from condseg_app.memory import require_memory
 
 PRIVATE_GROUP, PRIVATE_CREATOR, PRIVATE_ELEMENT = 0x0077, "CondSeg", 0x01
@@ -105,15 +105,9 @@ def labels_in_dicom(path: Path, image: Geometry | None) -> StoredLabels:
         ReadError, GeometryError, OutOfMemory: as `read_dicom_seg`.
     """
     found = read_dicom_seg(path, image)
-    values = np.zeros(found.geometry.shape, found.classes.value_type)
-    shared = []
-    for entry in found.classes:
-        mask = found.masks[entry.name]
-        if values[mask].any():
-            shared.append(entry.name)
-        values[mask] = entry.value
-    notes = (f"its segments overlap; {', '.join(shared[:5])} cover others, for a label map holds one a voxel",)
-    return StoredLabels(values, found.geometry, (*found.warnings, *(notes if shared else ())))
+    masks = ((entry, found.masks[entry.name]) for entry in found.classes)
+    values, notes = one_class_a_voxel(masks, found.geometry.shape, np.dtype(found.classes.value_type))
+    return StoredLabels(values, found.geometry, (*found.warnings, *notes))
 
 
 def classes_in_dicom(path: Path) -> ClassTable:

@@ -9,21 +9,19 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from pydicom.pixels.utils import iter_pixels
 
 from condseg_app.errors import ReadError
 from condseg_app.io.dicom_header import open_in_pieces, telling
 from condseg_app.io.dicom_slices import DicomSlice
+from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of
 from condseg_app.io.scratch import ScratchArray
-from condseg_app.memory import free_memory, require_memory
-
-# What is done with voxels takes room too: they are kept in memory where they fit this often.
-_TIMES_FREE = 2
+from condseg_app.memory import has_room, require_memory
 
 
-class DicomVoxels:
+class DicomVoxels(LazyVoxels):
     """Voxels (C, I, J, K), scaled and in native byte order.
 
     Only the slices that an index needs are decoded, each once: they stay in memory if all of them leave as much free
@@ -41,7 +39,6 @@ class DicomVoxels:
         there = [one for one in slices if one is not None]
         kind = there[0].kind
         self.shape: tuple[int, ...] = (kind.channels, kind.columns, kind.rows, len(self._slices))
-        self.ndim = 4
         self.dtype: np.dtype[np.generic] = _value_type(there)
         self._ready = np.zeros(len(self._slices), np.bool_)
         self._memory: NDArray[np.generic] | None = None
@@ -61,10 +58,6 @@ class DicomVoxels:
             planes = [plane[i, j, k] for plane in self._disk[channel]]
             return np.reshape(planes, [part.stop - part.start for part in box])[rest]  # type: ignore[no-any-return]
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
-        whole = self[...]
-        return whole if dtype is None else whole.astype(dtype)
-
     def __getstate__(self) -> dict[str, object]:
         """Travel between processes as the slices to read, without what was decoded of them."""
         return {"slices": self._slices, "path": self._path}
@@ -76,7 +69,7 @@ class DicomVoxels:
         if self._memory is not None or self._disk:
             return
         channels, i, j, k = self.shape
-        if math.prod(self.shape) * self.dtype.itemsize * _TIMES_FREE <= free_memory():
+        if has_room(math.prod(self.shape) * self.dtype.itemsize):
             self._memory = np.zeros((k, j, i, channels), self.dtype).transpose(3, 2, 1, 0)
         else:
             self._disk = tuple(ScratchArray((i, j, k), self.dtype) for _ in range(channels))

@@ -69,14 +69,11 @@ def _masks(form: ExportFormat, target: Path, export: Export) -> Paths:
 
 
 def _dicom_seg(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.dicom_files import is_dicom
     from condseg_app.io.dicom_seg_writer import write_dicom_seg
     from condseg_app.io.dicom_series import source_slices
 
     image, registry = export.image, export.registry
-    source = None
-    if image.source is not None and is_dicom(image.source):
-        source = source_slices(image.source, image.pick)
+    source = source_slices(image.source, image.pick) if image.source is not None and form.is_for(image) else None
     write_dicom_seg(target, export.masks, image.geometry, registry.table, source, registry.extra())
     return (target,)
 

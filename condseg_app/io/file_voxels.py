@@ -6,24 +6,23 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from condseg_app.data import Region
 from condseg_app.errors import ReadError
 from condseg_app.io.contents import reading
+from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of
 from condseg_app.io.unpack import UnpackedFile, unpacked_in_memory
 from condseg_app.io.voxel_file import Readable, VoxelGrid, read_box
 from condseg_app.io.voxel_layout import VoxelLayout
-from condseg_app.memory import free_memory, require_memory
+from condseg_app.memory import has_room, require_memory
 
 # A compressed file of up to this size is unpacked when it is opened, so that damage shows at once.
 _UNPACKED_AT_ONCE = 1 << 28
-# What is done with voxels takes room too: they are kept in memory where they fit this often.
-_TIMES_FREE = 2
 
 
-class FileVoxels:
+class FileVoxels(LazyVoxels):
     """Voxels (C, I, J, K), scaled and in native byte order.
 
     Of an uncompressed file no more is read than what is asked for. A compressed one has no way to a single slice:
@@ -35,7 +34,6 @@ class FileVoxels:
         self._kept: NDArray[np.generic] | None = None
         self._unpacked: UnpackedFile | None = None
         self.shape: tuple[int, ...] = (layout.channels, *layout.shape)
-        self.ndim = 4
         self.dtype: np.dtype[np.generic] = layout.value_type
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
@@ -49,10 +47,6 @@ class FileVoxels:
         channels, i, j, k = box
         return self._values(self._stored(channels, (i, j, k)))[rest]  # type: ignore[no-any-return]
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
-        whole = self[...]
-        return whole if dtype is None else whole.astype(dtype)
-
     def unpack(self) -> None:
         """Make the voxels of a compressed file ready.
 
@@ -63,7 +57,7 @@ class FileVoxels:
         if self._kept is not None or self._unpacked is not None:
             return
         layout = self._layout
-        if layout.voxels * self._bytes_a_voxel * _TIMES_FREE <= free_memory():
+        if has_room(layout.voxels * self._bytes_a_voxel):
             with suppress(MemoryError):
                 values = self._values(_in_order(unpacked_in_memory(layout), layout))
                 values.setflags(write=False)

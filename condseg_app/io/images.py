@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from condseg_app.data import Image, LazyArray, Pick
 from condseg_app.io.choices import EVERYTHING, chosen_channel
 from condseg_app.io.contents import format_of
+from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of, slabs
 
 # A larger image is not read through just to find out whether something is odd about its voxels.
@@ -46,13 +47,12 @@ def one_channel(image: Image, name: str) -> Image:
     return replace(image, array=array, channels=(name,), pick=replace(image.pick, channel=name))
 
 
-class _OneChannel:
+class _OneChannel(LazyVoxels):
     """One channel (1, I, J, K) of an array."""
 
     def __init__(self, array: LazyArray, channel: int) -> None:
         self._array, self._channel = array, channel
         self.shape: tuple[int, ...] = (1, *array.shape[1:])
-        self.ndim = 4
         self.dtype = array.dtype
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
@@ -60,10 +60,6 @@ class _OneChannel:
         (channels, *space), rest = box_of(key, self.shape)
         shown = slice(channels.start + self._channel, channels.stop + self._channel)
         return np.asarray(self._array[(shown, *space)])[rest]  # type: ignore[no-any-return]  # scalars included
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
-        whole = self[...]
-        return whole if dtype is None else whole.astype(dtype)
 
 
 def _voxel_warnings(image: Image) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.nrrd_header import read_fields, read_header
-from condseg_app.io.stored_labels import StoredLabels
+from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
 
 _FIELD = re.compile(r"Segment(\d{1,6})_(\w+)")
 _LARGEST_VALUE = 65535
@@ -56,15 +56,9 @@ def read_segments(path: Path) -> StoredLabels | None:
         return StoredLabels(array[0], header.geometry, header.warnings)
     if max(s.layer for s in segments) >= array.shape[0]:
         raise ReadError(f"has {array.shape[0]} layers, but segments in others; save it again", path=path)
-    values = np.zeros(array.shape[1:], np.uint16)
-    shared: list[str] = []
-    for segment in segments:
-        mask = array[segment.layer] == segment.value
-        if values[mask].any():
-            shared.append(segment.entry.name)
-        values[mask] = segment.entry.value
-    notes = (f"its segments overlap; {', '.join(shared[:5])} cover others, for a label map holds one a voxel",)
-    return StoredLabels(values, header.geometry, (*header.warnings, *(notes if shared else ())))
+    masks = ((segment.entry, array[segment.layer] == segment.value) for segment in segments)
+    values, notes = one_class_a_voxel(masks, header.geometry.shape, np.dtype(np.uint16))
+    return StoredLabels(values, header.geometry, (*header.warnings, *notes))
 
 
 def classes_in_nrrd(path: Path) -> ClassTable | None:

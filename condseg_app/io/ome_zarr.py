@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import chosen_frame
 from condseg_app.io.contents import name_of
+from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.ome_metadata import Multiscale, classes_of, grid_of, names_of_channels, ome_attributes
 from condseg_app.io.regions import box_of
 from condseg_app.io.zarr_arrays import (
@@ -37,7 +38,7 @@ _VERSIONS = ("0.4", "0.5")
 _FEW = 4
 
 
-class ZarrVoxels:
+class ZarrVoxels(LazyVoxels):
     """Voxels (C, I, J, K) of an array whose axes come in another order; each look reads the chunks it needs.
 
     Args:
@@ -51,7 +52,6 @@ class ZarrVoxels:
         lengths = dict(zip(axes, array.shape, strict=True))
         self._array, self._axes, self._path, self._frame = array, axes, path, frame
         self.shape: tuple[int, ...] = tuple(lengths.get(axis, 1) for axis in _OURS)
-        self.ndim = 4
         self.dtype = native(array.dtype)
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
@@ -66,10 +66,6 @@ class ZarrVoxels:
         lacking = tuple(None if axis not in left else slice(None) for axis in _OURS)
         none_asked = tuple(slice(None) if axis in left else asked[axis] for axis in _OURS)
         return ordered[lacking][none_asked].astype(self.dtype, copy=False)[rest]  # type: ignore[no-any-return]
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
-        whole = self[...]
-        return whole if dtype is None else whole.astype(dtype)
 
 
 def read_zarr(path: Path, pick: Pick) -> Image:

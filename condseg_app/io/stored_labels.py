@@ -1,11 +1,12 @@
 """What passes between label maps and the formats that they are stored in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +37,23 @@ class LabelGrid:
     geometry: Geometry
     dtype: np.dtype[np.generic]
     classes: ClassTable | None
+
+
+def one_class_a_voxel(
+    masks: Iterable[tuple[ClassEntry, NDArray[np.bool_]]], shape: Shape, dtype: np.dtype[np.unsignedinteger]
+) -> tuple[NDArray[np.unsignedinteger], tuple[str, ...]]:
+    """Segments that may overlap as class values, a later one before an earlier one; a sentence where they do.
+
+    Args:
+        masks: each segment's row, and where it is, (I, J, K).
+        shape: (I, J, K).
+        dtype: of the values.
+    """
+    values = np.zeros(shape, dtype)
+    covering: list[str] = []
+    for entry, mask in masks:
+        if values[mask].any():
+            covering.append(entry.name)
+        values[mask] = entry.value
+    note = f"its segments overlap; {', '.join(covering[:5])} cover others, for a label map holds one a voxel"
+    return values, (note,) if covering else ()

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 import numpy as np
 import tifffile
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Pick, Shape
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import ChoiceNeeded, chosen_frame
 from condseg_app.io.contents import name_of
+from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.pictures import RGB, check_size, image_of, native, picture_in, telling
 from condseg_app.io.regions import box_of, whole
 from condseg_app.io.tiff_metadata import TiffMetadata, grid_in, imagej_image, ome_images
@@ -60,7 +61,7 @@ class _Source:
             yield file.series[self.series]
 
 
-class TiffVoxels:
+class TiffVoxels(LazyVoxels):
     """Voxels (C, I, J, K) of an image of several pages; each look reads the pages it needs.
 
     Args:
@@ -76,7 +77,6 @@ class TiffVoxels:
     ) -> None:
         self._source, self._planes, self._page, self._shown, self._stored = source, planes, page, shown, dtype
         self.shape: tuple[int, ...] = (planes.shape[0] * shown, page[2], page[1], planes.shape[1])
-        self.ndim = 4
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
@@ -96,10 +96,6 @@ class TiffVoxels:
                         page, read = self._read(series, plane), plane
                     found[n, :, :, to] = page[channel % self._shown, j, i].T  # type: ignore[index]
         return found[rest]  # type: ignore[no-any-return]  # scalars included
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[np.generic]:
-        whole = self[...]
-        return whole if dtype is None else whole.astype(dtype)
 
     def _read(self, series: Any, plane: int) -> NDArray[np.generic]:
         """A page (samples, J, I); one that is missing counts as 0."""

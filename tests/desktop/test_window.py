@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nibabel.nifti1
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -98,16 +97,6 @@ def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> N
     action.trigger()
     assert stage.session.wait(10)
     assert stage.session.image is not None
-
-
-@pytest.fixture
-def film(tmp_path: Path, scan: Image) -> Path:
-    """Two frames; the voxels of the second are those of the scan."""
-    path = tmp_path / "film.nii.gz"
-    second = scan.voxels()[0]
-    voxels = np.stack([second * 0, second], axis=3)
-    nibabel.nifti1.Nifti1Image(voxels, scan.geometry.affine).to_filename(path)
-    return path
 
 
 def test_of_a_file_with_frames_one_is_chosen_and_remembered(

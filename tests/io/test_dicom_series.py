@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from condseg_app.data import AxisMap, Geometry, Image
 from condseg_app.errors import CondsegError, GeometryError, ReadError
-from condseg_app.io import dicom_voxels, read_image
+from condseg_app.io import read_image
 from condseg_app.io.choices import ChoiceNeeded, Pick
 from condseg_app.io.dicom_decoders import decoder_for
 from condseg_app.io.dicom_files import is_dicom
@@ -238,7 +238,7 @@ def test_a_series_that_does_not_fit_into_memory_is_kept_on_disk(
 ) -> None:
     stored = np.random.default_rng(1).integers(0, 255, (4, 6, 3, 3)).astype(np.uint8)
     save_series(tmp_path, stored, AFFINE)
-    monkeypatch.setattr(dicom_voxels, "free_memory", lambda: 100)
+    monkeypatch.setattr("condseg_app.memory.free_memory", lambda: 100)
     image = read_dicom(tmp_path)
     assert np.array_equal(image.array[1, 2:4, :, 1], stored[2:4, :, 1, 1])
     assert np.array_equal(image.voxels(), np.moveaxis(stored, 3, 0))

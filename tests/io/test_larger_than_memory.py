@@ -13,7 +13,7 @@ import pytest
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io import file_voxels, read_image, unpack
+from condseg_app.io import read_image, unpack
 from condseg_app.io.image_files import write_image
 
 SaveNifti = Callable[..., Path]
@@ -44,7 +44,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Hardly any memory is free; temporary files go into this folder."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    monkeypatch.setattr(file_voxels, "free_memory", lambda: 100)
+    monkeypatch.setattr("condseg_app.memory.free_memory", lambda: 100)
     monkeypatch.setattr(unpack, "roomy_folder", lambda: folder)
     return folder
 

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nibabel.nifti1
 import numpy as np
 import pytest
 from napari.layers import Image as ImageLayer
@@ -73,16 +72,6 @@ def test_a_zarr_folder_is_read_and_no_other_folder(tmp_path: Path, scan: Image) 
     write_label_map(path, LabelMap(scan.voxels()[0].astype(np.uint8), scan.geometry, ClassTable.from_names("abc")))
     (layer,) = layers_of(read(str(path)))
     assert (type(layer), layer.name) == (Labels, "scan")
-
-
-@pytest.fixture
-def film(tmp_path: Path, scan: Image) -> Path:
-    """Two frames; the voxels of the second are those of the scan."""
-    path = tmp_path / "film.nii.gz"
-    second = scan.voxels()[0]
-    voxels = np.stack([second * 0, second], axis=3)
-    nibabel.nifti1.Nifti1Image(voxels, scan.geometry.affine).to_filename(path)
-    return path
 
 
 def answer(row: int | None) -> None:
