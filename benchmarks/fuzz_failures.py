@@ -1,11 +1,11 @@
 """Files damaged on purpose that are not read, and not refused in one sentence either.
 
-Each mutant is a sound little file of some format after one to three changes, most of which know how the format is
-built: numbers and texts of headers at the ends of their ranges, fields removed, repeated or of other types, streams cut
-or replaced by bombs, names that lead out of the folder, links, pipes. Opening it, showing a slice, taking it for labels
-and describing it must give a result or a sentence: no other exception, no more than five seconds, no more than 1 GiB,
-nothing printed, nothing written. A run can be done in parts, and a failure again:
-`python benchmarks/fuzz_failures.py --first 1234 --mutants 1`.
+Each mutant is a little file of some format, a sound one or one of the odd ones of the data beside the project, after
+one to three changes, most of which know how the format is built: numbers and texts of headers at the ends of their
+ranges, fields removed, repeated or of other types, streams cut or replaced by bombs, names that lead out of the folder,
+links, pipes. Opening it, showing a slice, taking it for labels and describing it must give a result or a sentence: no
+other exception, no more than five seconds, no more than 1 GiB, nothing printed, nothing written. A run can be done in
+parts, and a failure again: `python benchmarks/fuzz_failures.py --first 1234 --mutants 1`.
 
     make bench ONLY=fuzz_failures
 """
@@ -42,7 +42,7 @@ def main(
         def batch(start: int) -> Tally:
             place = Path(folder) / str(next(numbers))
             place.mkdir()
-            return trial(seed, start, min(_BATCH, first + mutants - start), place)
+            return trial(seed, start, min(_BATCH, first + mutants - start), place, odd=True)
 
         for found in pool.map(batch, range(first, first + mutants, _BATCH)):
             tally.add(found)

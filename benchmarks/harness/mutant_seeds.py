@@ -1,6 +1,7 @@
-"""Sound little files of every format that is read, made by our own writers as far as they go."""
+"""Little files of every format that is read: sound ones of our own writers as far as they go, and real odd ones."""
 
 import io
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import tifffile
 import zarr
 from harness.mutant_dicom import packed, segmentation, series
 from harness.mutants import Seed
+from harness.report import DATA
 from numpy.typing import DTypeLike
 
 from condseg_app.data import ClassTable, Geometry, Image, LabelMap
@@ -22,6 +24,18 @@ from condseg_app.io.image_files import write_image
 _SHAPE = (5, 6, 4)
 _AFFINE = np.array([[-0.6, -0.8, 0, 30], [0.8, -0.6, 0, -12.5], [0, 0, 1, 7], [0, 0, 0, 1]]) * [1.1, 1.3, 2.0, 1.0]
 _STRAIGHT = np.diag([-1.0, -1.0, 2.0, 1.0])
+_SMALL = 100_000  # bytes; of larger ones few could be tried
+_FORMAT_OF = {
+    **dict.fromkeys((".nii", ".nii.gz", ".hdr", ".img"), "NIfTI"),
+    **dict.fromkeys((".nrrd", ".nhdr"), "NRRD"),
+    ".mha": "MetaImage",
+    ".ome.tiff": "TIFF",
+    ".ome.zarr": "OME-Zarr",
+    ".dcm": "DICOM",
+    ".png": "PNG",
+    ".jpg": "JPEG",
+}
+_COMPANIONS = {".hdr": (".img",), ".img": (".hdr",), ".nhdr": (".raw",), ".tiff": (".tiff",)}
 _TABLE = ClassTable.from_names(["liver", "spleen", "kidney"]).replacing("spleen", terminology="SCT:78961009")
 
 
@@ -34,6 +48,32 @@ def seeds() -> Sequence[Seed]:
                 make(Path(folder) / main)
                 found.append(Seed(name, main, files_below(Path(folder))))
     return found
+
+
+def odd_seeds() -> Sequence[Seed]:
+    """Real odd files of the data beside the project, those that are read and are small; none where it is not."""
+    manifest = DATA / "odd_files" / "manifest.json"
+    if not manifest.is_file():
+        return ()
+    found = []
+    for row in json.loads(manifest.read_text(encoding="utf-8"))["files"]:
+        path = manifest.parent / row["path"]
+        name = _FORMAT_OF.get("".join(path.suffixes[-2:]).lower(), _FORMAT_OF.get(path.suffix.lower()))
+        if name is None or not row["expect"].startswith(("load", "ask")) or not path.exists():
+            continue
+        files = _with_companions(path)
+        if sum(map(len, files.values())) <= _SMALL:
+            found.append(Seed(name, path.name, files))
+    return found
+
+
+def _with_companions(path: Path) -> Mapping[str, bytes]:
+    """A file with those of its folder that its header may name, or a folder with all that is in it."""
+    if path.is_dir():
+        return {f"{path.name}/{name}": content for name, content in files_below(path).items()}
+    endings = _COMPANIONS.get(path.suffix.lower(), ())
+    beside = [other for other in path.parent.iterdir() if other.suffix.lower() in endings]
+    return {other.name: other.read_bytes() for other in {path, *beside} if other.is_file()}
 
 
 def files_below(folder: Path) -> Mapping[str, bytes]:

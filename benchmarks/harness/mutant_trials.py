@@ -1,6 +1,6 @@
 """Mutants, read one after the other in a process of its own, which may be killed without harm.
 
-    python -m harness.mutant_trials RUN FIRST COUNT FOLDER
+    python -m harness.mutant_trials RUN FIRST COUNT FOLDER [odd]
 
 A line of JSON for each mutant tells what became of it. A mutant that hangs or ends the process has none: the process
 ends by a signal, and the next number is the one to blame.
@@ -17,16 +17,16 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from harness.mutant_formats import CHANGES
-from harness.mutant_seeds import seeds
-from harness.mutants import OUTSIDE, Mutant, mutant
+from harness.mutant_seeds import odd_seeds, seeds
+from harness.mutants import OUTSIDE, Mutant, Seed, mutant
 
-from condseg_app.data import Image, Pick
+from condseg_app.data import Image
 from condseg_app.errors import CondsegError
 from condseg_app.io import describe, read_image, read_label_map
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
@@ -72,7 +72,7 @@ class Tally:
         self.slowest = max(self.slowest, other.slowest)
 
 
-def trial(run: int, first: int, count: int, folder: Path) -> Tally:
+def trial(run: int, first: int, count: int, folder: Path, odd: bool = False) -> Tally:
     """Read mutants in processes of their own, as many as it takes.
 
     Args:
@@ -80,14 +80,16 @@ def trial(run: int, first: int, count: int, folder: Path) -> Tally:
         first: the first mutant's number.
         count: how many.
         folder: an empty folder for their files.
+        odd: of real odd files, too, where they are at hand.
     """
     tally, at = Tally(), first
     while at < first + count:
         done = at
-        for line, code in _lines(run, at, first + count - at, folder):
+        for line, code in _lines(run, at, first + count - at, folder, odd):
             if code is not None:
                 if done < first + count:
-                    tally.failures[done] = f"ended the process ({_how(code)}) [{mutant(seeds(), CHANGES, run, done)}]"
+                    blamed = mutant(_seeds(odd), CHANGES, run, done)
+                    tally.failures[done] = f"ended the process ({_how(code)}) [{blamed}]"
                     done += 1
                 break
             _count(tally, json.loads(line))
@@ -96,9 +98,14 @@ def trial(run: int, first: int, count: int, folder: Path) -> Tally:
     return tally
 
 
-def _lines(run: int, first: int, count: int, folder: Path) -> Iterator[tuple[str, int | None]]:
+def _seeds(odd: bool) -> Sequence[Seed]:
+    return (*seeds(), *odd_seeds()) if odd else seeds()
+
+
+def _lines(run: int, first: int, count: int, folder: Path, odd: bool) -> Iterator[tuple[str, int | None]]:
     """What a process prints, line by line; at last how it ended."""
-    command = [sys.executable, "-m", "harness.mutant_trials", str(run), str(first), str(count), str(folder)]
+    numbers = (str(number) for number in (run, first, count))
+    command = [sys.executable, "-m", "harness.mutant_trials", *numbers, str(folder), *(("odd",) if odd else ())]
     paths = os.pathsep.join((str(Path(__file__).parents[1]), *filter(None, sys.path)))
     variables = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(
@@ -126,7 +133,7 @@ def _how(code: int) -> str:
 # In the process of its own
 
 
-def main(run: int, first: int, count: int, folder: Path) -> None:
+def main(run: int, first: int, count: int, folder: Path, odd: bool) -> None:
     """Make and read mutants; a line for each."""
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     noise = os.open(folder / "noise", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
@@ -135,7 +142,7 @@ def main(run: int, first: int, count: int, folder: Path) -> None:
     for name in ("TMPDIR", "TEMP", "TMP"):
         os.environ[name] = str(folder / "temporary")
     (folder / OUTSIDE).write_bytes(b"secret" * 1000)
-    known = seeds()
+    known = _seeds(odd)
     _limit_memory()
     for number in range(first, first + count):
         made = mutant(known, CHANGES, run, number)
@@ -162,7 +169,7 @@ def _outcome(made: Mutant, folder: Path) -> str:
     before = _names(place)
     _set_alarm(CPU_SECONDS, WALL_SECONDS)
     try:
-        outcome = _tried(path, _DICOM if made.seed.format == "DICOM" else _OTHERS)
+        outcome = _tried(path)
     except MemoryError:
         outcome = "took too much memory"
     except Exception as error:  # noqa: BLE001 - which is what is looked for
@@ -179,12 +186,12 @@ def _outcome(made: Mutant, folder: Path) -> str:
 _ENTRIES = 4  # the mutant, temporary files, the file outside, the noise
 
 
-def _tried(path: Path, readers: Sequence[Callable[[Path], None]]) -> str:
+def _tried(path: Path) -> str:
     """Do with a file what a program does: open it, show a slice, take it for labels, describe it."""
     outcome = "refused"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        for read in readers:
+        for read in (_look_at, _take_for_labels, _describe):
             try:
                 read(path)
                 outcome = "read"
@@ -195,10 +202,7 @@ def _tried(path: Path, readers: Sequence[Callable[[Path], None]]) -> str:
 
 
 def _look_at(path: Path) -> None:
-    _show(_picked(path, read_image))
-
-
-def _show(image: Image) -> None:
+    image = _picked(path)
     for words in (*image.warnings, *image.channels):
         if not is_sentence(words):
             raise ValueError(f"no sentence {words[:100]!r}")
@@ -210,14 +214,14 @@ def _show(image: Image) -> None:
         image.voxels()
 
 
-def _picked(path: Path, read: Callable[[Path, Pick], Image]) -> Image:
+def _picked(path: Path) -> Image:
     pick = EVERYTHING
     for _ in range(_MOST_CHOICES):
         try:
-            return read(path, pick)
+            return read_image(path, pick)
         except ChoiceNeeded as choice:
             pick = choice.picked(choice.options[-1][0], pick)
-    return read(path, pick)
+    return read_image(path, pick)
 
 
 def _take_for_labels(path: Path) -> None:
@@ -228,22 +232,6 @@ def _take_for_labels(path: Path) -> None:
 
 def _describe(path: Path) -> None:
     json.dumps(describe(path).warnings)
-
-
-def _look_at_slices(path: Path) -> None:
-    from condseg_app.io.dicom_series import read_dicom
-
-    _show(_picked(path, read_dicom))
-
-
-def _look_at_segments(path: Path) -> None:
-    from condseg_app.io.dicom_seg import read_dicom_seg
-
-    read_dicom_seg(path)
-
-
-_OTHERS = (_look_at, _take_for_labels, _describe)
-_DICOM = (_look_at_slices, _look_at_segments)
 
 
 def is_sentence(text: str) -> bool:
@@ -296,4 +284,4 @@ def _said(noise: int) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]), odd=sys.argv[5:] == ["odd"])

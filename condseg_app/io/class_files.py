@@ -1,7 +1,7 @@
 """Class tables beside label maps: condseg's JSON sidecar, ITK-SNAP's label description, Caret's label table."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ SCHEMA = "condseg-classes"
 _LARGEST_TABLE = 1 << 24
 
 Found = tuple[ClassTable | None, tuple[str, ...]]
+Source = tuple[str, Callable[[], ClassTable | None]]
 
 
 class ClassRow(BaseModel):
@@ -75,13 +76,16 @@ def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
 
 
 def itksnap_text(classes: ClassTable) -> str:
-    """A label description as ITK-SNAP reads it: index, red, green, blue, opacity, visible, in mesh, name."""
+    """A label description as ITK-SNAP reads it: index, red, green, blue, opacity, visible, in mesh, name.
+
+    Source: ColorLabelTable::SaveToFile and LoadFromFile in ITK-SNAP's Logic/Common/ColorLabelTable.cxx.
+    """
     lines = [
         "################################################",
         "# ITK-SnAP Label Description File",
         "# File format:",
         "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
-        "# Where:",
+        "# Fields:",
         "#    IDX:   Zero-based index",
         "#    -R-:   Red color component (0..255)",
         "#    -G-:   Green color component (0..255)",
@@ -94,30 +98,51 @@ def itksnap_text(classes: ClassTable) -> str:
         '    0     0    0    0        0  0  0    "Clear Label"',
     ]
     for entry in classes:
-        (red, green, blue), name = entry.color, entry.name.replace('"', "'")
+        (red, green, blue), name = entry.color, _in_one_line(entry.name.replace('"', "'"))
         lines.append(f'{entry.value:5d} {red:5d} {green:4d} {blue:4d}        1  1  1    "{name}"')
     return "\n".join(lines) + "\n"
+
+
+def _in_one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def classes_beside(path: Path) -> Found:
     """The class table that comes with a label map, and what was odd about it.
 
-    In this order: the sidecar, an ITK-SNAP label description (NAME.label.txt or NAME.label), the one in the file
-    itself. One that cannot be used is passed over.
+    The sidecar's, else an ITK-SNAP label description's (NAME.label.txt or NAME.label). Where the file itself names
+    classes too, those hold: another program may have changed the file and left what lies beside it. A table that
+    cannot be used is passed over.
     """
+    beside, from_where, warnings = _first_usable(_beside(path))
+    inside, _, more = _first_usable([("its header", lambda: format_of(path).classes_inside(path))])
+    warnings += more
+    if beside is None or inside is None or _called(beside) == _called(inside):
+        return beside or inside, warnings
+    known = {(entry.value, entry.name): entry for entry in beside}
+    told = f"the class table in {from_where} is not the one in the file, which was changed since; the latter is taken"
+    return ClassTable(tuple(known.get((entry.value, entry.name), entry) for entry in inside)), (*warnings, told)
+
+
+def _first_usable(sources: Iterable[Source]) -> tuple[ClassTable | None, str, tuple[str, ...]]:
+    """The first table that has rows, where it is from, and why others cannot be used."""
     warnings: tuple[str, ...] = ()
-    for name, read in _sources(path):
+    for name, read in sources:
         try:
             table = read()
         except (OSError, ValueError, RecursionError, CondsegError, ValidationError) as error:
             warnings += (f"the class table in {name} cannot be used ({_reason(error)}); other names are taken",)
             continue
         if table is not None and len(table):
-            return table, warnings
-    return None, warnings
+            return table, name, warnings
+    return None, "", warnings
 
 
-def _sources(path: Path) -> Iterator[tuple[str, Callable[[], ClassTable | None]]]:
+def _called(table: ClassTable) -> set[tuple[int, str]]:
+    return {(entry.value, entry.name) for entry in table}
+
+
+def _beside(path: Path) -> Iterator[Source]:
     sidecar = sidecar_path(path)
     if sidecar.is_file():
         yield sidecar.name, lambda: _of_sidecar(sidecar)
@@ -125,7 +150,6 @@ def _sources(path: Path) -> Iterator[tuple[str, Callable[[], ClassTable | None]]
         description = path.with_name(name_of(path) + ending)
         if description.is_file():
             yield description.name, lambda: _of_itksnap(_text(description))  # noqa: B023  (called at once)
-    yield "its header", lambda: format_of(path).classes_inside(path)
 
 
 def _of_sidecar(path: Path) -> ClassTable | None:
@@ -140,7 +164,7 @@ def _of_itksnap(text: str) -> ClassTable:
     for line in text.splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        numbers, name, _ = line.split('"')
+        numbers, name, *_ = line.split('"')
         value, red, green, blue = (int(n) for n in numbers.split()[:4])
         if value:
             table = table.adding(_entry(table, value, name, (red, green, blue)))

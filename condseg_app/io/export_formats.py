@@ -11,7 +11,7 @@ from condseg_app.io.dicom_files import is_dicom
 from condseg_app.io.label_parts import label_map_files
 from condseg_app.io.label_writers import mask_files
 
-Content = Literal["labels", "masks", "dicom-seg", "coco", "labelme", "cvat", "meshes", "statistics"]
+Content = Literal["labels", "masks", "segments", "dicom-seg", "coco", "labelme", "cvat", "meshes", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,19 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         for_2d=False,
         for_3d=True,
         one_file_a_class=False,
-        keeps=f"exact geometry; names, colours and terminology as segments; {_TABLE}",
+        keeps=f"exact geometry; names, colours and terminology as segments; overlap of classes; {_TABLE}",
+        loses="nothing",
+        content="segments",
+        ending="_segments",
+    ),
+    ExportFormat(
+        "seg-nrrd-labels",
+        "3D Slicer segmentation, one class a voxel",
+        ".seg.nrrd",
+        for_2d=False,
+        for_3d=True,
+        one_file_a_class=False,
+        keeps=f"exact geometry; names, colours and terminology as segments; {_TABLE}; an ITK-SNAP label file",
         loses="overlap of classes",
     ),
     ExportFormat(
@@ -266,4 +278,4 @@ def export_files(form: ExportFormat, target: Path, classes: ClassTable) -> tuple
         return mask_files(target, classes, form.suffix)
     if form.content == "labels":
         return label_map_files(target)
-    return (target, sidecar_path(target)) if form.content == "statistics" else (target,)
+    return (target, sidecar_path(target)) if form.content in ("statistics", "segments") else (target,)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Image, LabelMap
 from condseg_app.errors import WriteError
 from condseg_app.io.export_formats import Content, ExportFormat
-from condseg_app.io.label_writers import write_binary_masks, write_label_map
+from condseg_app.io.label_writers import write_binary_masks, write_label_map, write_overlapping_masks
 from condseg_app.io.registry import Registry
 
 Paths = tuple[Path, ...]
@@ -65,6 +65,11 @@ def _masks(form: ExportFormat, target: Path, export: Export) -> Paths:
     return write_binary_masks(target, export.masks, geometry, registry.table, form.suffix, registry.extra())
 
 
+def _segments(form: ExportFormat, target: Path, export: Export) -> Paths:
+    registry, geometry = export.registry, export.image.geometry
+    return write_overlapping_masks(target, export.masks, geometry, registry.table, registry.extra())
+
+
 # What few need is imported when it is needed: the start stays quick.
 
 
@@ -111,6 +116,7 @@ def _statistics(form: ExportFormat, target: Path, export: Export) -> Paths:
 _WRITERS: Mapping[Content, Callable[[ExportFormat, Path, Export], Paths]] = {
     "labels": _labels,
     "masks": _masks,
+    "segments": _segments,
     "dicom-seg": _dicom_seg,
     "coco": _coco,
     "labelme": _labelme,

@@ -22,6 +22,7 @@ from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_plan import suggested
+from condseg_app.qt.job_line import Bar
 from condseg_app.qt.overlap_choice import OverlapChoice
 from condseg_app.qt.style import allow, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
@@ -44,6 +45,7 @@ class ExportPage(QWidget):
         for signal in (session.classes_changed, session.model_changed, session.job_changed):
             connections.to(signal, self._fill)
         connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.export_changed, self._on_progress)
         connections.to(session.exported, self._on_exported)
         self._on_image()
 
@@ -117,7 +119,9 @@ class ExportPage(QWidget):
     def _outcome(self) -> QWidget:
         self.write = push_button("export", "Export", self._export)
         self.show_folder = push_button("show_folder", "Show in folder", self._show_folder)
-        self.show_folder.hide()
+        self.stop = push_button("cancel_export", "Cancel", self._session.cancel_export)
+        self.stop.setToolTip("Write nothing")
+        self.bar = Bar()
         self.said = quiet()
         self.said.setObjectName("export_result")
         outcome = QWidget()
@@ -126,6 +130,8 @@ class ExportPage(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.write, 1)
         row.addWidget(self.show_folder)
+        row.addWidget(self.bar)
+        row.addWidget(self.stop)
         column.addLayout(row)
         column.addWidget(self.said)
         return outcome
@@ -170,7 +176,7 @@ class ExportPage(QWidget):
         form, target = self.chosen_format(), self.target()
         if form is not None and target is not None:
             self._folder = target if form.one_file_a_class else target.parent
-            self.said.setText("")
+            self._written = ()
             self._session.export(target, form.key, self.chosen_names())
 
     def _show_folder(self) -> None:
@@ -193,10 +199,9 @@ class ExportPage(QWidget):
                 self.format.addItem(form.title, form.key)
         self.format.blockSignals(False)
         self._written = ()
-        self.said.setText("")
-        self.show_folder.hide()
         self._fill()  # before anything is asked of the classes: they may be others now
         self._on_format()
+        self._on_progress()
 
     def _on_format(self) -> None:
         form, image = self.chosen_format(), self._session.image
@@ -229,10 +234,10 @@ class ExportPage(QWidget):
 
     def _update(self) -> None:
         form, target, names = self.chosen_format(), self.target(), self.chosen_names()
-        reason = self._why_not(target, names)
+        misplaced = None if form is None or target is None else _why_not_there(form, target)
+        reason = self._why_nothing(names) or ("Say where to" if target is None else misplaced)
         allow(self.write, reason, "Write the files listed above")
-        wrong = target is not None and reason is not None and names != []
-        self.path.setStyleSheet(_WRONG if wrong and self._session.image is not None else "")
+        self.path.setStyleSheet(_WRONG if misplaced is not None and names else "")
         if form is None or target is None or not names:
             self.files.setText(reason or "")
             return
@@ -243,30 +248,39 @@ class ExportPage(QWidget):
             text + (f". Replaces {len(there)} that {'exists' if len(there) == 1 else 'exist'}." if there else ".")
         )
 
-    def _why_not(self, target: Path | None, names: list[str]) -> str | None:
-        form = self.chosen_format()
+    def _why_nothing(self, names: list[str]) -> str | None:
         if self._session.image is None:
             return "Open an image first"
         if self.chosen.count() == 0:
             return "Nothing to export yet: predict or mark a class first"
         if not names:
             return "Tick at least one class"
-        if target is None:
-            return "Say where to"
-        return None if form is None or form.one_file_a_class else _why_no_file(target, form.suffix)
+        return "One export is being written" if self._session.export_progress is not None else None
+
+    def _on_progress(self) -> None:
+        progress, paths = self._session.export_progress, self._written
+        for widget in (self.bar, self.stop):
+            widget.setVisible(progress is not None)
+        self.show_folder.setVisible(progress is None and bool(paths))
+        if progress is not None:
+            self.bar.show_fraction(progress.fraction)
+            self.said.setText(f"Writing: {progress.text}" if progress.text else "Writing…")
+        else:
+            self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
+        self._update()
 
     def _on_exported(self, paths: tuple[Path, ...]) -> None:
         self._written = paths
-        self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
-        self.show_folder.setVisible(bool(paths))
-        self._update()
+        self._on_progress()
 
 
 def _kept_and_lost(form: ExportFormat) -> str:
     return f"<b>Keeps</b> {form.keeps}.<br><b>Loses</b> {form.loses}."
 
 
-def _why_no_file(target: Path, suffix: str) -> str | None:
-    if not target.name.lower().endswith(suffix):
-        return f"The name has to end in {suffix}"
+def _why_not_there(form: ExportFormat, target: Path) -> str | None:
+    if form.one_file_a_class:
+        return None
+    if not target.name.lower().endswith(form.suffix):
+        return f"The name has to end in {form.suffix}"
     return None if target.parent.is_dir() else f"There is no folder {target.parent}"

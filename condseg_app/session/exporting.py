@@ -1,16 +1,27 @@
 """Writing masks, with a record of how they came about."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Progress, Step, Steps
-from condseg_app.data import LabelMap, Overlap
-from condseg_app.errors import CondsegError
+from condseg_app.compute import Job, Progress, Step, Steps
+from condseg_app.data import LabelMap, OnDemand, Overlap
+from condseg_app.errors import Cancelled, CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.state import State
+
+_Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at how far an export is."""
+_SLICES = 8
+"""So many are fused at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +69,62 @@ def registry(plan: ExportPlan) -> io.Registry:
     )
 
 
-def export_steps(plan: ExportPlan) -> Steps:
-    """Write the masks; the result is the paths."""
-    export = io.Export(
-        plan.state.opened_image(),
-        registry(plan),
-        fusing.masks(plan.state, plan.names),
-        partial(_labels, plan),
-        fusing.probabilities(plan.state, plan.names),
-    )
-    yield Step(Progress(0.1))
-    yield Step(Progress(1.0), io.write_export(plan.format, plan.path, export))
+class ExportJob(Job):
+    """An export under way; the result is the paths.
 
+    The formats' writers ask for one class, or some slices, after the other. Whenever they ask, it notes how far they
+    are, and stops them if it was cancelled: then nothing is written.
+    """
 
-def _labels(plan: ExportPlan) -> LabelMap:
-    return replace(fusing.labels(plan.state, plan.names), classes=plan.state.classes.keeping(plan.names))
+    def __init__(self, plan: ExportPlan) -> None:
+        super().__init__("Exporting", self._steps_of_writing)
+        self._plan = plan
+        self._unwanted = Event()
+        self._reached = Progress(0.0)
+
+    def cancel(self) -> None:
+        """Stop the writer at its next question."""
+        self._unwanted.set()
+        super().cancel()
+
+    def _steps_of_writing(self) -> Steps:
+        with ThreadPoolExecutor(1, "condseg: writing") as thread:
+            written = thread.submit(self._write)
+            while wait([written], _LOOK_EVERY).not_done:
+                yield Step(self._reached)
+            yield Step(Progress(1.0), written.result())
+
+    def _write(self) -> tuple[Path, ...]:
+        plan = self._plan
+        export = io.Export(
+            plan.state.opened_image(),
+            registry(plan),
+            self._told(fusing.masks(plan.state, plan.names)),
+            self._labels,
+            self._told(fusing.probabilities(plan.state, plan.names)),
+        )
+        return io.write_export(plan.format, plan.path, export)
+
+    def _told(self, arrays: Mapping[str, NDArray[_Voxel]]) -> Mapping[str, NDArray[_Voxel]]:
+        def look_up(name: str) -> NDArray[_Voxel]:
+            self._note(self._plan.names.index(name) / len(self._plan.names), name)
+            return arrays[name]
+
+        return OnDemand(tuple(arrays), look_up)
+
+    def _labels(self) -> LabelMap:
+        state, names = self._plan.state, self._plan.names
+        geometry, classes = state.opened_image().geometry, state.classes.keeping(names)
+        values = np.empty(geometry.shape, classes.value_type)
+        depth = geometry.shape[2]
+        for start in range(0, depth, _SLICES):
+            self._note(start / depth, f"slice {start + 1}")
+            part = (slice(None), slice(None), slice(start, start + _SLICES))
+            values[part] = fusing.labels(state, names, part).values
+        self._note(1.0, "writing")
+        return LabelMap(values, geometry, classes)
+
+    def _note(self, fraction: float, text: str) -> None:
+        if self._unwanted.is_set():
+            raise Cancelled("the export was cancelled")
+        self._reached = Progress(fraction, text)

@@ -66,6 +66,8 @@ class Opened:
     """`lesson_states` has one more, or is that of another lesson."""
     slice_proposed = Signal(Proposal)
     """Where to mark a class next."""
+    export_changed = Signal()
+    """`export_progress` is another."""
     exported = Signal(tuple)
     """The paths that were written."""
     device_changed = Signal()

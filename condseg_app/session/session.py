@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Engine, EngineLike, Job
+from condseg_app.compute import Engine, EngineLike, Job, JobEnd, Progress
 from condseg_app.data import ClassEntry, Color, Image, Pick, Region
 from condseg_app.errors import ModelError
 from condseg_app.io.choices import EVERYTHING
@@ -25,7 +25,7 @@ from condseg_app.session.class_files import (
 )
 from condseg_app.session.command import command
 from condseg_app.session.desk import ignore
-from condseg_app.session.exporting import ExportPlan, export_steps
+from condseg_app.session.exporting import ExportJob, ExportPlan
 from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
@@ -51,6 +51,7 @@ class Session(Lessons):
         super().__init__(Engine() if engine is None else engine, folder)
         self._windows: Windows | None = None
         self._opening: Job | None = None
+        self._export: Job | None = None
 
     # What is open
 
@@ -290,7 +291,32 @@ class Session(Lessons):
         """
         settled = replace(self._state, previews={})  # what a class shows while it is taught is no result yet
         plan = ExportPlan.of(settled, Path(path), format_key, names)
-        self._run(Job("Exporting", partial(export_steps, plan)))
+        self._export = ExportJob(plan)
+        self._desk.run(self._export, self._on_answer, self._on_export_end, self._on_export_progress)
+        self.export_changed.emit()
+
+    @property
+    def export_progress(self) -> Progress | None:
+        """How far the export under way is (the last one of several); None while there is none."""
+        return None if self._export is None else self._export.progress
+
+    @command
+    def cancel_export(self) -> None:
+        """Stop the export under way; nothing of it is written."""
+        if self._export is not None:
+            self._export.cancel()
+            self._export = None
+            self.export_changed.emit()
+
+    def _on_export_progress(self, job: Job, _progress: Progress) -> None:
+        if job is self._export:
+            self.export_changed.emit()
+
+    def _on_export_end(self, job: Job, end: JobEnd) -> None:
+        if job is self._export:
+            self._export = None
+            self.export_changed.emit()
+        self._on_end(job, end)
 
     def _take_in(self, reading: Reading) -> None:
         """Open what was read; where the model takes one channel of several, it is asked for."""

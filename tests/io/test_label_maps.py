@@ -1,18 +1,24 @@
 import json
 import os
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import permutations, product
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
-from condseg_app.errors import GeometryError, ReadError, WriteError
+from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import read_binary_mask, read_image, read_label_map, write_binary_masks, write_label_map
+from condseg_app.io.class_files import itksnap_text
 
 SaveNifti = Callable[..., Path]
 AFFINE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])
@@ -276,15 +282,86 @@ def test_a_written_label_map_reads_back_as_it_was(tmp_path: Path, image: Image, 
     assert sidecar["classes"][0]["terminology"] == "SCT:10200004"
 
 
-def test_an_itk_snap_label_description_has_eight_columns(tmp_path: Path, image: Image) -> None:
+# ITK-SNAP's label descriptions, by LoadFromFile and SaveToFile in
+# https://github.com/pyushkevich/itksnap/blob/master/Logic/Common/ColorLabelTable.cxx
+
+
+def labels_in_itksnap(path: Path) -> dict[int, tuple[tuple[int, ...], float, bool, bool, str]]:
+    """Colour, opacity, visibility, visibility in the mesh and name of each label, as ITK-SNAP takes them.
+
+    One line that it cannot read makes it refuse the whole file.
+    """
+    found = {}
+    for line in path.read_bytes().split(b"\n"):
+        if not line or line.startswith(b"#"):
+            continue
+        numbers, quote, rest = line.partition(b'"')
+        name = rest.partition(b'"')[0].decode()
+        assert quote, "it looks for a quotation mark"
+        assert name, "its stream fails where a name is empty"
+        index, red, green, blue, opacity, visible, in_mesh = numbers.split()
+        values = tuple(int(value) for value in (red, green, blue))
+        assert all(0 <= value <= 255 for value in values), "larger ones wrap in its unsigned char"
+        assert 0 <= int(index) <= 65535, "its labels are unsigned short"
+        if int(index) > 0:  # the clear label is its own
+            found[int(index)] = (values, float(opacity), bool(int(visible)), bool(int(in_mesh)), name)
+    return found
+
+
+def test_itk_snap_reads_our_label_description(tmp_path: Path, image: Image) -> None:
     write_label_map(tmp_path / "out.nii.gz", LabelMap(VALUES, image.geometry, TABLE))
-    lines = (tmp_path / "out.label.txt").read_text(encoding="utf-8").splitlines()
-    rows = [line.split(maxsplit=7) for line in lines if not line.startswith("#")]
-    assert rows[0] == ["0", "0", "0", "0", "0", "0", "0", '"Clear Label"']
-    assert rows[1] == ["1", "200", "0", "10", "1", "1", "1", "\"liver 'left'\""]
+    description = tmp_path / "out.label.txt"
+    lines = description.read_text(encoding="utf-8").splitlines()
     assert lines[1] == "# ITK-SnAP Label Description File"
+    assert lines[14].split(maxsplit=7) == ["0", "0", "0", "0", "0", "0", "0", '"Clear Label"']
+    shown = {
+        entry.value: (entry.color, 1.0, True, True, entry.name.replace('"', "'"))  # a quotation mark would end it
+        for entry in TABLE
+    }
+    assert labels_in_itksnap(description) == shown
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 65535),
+            st.text(st.characters(blacklist_categories=["Cs"]), max_size=20),
+            st.tuples(*[st.integers(0, 255)] * 3),
+        ),
+        max_size=5,
+        unique_by=(lambda row: row[0], lambda row: row[1].strip().casefold()),
+    )
+)
+def test_no_class_makes_itk_snap_refuse_a_label_description(rows: list[Any]) -> None:
+    entries = []
+    for value, name, color in rows:
+        with suppress(ClassTableError):  # such a class cannot be in a table
+            entries.append(ClassEntry(value, name, color))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.txt"
+        path.write_bytes(itksnap_text(ClassTable(tuple(entries))).encode())
+        found = labels_in_itksnap(path)
+    assert {value: row[0] for value, row in found.items()} == {entry.value: entry.color for entry in entries}
+
+
+def test_our_label_description_is_read_as_itk_snap_writes_it(tmp_path: Path, image: Image) -> None:
+    write_label_map(tmp_path / "out.nii.gz", LabelMap(VALUES, image.geometry, ClassTable()))
     (tmp_path / "out.json").unlink()
-    assert read_label_map(tmp_path / "out.nii.gz").classes["tumour / cyst"].color == (0, 99, 0)
+    rows = (
+        "    0     0    0    0        0  0  0",
+        "    1   200    0   10      0.4  1  0",
+        "    7     0   99    0        1  0  1",
+    )
+    names = ("Clear Label", "liver", "tumour / cyst")
+    text = "\n".join(
+        ["#" * 48, "# ITK-SnAP Label Description File", *(f'{r}    "{n}"' for r, n in zip(rows, names, strict=True))]
+    )
+    (tmp_path / "out.label.txt").write_text(text + "\n", encoding="utf-8")
+    classes = read_label_map(tmp_path / "out.nii.gz").classes
+    assert [(entry.value, entry.name, entry.color) for entry in classes] == [
+        (1, "liver", (200, 0, 10)),
+        (7, "tumour / cyst", (0, 99, 0)),
+    ]
 
 
 @pytest.mark.parametrize(("value", "dtype"), [(0, np.uint8), (255, np.uint8), (256, np.uint16), (65535, np.uint16)])

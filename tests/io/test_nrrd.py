@@ -360,3 +360,17 @@ def test_overlapping_masks_are_kept_in_layers(tmp_path: Path) -> None:
         write_overlapping_masks(tmp_path / "a.nrrd", masks, geometry, classes)
     with pytest.raises(GeometryError, match="'b'"):
         write_overlapping_masks(tmp_path / "b.seg.nrrd", {"b": masks["b"][1:]}, geometry, classes)
+
+
+def test_a_class_that_another_program_renamed_has_its_new_name(tmp_path: Path) -> None:
+    """It leaves what lies beside the file as it was."""
+    geometry = Geometry((5, 6, 4), np.diag([-1.0, 2.0, 3.0, 1.0]))
+    table = ClassTable((ClassEntry(1, "liver", notes="of the sidecar"), ClassEntry(2, "spleen")))
+    values = np.random.default_rng(0).integers(0, 3, (5, 6, 4)).astype(np.uint8)
+    path = tmp_path / "a.seg.nrrd"
+    write_label_map(path, LabelMap(values, geometry, table))
+    assert read_label_map(path).classes == table
+    labels = read_label_map(replaced(path, b"Segment1_Name:=spleen", b"Segment1_Name:=stones"))
+    assert (labels.classes.names, labels.classes["liver"].notes) == (("liver", "stones"), "of the sidecar")
+    assert "a.json is not the one in the file" in labels.warnings[0]
+    assert np.array_equal(labels.values, values)

@@ -1,17 +1,20 @@
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from condseg_app.data import ClassTable, Image
-from condseg_app.io import EXPORT_FORMATS, export_files, read_label_map, read_model, write_model
+from condseg_app.data import ClassTable, Image, Pick
+from condseg_app.io import EXPORT_FORMATS, export_files, read_image, read_label_map, read_model, write_model
 from condseg_app.io.image_files import write_image
 from condseg_app.qt import Panel
 from condseg_app.qt.text import counted
+from condseg_app.session import fusing
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -43,7 +46,7 @@ def test_exactly_the_files_that_were_listed_are_written(
     assert page.chosen_names() == ["liver", "kidney"]
     assert all(name in page.files.text() for name in names)
     qtbot.mouseClick(page.write, LEFT)
-    qtbot.waitUntil(lambda: page.said.text() != "", timeout=10_000)
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
     assert stage.failures == []
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert page.show_folder.isVisibleTo(page)
@@ -56,12 +59,50 @@ def test_what_was_exported_opens_again_as_it_was(qtbot: QtBot, panel: Panel, sta
     page = panel.export
     page.path.setText(str(tmp_path / "scan.nii.gz"))
     qtbot.mouseClick(page.write, LEFT)
-    qtbot.waitUntil(lambda: page.said.text() != "", timeout=10_000)
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
     image = panel.session.image
     assert image is not None
     labels = read_label_map(tmp_path / "scan.nii.gz", image)
     assert np.array_equal(labels.values, image.voxels()[0])
     assert labels.classes.names == ("liver", "spleen", "kidney")
+
+
+def test_a_long_export_is_seen_and_can_be_cancelled(
+    qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.predict_all()
+    page, gate, mask = panel.export, Event(), fusing.mask
+
+    def held(*args: Any) -> NDArray[np.bool_]:
+        assert gate.wait(10)
+        return mask(*args)
+
+    monkeypatch.setattr(fusing, "mask", held)
+    page.format.setCurrentIndex(page.format.findData("nifti-masks"))
+    page.path.setText(str(tmp_path / "masks"))
+    assert not page.stop.isVisibleTo(page)
+    qtbot.mouseClick(page.write, LEFT)
+    qtbot.waitUntil(lambda: page.said.text() == "Writing: liver", timeout=10_000)
+    assert page.bar.isVisibleTo(page)
+    assert (page.write.isEnabled(), page.write.toolTip()) == (False, "One export is being written")
+    assert "border" not in page.path.styleSheet()
+    qtbot.mouseClick(page.stop, LEFT)
+    assert page.write.isEnabled()
+    assert not page.bar.isVisibleTo(page)
+    assert page.said.text() == ""
+    gate.set()
+    assert stage.session.wait(10)
+    assert stage.failures == []
+    assert [path for path in tmp_path.rglob("*") if "masks" in path.parts and path.is_file()] == []
+    assert page.said.text() == ""
+
+
+def test_frames_of_one_file_have_masks_of_different_names(empty_panel: Panel, film: Path) -> None:
+    names = []
+    for frame in (0, 1):
+        empty_panel.session.set_image(read_image(film, Pick(frame=frame)))
+        names.append(Path(empty_panel.export.path.text()).name)
+    assert names == ["film_frame1_labels.nii.gz", "film_frame2_labels.nii.gz"]
 
 
 def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:

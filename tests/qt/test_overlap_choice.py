@@ -97,7 +97,7 @@ def test_what_is_written_names_the_order(qtbot: QtBot, page: Any, stage: Any, tm
     qtbot.mouseClick(page.overlap.order.up, LEFT)
     page.path.setText(str(tmp_path / "scan.nii.gz"))
     qtbot.mouseClick(page.write, LEFT)
-    qtbot.waitUntil(lambda: page.said.text() != "", timeout=10_000)
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
     assert stage.failures == []
     assert read_registry(tmp_path / "scan.json").priority == ("spleen", "liver", "kidney")
 

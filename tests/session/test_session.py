@@ -1,6 +1,7 @@
 """The session's other commands: what is open, how classes are shown, marks, exports, and errors as signals."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import nibabel.nifti1
 import numpy as np
 import PIL.Image
 import pytest
+from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.data import Annotation, ClassTable, Geometry, Image
 from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ModelError, ReadError, WriteError
 from condseg_app.io.image_files import write_image
-from condseg_app.session import Measure, Session
+from condseg_app.session import Measure, Session, fusing
 
 
 def everywhere(image: Image) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -225,9 +227,8 @@ def test_the_volume_grows_as_blocks_arrive(desk: Any, volume: Image) -> None:
 def exported(desk: Any) -> tuple[Path, ...]:
     desk.finish()
     assert desk.heard.failures == []
-    paths: tuple[Path, ...] = desk.heard.signals[-1][1][0]
-    assert desk.heard.signals[-1][0] == "exported"
-    return paths
+    ((paths,),) = [values for name, values in desk.heard.signals if name == "exported"]
+    return paths  # type: ignore[no-any-return]
 
 
 def test_a_label_map_is_exported_with_all_that_is_known_of_it(desk: Any, volume: Image, tmp_path: Path) -> None:
@@ -319,6 +320,34 @@ def test_figures_have_the_models_confidence(desk: Any, volume: Image, tmp_path: 
     assert spleen["confidence"] == pytest.approx(200 / 255)
     assert spleen["voxels"] == np.count_nonzero(volume.voxels()[0] == 2)
     assert (cyst["confidence"], cyst["voxels"]) == (None, none.size)
+
+
+@pytest.mark.parametrize("key", ["nifti", "nifti-masks", "seg-nrrd", "coco", "mesh-stl", "statistics"])
+def test_an_export_says_how_far_it_is_and_writes_nothing_once_it_is_cancelled(
+    desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    desk.session.predict(["liver", "spleen"])
+    desk.finish()
+    asked, gate, corrected = threading.Event(), threading.Event(), fusing.corrected
+
+    def held(*args: Any, **named: Any) -> NDArray[np.uint8]:
+        asked.set()
+        assert gate.wait(10)
+        return corrected(*args, **named)
+
+    monkeypatch.setattr(fusing, "corrected", held)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    desk.session.export(io.export_format(key).named(folder, "scan"), key)
+    assert asked.wait(10)
+    desk.until(lambda: desk.session.export_progress.text in ("liver", "slice 1"))
+    desk.session.cancel_export()
+    assert desk.session.export_progress is None
+    gate.set()
+    desk.finish()
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert desk.heard.failures == []
+    assert "exported" not in desk.heard.names()
 
 
 def test_an_export_that_fails_is_told(desk: Any, tmp_path: Path) -> None:
