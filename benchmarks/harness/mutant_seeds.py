@@ -24,7 +24,7 @@ from condseg_app.io.image_files import write_image
 _SHAPE = (5, 6, 4)
 _AFFINE = np.array([[-0.6, -0.8, 0, 30], [0.8, -0.6, 0, -12.5], [0, 0, 1, 7], [0, 0, 0, 1]]) * [1.1, 1.3, 2.0, 1.0]
 _STRAIGHT = np.diag([-1.0, -1.0, 2.0, 1.0])
-_SMALL = 100_000  # bytes; of larger ones few could be tried
+_SMALL = 40_000  # bytes; of larger ones few could be tried
 _FORMAT_OF = {
     **dict.fromkeys((".nii", ".nii.gz", ".hdr", ".img"), "NIfTI"),
     **dict.fromkeys((".nrrd", ".nhdr"), "NRRD"),

@@ -170,6 +170,8 @@ def _refuse_circles(whole: Mapping[str, str | None]) -> None:
 
 
 def _refuse_repeats(what: str, keys: Sequence[object]) -> None:
-    for position, key in enumerate(keys):
-        if key in keys[:position]:
+    seen: set[object] = set()
+    for key in keys:
+        if key in seen:
             raise ClassTableError(f"the class {what} '{key}' is used twice; give each class its own")
+        seen.add(key)

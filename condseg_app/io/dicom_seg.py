@@ -95,7 +95,8 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentati
 
 def is_dicom_seg(path: Path) -> bool:
     """Whether a DICOM file is a segmentation; ReadError where it is damaged."""
-    return path.is_file() and read_header(path).text("SOPClassUID") in SEGMENTATIONS
+    with telling(path):
+        return path.is_file() and read_header(path).text("SOPClassUID") in SEGMENTATIONS
 
 
 def labels_in_dicom(path: Path, image: Geometry | None) -> StoredLabels:

@@ -19,6 +19,7 @@ from condseg_app.io.unpack import unpacked_length
 from condseg_app.io.voxel_layout import Packing, VoxelLayout
 
 _LONGEST_HEADER = 1 << 22
+_MOST_LINES = 1 << 20
 _PACKINGS: Mapping[str, Packing | None] = {
     "raw": None, "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2",
 }  # fmt: skip
@@ -216,7 +217,10 @@ def _is_nifti(layout: VoxelLayout) -> bool:
 def _length_of_lines(layout: VoxelLayout, lines: int) -> int:
     with reading(layout.voxels_path), layout.voxels_path.open("rb") as file:
         file.seek(layout.start)
-        return sum(len(file.readline(_LONGEST_HEADER)) for _ in range(min(lines, _LONGEST_HEADER)))
+        for line in range(lines):
+            if not file.readline(_LONGEST_HEADER) or line == _MOST_LINES:
+                raise ReadError(f"skips {lines} lines, and there are not so many; write it again", path=layout.path)
+        return file.tell() - layout.start
 
 
 def _directions(fields: Mapping[str, Any], count: int) -> NDArray[np.float64] | None:

@@ -4,6 +4,7 @@ OME-TIFF knows a size a voxel axis. Where the grid lies, and how it is turned, i
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from condseg_app.data import Geometry, Shape
+from condseg_app.errors import GeometryError
 from condseg_app.io.ome_metadata import OWN_ATTRIBUTE, SPACE, Axis, Dataset, Multiscale, Transform, grid_of
 
 _OTHER_FILES = re.compile(r"<(?:\w+:)?BinaryOnly")
@@ -81,6 +83,8 @@ def grid_in(metadata: TiffMetadata, shape: Shape) -> tuple[Geometry, tuple[str, 
     if shape[2] > 1 and "z" not in sizes:
         names, sizes = [*SPACE], {**sizes, "z": sizes["x"]}
         odd = ("the distance of its slices is not stated; the width of a pixel is taken",)
+    if not all(math.isfinite(sizes[name][0]) for name in names):
+        raise GeometryError("states a voxel size that is no number; save it again")
     transform = Transform(type="scale", scale=[sizes[name][0] for name in names])
     datasets = [Dataset(path="0", coordinateTransformations=[transform])]
     axes = [Axis(name=name, unit=sizes[name][1]) for name in names]

@@ -26,6 +26,9 @@ _CODECS = frozenset(
 )
 _METADATA = ("zarr.json", ".zarray", ".zattrs")
 _MOST_VOXELS = 1 << 60
+# Of millions of tiny chunks each is looked for by itself.
+_SMALL_CHUNK = 1000  # voxels
+_MOST_SMALL_CHUNKS = 1000
 _MOST_CHUNKS = 10
 _UNPACKED_AT_ONCE = 16 << 20  # bytes
 
@@ -68,10 +71,14 @@ def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
 
     files = PlainFiles(path, read_only=True)
     with reading_zarr(path):
+        node: zarr.Group | zarr.Array[Any]
         try:
-            return zarr.open_group(files, mode="r", use_consolidated=False)
+            node = zarr.open_group(files, mode="r", use_consolidated=False)
         except (zarr.errors.GroupNotFoundError, zarr.errors.ContainsArrayError):
-            return zarr.open_array(files, mode="r")
+            node = zarr.open_array(files, mode="r")
+        if not isinstance(node.metadata.attributes, Mapping):  # zarr takes whatever it finds
+            raise ReadError("its attributes are not a table of names and values; write it again", path=path)
+        return node
 
 
 def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
@@ -106,7 +113,10 @@ def check_array(array: "zarr.Array[Any]", path: Path) -> None:
         raise ReadError(f"is packed with {', '.join(odd)}, which is not read; write it with zstd, say", path=path)
     if min((*array.shape, *array.chunks), default=0) < 1 or math.prod(array.shape) > _MOST_VOXELS:
         raise ReadError(f"claims the impossible shape {array.shape} in chunks of {array.chunks}", path=path)
-    if math.prod(array.chunks) * array.dtype.itemsize > free_memory():
+    size, count = math.prod(array.chunks), math.prod(map(math.ceil, np.divide(array.shape, array.chunks)))
+    if size < _SMALL_CHUNK and count > _MOST_SMALL_CHUNKS:
+        raise ReadError(f"is cut into {count:,} chunks of {size} voxels; write it with larger ones", path=path)
+    if size * array.dtype.itemsize > free_memory():
         raise OutOfMemory(f"one of its chunks has the shape {array.chunks}; write it with smaller ones", path=path)
 
 

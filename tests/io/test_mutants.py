@@ -3,25 +3,29 @@
 More of them, with what each of them was, are tried by benchmarks/fuzz_failures.py.
 """
 
+import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 if sys.platform != "linux":
     pytest.skip("limits of memory and time are set as Linux does", allow_module_level=True)
 
+from harness.mutant_dicom import segmentation
 from harness.mutant_formats import CHANGES
 from harness.mutant_seeds import seeds
 from harness.mutant_trials import trial
 from harness.mutants import mutant
 
-from condseg_app.data import Geometry, Image
-from condseg_app.errors import ReadError
-from condseg_app.io import read_image
+from condseg_app.data import ClassTable, Geometry, Image
+from condseg_app.errors import CondsegError, GeometryError, ReadError
+from condseg_app.io import describe, read_image, read_label_map
 from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 
@@ -77,6 +81,58 @@ def test_channels_beyond_counting_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"ElementDataFile", more))
     with pytest.raises(ReadError, match="9,999,999,999 channels"):
         read_image(path)
+
+
+def test_lines_that_are_not_there_are_not_skipped_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.nrrd"
+    write_image(path, Image(np.ones((1, 5, 6, 4), np.uint8), Geometry.with_spacing((5, 6, 4), (1, 1, 1))))
+    path.write_bytes(path.read_bytes().replace(b"encoding:", b"line skip: 99999999999999\nencoding:"))
+    with pytest.raises(ReadError, match="skips 99999999999999 lines"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("attributes", ["text", 1.5, [1, 2], [["a", 1]]])
+def test_attributes_of_a_zarr_are_a_table(tmp_path: Path, attributes: object) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(9, 6, 5), chunks=(3, 6, 5), dtype="float32")
+    metadata = tmp_path / "a.zarr" / "zarr.json"
+    metadata.write_text(json.dumps({**json.loads(metadata.read_text()), "attributes": attributes}))
+    for read in (read_image, read_label_map, describe):
+        with pytest.raises(ReadError, match="not a table"):
+            read(tmp_path / "a.zarr")
+
+
+def test_millions_of_tiny_chunks_are_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", shape=(1 << 24, 6, 5), chunks=(2, 6, 5), dtype="uint8")
+    with pytest.raises(ReadError, match="8,388,608 chunks of 60 voxels"):
+        read_image(tmp_path / "a.zarr")
+
+
+def test_a_voxel_size_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.tif"
+    size = {"PhysicalSizeX": 1e999, "PhysicalSizeY": 1.0}
+    tifffile.imwrite(path, np.zeros((3, 8, 8), np.uint8), ome=True, metadata={"axes": "ZYX", **size})
+    with pytest.raises(GeometryError, match="no number"):
+        read_image(path)
+
+
+def test_thousands_of_values_are_named_in_no_time() -> None:
+    """An intensity image taken for labels has as many classes as values."""
+    start = time.process_time()
+    table = ClassTable.from_names(str(n) for n in range(2000))
+    assert len(table) == 2000
+    assert time.process_time() - start < 5  # names were compared each with each, for each class anew
+
+
+def test_a_segmentation_whose_kind_is_no_number_is_refused(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    path = tmp_path / "a.dcm"
+    segmentation(path)
+    content = path.read_bytes()
+    kind = content.rindex(b"\x08\x00\x16\x00UI")  # (0008,0016), after the one in the file's own header
+    path.write_bytes(content[: kind + 4] + b"FD" + content[kind + 6 :])
+    for read in (read_label_map, describe):
+        with pytest.raises(CondsegError):
+            read(path)
+    assert not recwarn.list
 
 
 def test_what_a_file_says_is_shown_as_plain_text() -> None:
