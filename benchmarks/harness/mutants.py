@@ -101,6 +101,8 @@ def mutant(seeds: Sequence[Seed], kinds: Mapping[str, Sequence[Change]], run: in
         return Mutant(seed, files, (what,), must_fail=True)
     done: list[str] = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
+        if not files:  # the only one was removed
+            break
         knowing = kinds.get(seed.format, ())
         change = rng.choice(knowing) if knowing and rng.random() < _OFTEN_KNOWING else rng.choice(ANY_FORMAT)
         files, what = change(rng, files, seed.main)

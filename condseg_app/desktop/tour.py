@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QPushButton
 
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError
+from condseg_app.io import ExportFormat
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_model import Column
 from condseg_app.qt.text import counted, measure_text
@@ -259,18 +260,20 @@ class Tour:
         for row in range(page.format.count()):
             page.format.setCurrentIndex(row)
             form = page.chosen_format()
-            if form is None:
-                continue
-            name = self.session.image.name if self.session.image is not None else "image"
-            page.path.setText(str(form.named(self.output, name)))
-            written: list[tuple[Path, ...]] = []
-            self.session.exported.connect(written.append)
-            _click(page.write)
-            self._until(lambda: bool(written), f"the export as {form.title}")  # noqa: B023 - waited for in this round
-            self.session.exported.disconnect(written.append)
-            self.report.files.extend(written[0])
+            if form is not None:
+                self.report.files.extend(self._exported_as(form))
         self.look("exported")
         return f"exported {counted(len(self.report.files), 'file')} to {self.output}"
+
+    def _exported_as(self, form: ExportFormat) -> tuple[Path, ...]:
+        page, written = self.panel.export, list[tuple[Path, ...]]()
+        name = self.session.image.name if self.session.image is not None else "image"
+        page.path.setText(str(form.named(self.output, name)))
+        self.session.exported.connect(written.append)
+        _click(page.write)
+        self._until(lambda: bool(written) and page.write.isEnabled(), f"the export as {form.title}")
+        self.session.exported.disconnect(written.append)
+        return written[0]
 
     # helpers
 
