@@ -59,4 +59,4 @@ def trained(file: Path, data: Path, classes: Iterable[str], steps: int, spacing:
 def thirteen(data: Path) -> Model:
     """A model of all thirteen organs of the abdominal CT data, at 3 mm."""
     names = read_data_set(data).classes.names
-    return trained(ROOT / "build" / "bench" / "thirteen_3mm.safetensors", data, names, 4000, spacing=3)
+    return trained(ROOT / "build" / "bench" / "thirteen_3mm.safetensors", data, names, 8000, spacing=3)

@@ -42,6 +42,7 @@ def reading_zarr(path: Path) -> Iterator[None]:
         KeyError,
         IndexError,
         RuntimeError,
+        SystemError,
         EOFError,
         AttributeError,
         OverflowError,
