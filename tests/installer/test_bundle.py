@@ -10,6 +10,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from harness.mutant_seeds import seeds
+from harness.mutants import Mutant
+
+from condseg_app.io.formats import FORMATS
 
 ROOT = Path(__file__).parents[2]
 BUNDLE = ROOT / "dist" / "condseg"
@@ -80,6 +84,18 @@ def test_bad_input_gets_one_line_and_exit_code_2(run: Run, tmp_path: Path) -> No
     assert done.returncode == 2
     assert "nothing.nii.gz" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_it_reads_every_format(run: Run, tmp_path: Path) -> None:
+    """Libraries that a format needs, and what they load by name, are in the bundle."""
+    known = {form.name: [seed for seed in seeds() if seed.format == form.name] for form in FORMATS}
+    for name, of_format in known.items():
+        assert of_format
+        for seed in of_format:
+            folder = tmp_path / name / seed.main
+            done = run("info", str(Mutant(seed, seed.files, ()).write(folder)))
+            one_of_many = "choose one with" in done.stderr  # a file with frames or channels, which was read to say so
+            assert done.returncode == 0 or one_of_many, f"{name}, {seed.main}: {done.stderr}"
 
 
 def test_every_library_brings_its_licence() -> None:
