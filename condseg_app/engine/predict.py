@@ -119,8 +119,9 @@ def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: 
         found = predictor.extent(window, name, roi)
         if found is not None:
             gate.note(name, found)
-    rest = {w: gate.among(classes, predictor.region(w)) for w in sorted(set(predictor.order()) - set(coarse))}
-    wanted = {window: names for window, names in rest.items() if names}
+    rest = {window: predictor.decided(window) for window in sorted(set(predictor.order()) - set(coarse))}
+    open_to = {window: gate.among(classes, box) for window, box in rest.items() if box is not None}
+    wanted = {window: names for window, names in open_to.items() if names}
     yield from (share + (1 - share) * done for done in _ask_in(predictor, wanted, most))
 
 

@@ -17,7 +17,7 @@ from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.kernels import Kernels, kernels_for
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
-from condseg_app.engine.scope import Scope, first_of, seen_from, size
+from condseg_app.engine.scope import Scope, common, first_of, meet, seen_from, size
 from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show, windows_at_once
 from condseg_app.errors import OutOfMemory
 from condseg_models import Features
@@ -169,8 +169,19 @@ class Predictor:
 
     def region(self, window: int) -> Region:
         """Where a window's block lies in the part."""
-        found = self._grid.unturn(self._scope.turned_block(window))
-        return seen_from(found, first_of(self._scope.part))
+        return self._of_part(self._scope.inside(window))
+
+    def decided(self, window: int) -> Region | None:
+        """Where in the part a window decides; elsewhere it counts for less than a hundredth of what all windows do."""
+        box = self._all.decided(self._windows.starts[window])
+        if not meet(box, self._scope.working):
+            return None
+        i, j, k = map(common, box, self._scope.working)
+        return self._of_part((i, j, k))
+
+    def _of_part(self, working: Region) -> Region:
+        """The region of the part in which one of the working grid has a share."""
+        return seen_from(self._grid.unturn(self._scope.turned(working)), first_of(self._scope.part))
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
         """Ask for classes in one window: it is encoded once and decoded for each class.
@@ -207,7 +218,7 @@ class Predictor:
 
     def block(self, window: int, classes: Sequence[str]) -> Block:
         """What is known of some classes in a window's region of the part."""
-        rows = self._scope.turned_block(window)
+        rows = self._scope.turned(self._scope.inside(window))
         found = {name: self._found(name, rows) for name in classes}
         notice, self._notice = self._notice, ""
         return Block(self.region(window), found, notice)
@@ -225,7 +236,7 @@ class Predictor:
         if found is None:
             return None
         i, j, k = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(inside, found, strict=True))
-        return seen_from(self._grid.unturn(self._scope.turned((i, j, k))), first_of(self._scope.part))
+        return self._of_part((i, j, k))
 
     def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
         """What is known of a class in all of the part, a few slices at a time, with where they belong in it."""

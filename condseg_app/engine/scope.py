@@ -38,10 +38,6 @@ class Scope:
         i, j, k = map(common, self.windows.inside(self.windows.starts[window]), self.working)
         return i, j, k
 
-    def turned_block(self, window: int) -> Region:
-        """The voxels of the part in which a window has a share, on the image's turned axes."""
-        return self.turned(self.inside(window))
-
     def turned(self, working: Region) -> Region:
         """The voxels of the part in which a region of the working grid has a share, on the image's turned axes."""
         touched = (taps.touched_by(met) for taps, met in zip(self.grid.back, working, strict=True))

@@ -1,7 +1,9 @@
 """Sliding windows: where they lie, what they show, and how much each voxel of one counts."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import torch
@@ -16,6 +18,7 @@ ACCURATE_OVERLAP = 0.5
 
 _VOXELS_AT_ONCE = 1 << 16
 _MOST_AT_ONCE = 8
+_LEAST_SHARE = 0.01
 # What the most important voxel of a window counts. Sums of this times 255 stay exact in float32 for 65 windows.
 _PEAK_WEIGHT = 1000
 
@@ -50,6 +53,18 @@ class WindowGrid:
         """The part of a window that lies on the working grid."""
         i, j, k = (slice(p.start - a, p.stop - a) for p, a in zip(self.inside(start), start, strict=True))
         return i, j, k
+
+    def decided(self, start: Shape) -> Region:
+        """The box of the working grid outside of which a window's bell is less than a hundredth of all windows'."""
+        i, j, k = (parts[first] for parts, first in zip(self._decided, start, strict=True))
+        return i, j, k
+
+    @cached_property
+    def _decided(self) -> tuple[Mapping[int, slice], ...]:
+        """Along each axis, start -> the range in which its share of the weights is no less."""
+        return tuple(
+            _decided({start[axis] for start in self.starts}, self.window[axis], self.shape[axis]) for axis in range(3)
+        )
 
     def seen(self, neighbours: int) -> Region:
         """The part of the grid that the windows see, with so many neighbours of each slice."""
@@ -117,9 +132,24 @@ def gaussian(window: Shape) -> Tensor:
     The deviation is an eighth of the window, as in nnU-Net. The weights are whole numbers from 1 to 1000, so that
     sums of them times whole numbers are exact, and the same in any order.
     """
-    bells = [torch.exp(-0.5 * ((torch.arange(w) - (w - 1) / 2) / max(w / 8, 0.5)) ** 2) for w in window]
-    weights = torch.einsum("i,j,k->ijk", *bells)
+    weights = torch.einsum("i,j,k->ijk", *map(_bell, window))
     return (weights / weights.max() * _PEAK_WEIGHT).round().clamp(min=1)
+
+
+def _bell(window: int) -> Tensor:
+    return torch.exp(-0.5 * ((torch.arange(window) - (window - 1) / 2) / max(window / 8, 0.5)) ** 2)
+
+
+def _decided(starts: set[int], window: int, n: int) -> dict[int, slice]:
+    first, bell = min(starts), _bell(window)
+    total = torch.zeros(max(starts) - first + window)
+    for start in starts:
+        total[start - first :][:window] += bell
+    parts = {}
+    for start in starts:
+        counts = (bell >= _LEAST_SHARE * total[start - first :][:window]).nonzero()
+        parts[start] = slice(max(start + int(counts[0]), 0), min(start + int(counts[-1]) + 1, n))
+    return parts
 
 
 def _sparse(starts: set[int], window: int, n: int, gap: int) -> set[int]:

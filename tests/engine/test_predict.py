@@ -133,6 +133,27 @@ def test_windows_cover_every_voxel_and_overlap_enough(
         assert all(b - a <= step for a, b in pairwise(starts))
 
 
+@given(size=st.integers(1, 90), window=st.sampled_from([8, 16, 24, 48]), overlap=st.sampled_from([0.25, 0.5]))
+def test_outside_of_what_a_window_decides_it_counts_for_little(size: int, window: int, overlap: float) -> None:
+    plan = Preprocessing("2D", (window, window, 1))
+    grid = WindowGrid.over((size, 7, 3), plan, 8, overlap)
+    starts = sorted({start[0] for start in grid.starts})
+    bell = np.exp(-0.5 * ((np.arange(window) - (window - 1) / 2) / (window / 8)) ** 2)
+    total = np.zeros(starts[-1] - starts[0] + window)
+    for start in starts:
+        total[start - starts[0] :][:window] += bell
+    decided = np.zeros(size, bool)
+    for start in starts:
+        box = grid.decided((start, *grid.starts[0][1:]))[0]
+        decided[box] = True
+        inside = np.arange(max(start, 0), min(start + window, size))
+        share = bell[inside - start] / total[inside - starts[0]]
+        outside = (inside < box.start) | (inside >= box.stop)
+        assert (share[outside] < 0.0101).all()
+        assert share[~outside][[0, -1]].min() > 0.0099
+    assert decided.all()
+
+
 def test_a_window_beyond_the_image_repeats_its_edge() -> None:
     x = torch.arange(5.0).reshape(1, 5, 1, 1)
     assert cut(x, (-2, 0, 0), (9, 1, 1)).flatten().tolist() == [0, 0, 0, 1, 2, 3, 4, 4, 4]
