@@ -85,8 +85,9 @@ class FileVoxels(LazyVoxels):
     def _values(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
         values = stored.astype(self.dtype, copy=False)
         if self._layout.slope != 1.0 or self._layout.intercept != 0.0:
-            values *= self.dtype.type(self._layout.slope)
-            values += self.dtype.type(self._layout.intercept)
+            with np.errstate(all="ignore"):  # what is infinite then is told with the image's other oddities
+                values *= self.dtype.type(self._layout.slope)
+                values += self.dtype.type(self._layout.intercept)
         return values
 
 

@@ -177,10 +177,11 @@ def _scaling(header: Any) -> tuple[float, float, tuple[str, ...]]:
 
 
 def _geometry(header: Any, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:
-    affine, warnings = _affine(header, shape, path)
     unit, factor, oddity = _unit(header)
-    scaled = affine.copy()
-    scaled[:3] *= factor
+    with np.errstate(all="ignore"):  # numbers that are too large are refused as such
+        affine, warnings = _affine(header, shape, path)
+        scaled = affine.copy()
+        scaled[:3] *= factor
     try:
         geometry = Geometry(shape, scaled, unit)
     except GeometryError as error:

@@ -84,8 +84,8 @@ class Multiscale(BaseModel):
 
     def is_sound(self) -> bool:
         """Whether each axis has a name of its own, and each transform a number for each axis."""
-        numbers = [t.scale or t.translation for t in (*self.datasets[0].transforms, *self.transforms)]
-        sizes = {len(n) for n in numbers if n is not None}
+        transforms = (*self.datasets[0].transforms, *self.transforms)
+        sizes = {len(n) for t in transforms for n in (t.scale, t.translation) if n is not None}
         return len({axis.name for axis in self.axes}) == len(self.axes) and sizes <= {len(self.axes)}
 
 

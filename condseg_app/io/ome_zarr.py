@@ -24,6 +24,7 @@ from condseg_app.io.zarr_arrays import (
     has_chunks,
     native,
     open_node,
+    reading_metadata,
     reading_zarr,
 )
 from condseg_app.memory import require_memory
@@ -130,7 +131,7 @@ def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
     """The image itself where bioformats2raw has put a single one into a folder of its own."""
     import zarr
 
-    with reading_zarr(path):
+    with reading_metadata(path):
         if "bioformats2raw.layout" in ome_attributes(group.attrs.asdict()) and "1" not in group:
             inside = group.get("0")
             return inside if isinstance(inside, zarr.Group) else group
@@ -142,7 +143,7 @@ def _multiscale(group: "zarr.Group", ome: Mapping[str, Any], path: Path) -> Mult
     if "plate" in ome or "well" in ome:
         raise ReadError("holds the many images of a plate; open the folder of one of them", path=path)
     if "multiscales" not in ome:
-        with reading_zarr(path):
+        with reading_metadata(path):
             inside = sorted(group.keys())
         names = f" ({', '.join(inside[:5])}{', ...' if len(inside) > 5 else ''})" if inside else ""
         raise ReadError(f"is a zarr group without OME metadata; open one of the folders in it{names}", path=path)

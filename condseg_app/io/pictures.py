@@ -1,5 +1,6 @@
 """2D images through Pillow: PNG, JPEG, BMP, and the kinds of TIFF that tifffile leaves to it."""
 
+import logging
 import struct
 import warnings
 import zlib
@@ -110,7 +111,7 @@ def picture_in(path: Path, page: int = 0) -> Picture:
 @contextmanager
 def _opened(path: Path, page: int = 0) -> Iterator[PIL.Image.Image]:
     """A picture with its pixels loaded; what goes wrong inside is a ReadError."""
-    with telling(path), warnings.catch_warnings():
+    with telling(path), unlogged("PIL.TiffImagePlugin"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's are for programmers
         with PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "TIFF")) as picture:
             if page:
@@ -118,6 +119,17 @@ def _opened(path: Path, page: int = 0) -> Iterator[PIL.Image.Image]:
             check_size(picture.width, picture.height, path)
             picture.load()
             yield picture
+
+
+@contextmanager
+def unlogged(library: str) -> Iterator[None]:
+    """Without what a library logs of each odd tag: what matters of it is told in a sentence."""
+    logger, silence = logging.getLogger(library), logging.Filter("nobody")
+    logger.addFilter(silence)
+    try:
+        yield
+    finally:
+        logger.removeFilter(silence)
 
 
 @contextmanager

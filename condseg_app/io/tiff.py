@@ -1,6 +1,5 @@
 """TIFF: pictures, stacks, OME-TIFF and ImageJ's, through tifffile; a stack's pages are read when they are asked for."""
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import ChoiceNeeded, chosen_frame
 from condseg_app.io.contents import name_of
 from condseg_app.io.lazy_voxels import LazyVoxels
-from condseg_app.io.pictures import RGB, check_size, image_of, native, picture_in, telling
+from condseg_app.io.pictures import RGB, check_size, image_of, native, picture_in, telling, unlogged
 from condseg_app.io.regions import box_of, whole
 from condseg_app.io.tiff_metadata import TiffMetadata, grid_in, imagej_image, ome_images
 from condseg_app.io.voxel_file import VoxelGrid, read_box
@@ -156,7 +155,7 @@ def read_tiff(path: Path, pick: Pick) -> Image:
 def opened(path: Path, *, ome: bool = True) -> Iterator[tifffile.TiffFile]:
     """A TIFF, with or without its OME-XML followed; what goes wrong inside is a ReadError."""
     flags: Any = {} if ome else {"is_ome": False}
-    with telling(path), _unlogged():
+    with telling(path), unlogged("tifffile"):
         try:
             with tifffile.TiffFile(path, **flags) as file:
                 yield file
@@ -184,17 +183,6 @@ def _refuse_circles(path: Path) -> None:
             entries = int.from_bytes(file.read(counting), order)
             file.seek(min(size, page + counting + entry * entries))
             page = int.from_bytes(file.read(width), order)
-
-
-@contextmanager
-def _unlogged() -> Iterator[None]:
-    """Without what tifffile logs of each odd tag: what matters of it is told in a sentence."""
-    logger, silence = logging.getLogger("tifffile"), logging.Filter("nobody")
-    logger.addFilter(silence)
-    try:
-        yield
-    finally:
-        logger.removeFilter(silence)
 
 
 def _planes_in_first(file: tifffile.TiffFile) -> int:

@@ -2,6 +2,7 @@
 
 import lzma
 import math
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -60,6 +61,14 @@ def reading_zarr(path: Path) -> Iterator[None]:
         )
 
 
+@contextmanager
+def reading_metadata(path: Path) -> Iterator[None]:
+    """`reading_zarr`, without what zarr and numpy tell programmers of odd metadata."""
+    with reading_zarr(path), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
 def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
     """What a folder holds, a group or an array.
 
@@ -71,7 +80,7 @@ def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
     from condseg_app.io.zarr_store import PlainFiles
 
     files = PlainFiles(path, read_only=True)
-    with reading_zarr(path):
+    with reading_metadata(path):
         node: zarr.Group | zarr.Array[Any]
         try:
             node = zarr.open_group(files, mode="r", use_consolidated=False)
@@ -93,7 +102,7 @@ def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
     parts = PurePosixPath(inside).parts
     if not parts or inside.startswith("/") or ".." in parts or "\\" in inside:
         raise ReadError(f"its array '{inside}' is outside of the folder; copy the image again", path=path)
-    with reading_zarr(path):
+    with reading_metadata(path):
         found = group.get(inside)
     if not isinstance(found, zarr.Array):
         raise ReadError(f"its array '{inside}' is missing; copy the image again", path=path)

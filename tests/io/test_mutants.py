@@ -5,10 +5,14 @@ More of them, with what each of them was, are tried by benchmarks/fuzz_failures.
 
 import json
 import os
+import re
 import sys
 import time
+import warnings
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -133,6 +137,54 @@ def test_a_segmentation_whose_kind_is_no_number_is_refused(tmp_path: Path, recwa
         with pytest.raises(CondsegError):
             read(path)
     assert not recwarn.list
+
+
+def test_a_chunk_of_one_byte_is_refused(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"zarr_format": 2, "compressors": "auto"}  # blosc
+    array = zarr.create_array(tmp_path / "a.zarr", shape=(9, 6, 5), chunks=(9, 6, 5), dtype="uint16", **options)
+    array[...] = 7
+    (tmp_path / "a.zarr" / "0.0.0").write_bytes(b"x")
+    with pytest.raises(ReadError, match="damaged"):
+        read_image(tmp_path / "a.zarr").voxels()
+
+
+def test_a_scale_of_no_numbers_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.zarr"
+    write_image(path, Image(np.ones((1, 5, 6, 4), np.uint8), Geometry.with_spacing((5, 6, 4), (1, 1, 1))))
+    metadata = path / "zarr.json"
+    text = re.sub(r'"scale":\s*\[[^]]*\]', '"scale": []', metadata.read_text())
+    metadata.write_text(text)
+    with pytest.raises(ReadError, match="contradict"):
+        read_image(path)
+
+
+def test_numbers_that_are_too_large_are_told_by_us_alone(tmp_path: Path) -> None:
+    steep, far = tmp_path / "a.nii", tmp_path / "b.nii"
+    image = nibabel.Nifti2Image(np.full((5, 6, 4), 100, np.int16), np.eye(4))
+    image.header.set_slope_inter(3e38, 0)
+    image.to_filename(steep)
+    image.header["srow_x"][0] = 1e308
+    image.header["xyzt_units"] = 1  # metres
+    far.write_bytes(image.header.binaryblock + bytes(4 + 240))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "not finite numbers" in read_image(steep).warnings[0]
+        with pytest.raises(CondsegError):
+            read_image(far)
+
+
+def test_a_tiff_of_64_samples_logs_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((6, 5, 3), np.uint8), photometric="rgb", metadata=None)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        for tag, value in (("SamplesPerPixel", 64), ("PhotometricInterpretation", 9999)):
+            at = file.pages.first.aspage().tags[tag].valueoffset
+            content[at : at + 2] = value.to_bytes(2, "little" if file.byteorder == "<" else "big")
+    path.write_bytes(content)
+    with pytest.raises(ReadError):
+        read_image(path)
+    assert caplog.records == []
 
 
 def test_what_a_file_says_is_shown_as_plain_text() -> None:
