@@ -1,6 +1,7 @@
 """The commands without a window.
 
-Exit code 0; 2 with one sentence for bad input; 130 when interrupted.
+Exit code 0; 2 with one sentence for bad input; 3 with one where the single file that is read holds several images to
+choose from; 130 when interrupted.
 """
 
 import logging
@@ -48,8 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code = app(args=arguments, standalone_mode=False)
     except CondsegError as error:
+        from condseg_app.io.choices import CHOICE_NEEDED, ChoiceNeeded  # the start stays quick
+
         ERRORS.print(f"condseg: {error}", highlight=False, soft_wrap=True, markup=False)
-        return 2
+        return CHOICE_NEEDED if isinstance(error, ChoiceNeeded) else 2
     except Exception as error:
         if hasattr(error, "format_message"):  # click's usage errors
             ERRORS.print(f"condseg: {error.format_message()}", highlight=False, soft_wrap=True, markup=False)

@@ -14,7 +14,7 @@ from condseg_app.compute.folder import Outcome, SegmentAll, Stage
 from condseg_app.compute.prediction import Request
 from condseg_app.data import Pick
 from condseg_app.errors import CondsegError, OutOfMemory, ReadError
-from condseg_app.io.choices import EVERYTHING
+from condseg_app.io.choices import CHOICE_NEEDED, EVERYTHING
 
 MEMORY = 8 << 30
 """Bytes that the process may take: a large CT (512 x 512 x 1,000 voxels of 16 bits) takes less than a quarter."""
@@ -27,7 +27,8 @@ _REFUSED = 2  # the exit code that comes with a sentence
 def check_untrusted(path: Path, pick: Pick = EVERYTHING, memory: int = MEMORY, seconds: float = SECONDS) -> None:
     """Read all of a file in a process of its own; whatever becomes of that process, this one goes on.
 
-    Memory is limited on Linux only.
+    Of a file that holds several images, of which none was picked, no more is read than what tells them apart. Memory is
+    limited on Linux only.
 
     Args:
         path: the file or folder.
@@ -51,6 +52,8 @@ def check_untrusted(path: Path, pick: Pick = EVERYTHING, memory: int = MEMORY, s
             raise ReadError(
                 f"could not be read within {seconds:g} s; it may be damaged on purpose, so do not open it", path=path
             ) from error
+    if process.returncode == CHOICE_NEEDED:
+        return  # whoever reads it will ask, and what is chosen has to be checked then
     if process.returncode == _REFUSED:
         raise ReadError(said.strip().removeprefix("condseg: ").removeprefix(f"{path}: "), path=path)
     if "MemoryError" in said:

@@ -30,6 +30,7 @@ from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES, Sample
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+_CHECK = "For files that you do not trust: each is read in a process of its own first, in limited memory and time"
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
 
@@ -63,6 +64,7 @@ class MainWindow(QMainWindow):
         self._actions, self._menus = build(self, self._menu_bar())
         self._connect()
         self.panel.teach.choose_mode(settings.teaching)
+        session.checks_files = settings.check_files
         self.set_theme(settings.theme)
         self._show_recent()
         self._follow_image()
@@ -102,6 +104,7 @@ class MainWindow(QMainWindow):
                 Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
                 SEPARATOR,
                 Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
+                Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
                 Entry("choose_again", "Other se&ries, frame or channel…", self.session.choose_again),
                 Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
                 SEPARATOR,
@@ -209,6 +212,11 @@ class MainWindow(QMainWindow):
             action.triggered.connect(lambda _=False, path=path, pick=pick: self.open_path(path, pick))
         menu.setEnabled(bool(self.settings.recent))
 
+    def toggle_check(self) -> None:
+        """Read image files in a process of their own first, or not."""
+        self.session.checks_files = self.settings.check_files = not self.settings.check_files
+        self._show_checks()
+
     # edit
 
     def undo(self) -> None:
@@ -261,6 +269,7 @@ class MainWindow(QMainWindow):
             "show_layers": self.canvas.docks[0].isVisible(),
             "show_panel": self.panel_dock.isVisible(),
             "full_screen": self.isFullScreen(),
+            "check_files": self.session.checks_files,
             **{f"theme_{key}": key == self.settings.theme for key, _ in _THEMES},
         }
         for name, on in checked.items():

@@ -15,6 +15,8 @@ What = Literal["series", "frame", "channel"]
 _MOST_TOLD = 8
 _MOST = 1 << 16
 
+CHOICE_NEEDED = 3
+"""The command line's exit code where an image of several has to be chosen."""
 EVERYTHING = Pick()
 """Nothing chosen: what a file with one image needs."""
 

@@ -41,8 +41,20 @@ class Choice:
     model: str | Path | None = None
 
 
-def reading_steps(path: Path, model: str | Path | None, pick: Pick) -> Steps:
-    """Read an image and a model's description: brings a `Reading`, or the `Choice` that has to be made first."""
+def reading_steps(path: Path, model: str | Path | None, pick: Pick, *, check: bool) -> Steps:
+    """Read an image and a model's description: brings a `Reading`, or the `Choice` that has to be made first.
+
+    Args:
+        path: of the image.
+        model: name or file; None for none.
+        pick: what was chosen of a file that holds more than one image.
+        check: whether to read the file in a process of its own first.
+    """
+    if check:
+        from condseg_app.compute.untrusted import check_untrusted  # the start stays quick
+
+        check_untrusted(path, pick)
+        yield Step(Progress(0.5))
     try:
         image = io.read_image(path, pick)
     except ChoiceNeeded as needed:

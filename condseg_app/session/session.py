@@ -44,6 +44,9 @@ class Session(Lessons):
     Args:
         engine: what computes; one in a process of its own, started when first needed, if None.
         models_folder: where taught models are saved; the user's folder for models if None.
+
+    Attributes:
+        checks_files: whether image files are read in a process of their own first, in limited memory and time.
     """
 
     def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
@@ -52,6 +55,7 @@ class Session(Lessons):
         self._windows: Windows | None = None
         self._opening: Job | None = None
         self._export: Job | None = None
+        self.checks_files = False
 
     # What is open
 
@@ -62,7 +66,7 @@ class Session(Lessons):
         What was open stays if one of them cannot be read. Of several files the last one asked for is opened.
         Where it holds more than one image, and it was not picked which to take, `choice_needed` is emitted.
         """
-        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model, pick))
+        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model, pick, check=self.checks_files))
         self._run(self._opening)
 
     def choose(self, choice: Choice, value: str | int) -> None:

@@ -38,6 +38,7 @@ class Settings(BaseModel):
     engine_address: str | None = None
     engine_certificate: Path | None = None
     teaching: TeachingMode = "exact"
+    check_files: bool = False
 
     @property
     def place(self) -> Place | None:

@@ -64,6 +64,8 @@ def test_one_frame_of_several_is_chosen(model: Path, blobs: Path, tmp_path: Path
     command = ["predict", str(path), "--model", str(model), "--output", str(tmp_path / "out")]
     assert main(command) == 2
     assert "holds 2 frames; choose one with --frame (0: frame 1 of 2; 1: frame 2 of 2)" in capsys.readouterr().err
+    assert main(["info", str(path)]) == 3
+    assert main(["info", str(path), "--frame", "1"]) == 0
     assert main([*command, "--frame", "1"]) == 0
     alone = ["predict", str(blobs / "imagesTr" / "case_3.nii.gz"), "--model", str(model), "--output", str(tmp_path)]
     assert main(alone) == 0

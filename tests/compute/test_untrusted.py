@@ -29,6 +29,7 @@ def instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 def test_a_sound_file_passes(tmp_path: Path) -> None:
     check_untrusted(save(tmp_path / "a.nii.gz"))
     check_untrusted(save(tmp_path / "b.nii.gz", 2), Pick(frame=1))
+    check_untrusted(save(tmp_path / "c.nii.gz", 2))  # which of them is for whoever opens it to choose
 
 
 def test_a_damaged_one_is_refused_in_the_readers_own_sentence(tmp_path: Path) -> None:

@@ -99,6 +99,33 @@ def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> N
     assert stage.session.image is not None
 
 
+def test_files_are_checked_before_they_are_opened_if_that_is_wanted(
+    window: MainWindow, film: Path, scan_file: Path, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[tuple[Path, Pick]] = []
+
+    def check(path: Path, pick: Pick) -> None:
+        checked.append((path, pick))
+        if path == film:
+            raise ReadError("ended the process that was reading it", path=path)
+
+    monkeypatch.setattr("condseg_app.compute.untrusted.check_untrusted", check)
+    action = window._actions["check_files"]
+    window.open_path(scan_file)
+    assert stage.session.wait(10)
+    assert checked == []
+    action.trigger()
+    assert action.isChecked()
+    assert window.settings.check_files
+    window.open_path(scan_file)
+    window.open_path(film)
+    assert stage.session.wait(10)
+    assert checked == [(scan_file, Pick()), (film, Pick())]
+    assert [str(failure) for failure in stage.failures] == [f"{film}: ended the process that was reading it"]
+    action.trigger()
+    assert not action.isChecked()
+
+
 def test_of_a_file_with_frames_one_is_chosen_and_remembered(
     window: MainWindow, film: Path, scan: Image, stage: Any, qtbot: QtBot
 ) -> None:
