@@ -11,7 +11,7 @@ from condseg_app.data import Pick, PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError
 from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.prediction_report import (
     ClassVolume,
     ImageRecord,

@@ -38,7 +38,7 @@ from condseg_app.io import (
     write_label_map,
 )
 from condseg_app.io.choices import EVERYTHING, chosen_channel
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.prediction_report import Method
 from condseg_app.io.scratch import ScratchArray
 from condseg_app.memory import free_memory

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from condseg_app.data import ClassTable
 from condseg_app.errors import ClassTableError, ReadError
-from condseg_app.io.class_files import classes_beside, sidecar_path
+from condseg_app.io.class_files import sidecar_path
+from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.dataset_json import DataSetFile
 from condseg_app.io.registry import read_registry
 

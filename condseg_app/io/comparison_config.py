@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from condseg_app.data import Split
 from condseg_app.errors import ReadError
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 
 
 class _Strict(BaseModel):

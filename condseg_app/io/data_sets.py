@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split
 from condseg_app.errors import ReadError
 from condseg_app.io.classes_beside import with_classes_beside
-from condseg_app.io.contents import is_image, name_of
+from condseg_app.io.contents import is_image
 from condseg_app.io.dataset_json import SPLITS, DataSetFile, read_dataset_json, told
+from condseg_app.io.file_start import name_of
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from condseg_app.data import ClassEntry, ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
-from condseg_app.io.contents import name_of, reading
+from condseg_app.io.file_start import name_of, reading
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _NAMES_IN_A_SENTENCE = 5

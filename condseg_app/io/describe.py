@@ -9,7 +9,7 @@ import numpy as np
 
 from condseg_app.data import Image, Pick
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.class_files import classes_beside
+from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import folder_format, format_of
 from condseg_app.io.data_sets import read_data_set
 from condseg_app.io.images import read_image

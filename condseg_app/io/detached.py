@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from condseg_app.errors import ReadError
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 
 
 def detached_file(header: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from condseg_app.errors import ReadError
-from condseg_app.io.contents import first_bytes, reading
+from condseg_app.io.file_start import first_bytes, reading
 
 _PREFIX = (128, b"DICM")
 # Patient, study, series: deeper folders are not what a scanner or an archive writes.

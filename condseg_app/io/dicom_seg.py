@@ -15,12 +15,12 @@ from pydicom.dataset import Dataset
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import ClassTableError, GeometryError, ReadError
 from condseg_app.io.class_files import ClassRow
-from condseg_app.io.contents import reading
 from condseg_app.io.dicom_files import dicom_files
 from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
 from condseg_app.io.dicom_stacks import grid_of
 from condseg_app.io.dicom_voxels import decoded
+from condseg_app.io.file_start import reading
 from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
 from condseg_app.memory import require_memory
 

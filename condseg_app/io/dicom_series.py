@@ -6,11 +6,11 @@ from pathlib import Path
 from condseg_app.data import Image
 from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
-from condseg_app.io.contents import name_of
 from condseg_app.io.dicom_files import dicom_files, is_dicom
 from condseg_app.io.dicom_slices import DicomSlice, slices_in
 from condseg_app.io.dicom_stacks import DicomStack, SliceGroup, grouped, stacked
 from condseg_app.io.dicom_voxels import DicomVoxels
+from condseg_app.io.file_start import name_of
 
 __all__ = ["SeriesDescription", "is_dicom", "read_dicom", "series_in", "source_slices"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Region
 from condseg_app.errors import ReadError
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of
 from condseg_app.io.unpack import UnpackedFile, unpacked_in_memory

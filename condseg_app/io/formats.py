@@ -146,7 +146,7 @@ class _Nifti(_Readable):
     for_itksnap = True
 
     def is_own(self, start: bytes, path: Path) -> bool:
-        from condseg_app.io.contents import nifti_version, unpacked_start
+        from condseg_app.io.file_start import nifti_version, unpacked_start
 
         return nifti_version(unpacked_start(start, path)) is not None or path.suffix.lower() in (".hdr", ".img")
 

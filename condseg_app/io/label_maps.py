@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, Image, LabelMap, Pick
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.class_files import classes_beside
+from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import format_of
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]

@@ -10,8 +10,8 @@ import numpy as np
 from condseg_app.data import Geometry, Image, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import check_count, chosen_frame
-from condseg_app.io.contents import name_of, reading
 from condseg_app.io.detached import detached_file
+from condseg_app.io.file_start import name_of, reading
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.pictures import RGB
 from condseg_app.io.voxel_layout import VoxelLayout

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from condseg_app.data import ClassEntry, ClassTable, Dimensions, Intensity, Model, Preprocessing
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 
 SUFFIX = ".safetensors"
 FORMAT_VERSION = 1

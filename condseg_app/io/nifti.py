@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from condseg_app.data import Image, Pick
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.nifti_header import read_header
 

@@ -13,7 +13,7 @@ from nibabel.spatialimages import HeaderDataError
 from condseg_app.data import Affine, Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING, check_count, chosen_channel, chosen_frame
-from condseg_app.io.contents import GZIP, first_bytes, nifti_version, reading
+from condseg_app.io.file_start import GZIP, first_bytes, nifti_version, reading
 from condseg_app.io.voxel_layout import VoxelLayout
 
 _MOST_EXTENSION_BYTES = 1 << 24

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from condseg_app.data import Image, Pick
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.nrrd_header import read_header
 from condseg_app.io.pictures import RGB

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Pick, Shape, Unit
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import check_count, chosen_frame
-from condseg_app.io.contents import first_bytes, nifti_version, reading, unpacked_start
 from condseg_app.io.detached import detached_file
+from condseg_app.io.file_start import first_bytes, nifti_version, reading, unpacked_start
 from condseg_app.io.unpack import unpacked_length
 from condseg_app.io.voxel_layout import Packing, VoxelLayout
 

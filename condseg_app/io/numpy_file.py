@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Image, LazyArray, Pick, Shape
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.choices import chosen_frame
-from condseg_app.io.contents import name_of, reading
+from condseg_app.io.file_start import name_of, reading
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.pictures import RGB
 from condseg_app.io.voxel_file import fill

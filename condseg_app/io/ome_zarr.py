@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import chosen_frame
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.ome_metadata import Multiscale, classes_of, grid_of, names_of_channels, ome_attributes
 from condseg_app.io.regions import box_of

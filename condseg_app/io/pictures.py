@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.stored_labels import StoredLabels
 
 RGB = ("red", "green", "blue")

@@ -12,7 +12,7 @@ from condseg_app import __version__
 from condseg_app.data import Geometry, PostProcessing, Unit
 from condseg_app.errors import ReadError
 from condseg_app.io.atomic import atomic_files
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 
 JSON_NAME, CSV_NAME = "report.json", "report.csv"
 

@@ -11,7 +11,7 @@ from condseg_app import __version__
 from condseg_app.data import ClassTable, Overlap
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.class_files import SCHEMA, ClassRow, sidecar_content, sidecar_text
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 
 KEY = "condseg"
 """Under which the registry stands in another format's JSON."""

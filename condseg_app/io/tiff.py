@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Image, Pick, Shape
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import ChoiceNeeded, chosen_frame
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.pictures import RGB, check_size, image_of, native, picture_in, telling, unlogged
 from condseg_app.io.regions import box_of, whole

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 from condseg_app.io.voxel_file import Readable, fill
 from condseg_app.io.voxel_layout import VoxelLayout
 

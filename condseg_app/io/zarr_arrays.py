@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io.contents import reading
+from condseg_app.io.file_start import reading
 from condseg_app.memory import free_memory
 
 if TYPE_CHECKING:

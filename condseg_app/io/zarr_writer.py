@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.ome_metadata import attributes_of, image_label, omero
 from condseg_app.io.regions import Put, slabs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from condseg_app.data import Image, Pick
 from condseg_app.io import ExportFormat, can_read
-from condseg_app.io.contents import name_of
+from condseg_app.io.file_start import name_of
 from condseg_app.viewer.samples import SAMPLES
 
 

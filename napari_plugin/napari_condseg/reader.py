@@ -9,8 +9,8 @@ from napari.layers import Layer
 from condseg_app.errors import CondsegError
 from condseg_app.io import is_image, read_image, read_label_map
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
-from condseg_app.io.class_files import classes_beside
-from condseg_app.io.contents import name_of
+from condseg_app.io.class_tables import classes_beside
+from condseg_app.io.file_start import name_of
 from condseg_app.viewer import image_layers, label_layer
 
 LayerData = tuple[Any, dict[str, Any], str]

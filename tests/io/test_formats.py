@@ -19,7 +19,8 @@ from condseg_app.errors import ReadError, WriteError
 from condseg_app.io import SUFFIXES as READ
 from condseg_app.io import can_read, describe, read_image, read_label_map, write_label_map
 from condseg_app.io.choices import ChoiceNeeded
-from condseg_app.io.contents import format_of, name_of
+from condseg_app.io.contents import format_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.formats import FORMATS, Format
 from condseg_app.io.image_files import write_image
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import CondsegError, GeometryError, OutOfMemory, ReadError, WriteError
 from condseg_app.io import can_read, describe, is_image, read_image
-from condseg_app.io.contents import format_of, name_of
+from condseg_app.io.contents import format_of
+from condseg_app.io.file_start import name_of
 from condseg_app.io.image_files import write_image
 
 OBLIQUE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])
