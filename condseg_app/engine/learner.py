@@ -169,6 +169,7 @@ class Learner:
     def show(self, cases: Sequence[PreparedCase]) -> None:
         """Go on with other marks; what is encoded of the ones before is forgotten."""
         self.cases = cases
+        self._sure_from = self.steps + self.recipe.self_training.begins
         self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self.recipe)
         self._pool: list[EncodedSample] = []
 
@@ -185,7 +186,7 @@ class Learner:
         logits = self._network.decode(features, self._condition)
         loss = self._loss(logits, target, supervised, torch.zeros(recipe.batch, dtype=torch.int64, device=self._device))
         loss.backward()
-        if self._unmarked is not None and self.steps >= recipe.self_training.begins:
+        if self._unmarked is not None and self.steps >= self._sure_from:
             self._learn_from_itself(self._unmarked)
         self._optimizer.step()
         self.steps += 1

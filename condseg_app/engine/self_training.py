@@ -25,7 +25,7 @@ class SelfTraining:
     Attributes:
         windows: a step; 0 for none.
         weight: of their loss.
-        begins: steps before, for at first the class knows nothing.
+        begins: steps before, from the last change of the marks on: what it believed before it saw them must not go on.
         sure: probability from which the class is sure to be there, and one minus it of the opposite.
     """
 
