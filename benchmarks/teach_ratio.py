@@ -45,6 +45,7 @@ from condseg_app.io import read_case, read_data_set
 ALL = ("spleen", "right_kidney", "left_kidney", "liver", "stomach", "aorta", "inferior_vena_cava", "pancreas")
 _STEPS = 2200
 _SLICES = 9
+_FINISH = 420.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6
@@ -56,7 +57,6 @@ def main(
     models: Annotated[Path, typer.Option(help="where models are kept between runs")] = ROOT / "build" / "teach",
     classes: Annotated[str, typer.Option()] = "liver,inferior_vena_cava",
     pause: Annotated[float, typer.Option(help="seconds of learning after each painted slice")] = 40.0,
-    finish: Annotated[float, typer.Option(help="seconds of learning after the last one")] = 420.0,
     steps: Annotated[int, typer.Option(help="of learning everything")] = 600,
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
@@ -70,7 +70,7 @@ def main(
         base = trained(models / f"no_{name}.safetensors", data, [n for n in ALL if n != name], _STEPS)
         dense = mean_dice(reference, held, [name])[name]
         person = Annotator(name, [image for image, _ in volumes], [masks[name] for _, masks in volumes])
-        exact, minutes = taught_exactly(base, person, pause, finish)
+        exact, minutes = taught_exactly(base, person, pause)
         rest = [image for index, (image, _) in enumerate(volumes) if index not in person.painted]
         full = start_teaching_from(base, base.classes.propose(name), person.shown(), steps, "cpu", rest)
         found = {"exact": exact, "full": learnt(full)}
@@ -96,7 +96,7 @@ def main(
     report("teach_ratio", min(ratios), "times", ">= 0.9", slices=_SLICES, split=held_back, rows=rows)
 
 
-def taught_exactly(base: Model, person: Annotator, pause: float, finish: float) -> tuple[Model, float]:
+def taught_exactly(base: Model, person: Annotator, pause: float) -> tuple[Model, float]:
     """The class's row, learnt while the annotator paints; the model, and minutes of painting and learning."""
     person.paint(0, int(np.argmax(person.truth[0].sum(axis=(0, 1)))))
     rest = [image for index, image in enumerate(person.images) if index]
@@ -107,7 +107,7 @@ def taught_exactly(base: Model, person: Annotator, pause: float, finish: float) 
         person.paint(*worst_slice(teacher.model(), person))
         teacher.show(person.shown())
         learning += learn(teacher, pause)
-    learning += learn(teacher, finish)
+    learning += learn(teacher, _FINISH)
     return teacher.model(), (learning + person.seconds) / 60
 
 

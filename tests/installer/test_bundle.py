@@ -90,7 +90,8 @@ def test_bad_input_gets_one_line_and_exit_code_2(run: Run, tmp_path: Path) -> No
 
 def test_it_reads_every_format(run: Run, tmp_path: Path) -> None:
     """Libraries that a format needs, and what they load by name, are in the bundle."""
-    seen_into = ("choose one with", "is a segmentation, not an image")  # it was read to say so
+    # Refused for what is in it, so it was read.
+    seen_into = ("choose one with", "is a segmentation, not an image", "of slices or of channels")
     names = {form.name for form in FORMATS}
     for seed in seeds():
         if seed.format in names:
@@ -100,12 +101,13 @@ def test_it_reads_every_format(run: Run, tmp_path: Path) -> None:
             assert done.returncode == 0 or known, f"{seed.format}, {seed.main}: {done.stderr}"
 
 
-def test_it_writes_every_format(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlap", ["probability", "keep"])
+def test_it_writes_every_format(run: Run, tmp_path: Path, overlap: str) -> None:
     series(tmp_path / "series")
     output = tmp_path / "out"
-    wanted = [form for form in EXPORT_FORMATS if form.for_3d]
+    wanted = [form for form in EXPORT_FORMATS if form.for_3d and form.keeps_overlap is (overlap == "keep")]
     also = [word for form in wanted for word in ("--also", form.key)]
-    options = ("--model", "phantom_ct", "--output", str(output), "--threshold", "0", "--device", "cpu", *also)
+    options = ("--model", "phantom_ct", "--output", str(output), "--threshold", "0.01", "--overlap", overlap, *also)
 
     done = run("predict", str(tmp_path / "series"), *options)
 
