@@ -107,7 +107,7 @@ def test_it_writes_every_format(run: Run, tmp_path: Path, overlap: str) -> None:
     output = tmp_path / "out"
     wanted = [form for form in EXPORT_FORMATS if form.for_3d and form.keeps_overlap is (overlap == "keep")]
     also = [word for form in wanted for word in ("--also", form.key)]
-    options = ("--model", "phantom_ct", "--output", str(output), "--threshold", "0.01", "--overlap", overlap, *also)
+    options = ("--model", "hippocampus", "--output", str(output), "--threshold", "0.01", "--overlap", overlap, *also)
 
     done = run("predict", str(tmp_path / "series"), *options)
 
