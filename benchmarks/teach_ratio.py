@@ -99,9 +99,8 @@ def main(
 def taught_exactly(base: Model, person: Annotator, pause: float) -> tuple[Model, float]:
     """The class's row, learnt while the annotator paints; the model, and minutes of painting and learning."""
     person.paint(0, int(np.argmax(person.truth[0].sum(axis=(0, 1)))))
-    rest = [image for index, image in enumerate(person.images) if index]
     recipe = ExactRecipe(_ENDLESS, folds=0)
-    teacher = ExactTeacher(base, base.classes.propose(person.name), person.shown(), recipe, "cpu", rest)
+    teacher = ExactTeacher(base, base.classes.propose(person.name), person.shown(), recipe, "cpu")
     learning = learn(teacher, pause)
     while person.slices < _SLICES:
         person.paint(*worst_slice(teacher.model(), person))

@@ -26,7 +26,7 @@ Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
 _STEPS = 600
-# Images of which nothing is shown; all of them are held in memory.
+# Images that keep the old classes; all of them are held in memory.
 _MOST_BESIDE = 6
 _MOST_LOST = 0.005
 
@@ -102,11 +102,10 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     known = plan.class_name in model.classes
     entry = model.classes[plan.class_name] if known else model.classes.propose(plan.class_name)
     shown = _shown(plan, model, data)
-    beside = _beside(everything, shown)
     yield from (
-        _teach_exactly(plan, model, entry, shown, beside, seconds)
+        _teach_exactly(plan, model, entry, shown, seconds)
         if plan.mode == "exact"
-        else _teach_fully(plan, model, entry, shown, beside, seconds)
+        else _teach_fully(plan, model, entry, shown, _beside(everything, shown), seconds)
     )
 
 
@@ -122,13 +121,13 @@ def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
 
 
 def _teach_exactly(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Iterable[Image], seconds: float
+    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], seconds: float
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.class_rows import with_record
     from condseg_app.engine.exact import ExactTeacher, certify
     from condseg_app.engine.learner import ExactRecipe
 
-    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps or _STEPS), plan.device, beside)
+    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps or _STEPS), plan.device)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     held_out = teacher.examine()
@@ -189,7 +188,7 @@ def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
 
 
 def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
-    """Some images of which nothing is shown: on them the old classes are kept, or the new one learns from itself."""
+    """Some images of which nothing is shown: on them the old classes are kept."""
     used = {image.source for image, _ in shown}
     unused = [case for case in data.cases if case.image not in used][:_MOST_BESIDE]
     return (read_image(case.image) for case in unused)

@@ -12,7 +12,6 @@ from torch import Tensor
 from condseg_app.data import Preprocessing
 
 Sample = dict[str, Tensor]
-Disturb = Callable[[Tensor, np.random.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -54,20 +53,6 @@ def augmenter(
         return out
 
     return augment
-
-
-def disturber(settings: Augmentation) -> Disturb:
-    """A function that varies the intensities of an image (C, *spatial) by a generator's numbers, and nothing else."""
-    from monai.transforms import Compose
-
-    transform = Compose(_intensity(settings))
-
-    def disturb(image: Tensor, rng: np.random.Generator) -> Tensor:
-        transform.set_random_state(int(rng.integers(2**31)))
-        varied: Any = transform({"image": image})
-        return torch.as_tensor(varied["image"]).detach()
-
-    return disturb
 
 
 def unvaried(sample: Sample, _rng: np.random.Generator) -> Sample:

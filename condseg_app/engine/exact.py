@@ -42,9 +42,8 @@ from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
-from condseg_app.engine.self_training import SelfTraining
 from condseg_app.errors import ClassTableError, ModelError
-from condseg_models import OWN_ENCODER, ROWS
+from condseg_models import ROWS
 
 Shown = tuple[Image, Sequence[Annotation]]
 
@@ -84,7 +83,6 @@ class ExactTeacher:
         shown: images with what is marked.
         recipe: how.
         device: 'auto', 'cpu', 'cuda', ...
-        beside: images of which nothing is marked, to learn from as well.
 
     Raises:
         ModelError: the model does not fit an image, or its classes have no rows to learn.
@@ -98,11 +96,8 @@ class ExactTeacher:
         shown: Iterable[Shown],
         recipe: ExactRecipe | None = None,
         device: str = "auto",
-        beside: Iterable[Image] = (),
     ) -> None:
         self._recipe = recipe or ExactRecipe()
-        # It would double the time that they take.
-        self._recipe_beside = replace(self._recipe, self_training=SelfTraining(windows=0))
         self._device = pick_device(device)
         self._before = model
         self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
@@ -115,14 +110,11 @@ class ExactTeacher:
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
-        # Without an encoder of its own the class learns nothing from them; then they are not even read.
-        learns = OWN_ENCODER in self._model.weights and self._recipe.own_encoder
-        self._beside = tuple(prepare_case(image, [], model.preprocessing) for image in (beside if learns else ()))
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
         self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
-        self._learner = self._learning(self._first, self._marks.cases, self._recipe)
+        self._learner = self._learning(self._first, self._marks.cases)
         self._folds: dict[int, tuple[Learner, Windows]] = {}
         self._fold()
 
@@ -233,15 +225,15 @@ class ExactTeacher:
                 learner = before[number][0]
                 learner.show(kept)
             else:
-                learner = self._learning(self._first, kept, self._recipe_beside)
+                learner = self._learning(self._first, kept)
             self._folds[number] = learner, self._windows(hidden)
 
-    def _learning(self, model: Model, cases: Sequence[PreparedCase], recipe: ExactRecipe) -> Learner:
-        return Learner(model, cases, recipe, self._device, self._beside)
+    def _learning(self, model: Model, cases: Sequence[PreparedCase]) -> Learner:
+        return Learner(model, cases, self._recipe, self._device)
 
     def _at(self, row: Row, before: Learner, step: int) -> Learner:
         """A learner with another row, and what one before looks at."""
-        learner = self._learning(only_class(self._model, self._entry, row), before.cases, before.recipe)
+        learner = self._learning(only_class(self._model, self._entry, row), before.cases)
         learner.steps = step
         return learner
 

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from condseg_app.data import Model
-from condseg_app.engine.augment import Augmentation, augmenter, disturber, unvaried
+from condseg_app.engine.augment import Augmentation, augmenter, unvaried
 from condseg_app.engine.class_rows import Row
 from condseg_app.engine.losses import ConditionedLoss, LossSettings, overlap_sums
 from condseg_app.engine.networks import build_network, condition_for, memory_format
 from condseg_app.engine.samples import Cropping, PreparedCase, TrainingSample, crop
-from condseg_app.engine.self_training import SelfTraining, Unmarked
 from condseg_models import OWN_ENCODER, ROWS, ConditionedModule, Features
 
 
@@ -39,7 +38,6 @@ class ExactRecipe:
         average: decay of the row's moving average, which is what is used.
         loss: what is minimised, over supervised voxels only.
         augmentation: how windows are varied.
-        self_training: what is learnt from windows that nobody marked, where the class has an encoder of its own.
         exam: windows that are looked at to say how good a row is.
         folds: rows that are learnt beside, each without some of the marked slices, to say how good the class is on
             slices that it has not seen; 0 for none.
@@ -57,7 +55,6 @@ class ExactRecipe:
     average: float = 0.95
     loss: LossSettings = field(default_factory=LossSettings)
     augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1))
-    self_training: SelfTraining = field(default_factory=SelfTraining)
     exam: int = 12
     folds: int = 3
     seed: int = 0
@@ -134,7 +131,6 @@ class Learner:
         cases: images with what is marked of the class.
         recipe: how.
         device: where.
-        beside: images of which nothing is marked.
     """
 
     def __init__(
@@ -143,7 +139,6 @@ class Learner:
         cases: Sequence[PreparedCase],
         recipe: ExactRecipe,
         device: torch.device,
-        beside: Sequence[PreparedCase] = (),
     ) -> None:
         self.recipe, self._device = recipe, device
         self._network = build_network(model, device)
@@ -159,17 +154,12 @@ class Learner:
         self._loss = ConditionedLoss(recipe.loss, 1)
         self._condition = condition_for(model.classes, model.classes.names * recipe.batch, device)
         self._rng = np.random.default_rng(recipe.seed)
-        self._model, self._beside, self.steps = model, beside, 0
-        self._unmarked: Unmarked | None = None
-        if own_encoder and recipe.self_training.windows > 0:
-            cropping, disturb = varied_cropping(model, self._network.stride, recipe), disturber(recipe.augmentation)
-            self._unmarked = Unmarked(model, recipe.self_training, cropping, disturb, device)
+        self._model, self.steps = model, 0
         self.show(cases)
 
     def show(self, cases: Sequence[PreparedCase]) -> None:
         """Go on with other marks; what is encoded of the ones before is forgotten."""
         self.cases = cases
-        self._sure_from = self.steps + self.recipe.self_training.begins
         self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self.recipe)
         self._pool: list[EncodedSample] = []
 
@@ -186,22 +176,12 @@ class Learner:
         logits = self._network.decode(features, self._condition)
         loss = self._loss(logits, target, supervised, torch.zeros(recipe.batch, dtype=torch.int64, device=self._device))
         loss.backward()
-        if self._unmarked is not None and self.steps >= self._sure_from:
-            self._learn_from_itself(self._unmarked)
         self._optimizer.step()
         self.steps += 1
         decay = min(recipe.average, self.steps / (10 + self.steps))
         for name, row in self._rows.items():
             self._average[name].lerp_(row.detach(), 1 - decay)
         return float(loss.detach())
-
-    def _learn_from_itself(self, unmarked: Unmarked) -> None:
-        """Add the gradient of windows that nobody marked."""
-        settings = self.recipe.self_training
-        found = unmarked.answered(self._average, (*self.cases, *self._beside), self._rng)
-        logits = self._network.decode(self._network.encode_for(found.images, unmarked.condition), unmarked.condition)
-        rows = torch.zeros(settings.windows, dtype=torch.int64, device=self._device)
-        (settings.weight * self._loss(logits, found.target, found.sure, rows)).backward()
 
     def row(self) -> Row:
         """The row as it is now."""
