@@ -99,7 +99,8 @@ class Windows:
         # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
         self._condition = condition_for(model.classes, model.classes.names, self._device)
         plan = model.preprocessing
-        self._varied = varied_cropping(model, network.stride, recipe)
+        augment = augmenter(recipe.augmentation, plan, plan.window)
+        self._varied = Cropping(plan, network.stride, augment, recipe.centred)
         self._plain = Cropping(plan, network.stride, unvaried, 1.0)
         self._rng = np.random.default_rng(recipe.seed)
 
@@ -140,7 +141,7 @@ class Learner:
         recipe: ExactRecipe,
         device: torch.device,
     ) -> None:
-        self.recipe, self._device = recipe, device
+        self._recipe, self._device = recipe, device
         self._network = build_network(model, device)
         self._rows: dict[str, Tensor] = {}
         for name, parameter in self._network.named_parameters():
@@ -160,12 +161,12 @@ class Learner:
     def show(self, cases: Sequence[PreparedCase]) -> None:
         """Go on with other marks; what is encoded of the ones before is forgotten."""
         self.cases = cases
-        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self.recipe)
+        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
         self._pool: list[EncodedSample] = []
 
     def step(self) -> float:
         """Learn from a batch; returns its loss."""
-        recipe = self.recipe
+        recipe = self._recipe
         missing = max(recipe.batch - len(self._pool), round(self._renewed * recipe.batch), 1)
         self._pool += [self._windows.varied() for _ in range(missing)]
         del self._pool[: -self._pooled]
@@ -186,12 +187,6 @@ class Learner:
     def row(self) -> Row:
         """The row as it is now."""
         return {name: average.cpu().numpy()[0].copy() for name, average in self._average.items()}
-
-
-def varied_cropping(model: Model, stride: int, recipe: ExactRecipe) -> Cropping:
-    """How windows are cut and varied to learn from."""
-    plan = model.preprocessing
-    return Cropping(plan, stride, augmenter(recipe.augmentation, plan, plan.window), recipe.centred)
 
 
 @torch.no_grad()

@@ -45,7 +45,7 @@ class ExportPage(QWidget):
         for signal in (session.classes_changed, session.model_changed, session.job_changed):
             connections.to(signal, self._fill)
         connections.to(session.annotation_changed, self._on_annotation)
-        connections.to(session.export_changed, self._on_progress)
+        connections.to(session.export_changed, self._show_outcome)
         connections.to(session.exported, self._on_exported)
         self._on_image()
 
@@ -201,7 +201,7 @@ class ExportPage(QWidget):
         self._written = ()
         self._fill()  # before anything is asked of the classes: they may be others now
         self._on_format()
-        self._on_progress()
+        self._show_outcome()
 
     def _on_format(self) -> None:
         form, image = self.chosen_format(), self._session.image
@@ -257,7 +257,7 @@ class ExportPage(QWidget):
             return "Tick at least one class"
         return "One export is being written" if self._session.export_progress is not None else None
 
-    def _on_progress(self) -> None:
+    def _show_outcome(self) -> None:
         progress, paths = self._session.export_progress, self._written
         for widget in (self.bar, self.stop):
             widget.setVisible(progress is not None)
@@ -271,7 +271,7 @@ class ExportPage(QWidget):
 
     def _on_exported(self, paths: tuple[Path, ...]) -> None:
         self._written = paths
-        self._on_progress()
+        self._show_outcome()
 
 
 def _kept_and_lost(form: ExportFormat) -> str:
