@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -27,7 +27,26 @@ def widened(model: Model, classes: int) -> Model:
     return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
 
 
-def trained(file: Path, data: Path, classes: Iterable[str], steps: int, spacing: int = 4) -> Model:
+@dataclass(frozen=True)
+class Course:
+    """How a benchmark's model is trained.
+
+    Attributes:
+        steps: of the training.
+        spacing: mm of a voxel, along all axes.
+        window: voxels of a window along either axis of a slice.
+        batch: windows a step.
+        network: a preset.
+    """
+
+    steps: int
+    spacing: int = 4
+    window: int = 96
+    batch: int = 8
+    network: str = "dense-2.5d"
+
+
+def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
     """A 2.5D model of some classes of abdominal CT data, trained now if its file is not there yet.
 
     A step takes about half a second on one core. Such models are never shipped: the data's licence forbids it.
@@ -36,27 +55,20 @@ def trained(file: Path, data: Path, classes: Iterable[str], steps: int, spacing:
         file: of the model.
         data: the data set.
         classes: to learn.
-        steps: of the training.
-        spacing: mm of a voxel, along all axes; a window has 96 of them.
+        course: how.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
-        command += ["--classes", ",".join(classes), "--steps", str(steps), "--network", "dense-2.5d", "--batch", "8"]
-        command += [
-            "--spacing",
-            f"{spacing},{spacing},{spacing}",
-            "--window",
-            "96,96,1",
-            "--intensity=-125:275",
-            "--device",
-            "cpu",
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        command += ["--classes", ",".join(classes), "--network", course.network]
+        command += ["--steps", str(course.steps), "--batch", str(course.batch)]
+        command += ["--spacing", ",".join([str(course.spacing)] * 3), "--window", f"{course.window},{course.window},1"]
+        subprocess.run([*command, "--intensity=-125:275", "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
     return read_model(file)
 
 
 def thirteen(data: Path) -> Model:
-    """A model of all thirteen organs of the abdominal CT data, at 3 mm."""
+    """A model of all thirteen organs of the abdominal CT data, at 3 mm; a window is a whole slice."""
     names = read_data_set(data).classes.names
-    return trained(ROOT / "build" / "bench" / "thirteen_3mm.safetensors", data, names, 8000, spacing=3)
+    course = Course(7000, spacing=3, window=160, batch=4, network="dense-2.5d-many")
+    return trained(ROOT / "build" / "bench" / "thirteen_slices.safetensors", data, names, course)

@@ -81,6 +81,14 @@ PRESETS: dict[str, Preset] = {
         _TRUNK_2D,
         neighbours=1,
     ),
+    "dense-2.5d-many": Preset(
+        "as dense-2.5d, for many classes: each costs a last block, and little time",
+        "dense_unet",
+        "2.5D",
+        _SLICE,
+        {**_TRUNK_2D, "layers": (2, 2, 2, 2, 2), "condition_levels": (0,)},
+        neighbours=1,
+    ),
     "dense-3d": Preset(
         "small volumes in full 3D, on a CPU or a GPU",
         "dense_unet",
