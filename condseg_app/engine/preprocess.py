@@ -10,7 +10,7 @@ from torch import Tensor
 
 from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
 from condseg_app.engine.intensity import IntensityMap
-from condseg_app.engine.resample import Taps
+from condseg_app.engine.resample import Taps, holding_any
 
 _AT_ONCE = 1 << 20
 # Steps of a prepared intensity where it is resampled, a power of two; intensities stay below 8. Training keeps them
@@ -106,6 +106,13 @@ class WorkingGrid:
         for axis in self.resampled:
             x = self.forth[axis].apply(x, x.dim() - 3 + axis, (region or self.everywhere)[axis])
         return x / _STEPS
+
+    def holding_any(self, marked: NDArray[np.bool_]) -> Tensor:
+        """The working voxels that hold one of the image's marked voxels, or lie in one; bool."""
+        held = self.axes.apply(marked)
+        for axis in self.resampled:
+            held = holding_any(held, axis, self.shape[axis])
+        return torch.from_numpy(np.array(held, order="C"))
 
 
 def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Region | None = None) -> Tensor:

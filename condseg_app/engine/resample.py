@@ -5,7 +5,9 @@ Values and weights are whole numbers below 2**15 and up to 2**8, so that their s
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _WHOLE = 256
@@ -71,6 +73,18 @@ class Taps:
             made.append(lines[..., old.start - first : old.stop - first] @ band.T)
         whole = made[0] if len(made) == 1 else torch.cat(made, dim=-1)
         return whole.div_(_WHOLE).round_().movedim(-1, axis)
+
+
+def holding_any(marked: NDArray[np.bool_], axis: int, new: int) -> NDArray[np.bool_]:
+    """Which voxels of a coarser axis hold the centre of a marked one; of a finer axis, which lie in a marked one.
+
+    So whatever is marked is somewhere, however thin it is, and never further away than the nearest voxel.
+    """
+    old = marked.shape[axis]
+    if new >= old:
+        return marked.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
+    holder = (2 * np.arange(old) + 1) * new // (2 * old)
+    return np.logical_or.reduceat(marked, np.searchsorted(holder, np.arange(new)), axis=axis)
 
 
 def _in_256ths(weight: Tensor) -> Tensor:

@@ -110,10 +110,11 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
             mask, supervised[annotation.class_name] = grid.to_working(annotation.mask), None
         else:
             # The mean over what is known: the voxels beside a single marked slice say nothing of the class.
+            # A single marked slice may be thinner than a working voxel: less than half of any of them is known.
             part = grid.to_working(known)
-            mask = (grid.to_working(annotation.mask & known) / part.clamp(min=1e-3)).clamp(max=1.0)
-            supervised[annotation.class_name] = part > 0.5
-            mask[part <= 0.5] = 0.0
+            decided = grid.holding_any(known) & (part > 0)
+            supervised[annotation.class_name] = decided
+            mask = torch.where(decided, grid.to_working(annotation.mask & known) / part, 0.0).clamp(max=1.0)
         masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
         inside[annotation.class_name] = _some_voxels(mask > 0.5)
         where = supervised[annotation.class_name]

@@ -1,0 +1,61 @@
+"""What a training is shown of what a person has marked, however little that is."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from condseg_app.data import Annotation, Geometry, Image, Preprocessing
+from condseg_app.engine.preprocess import WorkingGrid
+from condseg_app.engine.samples import prepare_case
+
+SHAPE = (12, 10, 24)
+
+
+def marked_slices(spacing: float, wanted: float, slices: set[int]) -> tuple[Image, Annotation, Preprocessing]:
+    """Some slices that are all class, and nothing said of the others."""
+    geometry = Geometry(SHAPE, np.diag([2.0, 2.0, spacing, 1.0]), "mm")
+    known = np.zeros(SHAPE, bool)
+    known[:, :, sorted(slices)] = True
+    image = Image(np.zeros((1, *SHAPE), np.float32), geometry)
+    plan = Preprocessing("2.5D", (16, 16, 1), orientation="RAS", spacing=(2.0, 2.0, wanted), neighbours=1)
+    return image, Annotation("thing", known.copy(), known), plan
+
+
+@given(
+    spacing=st.floats(0.5, 6.0),
+    wanted=st.floats(0.5, 6.0),
+    slices=st.sets(st.integers(0, SHAPE[2] - 1), min_size=1, max_size=4),
+)
+def test_no_marked_slice_is_lost(spacing: float, wanted: float, slices: set[int]) -> None:
+    """A slice that is thinner than a working voxel is still learnt from, and by the voxel nearest to it."""
+    image, annotation, plan = marked_slices(spacing, wanted, slices)
+    case = prepare_case(image, [annotation], plan)
+    decided = case.supervised["thing"]
+    if decided is None:
+        assert len(slices) == SHAPE[2]
+        return
+    planes = np.flatnonzero(decided.numpy().all(axis=(0, 1)))
+    assert decided.numpy().any(axis=(0, 1)).sum() == len(planes)  # whole slices
+    working = WorkingGrid.of(image.geometry, plan).shape[2]
+    centres = (np.array(sorted(slices)) + 0.5) * working / SHAPE[2]
+    reach = max(0.5, working / SHAPE[2] / 2)  # in working voxels
+    for centre in centres:
+        assert np.abs(planes + 0.5 - centre).min() <= reach + 1e-9
+    for plane in planes:
+        assert np.abs(plane + 0.5 - centres).min() <= reach + 1e-9
+    assert (case.masks["thing"][decided] == 255).all()
+    assert (case.masks["thing"][~decided] == 0).all()
+
+
+def test_a_stroke_of_one_voxel_on_a_fine_image_is_learnt_from() -> None:
+    """One voxel of 0.5 mm is an eighth of a working voxel along each axis."""
+    shape = (32, 32, 32)
+    image = Image(np.zeros((1, *shape), np.float32), Geometry(shape, np.diag([0.5, 0.5, 0.5, 1.0]), "mm"))
+    known = np.zeros(shape, bool)
+    known[9, 17, 30] = True
+    plan = Preprocessing("3D", (8, 8, 8), orientation="RAS", spacing=(4.0, 4.0, 4.0))
+    case = prepare_case(image, [Annotation("thing", known.copy(), known)], plan)
+    decided = case.supervised["thing"]
+    assert decided is not None
+    assert decided.nonzero().tolist() == [[1, 2, 3]]
+    assert case.masks["thing"][1, 2, 3] == 255
