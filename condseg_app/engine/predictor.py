@@ -289,7 +289,7 @@ class Predictor:
         """Probabilities in whole 255ths, (classes, *window)."""
         with self._kernels.autocast(self._device):
             logits = self._network.decode(features, condition_for(self.model.classes, classes, self._device))
-        return (logits.float().sigmoid() * 255).round().cpu().reshape(-1, *self._windows.window)
+        return logits.float().sigmoid().mul_(255).round_().cpu().reshape(-1, *self._windows.window)
 
     def _encoded(self, windows: Sequence[int]) -> Features:
         kept = {window: self._features.get(window) for window in windows}
@@ -336,18 +336,42 @@ class Predictor:
         return _Sum(torch.zeros(shape), torch.zeros(shape), set(range(self.windows)))
 
     def _found(self, name: str, rows: Region) -> NDArray[np.uint8]:
+        """A class's levels in a region on the turned axes."""
+        found = np.zeros(size(rows), np.uint8)
+        reached = self._reached(name, rows)
+        if reached is not None:
+            found[seen_from(reached, first_of(rows))] = self._resampled(name, reached)
+        return np.ascontiguousarray(self._grid.axes.undo(found))
+
+    def _reached(self, name: str, rows: Region) -> Region | None:
+        """The part of a region on the turned axes outside of which a class has no level, None if it has none at all."""
+        working = self._made_of(rows)
+        extent = extent_of((self._sums[name].level[self._of_sums(working)] > 0).numpy())
+        if extent is None:
+            return None
+        i, j, k = (
+            common(taps.touched_by(slice(made.start + part.start, made.start + part.stop)), row)
+            for taps, made, part, row in zip(self._grid.back, working, extent, rows, strict=True)
+        )
+        return (i, j, k) if meet((i, j, k), rows) else None
+
+    def _resampled(self, name: str, rows: Region) -> NDArray[np.uint8]:
         """A class's levels in a region on the turned axes, made of that part of the working grid which it needs."""
-        i, j, k = (taps.needed_by(part) for taps, part in zip(self._grid.back, rows, strict=True))
-        here = seen_from((i, j, k), first_of(self._scope.working))
+        here = self._of_sums(self._made_of(rows))
         level, weight = self._sums[name].level[here], self._sums[name].weight[here]
-        if level.any():
-            part = (level / weight.clamp(min=1)).round() * _STEPS
-            for axis in self._grid.resampled:
-                part = self._grid.back[axis].apply(part, axis, rows[axis])
-            found = (part / _STEPS).round().to(torch.uint8).numpy()
-        else:
-            found = np.zeros(size(rows), np.uint8)
-        return np.ascontiguousarray(self._grid.axes.undo(found)).astype(np.uint8, copy=False)
+        part = (level / weight.clamp(min=1)).round() * _STEPS
+        for axis in self._grid.resampled:
+            part = self._grid.back[axis].apply(part, axis, rows[axis])
+        return (part / _STEPS).round().to(torch.uint8).numpy()
+
+    def _made_of(self, rows: Region) -> Region:
+        """The part of the working grid that a region on the turned axes is made of."""
+        i, j, k = (taps.needed_by(part) for taps, part in zip(self._grid.back, rows, strict=True))
+        return i, j, k
+
+    def _of_sums(self, working: Region) -> Region:
+        """A part of the working grid in what is added up."""
+        return seen_from(working, first_of(self._scope.working))
 
     def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
         turned = [voxel[axis] for axis in self._grid.axes.order]

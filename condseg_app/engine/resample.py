@@ -49,10 +49,10 @@ class Taps:
         return slice(int(self.old[new].min()), int(self.old[new].max()) + 1)
 
     def touched_by(self, old: slice) -> slice:
-        """The range of new voxels in which a range of old ones has a part."""
+        """The range of new voxels in which a range of old ones has a part; empty if it has none."""
         part = (self.old >= old.start) & (self.old < old.stop) & (self.weight > 0)
         rows = part.any(dim=1).nonzero()[:, 0]
-        return slice(int(rows[0]), int(rows[-1]) + 1)
+        return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 
     def apply(self, x: Tensor, axis: int, new: slice) -> Tensor:
         """A range of new voxels along an axis, rounded to whole numbers.

@@ -57,6 +57,34 @@ def test_classes_asked_together_or_alone_answer_the_same(
     assert together.complete == {"liver", "spleen"}
 
 
+@pytest.mark.parametrize("corner", [(0, 0, 0), (5, 3, 2), (20, 20, 8)])
+def test_what_is_brought_back_is_the_same_where_only_a_little_is_found(
+    corner: tuple[int, int, int],
+    make_model: Callable[..., Model],
+    make_image: Callable[..., Image],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nothing was found nothing is resampled; that must not show."""
+    predictor = Predictor(make_model(), make_image())
+    predictor.add(dict.fromkeys(predictor.order(), ["liver"]))
+    level = predictor._sums["liver"].level
+    few = torch.zeros_like(level)
+    here = tuple(slice(n, n + 2) for n in corner)
+    few[here] = level[here]
+    level.copy_(few)
+
+    def brought_back() -> NDArray[np.uint8]:
+        levels = np.zeros(predictor.shape, np.uint8)
+        for region, found in predictor.all_of("liver"):
+            levels[region] = found
+        return levels
+
+    quick = brought_back()
+    monkeypatch.setattr(Predictor, "_reached", lambda _self, _name, rows: rows)
+    assert np.array_equal(quick, brought_back())
+    assert quick.any()
+
+
 @pytest.mark.parametrize("cache", [0, 10**9])
 def test_windows_asked_together_or_alone_answer_the_same(
     cache: int, make_model: Callable[..., Model], make_image: Callable[..., Image]
