@@ -19,6 +19,10 @@ from condseg_app.engine.networks import build_network, condition_for, memory_for
 from condseg_app.engine.samples import Cropping, PreparedCase, TrainingSample, crop
 from condseg_models import OWN_ENCODER, ROWS, ConditionedModule, Features
 
+STRONG = Augmentation(rotation=25.0, zoom=0.4, shift=0.2, intensity=2.0, probability=1.0)
+"""A few images of a few people show little of how others differ: varied as little as in a training on many, a row learns
+these people by heart (inferior vena cava, nine slices, val: Dice 0.33 after 500 steps and 0.28 after 1,000; so 0.41 and 0.40)."""
+
 
 @dataclass(frozen=True)
 class ExactRecipe:
@@ -52,9 +56,9 @@ class ExactRecipe:
     pool: int = 48
     renewed: float = 0.25
     centred: float = 0.5
-    average: float = 0.95
+    average: float = 0.99
     loss: LossSettings = field(default_factory=LossSettings)
-    augmentation: Augmentation = field(default_factory=lambda: Augmentation(15.0, 0.15, 0.1))
+    augmentation: Augmentation = field(default_factory=lambda: STRONG)
     exam: int = 12
     folds: int = 3
     seed: int = 0

@@ -82,11 +82,11 @@ PRESETS: dict[str, Preset] = {
         neighbours=1,
     ),
     "dense-2.5d-many": Preset(
-        "as dense-2.5d, for many classes: each costs a last block, and little time",
+        "as dense-2.5d, for many classes: they enter at the two finest levels, and each costs less time",
         "dense_unet",
         "2.5D",
         _SLICE,
-        {**_TRUNK_2D, "layers": (2, 2, 2, 2, 2), "condition_levels": (0,)},
+        {**_TRUNK_2D, "condition_levels": (0, 1)},
         neighbours=1,
     ),
     "dense-3d": Preset(
