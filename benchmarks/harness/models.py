@@ -36,14 +36,12 @@ class Course:
         spacing: mm of a voxel, along all axes.
         window: voxels of a window along either axis of a slice.
         batch: windows a step.
-        network: a preset.
     """
 
     steps: int
     spacing: int = 4
     window: int = 96
     batch: int = 8
-    network: str = "dense-2.5d"
 
 
 def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
@@ -60,7 +58,7 @@ def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> M
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
-        command += ["--classes", ",".join(classes), "--network", course.network]
+        command += ["--classes", ",".join(classes), "--network", "dense-2.5d"]
         command += ["--steps", str(course.steps), "--batch", str(course.batch)]
         command += ["--spacing", ",".join([str(course.spacing)] * 3), "--window", f"{course.window},{course.window},1"]
         subprocess.run([*command, "--intensity=-125:275", "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
@@ -70,5 +68,5 @@ def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> M
 def thirteen(data: Path) -> Model:
     """A model of all thirteen organs of the abdominal CT data, at 4 mm; a window is a whole slice."""
     names = read_data_set(data).classes.names
-    course = Course(3000, window=112, network="dense-2.5d-many")
+    course = Course(2600, window=112)
     return trained(ROOT / "build" / "bench" / "thirteen_slices.safetensors", data, names, course)

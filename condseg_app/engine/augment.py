@@ -36,6 +36,14 @@ class Augmentation:
     probability: float = 0.8
 
 
+FOR_FEW = Augmentation(rotation=25.0, zoom=0.4, shift=0.2, intensity=2.0, probability=1.0)
+"""For a few marks: a few images show little of how others differ; varied as little as many they are learnt by heart.
+
+Inferior vena cava in the mode `exact`, nine slices, `val`: Dice 0.33 after 500 steps and 0.28 after 1,000 with
+rotations of 15 degrees, zooms of 0.15 and intensities of strength 1; 0.41 and 0.39 with these.
+"""
+
+
 def augmenter(
     settings: Augmentation, preprocessing: Preprocessing, window: tuple[int, ...]
 ) -> Callable[[Sample, np.random.Generator], Sample]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model, dice
-from condseg_app.engine.augment import Augmentation, augmenter
+from condseg_app.engine.augment import FOR_FEW, Augmentation, augmenter
 from condseg_app.engine.class_rows import encoded_for_itself, row_of, with_row
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.losses import LossSettings
@@ -90,16 +90,19 @@ def start_teaching_from(
     alpha = tuple(float(min(len(others), _ASKED)) if name == taught else 1.0 for name in pupil.classes.names)
     loss = LossSettings(alpha=alpha if others else ())
     recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=_ROW_RATE / rate, loss=loss)
-    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
-    cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
+
+    def varied_by(augmentation: Augmentation) -> Cropping:
+        augment = augmenter(augmentation, model.preprocessing, model.preprocessing.window)
+        return Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
+
     cases = []
     for image, annotations in shown:
         model.check_fits(image)
         cases.append(prepare_case(image, annotations, model.preprocessing))
-    sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), cropping)]
+    sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), varied_by(FOR_FEW))]
     if others:
         unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
-        sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, cropping))
+        sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, varied_by(recipe.augmentation)))
     trainer = Trainer(pupil, sources, recipe, device)
     if own_encoder:
         trainer.keep_rows(others)

@@ -81,14 +81,6 @@ PRESETS: dict[str, Preset] = {
         _TRUNK_2D,
         neighbours=1,
     ),
-    "dense-2.5d-many": Preset(
-        "as dense-2.5d, for many classes: they enter at the two finest levels, and each costs less time",
-        "dense_unet",
-        "2.5D",
-        _SLICE,
-        {**_TRUNK_2D, "condition_levels": (0, 1)},
-        neighbours=1,
-    ),
     "dense-3d": Preset(
         "small volumes in full 3D, on a CPU or a GPU",
         "dense_unet",
