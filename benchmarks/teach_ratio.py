@@ -45,7 +45,7 @@ from condseg_app.io import read_case, read_data_set
 ALL = ("spleen", "right_kidney", "left_kidney", "liver", "stomach", "aorta", "inferior_vena_cava", "pancreas")
 _COURSE = Course(steps=2200)
 _SLICES = 9
-_FINISH = 420.0  # seconds of learning after the last slice
+_FINISH = 200.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6
@@ -56,8 +56,8 @@ def main(
     data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
     models: Annotated[Path, typer.Option(help="where models are kept between runs")] = ROOT / "build" / "teach",
     classes: Annotated[str, typer.Option()] = "liver,inferior_vena_cava",
-    pause: Annotated[float, typer.Option(help="seconds of learning after each painted slice")] = 40.0,
-    steps: Annotated[int, typer.Option(help="of learning everything")] = 600,
+    pause: Annotated[float, typer.Option(help="seconds of learning after each painted slice")] = 20.0,
+    steps: Annotated[int, typer.Option(help="of learning everything")] = 300,
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
     """Measure class after class."""

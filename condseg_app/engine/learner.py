@@ -4,6 +4,7 @@ Where a row has no part in the encoder, windows are encoded once and learnt from
 is encoded for itself. A class with an encoder of its own learns from new windows in each step.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,9 @@ class ExactRecipe:
     Attributes:
         steps: to take.
         batch: windows a step.
-        learning_rate: of Adam.
+        learning_rate: of Adam, in the beginning.
+        settling: steps after which the rate has fallen to 0.7 of that. It goes on falling with the root of the steps:
+            nobody knows how many there will be.
         clip: largest norm of the gradient.
         rank: of the class's own updates of convolutions; 0 for none.
         own_encoder: whether the class has updates of the encoder as well, where the network has a place for them. It
@@ -47,7 +50,8 @@ class ExactRecipe:
 
     steps: int = 600
     batch: int = 4
-    learning_rate: float = 0.002
+    learning_rate: float = 0.005
+    settling: int = 100
     clip: float = 5.0
     rank: int = 8
     own_encoder: bool = True
@@ -180,6 +184,7 @@ class Learner:
         loss = self._loss(logits, target, supervised, torch.zeros(recipe.batch, dtype=torch.int64, device=self._device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._rows.values(), recipe.clip)
+        self._optimizer.param_groups[0]["lr"] = recipe.learning_rate / math.sqrt(1 + self.steps / recipe.settling)
         self._optimizer.step()
         self.steps += 1
         decay = min(recipe.average, self.steps / (10 + self.steps))
