@@ -109,7 +109,7 @@ class WorkingGrid:
 
     def holding_any(self, marked: NDArray[np.bool_]) -> Tensor:
         """The working voxels that hold one of the image's marked voxels, or lie in one; bool."""
-        held = self.axes.apply(marked)
+        held = self.axes.apply(marked).astype(bool, copy=False)
         for axis in self.resampled:
             held = holding_any(held, axis, self.shape[axis])
         return torch.from_numpy(np.array(held, order="C"))

@@ -84,7 +84,8 @@ def holding_any(marked: NDArray[np.bool_], axis: int, new: int) -> NDArray[np.bo
     if new >= old:
         return marked.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
     holder = (2 * np.arange(old) + 1) * new // (2 * old)
-    return np.logical_or.reduceat(marked, np.searchsorted(holder, np.arange(new)), axis=axis)
+    firsts = np.searchsorted(holder, np.arange(new))
+    return np.asarray(np.logical_or.reduceat(marked, firsts, axis=axis))
 
 
 def _in_256ths(weight: Tensor) -> Tensor:
