@@ -85,7 +85,8 @@ def holding_any(marked: NDArray[np.bool_], axis: int, new: int) -> NDArray[np.bo
         return marked.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
     holder = (2 * np.arange(old) + 1) * new // (2 * old)
     firsts = np.searchsorted(holder, np.arange(new))
-    return np.asarray(np.logical_or.reduceat(marked, firsts, axis=axis))
+    found: NDArray[np.bool_] = np.logical_or.reduceat(marked, firsts, axis=axis)
+    return found
 
 
 def _in_256ths(weight: Tensor) -> Tensor:
