@@ -81,11 +81,12 @@ def holding_any(marked: NDArray[np.bool_], axis: int, new: int) -> NDArray[np.bo
     So whatever is marked is somewhere, however thin it is, and never further away than the nearest voxel.
     """
     old = marked.shape[axis]
+    found: NDArray[np.bool_]
     if new >= old:
-        return marked.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
-    holder = (2 * np.arange(old) + 1) * new // (2 * old)
-    firsts = np.searchsorted(holder, np.arange(new))
-    found: NDArray[np.bool_] = np.logical_or.reduceat(marked, firsts, axis=axis)
+        found = marked.take((2 * np.arange(new) + 1) * old // (2 * new), axis)
+    else:
+        holder = (2 * np.arange(old) + 1) * new // (2 * old)
+        found = np.logical_or.reduceat(marked, np.searchsorted(holder, np.arange(new)), axis=axis)
     return found
 
 
