@@ -26,7 +26,7 @@ from typing import Annotated, cast
 import numpy as np
 import typer
 from harness.annotator import Annotator
-from harness.models import Course, trained
+from harness.models import trained
 from harness.report import DATA, ROOT, report
 from numpy.typing import NDArray
 
@@ -43,7 +43,7 @@ from condseg_app.engine.train import Trainer
 from condseg_app.io import read_case, read_data_set
 
 ALL = ("spleen", "right_kidney", "left_kidney", "liver", "stomach", "aorta", "inferior_vena_cava", "pancreas")
-_COURSE = Course(steps=2200)
+_STEPS = 2200
 _SLICES = 9
 _FINISH = 200.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
@@ -61,13 +61,13 @@ def main(
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
     """Measure class after class."""
-    reference = trained(models / "all.safetensors", data, ALL, _COURSE)
+    reference = trained(models / "all.safetensors", data, ALL, _STEPS)
     held = marked(data, cast("Split", held_back))
     volumes = marked(data, "train")[:_POOL]
     rows: list[dict[str, object]] = []
     ratios: list[float] = []
     for name in classes.split(","):
-        base = trained(models / f"no_{name}.safetensors", data, [n for n in ALL if n != name], _COURSE)
+        base = trained(models / f"no_{name}.safetensors", data, [n for n in ALL if n != name], _STEPS)
         dense = mean_dice(reference, held, [name])[name]
         person = Annotator(name, [image for image, _ in volumes], [masks[name] for _, masks in volumes])
         exact, minutes = taught_exactly(base, person, pause)

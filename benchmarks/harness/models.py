@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -27,20 +27,7 @@ def widened(model: Model, classes: int) -> Model:
     return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
 
 
-@dataclass(frozen=True)
-class Course:
-    """How a benchmark's model is trained.
-
-    Attributes:
-        steps: of the training.
-        spacing: mm of a voxel, along all axes; a window has 96 of them.
-    """
-
-    steps: int
-    spacing: int = 4
-
-
-def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
+def trained(file: Path, data: Path, classes: Iterable[str], steps: int, spacing: int = 4) -> Model:
     """A 2.5D model of some classes of abdominal CT data, trained now if its file is not there yet.
 
     A step takes about half a second on one core. Such models are never shipped: the data's licence forbids it.
@@ -49,20 +36,27 @@ def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> M
         file: of the model.
         data: the data set.
         classes: to learn.
-        course: how.
+        steps: of the training.
+        spacing: mm of a voxel, along all axes; a window has 96 of them.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
-        command += ["--classes", ",".join(classes), "--network", "dense-2.5d"]
-        command += ["--steps", str(course.steps), "--batch", "8"]
-        command += ["--spacing", ",".join([str(course.spacing)] * 3), "--window", "96,96,1"]
-        subprocess.run([*command, "--intensity=-125:275", "--device", "cpu"], check=True, stdout=subprocess.DEVNULL)
+        command += ["--classes", ",".join(classes), "--steps", str(steps), "--network", "dense-2.5d", "--batch", "8"]
+        command += [
+            "--spacing",
+            f"{spacing},{spacing},{spacing}",
+            "--window",
+            "96,96,1",
+            "--intensity=-125:275",
+            "--device",
+            "cpu",
+        ]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return read_model(file)
 
 
 def thirteen(data: Path) -> Model:
     """A model of all thirteen organs of the abdominal CT data, at 3 mm."""
     names = read_data_set(data).classes.names
-    file = ROOT / "build" / "bench" / "thirteen_3mm.safetensors"
-    return trained(file, data, names, Course(8000, spacing=3))
+    return trained(ROOT / "build" / "bench" / "thirteen_3mm.safetensors", data, names, 8000, spacing=3)
