@@ -165,8 +165,11 @@ class Learner:
         self.show(cases)
 
     def show(self, cases: Sequence[PreparedCase]) -> None:
-        """Go on with other marks; what is encoded of the ones before is forgotten."""
-        self.cases = cases
+        """Go on with other marks; what is encoded of the ones before is forgotten, and the average begins anew.
+
+        So what is marked is seen in the class within some steps, however long the average is.
+        """
+        self.cases, self._steps_since_shown = cases, 0
         self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
         self._pool: list[EncodedSample] = []
 
@@ -187,7 +190,8 @@ class Learner:
         self._optimizer.param_groups[0]["lr"] = recipe.learning_rate / math.sqrt(1 + self.steps / recipe.settling)
         self._optimizer.step()
         self.steps += 1
-        decay = min(recipe.average, self.steps / (10 + self.steps))
+        self._steps_since_shown += 1
+        decay = min(recipe.average, self._steps_since_shown / (10 + self._steps_since_shown))
         for name, row in self._rows.items():
             self._average[name].lerp_(row.detach(), 1 - decay)
         return float(loss.detach())
