@@ -66,7 +66,7 @@ def test_what_is_brought_back_is_the_same_where_only_a_little_is_found(
 ) -> None:
     """Where nothing was found nothing is resampled; that must not show."""
     predictor = Predictor(make_model(), make_image())
-    predictor.add(dict.fromkeys(predictor.order(), ["liver"]))
+    predictor.add(dict.fromkeys(predictor.order(), ("liver",)))
     level = predictor._sums["liver"].level
     few = torch.zeros_like(level)
     here = tuple(slice(n, n + 2) for n in corner)
