@@ -7,10 +7,10 @@ with the old model as the teacher on all six volumes that the annotator had open
 learning plus those of painting, at five seconds a slice and three a stroke.
 
 The figure is the lowest over the classes of: Dice of the `exact` class on the test volumes, divided by that of the same
-network trained from the start with dense labels of every training volume. Beside it: the same for `full`; the mean
-Dice of the old classes after over before; and, from the same slices and in the same time as `full`, fine-tuning without
-the old model (`naive`) and a network of its own with fresh weights (`scratch`). Models are trained when they are not
-there yet (a quarter of an hour of one core each).
+network trained from the start with dense labels of every training volume. Beside it: the same for `full` (`full`); the
+mean Dice of the old classes after over before; and, from the same slices and in the same time as `full`, fine-tuning
+without the old model (`naive`) and a network of its own with fresh weights (`scratch`). Models are trained when they
+are not there yet (a quarter of an hour of one core each).
 
     make bench ONLY=teach_ratio
 """
@@ -65,7 +65,7 @@ def main(
     held = marked(data, cast("Split", held_back))
     volumes = marked(data, "train")[:_POOL]
     rows: list[dict[str, object]] = []
-    ratios: list[float] = []
+    ratios: dict[str, list[float]] = {"exact": [], "full": []}
     for name in classes.split(","):
         base = trained(models / f"no_{name}.safetensors", data, [n for n in ALL if n != name], _STEPS)
         dense = mean_dice(reference, held, [name])[name]
@@ -90,10 +90,20 @@ def main(
                 kept = sum(scores[n] for n in before) / sum(before.values())
                 row[f"old_classes_{way}"] = round(kept, 4)
         row["certificate"] = certify(base, exact, [image for image, _ in held]).holds
-        ratios.append(cast("float", row["exact"]) / max(dense, 1e-6))
+        for way, known in ratios.items():
+            known.append(cast("float", row[way]) / max(dense, 1e-6))
         rows.append(row)
         sys.stderr.write(f"{row}\n")
-    report("teach_ratio", min(ratios), "times", ">= 0.9", slices=_SLICES, split=held_back, rows=rows)
+    report(
+        "teach_ratio",
+        min(ratios["exact"]),
+        "times",
+        ">= 0.9",
+        full=round(min(ratios["full"]), 4),
+        slices=_SLICES,
+        split=held_back,
+        rows=rows,
+    )
 
 
 def taught_exactly(base: Model, person: Annotator, pause: float) -> tuple[Model, float]:
