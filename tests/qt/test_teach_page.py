@@ -134,7 +134,7 @@ def test_each_mode_has_its_usual_steps_and_only_the_person_s_choice_is_told(qtbo
     panel.pages.setCurrentIndex(1)
     assert page.steps.value() == 600
     qtbot.mouseClick(page.mode.buttons["full"], LEFT)
-    assert page.steps.value() == 200
+    assert page.steps.value() == 400
     page.choose_mode("exact")
     assert page.mode.mode == "exact"
     assert told == ["full"]
