@@ -60,7 +60,7 @@ class ExactRecipe:
     centred: float = 0.5
     average: float = 0.99
     loss: LossSettings = field(default_factory=LossSettings)
-    augmentation: Augmentation = field(default_factory=lambda: FOR_FEW)
+    augmentation: Augmentation = FOR_FEW
     exam: int = 12
     folds: int = 3
     seed: int = 0

@@ -6,7 +6,7 @@ from condseg_app.data import Block, Image, Lesson, Model, Region
 from condseg_app.engine.exact import ExactTeacher
 from condseg_app.engine.learner import ExactRecipe
 from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.scope import first_of, seen_from
+from condseg_app.engine.scope import first_of, placed
 
 
 class Preview:
@@ -39,8 +39,7 @@ class Preview:
         if self._predictor is None:
             return None
         block = self._predictor.segment(window, self._predictor.model.classes.names)
-        i, j, k = (-n for n in self._first)
-        return replace(block, region=seen_from(block.region, (i, j, k)))
+        return replace(block, region=placed(block.region, self._first))
 
 
 class LiveTeacher(ExactTeacher):

@@ -17,7 +17,7 @@ from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.kernels import Kernels, kernels_for
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.preprocess import WorkingGrid, prepare
-from condseg_app.engine.scope import Scope, common, first_of, meet, seen_from, size
+from condseg_app.engine.scope import Scope, common, first_of, meet, placed, seen_from, size
 from condseg_app.engine.windows import OVERLAP, WindowGrid, gaussian, show, windows_at_once
 from condseg_app.errors import OutOfMemory
 from condseg_models import Features
@@ -209,7 +209,7 @@ class Predictor:
         if window not in total.missing:
             return
         inside = self._scope.inside(window)
-        here = seen_from(inside, first_of(self._scope.working))
+        here = self._of_sums(inside)
         within = seen_from(inside, self._windows.starts[window])
         weights = self._weights[within]
         total.level[here] += level[within] * weights
@@ -230,13 +230,12 @@ class Predictor:
         found would fade there.
         """
         inside = self._scope.inside(window)
-        here = seen_from(inside, first_of(self._scope.working))
+        here = self._of_sums(inside)
         level, weight = self._sums[name].level[here], self._sums[name].weight[here]
         found = extent_of((level >= as_level(threshold) * weight.clamp(min=1)).numpy())
         if found is None:
             return None
-        i, j, k = (slice(a.start + b.start, a.start + b.stop) for a, b in zip(inside, found, strict=True))
-        return self._of_part((i, j, k))
+        return self._of_part(placed(found, first_of(inside)))
 
     def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
         """What is known of a class in all of the part, a few slices at a time, with where they belong in it."""
@@ -345,29 +344,21 @@ class Predictor:
 
     def _reached(self, name: str, rows: Region) -> Region | None:
         """The part of a region on the turned axes outside of which a class has no level, None if it has none at all."""
-        working = self._made_of(rows)
+        working = self._grid.needed_by_turned(rows)
         extent = extent_of((self._sums[name].level[self._of_sums(working)] > 0).numpy())
         if extent is None:
             return None
-        i, j, k = (
-            common(taps.touched_by(slice(made.start + part.start, made.start + part.stop)), row)
-            for taps, made, part, row in zip(self._grid.back, working, extent, rows, strict=True)
-        )
+        i, j, k = map(common, self._scope.turned(placed(extent, first_of(working))), rows)
         return (i, j, k) if meet((i, j, k), rows) else None
 
     def _resampled(self, name: str, rows: Region) -> NDArray[np.uint8]:
         """A class's levels in a region on the turned axes, made of that part of the working grid which it needs."""
-        here = self._of_sums(self._made_of(rows))
+        here = self._of_sums(self._grid.needed_by_turned(rows))
         level, weight = self._sums[name].level[here], self._sums[name].weight[here]
         part = (level / weight.clamp(min=1)).round() * _STEPS
         for axis in self._grid.resampled:
             part = self._grid.back[axis].apply(part, axis, rows[axis])
         return (part / _STEPS).round().to(torch.uint8).numpy()
-
-    def _made_of(self, rows: Region) -> Region:
-        """The part of the working grid that a region on the turned axes is made of."""
-        i, j, k = (taps.needed_by(part) for taps, part in zip(self._grid.back, rows, strict=True))
-        return i, j, k
 
     def _of_sums(self, working: Region) -> Region:
         """A part of the working grid in what is added up."""

@@ -89,7 +89,11 @@ class WorkingGrid:
 
     def needed_by(self, region: Region) -> Region:
         """The working region that a part of the image's grid is made of on the way back."""
-        i, j, k = (taps.needed_by(part) for taps, part in zip(self.back, self.turn(region), strict=True))
+        return self.needed_by_turned(self.turn(region))
+
+    def needed_by_turned(self, rows: Region) -> Region:
+        """`needed_by` of a region on the turned axes."""
+        i, j, k = (taps.needed_by(part) for taps, part in zip(self.back, rows, strict=True))
         return i, j, k
 
     def to_working(self, array: NDArray[np.generic], region: Region | None = None) -> Tensor:

@@ -62,6 +62,11 @@ def seen_from(region: Region, first: Sequence[int]) -> Region:
     return i, j, k
 
 
+def placed(region: Region, first: Sequence[int]) -> Region:
+    """A region that was counted from a voxel, counted as that voxel is: what `seen_from` undoes."""
+    return seen_from(region, [-n for n in first])
+
+
 def first_of(region: Region) -> Shape:
     """A region's first voxel."""
     i, j, k = (part.start for part in region)

@@ -90,19 +90,17 @@ def start_teaching_from(
     alpha = tuple(float(min(len(others), _ASKED)) if name == taught else 1.0 for name in pupil.classes.names)
     loss = LossSettings(alpha=alpha if others else ())
     recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=_ROW_RATE / rate, loss=loss)
-
-    def varied_by(augmentation: Augmentation) -> Cropping:
-        augment = augmenter(augmentation, model.preprocessing, model.preprocessing.window)
-        return Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
-
+    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
+    cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
+    for_few = replace(cropping, augment=augmenter(FOR_FEW, model.preprocessing, model.preprocessing.window))
     cases = []
     for image, annotations in shown:
         model.check_fits(image)
         cases.append(prepare_case(image, annotations, model.preprocessing))
-    sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), varied_by(FOR_FEW))]
+    sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), for_few)]
     if others:
         unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
-        sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, varied_by(recipe.augmentation)))
+        sources.append(TeacherSource(model, taught, teacher, tuple(cases), unmarked, cropping))
     trainer = Trainer(pupil, sources, recipe, device)
     if own_encoder:
         trainer.keep_rows(others)
