@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from harness.report import ROOT
 from condseg_app.data import ClassTable, Model
 from condseg_app.io import read_data_set, read_model
 from condseg_models import ROWS
+
+CT_INTENSITY = "--intensity=-125:275"
+"""Soft tissue, in Hounsfield units."""
 
 
 def widened(model: Model, classes: int) -> Model:
@@ -27,36 +30,46 @@ def widened(model: Model, classes: int) -> Model:
     return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
 
 
-def trained(file: Path, data: Path, classes: Iterable[str], steps: int, spacing: int = 4) -> Model:
-    """A 2.5D model of some classes of abdominal CT data, trained now if its file is not there yet.
+@dataclass(frozen=True)
+class Course:
+    """How a benchmark's model is trained, slice by slice.
 
-    A step takes about half a second on one core. Such models are never shipped: the data's licence forbids it.
+    Attributes:
+        steps: to take.
+        spacing: mm of a voxel, along all axes.
+        window: voxels of a window's sides.
+        further: options of `condseg train`.
+    """
 
-    Args:
-        file: of the model.
-        data: the data set.
-        classes: to learn.
-        steps: of the training.
-        spacing: mm of a voxel, along all axes; a window has 96 of them.
+    steps: int
+    spacing: int
+    window: int
+    further: tuple[str, ...]
+
+    @property
+    def options(self) -> list[str]:
+        """Of `condseg train`."""
+        spacing, window = ",".join([str(self.spacing)] * 3), f"{self.window},{self.window},1"
+        return ["--steps", str(self.steps), "--spacing", spacing, "--window", window, *self.further, "--device", "cpu"]
+
+
+_THIRTEEN = Course(4000, 3, 160, ("--network=dense-2.5d-many", "--batch=4", "--classes-per-window=3", CT_INTENSITY))
+
+
+def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
+    """A model of some classes of a data set, trained now if its file is not there yet.
+
+    A step takes about half a second on one core. Such models are never shipped: the licence of some data forbids it.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "condseg_app", "train", str(data), "--output", str(file)]
-        command += ["--classes", ",".join(classes), "--steps", str(steps), "--network", "dense-2.5d", "--batch", "8"]
-        command += [
-            "--spacing",
-            f"{spacing},{spacing},{spacing}",
-            "--window",
-            "96,96,1",
-            "--intensity=-125:275",
-            "--device",
-            "cpu",
-        ]
+        command += ["--classes", ",".join(classes), *course.options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return read_model(file)
 
 
 def thirteen(data: Path) -> Model:
-    """A model of all thirteen organs of the abdominal CT data, at 3 mm."""
+    """A model of all thirteen organs of the abdominal CT data, shown whole slices at 3 mm."""
     names = read_data_set(data).classes.names
-    return trained(ROOT / "build" / "bench" / "thirteen_3mm.safetensors", data, names, 8000, spacing=3)
+    return trained(ROOT / "build" / "bench" / "thirteen_slices_3mm.safetensors", data, names, _THIRTEEN)

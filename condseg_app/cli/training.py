@@ -48,6 +48,9 @@ def train(
     loss: Annotated[str | None, typer.Option(help="dice_bce, target_adaptive or marginal_exclusion")] = None,
     bce: Annotated[float | None, typer.Option(min=0.0, help="weight of the cross-entropy beside the Dice loss")] = None,
     alpha: Annotated[str | None, typer.Option(help="weights of classes: liver=1,pancreas=2")] = None,
+    classes_per_window: Annotated[
+        int | None, typer.Option(min=1, help="classes a window is asked for; a further one costs a decoder's pass")
+    ] = None,
     sampling: Annotated[str | None, typer.Option(help="how often a set is drawn: equal, sqrt or per_image")] = None,
     flip: Annotated[str | None, typer.Option(help="axes that may be mirrored, such as 0 or 0,1")] = None,
     validate_every: Annotated[
@@ -85,6 +88,7 @@ def train(
         "ema": ema,
         "loss.kind": loss,
         "loss.bce": bce,
+        "classes_per_window": classes_per_window,
         "sampling": sampling,
         "augmentation.flip": None if flip is None else numbers_in("--flip", flip, int),
         "validate_every": validate_every,

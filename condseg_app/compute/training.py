@@ -143,8 +143,9 @@ def _trainer(model: Model, data: TrainingData, plan: TrainingPlan) -> "Trainer":
     alpha = tuple(plan.alpha.get(name, 1.0) for name in model.classes.names)
     recipe = replace(plan.recipe, loss=replace(plan.recipe.loss, alpha=alpha))
     augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
-    cropping = Cropping(model.preprocessing, network_stride(model), augment, recipe.centred, answers_together(model))
-    still = replace(cropping, augment=unvaried, ask_all=False)
+    asked = None if answers_together(model) else recipe.classes_per_window
+    cropping = Cropping(model.preprocessing, network_stride(model), augment, recipe.centred, asked)
+    still = replace(cropping, augment=unvaried, asked=1)
     return Trainer(
         model,
         [DataSetSource(part, read_case, cropping) for part in data.train],

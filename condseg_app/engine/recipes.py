@@ -37,6 +37,8 @@ class Recipe:
             them; then its main output alone (the two stages of PIPO-FAN's training).
         augmentation: how samples are varied.
         centred: part of the windows cut about a voxel of their class.
+        classes_per_window: how many of the classes that its case labels a window is asked for at most. What all
+            classes share is computed once for a window, so a further one costs its decoder alone.
         sampling: how often a data set is drawn: 'equal' (the paper's), 'sqrt' (by the root of its number of images,
             as MultiTalent) or 'per_image' (by the number, as DoDNet).
         validate_every: steps between two looks at the validation samples; 0 for none.
@@ -60,6 +62,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     deep_supervision: float = 0.5
     centred: float = 0.6
+    classes_per_window: int = 1
     sampling: Sampling = "equal"
     validate_every: int = 0
     validation_windows: int = 64

@@ -64,14 +64,15 @@ class Cropping:
         augment: varies a sample.
         centred: part of the windows that lie about a voxel of their class; pure chance would rarely meet a
             small organ, and Dice learns nothing where it is absent.
-        ask_all: whether a sample asks for every class that its case labels, and not for one of them.
+        asked: how many of the classes that its case labels a sample asks for: one, and others drawn at random; None
+            for all of them.
     """
 
     preprocessing: Preprocessing
     stride: int
     augment: Augment
     centred: float = 0.6
-    ask_all: bool = False
+    asked: int | None = 1
 
     @property
     def window(self) -> Shape:
@@ -129,7 +130,7 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     # Of a few marked slices, most windows anywhere would see nothing that is known.
     about = case.inside[class_name] if rng.random() < cropping.centred else case.known[class_name]
     start = _start(shape, window, about, rng)
-    classes = tuple(sorted(case.masks)) if cropping.ask_all else (class_name,)
+    classes = _asked(case, class_name, cropping.asked, rng)
     target = cut(torch.stack([case.masks[name] for name in classes]), start, window).float() / 255
     supervised = torch.cat([_known(case.supervised[name], start, window) for name in classes])
     if cropping.preprocessing.dimensions != "3D":
@@ -137,6 +138,15 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     image = show(case.image, start, window, cropping.preprocessing).float()
     varied = cropping.augment({"image": image, "target": target, "supervised": supervised}, rng)
     return TrainingSample(varied["image"], varied["target"], varied["supervised"], classes)
+
+
+def _asked(case: PreparedCase, class_name: str, count: int | None, rng: np.random.Generator) -> tuple[str, ...]:
+    """The class that a sample is about, and others that its case labels."""
+    if count == 1:
+        return (class_name,)
+    others = [name for name in sorted(case.masks) if name != class_name]
+    rng.shuffle(others)
+    return (class_name, *others)[:count]
 
 
 def crop_anywhere(case: PreparedCase, cropping: Cropping, rng: np.random.Generator) -> Tensor:

@@ -171,7 +171,7 @@ class TeacherSource:
         if rng.random() < 0.5:
             image = crop_anywhere(_one_of((*self.cases, *self.beside), rng), self.cropping, rng)
             return _everywhere(image, self._answers(image, asked), asked)
-        sample = crop(_one_of(self.cases, rng), self.taught, replace(self.cropping, ask_all=True), rng)
+        sample = crop(_one_of(self.cases, rng), self.taught, replace(self.cropping, asked=None), rng)
         answers = self._answers(sample.image, asked)
         for number, name in enumerate(asked):
             if name in sample.classes:

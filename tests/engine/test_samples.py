@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condseg_app.data import Annotation, Geometry, Image, Preprocessing
+from condseg_app.engine.augment import unvaried
 from condseg_app.engine.preprocess import WorkingGrid
-from condseg_app.engine.samples import prepare_case
+from condseg_app.engine.samples import Cropping, crop, prepare_case
 
 SHAPE = (12, 10, 24)
 
@@ -45,6 +46,25 @@ def test_no_marked_slice_is_lost(spacing: float, wanted: float, slices: set[int]
         assert np.abs(plane + 0.5 - centres).min() <= reach + 1e-9
     assert (case.masks["thing"][decided] == 255).all()
     assert (case.masks["thing"][~decided] == 0).all()
+
+
+@given(asked=st.one_of(st.none(), st.integers(1, 5)), labelled=st.integers(1, 4), seed=st.integers(0, 99))
+def test_a_window_asks_for_its_class_and_others_that_its_case_labels(
+    asked: int | None, labelled: int, seed: int
+) -> None:
+    """Each class that is asked for comes with its own mask."""
+    names = [f"organ {number}" for number in range(labelled)]
+    image, _, plan = marked_slices(2.0, 2.0, set())
+    masks = {name: np.full(SHAPE, number == 0) for number, name in enumerate(names)}
+    known = np.ones(SHAPE, bool)
+    case = prepare_case(image, [Annotation(name, mask, known) for name, mask in masks.items()], plan)
+    cropping = Cropping(plan, 1, unvaried, asked=asked)
+    sample = crop(case, names[-1], cropping, np.random.default_rng(seed))
+    assert len(set(sample.classes)) == len(sample.classes) == min(labelled, asked or labelled)
+    assert names[-1] in sample.classes
+    assert set(sample.classes) <= set(names)
+    for name, target in zip(sample.classes, sample.target, strict=True):
+        assert bool((target == float(name == "organ 0")).all())
 
 
 def test_a_stroke_of_one_voxel_on_a_fine_image_is_learnt_from() -> None:
