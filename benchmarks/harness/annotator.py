@@ -1,4 +1,8 @@
-"""A person who paints, simulated: looks for the worst slice, paints it with an unsteady hand, and takes time for it."""
+"""A person who paints, simulated: looks for the worst slice, paints it with an unsteady hand, and takes time for it.
+
+A slice fills the screen, whatever its voxels are, and hands are unsteady on the screen: lengths are parts of its longer
+side.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +16,10 @@ from condseg_app.data import Annotation, Image
 SECONDS_A_SLICE = 5.0
 """To find the slice, and to say that it is complete."""
 SECONDS_A_STROKE = 3.0
-STROKE = 60.0
-"""Pixels of outline that a stroke follows."""
-_UNSTEADY = 1.0  # pixels, deviation of the outline
+STROKE = 0.3
+"""Length of outline that a stroke follows."""
+_UNSTEADY = 0.005  # deviation of the outline
+_WAVES = 0.02  # over which it turns from outwards to inwards
 
 
 @dataclass(eq=False)
@@ -55,8 +60,8 @@ class Annotator:
         """Paint a slice as it should be."""
         mask = unsteady(self.truth[index][:, :, plane], self.rng)
         self.painted.setdefault(index, {})[plane] = mask
-        outline = float(np.count_nonzero(mask & (distance_transform_edt(mask) <= 1)))
-        self.seconds += SECONDS_A_SLICE + SECONDS_A_STROKE * np.ceil(outline / STROKE)
+        outline = np.count_nonzero(mask & (distance_transform_edt(mask) <= 1)) / max(mask.shape)
+        self.seconds += SECONDS_A_SLICE + SECONDS_A_STROKE * float(np.ceil(outline / STROKE))
 
     def shown(self) -> list[tuple[Image, tuple[Annotation]]]:
         """What is marked so far."""
@@ -70,9 +75,10 @@ class Annotator:
 
 
 def unsteady(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A mask as a hand would paint it: its outline off by about a pixel, here outwards and there inwards."""
+    """A mask as a hand would paint it: its outline off a little, here outwards and there inwards."""
     if not mask.any():
         return mask
     signed = distance_transform_edt(mask) - distance_transform_edt(~mask)
-    noise = gaussian_filter(rng.normal(size=mask.shape), 4.0)
-    return np.asarray(signed + _UNSTEADY * noise / max(float(noise.std()), 1e-6) > 0)
+    side = max(mask.shape)
+    noise = gaussian_filter(rng.normal(size=mask.shape), _WAVES * side)
+    return np.asarray(signed + _UNSTEADY * side * noise / max(float(noise.std()), 1e-6) > 0)

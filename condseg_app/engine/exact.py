@@ -7,7 +7,7 @@ decoder's convolutions (`condseg_models.conditioning.ClassMix`), and the same fo
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -24,6 +24,7 @@ from condseg_app.data import (
     TaughtClass,
     TrainingProgress,
 )
+from condseg_app.engine.claims import Claims
 from condseg_app.engine.class_rows import (
     Row,
     blended,
@@ -110,6 +111,7 @@ class ExactTeacher:
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
+        self._claims: dict[Image, Claims] = {}
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
@@ -209,7 +211,13 @@ class ExactTeacher:
         return taught_class(self.model(), self._entry.name)
 
     def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> "_Marks":
-        return _Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds)
+        return _Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
+
+    def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:
+        """What is marked, and what the other classes say of it."""
+        if image not in self._claims:
+            self._claims[image] = Claims.of(self._before, self._entry, image, annotation, str(self._device))
+        return self._claims[image].added_to(annotation)
 
     def _windows(self, cases: Sequence[PreparedCase]) -> Windows:
         return Windows(self._encoder, self._model, self._entry.name, cases, self._recipe)
@@ -317,7 +325,13 @@ class _Marks:
 
     @classmethod
     def of(
-        cls, model: Model, name: str, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int], folds: int
+        cls,
+        model: Model,
+        name: str,
+        shown: Iterable[Shown],
+        slices: Mapping[tuple[int, int], int],
+        folds: int,
+        with_claims: Callable[[Image, Annotation], Annotation],
     ) -> "_Marks":
         marked = []
         for image, annotations in shown:
@@ -328,14 +342,15 @@ class _Marks:
         numbers, prepared = dict(slices), []
         for which, (image, (annotation,)) in enumerate(marked):
             axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
-            parts = {name: annotation}
+            whole = with_claims(image, annotation)
+            parts = {name: whole}
             planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
             of_planes = [numbers.setdefault((which, int(plane)), len(numbers)) for plane in planes]
             for fold in range(folds):
                 in_fold = np.zeros(annotation.mask.shape[axis], bool)
                 in_fold[planes] = [number % folds == fold for number in of_planes]
                 here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
-                parts[_kept(name, fold)] = replace(annotation, supervised=annotation.supervised & ~here)
+                parts[_kept(name, fold)] = replace(whole, supervised=whole.supervised & ~here)
                 parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
             prepared.append(_prepared(image, name, parts, model))
         return cls(name, tuple(marked), numbers, tuple(prepared))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from condseg_app.data import Annotation, ClassChange, ClassEntry, Image, Lesson, Model, dice
 from condseg_app.engine.augment import FOR_FEW, Augmentation, augmenter
+from condseg_app.engine.claims import Claims
 from condseg_app.engine.class_rows import encoded_for_itself, row_of, with_row
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.losses import LossSettings
@@ -41,6 +42,7 @@ _RANK = 8  # of the updates of convolutions that a class with an encoder of its 
 # The trunk is good already and moves slowly; the new row has everything to learn. Without an encoder of its own that is
 # too little for most classes, and the trunk has to move.
 _RATE, _ROW_RATE = 5e-4, 0.01
+_ROW_RATE_OF_KNOWN = 0.002
 _RATE_BESIDE_OWN_ENCODER = 4e-5
 _LESSON_RECIPE = Recipe(
     warm_up=10,
@@ -89,14 +91,18 @@ def start_teaching_from(
     # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
     alpha = tuple(float(min(len(others), _ASKED)) if name == taught else 1.0 for name in pupil.classes.names)
     loss = LossSettings(alpha=alpha if others else ())
-    recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=_ROW_RATE / rate, loss=loss)
+    row_rate = _ROW_RATE_OF_KNOWN if taught in model.classes else _ROW_RATE
+    recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=row_rate / rate, loss=loss)
     augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
     cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
     for_few = replace(cropping, augment=augmenter(FOR_FEW, model.preprocessing, model.preprocessing.window))
     cases = []
     for image, annotations in shown:
         model.check_fits(image)
-        cases.append(prepare_case(image, annotations, model.preprocessing))
+        known = [
+            Claims.of(model, entry, image, a, device).added_to(a) if a.class_name == taught else a for a in annotations
+        ]
+        cases.append(prepare_case(image, known, model.preprocessing))
     sources: list[SampleSource] = [AnnotationSource(taught, tuple(cases), for_few)]
     if others:
         unmarked = tuple(prepare_case(image, [], model.preprocessing) for image in beside)
