@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from condseg_app.data import (
+    TEACHING_STEPS,
     Annotation,
     Certificate,
     ClassChange,
@@ -25,7 +26,6 @@ from condseg_app.io.class_file import is_class_file, write_class
 Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
-_STEPS = 600
 # Images that keep the old classes; all of them are held in memory.
 _MOST_BESIDE = 6
 _MOST_LOST = 0.005
@@ -43,7 +43,7 @@ class TeachingPlan:
         mode: 'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as teacher.
         slices: how many slices are shown, spread over the class and over the images; all if None.
         cases: of how many images at most; all if None.
-        steps: training steps; 600 if None.
+        steps: training steps; what is usual in the mode if None.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -127,7 +127,7 @@ def _teach_exactly(
     from condseg_app.engine.exact import ExactTeacher, certify
     from condseg_app.engine.learner import ExactRecipe
 
-    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps or _STEPS), plan.device)
+    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps or TEACHING_STEPS["exact"]), plan.device)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     held_out = teacher.examine()
@@ -148,7 +148,7 @@ def _teach_fully(
 ) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
 
-    trainer = start_teaching_from(model, entry, shown, plan.steps or _STEPS, plan.device, beside)
+    trainer = start_teaching_from(model, entry, shown, plan.steps or TEACHING_STEPS["full"], plan.device, beside)
     while not trainer.progress.finished:
         yield trainer.advance(seconds)
     taught = trainer.model()

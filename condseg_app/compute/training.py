@@ -142,7 +142,7 @@ def _trainer(model: Model, data: TrainingData, plan: TrainingPlan) -> "Trainer":
         model.classes.row(name)
     alpha = tuple(plan.alpha.get(name, 1.0) for name in model.classes.names)
     recipe = replace(plan.recipe, loss=replace(plan.recipe.loss, alpha=alpha))
-    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
+    augment = augmenter(recipe.augmentation, model.preprocessing)
     asked = None if answers_together(model) else recipe.classes_per_window
     cropping = Cropping(model.preprocessing, network_stride(model), augment, recipe.centred, asked)
     still = replace(cropping, augment=unvaried, asked=1)

@@ -84,7 +84,7 @@ class LearntState:
         row: tensor name -> what is learnt.
         beside: by its number, each of the rows that are learnt without some of the marked slices, to say how good the
             class is on these.
-        slices: (image, slice) -> how many were marked before it, which says what row is learnt without it.
+        slices: (image, slice) -> its number, which says what row is learnt without it.
         dice: on marked slices that were not learnt from, when that was last looked at; None while too few are marked.
         seconds: spent on the lesson by then, pauses left out.
     """

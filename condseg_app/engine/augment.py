@@ -44,14 +44,12 @@ rotations of 15 degrees, zooms of 0.15 and intensities of strength 1; 0.41 and 0
 """
 
 
-def augmenter(
-    settings: Augmentation, preprocessing: Preprocessing, window: tuple[int, ...]
-) -> Callable[[Sample, np.random.Generator], Sample]:
+def augmenter(settings: Augmentation, preprocessing: Preprocessing) -> Callable[[Sample, np.random.Generator], Sample]:
     """A function that varies a sample {image, target, supervised}, each (C, *spatial), by a generator's numbers."""
     from monai.transforms import Compose
 
     spatial = 3 if preprocessing.dimensions == "3D" else 2
-    transform = Compose([*_geometry(settings, window[:spatial]), *_intensity(settings)])
+    transform = Compose([*_geometry(settings, preprocessing.window[:spatial]), *_intensity(settings)])
 
     def augment(sample: Sample, rng: np.random.Generator) -> Sample:
         transform.set_random_state(int(rng.integers(2**31)))

@@ -7,8 +7,8 @@ decoder's convolutions (`condseg_models.conditioning.ClassMix`), and the same fo
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -39,14 +39,12 @@ from condseg_app.engine.class_rows import (
 )
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
+from condseg_app.engine.marks import Marks, Shown
 from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict import Manner, predict_whole
-from condseg_app.engine.preprocess import WorkingGrid
-from condseg_app.engine.samples import PreparedCase, prepare_case
-from condseg_app.errors import ClassTableError, ModelError
+from condseg_app.engine.samples import PreparedCase
+from condseg_app.errors import ModelError
 from condseg_models import ROWS
-
-Shown = tuple[Image, Sequence[Annotation]]
 
 _SMOOTHING = 20
 # After how many steps the class is examined again.
@@ -210,8 +208,8 @@ class ExactTeacher:
         """The class by itself."""
         return taught_class(self.model(), self._entry.name)
 
-    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> "_Marks":
-        return _Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> Marks:
+        return Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
 
     def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:
         """What is marked, and what the other classes say of it."""
@@ -303,94 +301,3 @@ def _fresh(rows: Mapping[str, Row], group: Sequence[str]) -> Row:
             elif key.endswith(f"inner_{ROWS}"):
                 row[key] = rows[group[0]][key]
     return row
-
-
-@dataclass(frozen=True, eq=False)
-class _Marks:
-    """What is marked of a class, image by image.
-
-    Attributes:
-        name: the class's.
-        marked: images with the class's annotation.
-        slices: (image, slice) -> how many were marked before it, kept from one show to the next: a slice stays with
-            its fold, or a row would be examined on what it has learnt from.
-        prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
-            leaves and hides under the keys below.
-    """
-
-    name: str
-    marked: tuple[Shown, ...]
-    slices: dict[tuple[int, int], int]
-    prepared: tuple[PreparedCase, ...]
-
-    @classmethod
-    def of(
-        cls,
-        model: Model,
-        name: str,
-        shown: Iterable[Shown],
-        slices: Mapping[tuple[int, int], int],
-        folds: int,
-        with_claims: Callable[[Image, Annotation], Annotation],
-    ) -> "_Marks":
-        marked = []
-        for image, annotations in shown:
-            model.check_fits(image)
-            marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
-        if not any(annotation.state == "present" for _, (annotation,) in marked):
-            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
-        numbers, prepared = dict(slices), []
-        for which, (image, (annotation,)) in enumerate(marked):
-            axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
-            whole = with_claims(image, annotation)
-            parts = {name: whole}
-            planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
-            of_planes = [numbers.setdefault((which, int(plane)), len(numbers)) for plane in planes]
-            for fold in range(folds):
-                in_fold = np.zeros(annotation.mask.shape[axis], bool)
-                in_fold[planes] = [number % folds == fold for number in of_planes]
-                here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
-                parts[_kept(name, fold)] = replace(whole, supervised=whole.supervised & ~here)
-                parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
-            prepared.append(_prepared(image, name, parts, model))
-        return cls(name, tuple(marked), numbers, tuple(prepared))
-
-    @property
-    def cases(self) -> tuple[PreparedCase, ...]:
-        """The images with all that is marked."""
-        return self._under(self.name)
-
-    def without(self, fold: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
-        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
-        return self._under(_kept(self.name, fold)), self._under(_hidden(self.name, fold))
-
-    def _under(self, key: str) -> tuple[PreparedCase, ...]:
-        return tuple(
-            PreparedCase(
-                case.image,
-                {self.name: case.masks[key]},
-                {self.name: case.supervised[key]},
-                {self.name: case.inside[key]},
-                {self.name: case.known[key]},
-            )
-            for case in self.prepared
-            if key in case.masks
-        )
-
-
-def _kept(name: str, fold: int) -> str:
-    return f"{name}, without fold {fold}"
-
-
-def _hidden(name: str, fold: int) -> str:
-    return f"{name}, fold {fold}"
-
-
-def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
-    """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
-    usable = [
-        replace(part, class_name=key, mask=part.mask & part.supervised)
-        for key, part in parts.items()
-        if key == name or part.state == "present"
-    ]
-    return prepare_case(image, usable, model.preprocessing)

@@ -105,8 +105,7 @@ class Windows:
         # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
         self._condition = condition_for(model.classes, model.classes.names, self._device)
         plan = model.preprocessing
-        augment = augmenter(recipe.augmentation, plan, plan.window)
-        self._varied = Cropping(plan, network.stride, augment, recipe.centred)
+        self._varied = Cropping(plan, network.stride, augmenter(recipe.augmentation, plan), recipe.centred)
         self._plain = Cropping(plan, network.stride, unvaried, 1.0)
         self._rng = np.random.default_rng(recipe.seed)
 

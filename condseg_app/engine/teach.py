@@ -93,9 +93,9 @@ def start_teaching_from(
     loss = LossSettings(alpha=alpha if others else ())
     row_rate = _ROW_RATE_OF_KNOWN if taught in model.classes else _ROW_RATE
     recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=row_rate / rate, loss=loss)
-    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
-    cropping = Cropping(model.preprocessing, teacher.stride, augment, recipe.centred)
-    for_few = replace(cropping, augment=augmenter(FOR_FEW, model.preprocessing, model.preprocessing.window))
+    plan = model.preprocessing
+    cropping = Cropping(plan, teacher.stride, augmenter(recipe.augmentation, plan), recipe.centred)
+    for_few = replace(cropping, augment=augmenter(FOR_FEW, plan))
     cases = []
     for image, annotations in shown:
         model.check_fits(image)

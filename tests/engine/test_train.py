@@ -56,7 +56,7 @@ def single_class_sets() -> list[DataSet]:
 def make_trainer(
     model: Model, recipe: Recipe = RECIPE, sets: Sequence[DataSet] = (), validate: bool = False
 ) -> Trainer:
-    augment = augmenter(recipe.augmentation, model.preprocessing, model.preprocessing.window)
+    augment = augmenter(recipe.augmentation, model.preprocessing)
     cropping = Cropping(model.preprocessing, network_stride(model), augment, recipe.centred)
     sources = [DataSetSource(d, read_squares, cropping) for d in sets or single_class_sets()]
     still = [DataSetSource(source.data, read_squares, replace(cropping, augment=unvaried)) for source in sources]
