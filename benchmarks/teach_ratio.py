@@ -3,9 +3,9 @@
 One class is left out when the base model is trained: liver and inferior vena cava of eight organs in abdominal CT, the
 posterior part of the hippocampus in MRI. Then a simulated annotator (`harness/annotator.py`) opens volumes of the
 training part, looks at the prediction, paints the worst of the slices it looks at, and so on: nine slices in three
-volumes, while the class's row is learnt (`exact`). After that everything goes on learning from the same slices, with
-the old model as the teacher on all six volumes that the annotator had open (`full`). Minutes are those of learning plus
-those of painting, at five seconds a slice and three a stroke.
+volumes, while the class's row is learnt (`exact`). After that everything learns from the same slices, with the old
+model as the teacher on all six volumes that the annotator had open (`full`). Minutes are those of learning plus those
+of painting, at five seconds a slice and three a stroke.
 
 The figure is the lowest over the classes of: Dice of the `exact` class on the test volumes, divided by that of the same
 network trained from the start with dense labels of every training volume. Beside it: the same after `full`; the mean
@@ -109,7 +109,7 @@ def measured(name: str, data: Path, models: Path, pause: float, steps: int, spli
     person = Annotator(name, [image for image, _ in volumes], [masks[name] for _, masks in volumes])
     exact, minutes = taught_exactly(base, person, pause)
     rest = [image for index, (image, _) in enumerate(volumes) if index not in person.painted]
-    full = start_teaching_from(exact, exact.classes[name], person.shown(), steps, "cpu", rest)
+    full = start_teaching_from(base, base.classes.propose(name), person.shown(), steps, "cpu", rest)
     found = {"exact": exact, "full": learnt(full)}
     same = full.seconds
     found |= {"naive": learnt(naive(base, name, full), same), "scratch": learnt(scratch(base, name, full), same)}
@@ -117,7 +117,7 @@ def measured(name: str, data: Path, models: Path, pause: float, steps: int, spli
     row: dict[str, Any] = {
         "class": name,
         "dense": mean_dice(reference, held, [name])[name],
-        "minutes": round(minutes, 1),
+        "minutes": round(float(minutes), 1),
         "minutes_more_full": round(same / 60, 1),
     }
     for way, model in found.items():

@@ -53,7 +53,7 @@ class Course:
         return ["--steps", str(self.steps), "--spacing", spacing, "--window", window, *self.further, "--device", "cpu"]
 
 
-_THIRTEEN = Course(7500, 3, 160, ("--network=dense-2.5d-many", "--batch=4", "--classes-per-window=3", CT_INTENSITY))
+_THIRTEEN = Course(6500, 3, 160, ("--network=dense-2.5d-many", "--batch=4", "--classes-per-window=3", CT_INTENSITY))
 
 
 def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
