@@ -1,9 +1,10 @@
 """Thirteen classes with a coarse pass before (`--roi`), against as many full passes, one for each class.
 
 The volumes are the data set's test part, whole CTs; the weights are of a model that was trained on its thirteen organs
-(two hours of one core, where it is not there yet): the preset for many classes, whole slices of 3 mm. Full passes encode each window anew for each class and leave none out. The figure
-is the median of the volumes' ratios. What the coarse pass costs is said by the Dice of both with the volumes' labels,
-mean of all volumes and classes. It saves the more the surer the model is of where its classes are.
+(an hour and a half of one core, where it is not there yet): the preset for many classes, shown whole slices of 3 mm.
+Full passes encode each window anew for each class and leave none out. The figure is the median of the volumes' ratios.
+What the coarse pass costs is said by the Dice of both with the volumes' labels, mean of all volumes and classes. It
+saves the more the surer the model is of where its classes are.
 
     make bench ONLY=k_class_speedup_gated
 """
