@@ -1,10 +1,10 @@
 """The whole way from a CT's file to its label map, against a plain pipeline with the same weights.
 
-Whole real CTs, the data set's test part, and a model trained on its thirteen organs (see `k_class_speedup_gated`). Ours
-is what `condseg predict --roi` does; without it, see the details. The plain pipeline reads and prepares the image by
-the same code, then asks for each class by itself: MONAI's sliding windows that overlap by a half, weighted by a
-Gaussian, the whole network in float32 on batches of slices with their neighbours; each class's map is brought onto the
-image's grid by scipy and kept in float32; the largest one wins where it reaches 0.5.
+Whole real CTs, the data set's test part, and a model trained on its thirteen organs (see `k_class_speedup_gated`;
+decision 13 says how good it is). Ours is what `condseg predict --roi` does; without it, see the details. The plain
+pipeline reads and prepares the image by the same code, then asks for each class by itself: MONAI's sliding windows that
+overlap by a half, weighted by a Gaussian, the whole network in float32 on batches of slices with their neighbours; each
+class's map is brought onto the image's grid by scipy and kept in float32; the largest one wins where it reaches 0.5.
 
 Each run is a process of its own; seconds and memory count from when all is imported and the model is loaded. The ways
 take turns, and ratios are medians of the volumes'. Dice is with the labels, mean of all volumes and classes.
