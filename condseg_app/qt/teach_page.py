@@ -30,7 +30,7 @@ from condseg_app.viewer import LayerBinding
 _FEWEST, _MOST = 1, 100_000
 _ADVICE = (
     "Mark the class on a few slices. In a slice that is complete, what is not marked teaches what the class "
-    "is not; anywhere else it says nothing."
+    "is not; anywhere else only the other classes say so."
 )
 _MEANWHILE = (
     "Go on painting: what you mark or correct is taken up within seconds, and the slice in view shows what is learnt."
