@@ -48,7 +48,7 @@ _FINISH = 200.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6
-_SLICES_OF = ("--network=dense-2.5d", "--batch=8")
+_NETWORK = ("--network=dense-2.5d", "--batch=8")
 Held = list[tuple[Image, dict[str, NDArray[np.bool_]]]]
 
 
@@ -68,8 +68,8 @@ class Subject:
 
 
 _ORGANS = ("spleen", "right_kidney", "left_kidney", "liver", "stomach", "aorta", "inferior_vena_cava", "pancreas")
-_ABDOMEN = Subject("abdomen_ct", _ORGANS, Course(2200, 4, 96, (*_SLICES_OF, CT_INTENSITY)))
-_HIPPOCAMPUS = Subject("hippocampus", ("Anterior", "Posterior"), Course(2200, 1, 64, _SLICES_OF))
+_ABDOMEN = Subject("abdomen_ct", _ORGANS, Course(2200, 4, 96, (*_NETWORK, CT_INTENSITY)))
+_HIPPOCAMPUS = Subject("hippocampus", ("Anterior", "Posterior"), Course(2200, 1, 64, _NETWORK))
 TAUGHT = {"liver": _ABDOMEN, "inferior_vena_cava": _ABDOMEN, "Posterior": _HIPPOCAMPUS}
 
 

@@ -50,7 +50,8 @@ class Claims:
         predictor = Predictor(model, image, device, cache=0)
         marked = predictor.holding_most(annotation.supervised, _MARKED)
         beside = cls(len(numbers), _looked_at(predictor, marked, numbers))
-        excluding = {name: number for name, number in numbers.items() if beside.excluding(annotation)[number]}
+        known = beside.excluding(annotation)
+        excluding = {name: number for name, number in numbers.items() if known[number]}
         if not excluding:
             return beside
         step = max(1, predictor.windows // _SPREAD)

@@ -104,9 +104,11 @@ class Marks:
 
 def _numbered(numbers: dict[tuple[int, int], int], which: int, planes: list[int], held_by: list[int]) -> list[int]:
     """Each slice's number, those of new ones added; those in one working voxel share it: they are learnt as one."""
-    for plane, voxel in zip(planes, held_by, strict=True):
-        same = [numbers[which, p] for p, v in zip(planes, held_by, strict=True) if v == voxel and (which, p) in numbers]
-        numbers.setdefault((which, plane), min(same, default=max(numbers.values(), default=-1) + 1))
+    slices = list(zip(planes, held_by, strict=True))
+    of_voxel = {voxel: numbers[which, plane] for plane, voxel in slices if (which, plane) in numbers}
+    for plane, voxel in slices:
+        if (which, plane) not in numbers:
+            numbers[which, plane] = of_voxel.setdefault(voxel, max(numbers.values(), default=-1) + 1)
     return [numbers[which, plane] for plane in planes]
 
 

@@ -142,6 +142,8 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
 
 def _asked(case: PreparedCase, class_name: str, count: int | None, rng: np.random.Generator) -> tuple[str, ...]:
     """The class that a sample is about, and others that its case labels."""
+    if count is None:
+        return tuple(sorted(case.masks))
     if count == 1:
         return (class_name,)
     others = [name for name in sorted(case.masks) if name != class_name]

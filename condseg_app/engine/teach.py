@@ -19,6 +19,7 @@ from condseg_app.engine.claims import Claims
 from condseg_app.engine.class_rows import encoded_for_itself, row_of, with_row
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.losses import LossSettings
+from condseg_app.engine.marks import Shown
 from condseg_app.engine.networks import add_class, build_network, condition_for, with_room
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.recipes import Recipe
@@ -34,13 +35,11 @@ from condseg_app.engine.samples import (
 from condseg_app.engine.train import Trainer
 from condseg_models import OWN_ENCODER, ConditionedModule
 
-Shown = tuple[Image, Sequence[Annotation]]
-
 # Old classes that a window is asked for at most.
 _ASKED = 8
 _RANK = 8  # of the updates of convolutions that a class with an encoder of its own has
 # The trunk is good already and moves slowly; the new row has everything to learn. Without an encoder of its own that is
-# too little for most classes, and the trunk has to move.
+# too little for most classes, and the trunk has to move. A row that was learnt before is nearly where it belongs.
 _RATE, _ROW_RATE = 5e-4, 0.01
 _ROW_RATE_OF_KNOWN = 0.002
 _RATE_BESIDE_OWN_ENCODER = 4e-5

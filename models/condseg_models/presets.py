@@ -85,7 +85,7 @@ PRESETS: dict[str, Preset] = {
         neighbours=1,
     ),
     "dense-2.5d-many": Preset(
-        "many classes slice by slice; a further class costs a sixth of the first",
+        "many classes slice by slice; a further class costs an eighth of the first",
         "dense_unet",
         "2.5D",
         _SLICE,
