@@ -22,7 +22,7 @@ import typer
 from harness.report import DATA, report
 from harness.window import Drawings, need_a_screen, opened, redraw, rest, until
 
-from condseg_app.data import Region
+from condseg_app.data import Region, as_level
 from condseg_app.viewer.sight import overlaps
 
 if TYPE_CHECKING:
@@ -84,14 +84,16 @@ class Clicks(Drawings):
             self.begun, self.shown = name, None
 
     def on_draw(self) -> None:
-        """Note which class's levels, as they are now, are what was drawn."""
+        """Note which class, as far as it is known now, is what was drawn."""
         self.shown = None
         binding, session = self.window.binding, self.window.session
-        layer, visible = binding.class_layer.layer, binding.visible_slice()
-        if layer is not None and layer.visible and visible is not None and binding.placement is not None:
-            levels = binding.placement.to_display(session.levels_of(layer.name, visible))[0]
-            if np.array_equal(layer._slice.image.raw, levels):
-                self.shown = layer.name
+        layer, visible, name = binding.class_map.layer, binding.visible_slice(), session.current_class
+        if layer is not None and name is not None and visible is not None and binding.placement is not None:
+            levels = binding.placement.to_display(session.levels_of(name, visible))[0]
+            reached = levels >= as_level(session.thresholds[name])
+            drawn = layer._slice.image.raw == session.classes[name].value
+            if np.array_equal(drawn, reached):
+                self.shown = name
 
 
 def switch(clicks: Clicks, count: int) -> list[float]:

@@ -1,7 +1,8 @@
 """The first page: three things to click, never an empty window."""
 
 from qtpy.QtCore import Qt, Signal, SignalInstance
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QResizeEvent
+from qtpy.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 _CARDS = (
     (
@@ -12,10 +13,11 @@ _CARDS = (
     ("welcome_sample", "Try the sample", "A generated abdomen, with a model that knows its organs."),
     ("welcome_tour", "Take the tour", "Two minutes: predict, add a class, paint, teach, export."),
 )
+_CARD_WIDTH, _SPACING = 260, 16
 
 
-class WelcomePage(QWidget):
-    """Open a file, try the sample, take the tour."""
+class WelcomePage(QScrollArea):
+    """Open a file, try the sample, take the tour: side by side, or one below the other in a narrow window."""
 
     open_asked = Signal()
     sample_asked = Signal()
@@ -30,21 +32,34 @@ class WelcomePage(QWidget):
         line = QLabel("One network, told which class to look for.")
         line.setStyleSheet("font-size: 12pt;")
         line.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        cards = QHBoxLayout()
-        cards.setSpacing(16)
-        cards.addStretch()
+        self._cards = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._cards.setSpacing(_SPACING)
         for (name, text, hint), signal in zip(
             _CARDS, (self.open_asked, self.sample_asked, self.tour_asked), strict=True
         ):
-            cards.addWidget(_card(name, text, hint, signal))
-        cards.addStretch()
-        layout = QVBoxLayout(self)
+            self._cards.addWidget(_card(name, text, hint, signal))
+        page = QWidget()
+        layout = QVBoxLayout(page)
         layout.addStretch(3)
         layout.addWidget(title)
         layout.addWidget(line)
         layout.addSpacing(28)
-        layout.addLayout(cards)
+        middle = QHBoxLayout()
+        middle.addStretch()
+        middle.addLayout(self._cards)
+        middle.addStretch()
+        layout.addLayout(middle)
         layout.addStretch(4)
+        self.setWidget(page)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Put the cards side by side where there is room for them."""
+        needed = len(_CARDS) * (_CARD_WIDTH + _SPACING)
+        row, column = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._cards.setDirection(row if event.size().width() > needed else column)
+        super().resizeEvent(event)
 
 
 def _card(name: str, text: str, hint: str, signal: SignalInstance) -> QFrame:
@@ -58,7 +73,7 @@ def _card(name: str, text: str, hint: str, signal: SignalInstance) -> QFrame:
     explained.setWordWrap(True)
     explained.setMinimumHeight(60)
     card = QFrame()
-    card.setFixedWidth(260)
+    card.setFixedWidth(_CARD_WIDTH)
     column = QVBoxLayout(card)
     column.addWidget(button)
     column.addWidget(explained)

@@ -1,7 +1,6 @@
 """The session on napari's screen: the one place that knows both."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.draft import Draft
-from condseg_app.viewer.overlay import ClassLayer, ClassMapLayer, ConflictLayer
+from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.sight import Sight, Upright, overlaps
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers, channel_of, image_of
@@ -26,9 +25,9 @@ _REFRESH_SECONDS = 0.08
 class LayerBinding:
     """Shows a session in a viewer and brings back what is painted there. Used on the GUI's thread only.
 
-    Layers: the image (or the user's own layer), one map of all classes, the class in hand, where classes conflict if
-    that is asked for, and, while one paints, the marks of one class. The host calls `flush` from a timer, so that the
-    last of many quick changes is drawn too.
+    Layers: the image (or the user's own layer), one map of all classes, where classes conflict if that is asked for,
+    and, while one paints, the marks of one class. The host calls `flush` from a timer, so that the last of many quick
+    changes is drawn too.
     """
 
     def __init__(self, session: Session, viewer: ViewerModel) -> None:
@@ -37,13 +36,13 @@ class LayerBinding:
         self.placement: Placement | None = None
         self.source = SourceLayers(viewer)
         self.class_map = ClassMapLayer(viewer)
-        self.class_layer = ClassLayer(viewer)
         self.conflicts = ConflictLayer(viewer)
         self.annotation = AnnotationLayer(viewer)
         self._upright = Upright(viewer)
         self._adopting: Layer | None = None
         self._adopted_placement: Placement | None = None
         self._writing = False
+        self._rest: tuple[str | None, Region, NDArray[np.unsignedinteger]] | None = None
         self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
         self._collect = Throttle(self.collect, _REFRESH_SECONDS)
         for signal, slot in self._connections():
@@ -56,12 +55,12 @@ class LayerBinding:
             (session.image_changed, self._on_image),
             (session.classes_changed, self._on_classes),
             (session.visibility_changed, self._on_visibility),
-            (session.priority_changed, self._redraw.request),
+            (session.priority_changed, self._redraw_all),
             (session.current_class_changed, self._on_current_class),
             (session.prediction_changed, self._on_prediction),
             (session.threshold_changed, self._on_threshold),
             (session.annotation_changed, self._on_annotation),
-            (session.job_changed, self._redraw.request),
+            (session.job_changed, self._redraw_all),
             (self.annotation.painted, self._collect.request),
             (viewer.layers.events.removed, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
@@ -100,7 +99,7 @@ class LayerBinding:
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or one of its results."""
-        own = (self.class_map.layer, self.class_layer.layer, self.conflicts.layer, self.annotation.layer)
+        own = (self.class_map.layer, self.conflicts.layer, self.annotation.layer)
         return layer in self.source or any(layer == one for one in own if one is not None)
 
     def begin_painting(self, name: str) -> None:
@@ -110,7 +109,6 @@ class LayerBinding:
             return
         entry = self.session.classes[name]
         self.annotation.begin(entry, self._draft(name, entry.value), self.placement)
-        self._show_current_class()
         self._redraw.request()
 
     def stop_painting(self) -> None:
@@ -118,7 +116,6 @@ class LayerBinding:
         self.collect()
         self.annotation.clear()
         self.viewer.layers.selection.active = self.source.main
-        self._show_current_class()
         self._redraw.request()
 
     def complete_slice(self) -> bool:
@@ -188,12 +185,11 @@ class LayerBinding:
             self.viewer.reset_view()
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
-        self._on_current_class()
         self._show_conflicts()
         self.tell_view()
 
     def _on_visibility(self) -> None:
-        self._show_current_class()
+        self._show_map()
         self._show_conflicts()
 
     def _on_classes(self) -> None:
@@ -201,31 +197,28 @@ class LayerBinding:
         if name is not None:
             self._follow_renamed()
         self._show_map()
-        self._show_current_class()
 
     def _on_current_class(self) -> None:
         painted = self.annotation.class_name
         if painted is not None and painted != self.session.current_class:
             self.stop_painting()
-        self._show_current_class()
+        self._redraw.request()
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
         if self.class_map.layer is None:
             self._show_map()
-        if name == self.session.current_class:
-            self._show_current_class()
         if name == self.annotation.class_name:
             self._follow(name, region)
+        self._rest = None
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._redraw.request()
 
     def _on_threshold(self, name: str) -> None:
-        if name == self.session.current_class and self.viewer.dims.ndisplay == 2:
-            self.class_layer.cut(self.session.thresholds[name])
-            if self.conflicts.layer is None:
-                return
-        self._redraw.request()
+        if name == self.session.current_class:
+            self._redraw.request()
+        else:
+            self._redraw_all()
 
     def _on_annotation(self, name: str) -> None:
         """Take over what undo, redo or clear have made of the marks being painted."""
@@ -235,12 +228,9 @@ class LayerBinding:
             draft.restart(fresh.start, fresh.known)
             self.annotation.refresh()
         self._show_map()
-        self._show_current_class()
-        self._redraw.request()
 
     def _on_ndisplay(self) -> None:
         self.tell_view()
-        self._show_current_class()
         self.conflicts.draw_in_2d_only()
         self._redraw.request()
 
@@ -286,17 +276,11 @@ class LayerBinding:
         else:
             self.annotation.paint_as(entry)
 
-    def _has_own_layer(self, name: str) -> bool:
-        """In 3D only what is painted has one: the map is shaded, so it shows shapes better."""
-        if name == self.annotation.class_name:
-            return True
-        return self._is_known(name) and self.viewer.dims.ndisplay == 2
-
     def _is_known(self, name: str) -> bool:
         return name in self.session.annotations or self.session.state_of(name) != "not asked"
 
     def _show_map(self) -> None:
-        """Put the map of all classes up when there is something to see on it."""
+        """Put the map of classes up when there is something to see on it, and draw it as things are now."""
         wanted = self.session.image is not None and len(self.session.classes) > 0
         if not wanted or self.placement is None:
             self.class_map.clear()
@@ -304,28 +288,41 @@ class LayerBinding:
         if self.class_map.layer is None and any(map(self._is_known, self.session.classes.names)):
             small = max(e.value for e in self.session.classes) <= 255
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
-            self.class_map.show(self._read_labels, self.placement, dtype, carried)
-        self._color_map()
-
-    def _color_map(self) -> None:
-        own = {self.annotation.class_name, self.session.current_class}
-        entries = [entry for entry in self.session.classes if entry.name in own and self._has_own_layer(entry.name)]
+            self.class_map.show(self._drawn_labels, self._fused_labels, self.placement, dtype, carried)
         self.class_map.color(self.session.classes, self.session.hidden)
-        self.class_map.leave_out(frozenset(entry.value for entry in entries))
+        self._redraw_all()
 
-    def _read_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
+    def _fused_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
+        """All classes in one map."""
         return self.session.labels(region=region).values
 
-    def _show_current_class(self) -> None:
-        name = self.session.current_class
-        hidden = name is None or name in self.session.hidden or name == self.annotation.class_name
-        if name is None or hidden or self.placement is None or not self._has_own_layer(name):
-            self.class_layer.hide()
-        else:
-            read = partial(self.session.levels_of, name)
-            self.class_layer.show(self.session.classes[name], read, self.placement)
-            self.class_layer.cut(self.session.thresholds[name])
-        self._color_map()
+    def _drawn_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
+        """The map with all of the class in hand on top, whatever other classes claim, and nothing of what is painted.
+
+        In 3D the class in hand is one of many: shapes that hide each other are to be seen as they will be exported.
+        """
+        painted, name = self.annotation.class_name, self.session.current_class
+        if self.viewer.dims.ndisplay == 3:
+            return self.session.labels([n for n in self.session.classes.names if n != painted], region).values
+        if name is None or not self._is_known(name) or name in self.session.hidden:
+            return self._without(painted, region)
+        labels = self._without(name, region).copy()
+        if name != painted:
+            reached = self.session.levels_of(name, region) >= as_level(self.session.thresholds[name])
+            labels[reached] = self.session.classes[name].value
+        return labels
+
+    def _without(self, name: str | None, region: Region) -> NDArray[np.unsignedinteger]:
+        """The map of all classes but one, kept while nothing but that one changes, as when its threshold moves."""
+        if self._rest is None or self._rest[:2] != (name, region):
+            names = [other for other in self.session.classes.names if other != name]
+            self._rest = name, region, self.session.labels(names, region).values
+        return self._rest[2]
+
+    def _redraw_all(self) -> None:
+        """Draw what may have changed in any class."""
+        self._rest = None
+        self._redraw.request()
 
     def _show_conflicts(self) -> None:
         if self.session.shows_conflicts and self.placement is not None:
@@ -335,12 +332,10 @@ class LayerBinding:
 
     def _refresh(self) -> None:
         self.class_map.refresh()
-        self.class_layer.refresh()
         self.conflicts.refresh()
 
     def _clear(self) -> None:
         self.annotation.clear()
-        self.class_layer.clear()
         self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()

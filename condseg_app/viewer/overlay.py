@@ -1,4 +1,4 @@
-"""Results as layers: one map of all classes, and the class in hand on its own, cut by its threshold."""
+"""Results as layers: a map of the classes, and where they conflict."""
 
 import contextlib
 from collections.abc import Callable
@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image as ImageLayer
 from napari.layers import Labels, Layer
-from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Color, Region, as_level
+from condseg_app.data import ClassTable, Color, Region
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
@@ -21,29 +20,32 @@ _OPACITY = 0.55
 _CONFLICT_COLOR: Color = (255, 0, 255)
 _CONFLICT_OPACITY = 0.85
 ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
-ReadLevels = Callable[[Region], NDArray[np.uint8]]
 ReadMask = Callable[[Region], NDArray[np.bool_]]
 
 
 class ClassMapLayer:
-    """The fused map of all classes: a Labels layer that is computed for the slice that is looked at.
+    """The map of classes: a Labels layer that is computed for the slice that is looked at.
 
-    Classes that have a layer of their own are left out of what is drawn: that costs a slice, while another colormap
-    costs a shader. An array made of the layer's data has all classes.
+    What is drawn may differ from the fused map of all classes, which an array made of the layer's data is: looking at a
+    slice again costs little, while another colormap costs a shader, which takes as long as drawing the slice.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self.layer: Labels | None = None
-        self._read: ReadLabels | None = None
-        self._left_out: frozenset[int] = frozenset()
         self._colored: tuple[ClassTable, frozenset[str]] | None = None
 
-    def show(self, read: ReadLabels, placement: Placement, dtype: DTypeLike, metadata: dict[str, Any]) -> None:
+    def show(
+        self,
+        drawn: ReadLabels,
+        fused: ReadLabels,
+        placement: Placement,
+        dtype: DTypeLike,
+        metadata: dict[str, Any],
+    ) -> None:
         """Put the layer up, or another source under it."""
         self.clear()
-        self._read = read
-        data = LazyView(self._drawn, placement, dtype, whole=read)
+        data = LazyView(drawn, placement, dtype, whole=fused)
         self.layer = Labels(
             data, name=ALL_CLASSES, opacity=_OPACITY, iso_gradient_mode="smooth", metadata=metadata, **placement.layer
         )
@@ -61,12 +63,6 @@ class ClassMapLayer:
             colors[entry.value] = rgba(entry.color, 0.0 if entry.name in hidden else 1.0)
         self.layer.colormap = DirectLabelColormap(color_dict=colors)
 
-    def leave_out(self, values: frozenset[int]) -> None:
-        """Do not draw classes of these values."""
-        if self._left_out != values:
-            self._left_out = values
-            self.refresh()
-
     def refresh(self) -> None:
         """Look at the data again, on the slice that is shown."""
         if self.layer is not None:
@@ -74,85 +70,8 @@ class ClassMapLayer:
 
     def clear(self) -> None:
         """Take the layer away."""
-        layer, self.layer, self._read, self._colored = self.layer, None, None, None
+        layer, self.layer, self._colored = self.layer, None, None
         _remove(self._viewer, layer)
-
-    def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
-        if self._read is None:
-            return np.zeros((0, 0, 0), np.uint8)
-        labels = self._read(region)
-        for value in self._left_out:
-            labels[labels == value] = 0
-        return labels
-
-
-class ClassLayer:
-    """The class in hand: its probabilities, of which the contrast limits show what reaches the threshold.
-
-    Moving the threshold uploads nothing: it sets two numbers. Another class is read through the same data, for
-    napari takes longer over new data than over the slice that is drawn.
-    """
-
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
-        self._entry: ClassEntry | None = None
-        self._read: ReadLevels | None = None
-        self.layer: ImageLayer | None = None
-
-    def show(self, entry: ClassEntry, read: ReadLevels, placement: Placement) -> None:
-        """Show a class.
-
-        Args:
-            entry: the class.
-            read: region of the image -> the class's uint8 probabilities there.
-            placement: how the image is laid out.
-        """
-        before, self._entry, self._read = self._entry, entry, read
-        if self.layer is None:
-            self.layer = ImageLayer(
-                LazyView(self._levels, placement, np.uint8),
-                name=entry.name,
-                colormap=_step(entry.color),
-                contrast_limits=(0, 255),
-                blending="translucent_no_depth",
-                opacity=_OPACITY,
-                **placement.layer,
-            )
-            _add_quietly(self._viewer, self.layer)
-            return
-        if before is None or before.color != entry.color:  # setting a colormap draws the layer anew
-            self.layer.colormap = _step(entry.color)
-        if before is None or before.name != entry.name:
-            self.layer.name = entry.name
-            self.refresh()
-        if not self.layer.visible:  # napari looks at the data again
-            self.layer.visible = True
-
-    def cut(self, threshold: float) -> None:
-        """Show what reaches a threshold of 0 to 1."""
-        if self.layer is None:
-            return
-        level = as_level(threshold)
-        if tuple(self.layer.contrast_limits) != (level - 1, level):
-            self.layer.contrast_limits = (level - 1, level)
-
-    def hide(self) -> None:
-        """Show nothing, keep the layer."""
-        if self.layer is not None:
-            self.layer.visible = False
-
-    def refresh(self) -> None:
-        """Look at the data again, on the slice that is shown."""
-        if self.layer is not None and self.layer.visible:
-            self.layer.refresh(extent=False, highlight=False)
-
-    def clear(self) -> None:
-        """Take the layer away."""
-        layer, self.layer, self._entry, self._read = self.layer, None, None, None
-        _remove(self._viewer, layer)
-
-    def _levels(self, region: Region) -> NDArray[np.uint8]:
-        return np.zeros((0, 0, 0), np.uint8) if self._read is None else self._read(region)
 
 
 class ConflictLayer:
@@ -199,10 +118,6 @@ class ConflictLayer:
 def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
     """A colour of 0 to 255 as napari wants it."""
     return np.array([*(c / 255 for c in color), alpha], np.float32)
-
-
-def _step(color: Color) -> Colormap:
-    return Colormap(np.stack([rgba(color, 0.0), rgba(color)]), name=f"class {color}")
 
 
 def _add_quietly(viewer: ViewerModel, layer: Layer) -> None:

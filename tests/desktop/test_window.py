@@ -16,6 +16,7 @@ from condseg_app.data import Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
 from condseg_app.desktop.open_dialogs import image_filters
+from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io import SUFFIXES
@@ -59,6 +60,26 @@ def test_it_starts_with_three_things_to_click(window: MainWindow) -> None:
     names = {button.objectName() for button in window.welcome.findChildren(QPushButton)}
     assert names == {"welcome_open", "welcome_sample", "welcome_tour"}
     assert not window.panel_dock.isVisible()
+
+
+def test_it_fits_a_small_screen(window: MainWindow, scan_file: Path, stage: Any) -> None:
+    assert window.minimumSizeHint().width() <= 1024
+    assert window.minimumSizeHint().height() <= 700
+    drop(window, scan_file)
+    assert window.minimumSizeHint().width() <= 1024
+    assert window.minimumSizeHint().height() <= 700
+
+
+@pytest.mark.parametrize(("width", "side_by_side"), [(1000, True), (500, False)])
+def test_the_cards_stand_side_by_side_where_there_is_room(qtbot: QtBot, width: int, side_by_side: bool) -> None:
+    page = WelcomePage()
+    qtbot.addWidget(page)
+    page.resize(width, 700)
+    page.show()
+    buttons = page.findChildren(QPushButton)
+    tops = {button.mapTo(page, button.rect().topLeft()).y() for button in buttons}
+    assert (len(tops) == 1) == side_by_side
+    assert all(page.rect().contains(button.mapTo(page, button.rect().center())) for button in buttons)
 
 
 def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any) -> None:

@@ -38,13 +38,13 @@ def opened(binding: LayerBinding, scan: Image) -> LayerBinding:
 
 
 def shown(binding: LayerBinding, name: str) -> np.ndarray:
-    """What the class in hand's layer shows, in the image's own axes."""
-    layer = binding.class_layer.layer
+    """Where a class is drawn, in the image's own axes."""
+    layer = binding.class_map.layer
     assert layer is not None
-    assert layer.name == name
     assert layer.visible
     assert binding.placement is not None
-    return binding.placement.to_source(np.asarray(layer.data) > layer.contrast_limits[0])
+    drawn: np.ndarray = binding.placement.to_source(layer.data[:] == binding.session.classes[name].value)
+    return drawn
 
 
 def test_no_qt_and_no_torch_are_imported() -> None:
@@ -67,7 +67,7 @@ def test_no_qt_and_no_torch_are_imported() -> None:
 
 def test_every_layer_has_place_units_and_axes(opened: LayerBinding, viewer: ViewerModel) -> None:
     opened.begin_painting("spleen")
-    assert len(viewer.layers) == 4
+    assert len(viewer.layers) == 3
     for layer in viewer.layers:
         assert layer.scale.tolist() == [3, 2, 1]
         assert [str(unit) for unit in layer.units] == ["millimeter"] * 3
@@ -79,7 +79,7 @@ def test_the_image_is_shown_without_a_copy(opened: LayerBinding, viewer: ViewerM
     assert np.shares_memory(viewer.layers[0].data, scan.voxels())
 
 
-def test_the_class_in_hand_is_cut_by_its_threshold(opened: LayerBinding, scan: Image) -> None:
+def test_the_class_in_hand_is_drawn_by_its_threshold(opened: LayerBinding, scan: Image) -> None:
     liver = scan.voxels()[0] == 1
     assert np.array_equal(shown(opened, "liver"), liver)
     opened.session.set_threshold("liver", 0.9)  # the stand-in says 200 of 255
@@ -88,14 +88,27 @@ def test_the_class_in_hand_is_cut_by_its_threshold(opened: LayerBinding, scan: I
     assert shown(opened, "liver").all()
 
 
-def test_moving_the_threshold_uploads_nothing(opened: LayerBinding, viewer: ViewerModel) -> None:
-    uploads: list[object] = []
-    for layer in viewer.layers:
-        layer.events.set_data.connect(uploads.append)
+def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: LayerBinding) -> None:
+    drawn: list[object] = []
+    layer = opened.class_map.layer
+    assert layer is not None
+    layer.events.set_data.connect(drawn.append)
     for value in np.linspace(0.1, 0.9, 20):
         opened.session.set_threshold("liver", float(value))
-    opened.flush()
-    assert uploads == []
+    while opened._redraw.pending:
+        opened.flush()
+    assert 1 <= len(drawn) < 20
+    assert not shown(opened, "liver").any()
+
+
+def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    opened.session.annotate("spleen", scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool))
+    assert not shown(opened, "spleen").any(), "the liver is in hand"
+    opened.session.set_hidden("liver", True)
+    assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1)
+    opened.session.set_hidden("liver", False)
+    viewer.dims.ndisplay = 3
+    assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1), "as it will be exported"
 
 
 def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan: Image) -> None:
@@ -103,11 +116,12 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
     assert layer is not None
     assert opened.placement is not None
     assert np.array_equal(opened.placement.to_source(np.asarray(layer.data)), scan.voxels()[0])
-    drawn = opened.placement.to_source(layer.data[:, :, :])
+    opened.begin_painting("liver")
     others = np.where(scan.voxels()[0] == 1, 0, scan.voxels()[0])
-    assert np.array_equal(drawn, others), "the liver has a layer of its own"
+    assert np.array_equal(opened.placement.to_source(layer.data[:]), others), "what is painted has a layer of its own"
+    opened.stop_painting()
     opened.session.choose_class(None)
-    assert np.array_equal(opened.placement.to_source(layer.data[:, :, :]), scan.voxels()[0])
+    assert np.array_equal(opened.placement.to_source(layer.data[:]), scan.voxels()[0])
     assert [layer.get_color(value)[3] for value in (1, 2, 3)] == [1, 1, 1]
     opened.session.set_hidden("spleen", True)
     assert layer.get_color(2)[3] == 0
@@ -115,14 +129,14 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
     assert layer.get_color(3).tolist() == [1, 0, 0, 1]
 
 
-def test_another_class_takes_the_same_layer(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
-    before = list(viewer.layers)
+def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
+    before, colored = list(viewer.layers), []
+    assert opened.class_map.layer is not None
+    opened.class_map.layer.events.colormap.connect(colored.append)
     opened.session.choose_class("kidney")
     assert list(viewer.layers) == before
     assert np.array_equal(shown(opened, "kidney"), scan.voxels()[0] == 3)
-    opened.session.set_hidden("kidney", True)
-    assert opened.class_layer.layer is not None
-    assert not opened.class_layer.layer.visible
+    assert colored == []
 
 
 def test_a_block_elsewhere_is_not_drawn(binding: LayerBinding, scan: Image) -> None:
@@ -272,8 +286,8 @@ def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, vie
     binding.session.choose_class("spleen")
     stage.predict_all()
     assert np.array_equal(shown(binding, "spleen").transpose(2, 1, 0), data == 2)
-    assert binding.class_layer.layer is not None
-    assert binding.class_layer.layer.scale.tolist() == mine.scale.tolist()
+    assert binding.class_map.layer is not None
+    assert binding.class_map.layer.scale.tolist() == mine.scale.tolist()
     binding.close()
     assert list(viewer.layers) == [mine]
 
