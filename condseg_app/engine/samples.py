@@ -64,8 +64,8 @@ class Cropping:
         augment: varies a sample.
         centred: part of the windows that lie about a voxel of their class; pure chance would rarely meet a
             small organ, and Dice learns nothing where it is absent.
-        asked: how many of the classes that its case labels a sample asks for: one, and others drawn at random; None
-            for all of them.
+        asked: how many of the classes that its case labels a sample asks for: the one it is about, and others, as often
+            as `centred` says some that it shows; None for all of them.
     """
 
     preprocessing: Preprocessing
@@ -130,7 +130,7 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     # Of a few marked slices, most windows anywhere would see nothing that is known.
     about = case.inside[class_name] if rng.random() < cropping.centred else case.known[class_name]
     start = _start(shape, window, about, rng)
-    classes = _asked(case, class_name, cropping.asked, rng)
+    classes = _asked(case, class_name, cropping, start, rng)
     target = cut(torch.stack([case.masks[name] for name in classes]), start, window).float() / 255
     supervised = torch.cat([_known(case.supervised[name], start, window) for name in classes])
     if cropping.preprocessing.dimensions != "3D":
@@ -140,15 +140,19 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     return TrainingSample(varied["image"], varied["target"], varied["supervised"], classes)
 
 
-def _asked(case: PreparedCase, class_name: str, count: int | None, rng: np.random.Generator) -> tuple[str, ...]:
-    """The class that a sample is about, and others that its case labels."""
-    if count is None:
+def _asked(
+    case: PreparedCase, class_name: str, cropping: Cropping, start: Shape, rng: np.random.Generator
+) -> tuple[str, ...]:
+    """The class that a window is about, and others that its case labels."""
+    if cropping.asked is None:
         return tuple(sorted(case.masks))
-    if count == 1:
+    if cropping.asked == 1:
         return (class_name,)
     others = [name for name in sorted(case.masks) if name != class_name]
     rng.shuffle(others)
-    return (class_name, *others)[:count]
+    if rng.random() < cropping.centred:
+        others.sort(key=lambda name: not cut(case.masks[name][None], start, cropping.window).any())
+    return (class_name, *others)[: cropping.asked]
 
 
 def crop_anywhere(case: PreparedCase, cropping: Cropping, rng: np.random.Generator) -> Tensor:
