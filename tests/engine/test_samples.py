@@ -67,6 +67,19 @@ def test_a_window_asks_for_its_class_and_others_that_its_case_labels(
         assert bool((target == float(name == "organ 0")).all())
 
 
+@given(centred=st.sampled_from([0.0, 0.5, 1.0]))
+def test_others_are_classes_that_the_window_shows(centred: float) -> None:
+    """Pure chance would ask a third of the windows for the one class of three that is there."""
+    names = ["asked", "here", "gone", "lost"]
+    image, _, plan = marked_slices(2.0, 2.0, set())
+    known = np.ones(SHAPE, bool)
+    case = prepare_case(image, [Annotation(name, np.full(SHAPE, name == "here"), known) for name in names], plan)
+    cropping = Cropping(plan, 1, unvaried, centred, asked=2)
+    rng = np.random.default_rng(0)
+    others = [crop(case, "asked", cropping, rng).classes[1] for _ in range(200)]
+    assert abs(others.count("here") / 200 - (centred + (1 - centred) / 3)) < 0.1
+
+
 def test_a_stroke_of_one_voxel_on_a_fine_image_is_learnt_from() -> None:
     """One voxel of 0.5 mm is an eighth of a working voxel along each axis."""
     shape = (32, 32, 32)

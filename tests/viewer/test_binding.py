@@ -130,7 +130,8 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
 
 
 def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
-    before, colored = list(viewer.layers), []
+    before = list(viewer.layers)
+    colored: list[object] = []
     assert opened.class_map.layer is not None
     opened.class_map.layer.events.colormap.connect(colored.append)
     opened.session.choose_class("kidney")
