@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from condseg_app.data import Geometry, Image
+from condseg_app.desktop.main import choose_how_to_draw
 from condseg_app.io import read_case, read_data_set
 from condseg_app.io.image_files import write_image
 
@@ -38,7 +39,7 @@ def need_a_screen() -> None:
 @contextmanager
 def opened(data: Path) -> "Iterator[MainWindow]":
     """The window with a CT of 256 x 256 voxels a slice and a shipped model open, and the engine at hand."""
-    os.environ["QT_API"] = "pyside6"
+    choose_how_to_draw()
     from napari.qt import get_qapp
 
     from condseg_app.compute import Engine

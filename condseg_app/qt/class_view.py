@@ -99,6 +99,8 @@ class ClassView(QTableView):
         """Put the cursor on a class."""
         row = -1 if name is None else self.classes.row_of(name)
         index = self.filter.mapFromSource(self.classes.index(row, Column.NAME)) if row >= 0 else QModelIndex()
+        if index.isValid() and index.row() == self.currentIndex().row():
+            return  # as after a click, for which Qt draws two rows and not all of them
         blocked = self.selectionModel().blockSignals(True)
         if index.isValid():
             self.setCurrentIndex(index)

@@ -64,9 +64,9 @@ class ClassMapLayer:
         self.layer.colormap = DirectLabelColormap(color_dict=colors)
 
     def refresh(self) -> None:
-        """Look at the data again, on the slice that is shown."""
+        """Look at the data again, on the slice that is shown; napari's thumbnail waits for the next slice."""
         if self.layer is not None:
-            self.layer.refresh(extent=False, highlight=False)
+            self.layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def clear(self) -> None:
         """Take the layer away."""
