@@ -60,10 +60,10 @@ class Claims:
 
     def added_to(self, annotation: Annotation) -> Annotation:
         """The annotation, with the class marked as absent where others exclude it."""
-        known = annotation.supervised | self.exclude(annotation)
+        known = annotation.supervised | self.absent(annotation)
         return replace(annotation, mask=annotation.mask & annotation.supervised, supervised=known)
 
-    def exclude(self, annotation: Annotation) -> NDArray[np.bool_]:
+    def absent(self, annotation: Annotation) -> NDArray[np.bool_]:
         """Where other classes are of which the marks show that they exclude the class, (I, J, K); none is marked."""
         excluding = self.excluding(annotation)
         elsewhere = np.zeros(annotation.mask.shape, bool)

@@ -35,17 +35,17 @@ def claims(*masks: NDArray[np.bool_]) -> Claims:
 def test_a_class_that_lies_beside_the_marks_excludes_the_new_one_elsewhere() -> None:
     neighbour = box(slice(0, 4))
     annotation = Annotation("new", box(slice(6, 10)), box(slice(None), k=slice(2, 3)))
-    excluded = claims(neighbour).exclude(annotation)
+    excluded = claims(neighbour).absent(annotation)
     assert np.array_equal(excluded, neighbour & ~annotation.supervised)
 
 
 def test_a_class_that_shares_the_marks_or_was_not_seen_beside_them_excludes_nothing() -> None:
     known = box(slice(None), k=slice(2, 3))
     within = claims(box(slice(0, 12)))  # the new class is a part of it
-    assert not within.exclude(Annotation("new", box(slice(6, 10)), known)).any()
+    assert not within.absent(Annotation("new", box(slice(6, 10)), known)).any()
     elsewhere = claims(box(slice(0, 4), k=slice(5, 8)))  # the other kidney, on slices that nobody has marked yet
-    assert not elsewhere.exclude(Annotation("new", box(slice(6, 10)), known)).any()
-    assert not Claims(0, ()).exclude(Annotation("new", box(slice(6, 10)), known)).any()
+    assert not elsewhere.absent(Annotation("new", box(slice(6, 10)), known)).any()
+    assert not Claims(0, ()).absent(Annotation("new", box(slice(6, 10)), known)).any()
 
 
 @given(seed=st.integers(0, 10_000), classes=st.integers(1, 4))
@@ -53,7 +53,7 @@ def test_what_is_marked_is_never_claimed_by_another_class(seed: int, classes: in
     rng = np.random.default_rng(seed)
     found = rng.integers(0, classes + 1, SHAPE, np.uint8)
     annotation = Annotation("new", rng.random(SHAPE) < 0.3, rng.random(SHAPE) < 0.4)
-    excluded = Claims(classes, ((WHOLE, found),)).exclude(annotation)
+    excluded = Claims(classes, ((WHOLE, found),)).absent(annotation)
     assert not (excluded & annotation.supervised).any()
     assert not (excluded & (found == 0)).any()
 
