@@ -23,9 +23,11 @@ class LossSettings:
             in one softmax 'target_adaptive' (PIPO-FAN, equation 8) or 'marginal_exclusion' (Shi et al., 2021).
             None takes what suits the network.
         dice: weight of the Dice loss (equation 5).
-        bce: weight of the binary cross-entropy. The paper found it much worse alone; beside Dice it gives a
-            gradient where a class is absent, and Dice does not. 1 and 1 are DoDNet's equation 8.
-        smooth: added to numerator and denominator of the Dice loss, so that an empty target has a loss.
+        bce: weight of the binary cross-entropy. The paper found it much worse alone; beside Dice it says where a class
+            is absent. 1 and 1 are DoDNet's equation 8.
+        smooth: added to numerator and denominator of the Dice loss, so that an empty target has a loss. Beside
+            cross-entropy a class that is nowhere in a batch has no Dice loss: that pulls hardest where little is
+            predicted, and kept small classes from ever being found (decision 14).
         exclusion: weight of the exclusion term of 'marginal_exclusion'.
         alpha: weight of each class, by row (equation 4); 1 where the tuple is too short.
         unlabelled_as_background: take classes that a case does not label for absent, as the paper's "no cond"
@@ -90,7 +92,8 @@ class ConditionedLoss:
         present = by_class[5] > 0  # beta
         overlap, predicted, true, bce, known, _asked = by_class[:, present]
         loss = self.settings.dice * dice_loss(overlap, predicted, true, self.settings.smooth)
-        loss = loss + self.settings.bce * bce / known.clamp(min=1.0)
+        if self.settings.bce > 0:
+            loss = loss * (true > 0) + self.settings.bce * bce / known.clamp(min=1.0)
         alpha = loss.new_tensor(self.settings.weights(self.classes))[present]
         weighted: Tensor = alpha * loss
         return weighted.mean()

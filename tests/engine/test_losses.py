@@ -44,6 +44,23 @@ def test_samples_of_one_class_share_one_dice() -> None:
     torch.testing.assert_close(together, dice_of(logits.sigmoid(), target))
 
 
+def test_an_absent_class_is_left_to_the_cross_entropy() -> None:
+    logits, target, supervised = samples()
+    target[1] = 0
+    rows = torch.tensor([0, 1])
+    both = ConditionedLoss(LossSettings(), 2)(logits, target, supervised, rows)
+    present = ConditionedLoss(LossSettings(), 2)(logits[:1], target[:1], supervised[:1], rows[:1])
+    absent = torch.nn.functional.binary_cross_entropy_with_logits(logits[1], target[1])
+    torch.testing.assert_close(both, (present + absent) / 2)
+
+
+def test_the_paper_s_dice_alone_also_says_that_a_class_is_absent() -> None:
+    logits, target, supervised = samples()
+    ConditionedLoss(LossSettings(bce=0.0), 1)(logits, target * 0, supervised, torch.tensor([0, 0])).backward()
+    assert logits.grad is not None
+    assert (logits.grad > 0).all()
+
+
 @pytest.mark.parametrize("bce", [0.0, 1.0])
 def test_unsupervised_voxels_get_exactly_no_gradient(bce: float) -> None:
     logits, target, supervised = samples()
