@@ -331,7 +331,7 @@ class LayerBinding:
             self.conflicts.clear()
 
     def _refresh(self) -> None:
-        self.class_map.refresh()
+        self.class_map.refresh(thumbnail=self._rest is None)  # a millisecond that a switch of classes does without
         self.conflicts.refresh()
 
     def _clear(self) -> None:

@@ -63,10 +63,10 @@ class ClassMapLayer:
             colors[entry.value] = rgba(entry.color, 0.0 if entry.name in hidden else 1.0)
         self.layer.colormap = DirectLabelColormap(color_dict=colors)
 
-    def refresh(self) -> None:
-        """Look at the data again, on the slice that is shown; napari's thumbnail waits for the next slice."""
+    def refresh(self, thumbnail: bool) -> None:
+        """Look at the data again, on the slice that is shown; in napari's list of layers, too, if that is asked for."""
         if self.layer is not None:
-            self.layer.refresh(extent=False, highlight=False, thumbnail=False)
+            self.layer.refresh(extent=False, highlight=False, thumbnail=thumbnail)
 
     def clear(self) -> None:
         """Take the layer away."""

@@ -35,7 +35,6 @@ class TrunkSettings:
         width: channels of the first convolution.
         growth: channels that each layer of a dense block adds, one number per level, top first.
         layers: layers of the dense blocks, one number per level.
-        layers_up: the same on the way up, for every level but the lowest; as on the way down if empty.
         layer_order: 'norm_first' is conv, instance norm, class, LReLU; 'activation_first' is the paper's
             LReLU, conv.
         slope: of the LReLU for negative values (0.3 in the paper).
@@ -50,7 +49,6 @@ class TrunkSettings:
     width: int = 16
     growth: tuple[int, ...] = (16, 32, 64)
     layers: tuple[int, ...] = (1, 2, 2)
-    layers_up: tuple[int, ...] = ()
     layer_order: LayerOrder = "norm_first"
     slope: float = 0.01
     stem_stride: int = 1
@@ -62,8 +60,6 @@ class TrunkSettings:
             raise ValueError(f"a dense trunk has 2 or 3 dimensions, not {self.dimensions}")
         if len(self.growth) != len(self.layers) or not self.growth:
             raise ValueError(f"growth {self.growth} and layers {self.layers} must name the same levels")
-        if self.layers_up and len(self.layers_up) != len(self.growth) - 1:
-            raise ValueError(f"layers_up {self.layers_up} must name all levels of growth {self.growth} but the lowest")
         check_choice("layer_order", self.layer_order, get_args(LayerOrder))
         check_choice("conditioning", self.conditioning, get_args(Conditioning))
         if self.class_rank and self.layer_order != "norm_first":
@@ -143,13 +139,12 @@ def decoder_layers(
         thinner: by how much its blocks grow less than those of the way down.
     """
     nd, levels = spatial_layers(settings.dimensions), set(conditioned_levels)
-    layers = settings.layers_up or settings.layers
     ups, blocks = nn.ModuleList(), nn.ModuleList()
     channels = skips[-1]
     for level in reversed(range(len(skips) - 1)):
         growth = settings.growth[level] // thinner
         ups.append(nd.transposed_conv(channels, growth, 2, stride=2))
-        block = _make_block(settings, Channels(skips[level] + growth, growth, layers[level]), level in levels)
+        block = _make_block(settings, Channels(skips[level] + growth, growth, settings.layers[level]), level in levels)
         blocks.append(block)
         channels = block.out_channels if block.passes_input_on else block.new_channels
     return ups, blocks, channels

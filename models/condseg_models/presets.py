@@ -69,9 +69,8 @@ _PAPER = {
 }
 # The trunk of all networks that work slice by slice, so that they can be compared.
 _TRUNK_2D = {"dimensions": 2, "width": 16, "growth": (16, 32, 48, 64, 64), "layers": (1, 2, 2, 2, 2)}
-# For many classes: what they share is deep, and what each costs is not. One layer a level on the way up is what the
-# residual presets of nnU-Net have (Isensee et al., MICCAI 2024). For one class it takes as long as the trunk above.
-_MANY_2D = {**_TRUNK_2D, "layers": (2, 3, 3, 3, 3), "layers_up": (1, 1, 1, 1)}
+# For many classes: only the finest level is told the class, so that nearly all of a window is computed once for all.
+_MANY_2D = {**_TRUNK_2D, "condition_levels": (0,)}
 _SLICE = (256, 256, 1)
 
 PRESETS: dict[str, Preset] = {
@@ -85,7 +84,7 @@ PRESETS: dict[str, Preset] = {
         neighbours=1,
     ),
     "dense-2.5d-many": Preset(
-        "many classes slice by slice; a further class costs an eighth of the first",
+        "many classes slice by slice; a further class costs next to nothing",
         "dense_unet",
         "2.5D",
         _SLICE,

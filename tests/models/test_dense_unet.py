@@ -104,7 +104,6 @@ def test_the_papers_preset_has_the_papers_shape() -> None:
     [
         ({"dimensions": 4}, "2 or 3 dimensions"),
         ({"growth": (16,), "layers": (1, 2)}, "same levels"),
-        ({"layers_up": (1,)}, "all levels of growth"),
         ({"condition_at": "input", "conditioning": "film"}, "takes conditioning 'constant'"),
         ({"condition_at": "nowhere"}, "condition_at is one of none"),
         ({"condition_levels": (2,)}, "must be among"),

@@ -19,7 +19,6 @@ DENSE = [
 ]
 OTHERS: list[tuple[str, dict[str, Any]]] = [
     ("dense_unet", {"condition_levels": (1,), **SMALL}),
-    ("dense_unet", {"layers_up": (1, 1), **SMALL}),
     *(
         (network, {"dimensions": d, **SMALL})
         for network in ("individual", "multi_head", "softmax_unet")
