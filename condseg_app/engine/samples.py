@@ -131,7 +131,7 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
     about = case.inside[class_name] if rng.random() < cropping.centred else case.known[class_name]
     start = _start(shape, window, about, rng)
     classes = _asked(case, class_name, cropping, start, rng)
-    target = cut(torch.stack([case.masks[name] for name in classes]), start, window).float() / 255
+    target = torch.cat([cut(case.masks[name][None], start, window) for name in classes]).float() / 255
     supervised = torch.cat([_known(case.supervised[name], start, window) for name in classes])
     if cropping.preprocessing.dimensions != "3D":
         target, supervised = target[..., 0], supervised[..., 0]

@@ -99,7 +99,7 @@ class ClassView(QTableView):
         """Put the cursor on a class."""
         row = -1 if name is None else self.classes.row_of(name)
         index = self.filter.mapFromSource(self.classes.index(row, Column.NAME)) if row >= 0 else QModelIndex()
-        if index.isValid() and index.row() == self.currentIndex().row():
+        if index.isValid() and index.row() == self.currentIndex().row() and self.selectionModel().hasSelection():
             return  # as after a click, for which Qt draws two rows and not all of them
         blocked = self.selectionModel().blockSignals(True)
         if index.isValid():

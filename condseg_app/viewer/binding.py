@@ -281,6 +281,7 @@ class LayerBinding:
 
     def _show_map(self) -> None:
         """Put the map of classes up when there is something to see on it, and draw it as things are now."""
+        self._rest = None  # a new layer, or new colours, look at the data at once
         wanted = self.session.image is not None and len(self.session.classes) > 0
         if not wanted or self.placement is None:
             self.class_map.clear()
@@ -288,13 +289,14 @@ class LayerBinding:
         if self.class_map.layer is None and any(map(self._is_known, self.session.classes.names)):
             small = max(e.value for e in self.session.classes) <= 255
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
-            self.class_map.show(self._drawn_labels, self._fused_labels, self.placement, dtype, carried)
+            self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
         self.class_map.color(self.session.classes, self.session.hidden)
-        self._redraw_all()
+        self._redraw.request()
 
-    def _fused_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """All classes in one map."""
-        return self.session.labels(region=region).values
+    def _labels(self, region: Region, but: str | None = None) -> NDArray[np.unsignedinteger]:
+        """All classes, or all but one, in one map."""
+        names = [name for name in self.session.classes.names if name != but]
+        return self.session.labels(names, region).values
 
     def _drawn_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
         """The map with all of the class in hand on top, whatever other classes claim, and nothing of what is painted.
@@ -303,7 +305,7 @@ class LayerBinding:
         """
         painted, name = self.annotation.class_name, self.session.current_class
         if self.viewer.dims.ndisplay == 3:
-            return self.session.labels([n for n in self.session.classes.names if n != painted], region).values
+            return self._labels(region, painted)
         if name is None or not self._is_known(name) or name in self.session.hidden:
             return self._without(painted, region)
         labels = self._without(name, region).copy()
@@ -315,8 +317,7 @@ class LayerBinding:
     def _without(self, name: str | None, region: Region) -> NDArray[np.unsignedinteger]:
         """The map of all classes but one, kept while nothing but that one changes, as when its threshold moves."""
         if self._rest is None or self._rest[:2] != (name, region):
-            names = [other for other in self.session.classes.names if other != name]
-            self._rest = name, region, self.session.labels(names, region).values
+            self._rest = name, region, self._labels(region, name)
         return self._rest[2]
 
     def _redraw_all(self) -> None:
@@ -339,4 +340,4 @@ class LayerBinding:
         self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()
-        self.placement = None
+        self.placement = self._rest = None

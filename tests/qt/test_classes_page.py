@@ -160,6 +160,13 @@ def test_keys_in_the_table(qtbot: QtBot, panel: Panel) -> None:
     qtbot.waitUntil(lambda: panel.session.state_of("spleen") == "complete", timeout=10_000)
 
 
+def test_a_class_put_down_and_taken_up_again_is_marked_in_the_table(panel: Panel) -> None:
+    table = panel.classes.table
+    for name in ("liver", None, "liver"):
+        panel.session.choose_class(name)
+        assert [table.name_at(index) for index in table.selectionModel().selectedRows(2)] == [name] * (name is not None)
+
+
 def test_a_click_beside_the_rows_does_nothing(qtbot: QtBot, panel: Panel) -> None:
     viewport = panel.classes.table.viewport()
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=QPoint(10, viewport.height() - 5))
