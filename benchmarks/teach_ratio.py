@@ -44,7 +44,7 @@ from condseg_app.engine.train import Trainer
 from condseg_app.io import read_case, read_data_set
 
 _SLICES = 9
-_FINISH = 200.0  # seconds of learning after the last slice
+_FINISH = 500.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6

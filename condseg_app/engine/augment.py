@@ -24,6 +24,7 @@ class Augmentation:
         shift: largest shift, as a part of the window.
         flip: axes of the working grid (0, 1, 2) that may be mirrored. Left and right organs differ, so none
             by default.
+        distortion: largest shift of a coarse grid's lines, as a part of their distance; 0 for none.
         intensity: strength of noise, blur, contrast and brightness; 0 for none.
         probability: how often the geometry is varied.
     """
@@ -32,15 +33,19 @@ class Augmentation:
     zoom: float = 0.15
     shift: float = 0.05
     flip: tuple[int, ...] = ()
+    distortion: float = 0.0
     intensity: float = 1.0
     probability: float = 0.8
 
 
-FOR_FEW = Augmentation(rotation=25.0, zoom=0.4, shift=0.2, intensity=2.0, probability=1.0)
+_CELLS = 4  # of the grid that distorts, along each axis
+
+FOR_FEW = Augmentation(rotation=25.0, zoom=0.4, shift=0.2, distortion=0.3, intensity=2.0, probability=1.0)
 """For a few marks: a few images show little of how others differ; varied as little as many they are learnt by heart.
 
 Inferior vena cava in the mode `exact`, nine slices, `val`: Dice 0.33 after 500 steps and 0.28 after 1,000 with
-rotations of 15 degrees, zooms of 0.15 and intensities of strength 1; 0.41 and 0.39 with these.
+rotations of 15 degrees, zooms of 0.15 and intensities of strength 1; 0.41 and 0.39 with these. Without the distortion
+0.39, 0.42 and 0.46 with three seeds, with it 0.47, 0.46 and 0.44.
 """
 
 
@@ -67,21 +72,27 @@ def unvaried(sample: Sample, _rng: np.random.Generator) -> Sample:
 
 
 def _geometry(settings: Augmentation, window: tuple[int, ...]) -> list[Any]:
-    from monai.transforms import RandAffined, RandFlipd
+    from monai.transforms import RandAffined, RandFlipd, RandGridDistortiond
 
     keys = ("image", "target", "supervised")
+    resampling: Any = {
+        "keys": keys,
+        "prob": settings.probability,
+        "mode": ("bilinear", "bilinear", "nearest"),
+        "padding_mode": "border",
+    }
     angle = radians(settings.rotation)
     affine = RandAffined(
-        keys=keys,
-        prob=settings.probability,
         rotate_range=[angle] * (3 if len(window) == 3 else 1),
         scale_range=[settings.zoom] * len(window),
         translate_range=[settings.shift * n for n in window],
-        mode=("bilinear", "bilinear", "nearest"),
-        padding_mode="border",
+        **resampling,
     )
+    limits = (-settings.distortion, settings.distortion)
+    distortion = RandGridDistortiond(num_cells=_CELLS, distort_limit=limits, **resampling)
     flips = [RandFlipd(keys=keys, prob=0.5, spatial_axis=axis) for axis in settings.flip]
-    return [*([affine] if settings.probability > 0 else []), *flips]
+    varied = settings.probability > 0
+    return [*[affine] * varied, *flips, *[distortion] * (varied and settings.distortion > 0)]
 
 
 def _intensity(settings: Augmentation) -> list[Any]:
