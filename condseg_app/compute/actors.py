@@ -115,7 +115,7 @@ class Teacher:
         """Go on with what is marked of the class now."""
         others = tuple(a for a in self._lesson.annotations if a.class_name != marks.class_name)
         lesson = replace(self._lesson, annotations=(*others, marks))
-        self._alone.show([(lesson.image, lesson.annotations)])
+        self._alone.show(lesson.shown)
         self._lesson = lesson
 
     def marks(self) -> Annotation:

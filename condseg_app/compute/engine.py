@@ -136,8 +136,11 @@ class Engine:
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
         link, actor = self._new_actor(TrainerActor)
-        image = (None if link.process is None else by_file(lesson.image)) or with_voxels(lesson.image)
-        sent = SentLesson(image, lesson.entry, lesson.annotations, lesson.steps, lesson.mode)
+        shown = tuple(
+            ((None if link.process is None else by_file(image)) or with_voxels(image), annotations)
+            for image, annotations in lesson.shown
+        )
+        sent = SentLesson(lesson.entry, shown, lesson.steps, lesson.mode)
         link.call(actor, "open", self._send_model(model), sent)
         return _RemoteTeacher(link, actor, lesson)
 

@@ -91,15 +91,15 @@ def received(image: SentImage) -> Image:
 class SentLesson:
     """A lesson on its way."""
 
-    image: SentImage
     entry: ClassEntry
-    annotations: tuple[Annotation, ...]
+    shown: tuple[tuple[SentImage, tuple[Annotation, ...]], ...]
     steps: int
     mode: TeachingMode
 
     def read(self) -> Lesson:
         """The lesson that was sent."""
-        return Lesson(self.entry, received(self.image), self.annotations, self.steps, self.mode)
+        (image, annotations), *beside = [(received(image), annotations) for image, annotations in self.shown]
+        return Lesson(self.entry, image, annotations, self.steps, self.mode, tuple(beside))
 
 
 @dataclass(frozen=True, eq=False)

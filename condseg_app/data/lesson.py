@@ -1,4 +1,4 @@
-"""What a model is to be taught: one class, shown on one image."""
+"""What a model is to be taught: one class, shown on an image or a few."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,13 +25,14 @@ class Lesson:
 
     Attributes:
         entry: the class.
-        image: the image that was annotated.
+        image: the image that was annotated, and on which the outcome is compared.
         annotations: what was marked on it: of the class itself, and of any other class of the model.
         steps: training steps to take.
         mode: what may change.
+        beside: more images, with what was marked on them.
 
     Raises:
-        ClassTableError: nothing of the class itself is marked.
+        ClassTableError: nothing of the class itself is marked on the image.
     """
 
     entry: ClassEntry
@@ -39,6 +40,12 @@ class Lesson:
     annotations: tuple[Annotation, ...]
     steps: int = 200
     mode: TeachingMode = "exact"
+    beside: tuple[tuple[Image, tuple[Annotation, ...]], ...] = ()
+
+    @property
+    def shown(self) -> tuple[tuple[Image, tuple[Annotation, ...]], ...]:
+        """All images with what was marked on them; the lesson's own first."""
+        return (self.image, self.annotations), *self.beside
 
     def __post_init__(self) -> None:
         marked = [a for a in self.annotations if a.class_name == self.entry.name]

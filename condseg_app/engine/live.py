@@ -55,7 +55,7 @@ class LiveTeacher(ExactTeacher):
     """
 
     def __init__(self, model: Model, lesson: Lesson, device: str = "auto") -> None:
-        super().__init__(model, lesson.entry, [(lesson.image, lesson.annotations)], ExactRecipe(lesson.steps), device)
+        super().__init__(model, lesson.entry, lesson.shown, ExactRecipe(lesson.steps), device)
         self._preview = Preview(lesson.image, device)
 
     def look_at(self, part: Region) -> int:

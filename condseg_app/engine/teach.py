@@ -55,9 +55,9 @@ def start_teaching(model: Model, lesson: Lesson, device: str = "auto") -> Traine
     """A trainer for a lesson.
 
     Raises:
-        ModelError: the model does not fit the image, or is not conditioned on a class.
+        ModelError: the model does not fit an image, or is not conditioned on a class.
     """
-    return start_teaching_from(model, lesson.entry, [(lesson.image, lesson.annotations)], lesson.steps, device)
+    return start_teaching_from(model, lesson.entry, lesson.shown, lesson.steps, device)
 
 
 def start_teaching_from(

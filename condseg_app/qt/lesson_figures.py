@@ -96,7 +96,7 @@ def stalled(seen: Sequence[tuple[int, float]]) -> str:
     earlier = [value for at, value in seen if at <= step - _PATIENCE]
     if step < _FIRST_STEPS or dice >= _GOOD_ENOUGH or not earlier or dice > max(earlier) + _RISE:
         return ""
-    return "It gets no better: paint one more slice, or choose Full."
+    return "It gets no better: paint a slice where it is wrong, or try Full."
 
 
 def _looks_like(nearest: tuple[str, float] | None) -> str:

@@ -226,7 +226,8 @@ class TeachPage(QWidget):
         annotation = None if name is None else self._session.annotations.get(name)
         if annotation is None or annotation is not self._told_of:  # counting takes its time
             self._told_of = annotation
-            self.marked.setText(marked_text(annotation))
+            others = 0 if name is None else self._session.images_marked_elsewhere(name)
+            self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
         self.paint.setText("Put the brush down" if painting else f"Paint {name}" if name else "Paint")
         why_not = self._why_not_mark(name)
@@ -279,12 +280,17 @@ class TeachPage(QWidget):
         if self._session.is_teaching:
             return "A lesson is running"
         if annotation is None or annotation.state != "present":
-            return f"Nothing of {name} is marked yet: paint it on a few slices first"
+            return f"Nothing of {name} is marked on this image yet: paint it on a few slices first"
         return None
 
 
-def marked_text(annotation: Annotation | None) -> str:
-    """'412 voxels on 3 slices, 2 of them complete'."""
+def marked_text(annotation: Annotation | None, others: int = 0) -> str:
+    """'412 voxels on 3 slices, 2 complete; 1 other image marked'."""
+    here = _marked_here(annotation)
+    return f"{here}; {counted(others, 'other image')} marked" if others else here
+
+
+def _marked_here(annotation: Annotation | None) -> str:
     if annotation is None or annotation.state == "unlabelled":
         return "nothing yet"
     voxel = "pixel" if annotation.mask.shape[2] == 1 else "voxel"

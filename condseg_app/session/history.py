@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from condseg_app.data import ClassTable
-from condseg_app.session.state import Annotations, State
+from condseg_app.session.state import Annotations, Marked, State
 
 _MOST_STEPS = 100
 _MOST_BYTES = 1 << 30  # masks of a large volume would otherwise fill the memory
@@ -17,7 +17,7 @@ class Edit:
     classes: ClassTable
     asked_as: Mapping[str, str]
     annotations: Annotations
-    elsewhere: Mapping[str, Annotations]
+    elsewhere: Mapping[str, Marked]
     current_class: str | None
 
     @classmethod

@@ -86,7 +86,7 @@ class Lessons(Working):
 
     @command
     def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
-        """Teach the model a class from what is marked on the image; the model's file stays as it is.
+        """Teach the model a class from what is marked on all images that were open; the model's file stays as it is.
 
         In the mode 'exact' it goes on with what is marked meanwhile, and shows the class on the slice in view.
 
@@ -117,6 +117,9 @@ class Lessons(Working):
         steps, last = record.plan.lesson.steps, record.last
         steps = steps if last.step < steps else last.step + TEACHING_STEPS["exact"]
         plan = LessonPlan.of(self._state, record.plan.class_name, steps, self._models_folder)
+        if record.plan.is_on(self.image):
+            # The same images as before: what was learnt says by their order which slices it has seen.
+            plan = replace(plan, lesson=replace(plan.lesson, beside=record.plan.lesson.beside))
         self._learn(replace(record, plan=plan, wishes=self._wishes_for(plan)))
 
     @command

@@ -115,6 +115,10 @@ class Opened:
         """Class name -> what is marked on the image; the latest last."""
         return self._state.annotations
 
+    def images_marked_elsewhere(self, name: str) -> int:
+        """On how many images that were open before a class is marked; a lesson is on these, too."""
+        return len(self._state.marked_elsewhere(name))
+
     @property
     def thresholds(self) -> Mapping[str, float]:
         """Class name -> threshold, for every class of the table."""

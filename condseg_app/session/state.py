@@ -15,6 +15,19 @@ DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
+class Marked:
+    """An image that was open before, kept for a lesson.
+
+    Attributes:
+        image: it.
+        annotations: what is marked on it.
+    """
+
+    image: Image
+    annotations: Annotations
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """What is open. A command makes a new one of it; an earlier one is never changed.
 
@@ -31,7 +44,7 @@ class State:
         complete: the model's names of those classes whose every voxel is computed.
         previews: class name -> what a class shows while it is taught, in place of its prediction.
         annotations: class name -> what is marked on the image; the latest last.
-        elsewhere: the same for images opened earlier, by `image_key`.
+        elsewhere: images opened earlier on which something is marked, by `image_key`.
         thresholds: class name -> threshold, where it is not the default.
         hidden: names of classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
@@ -48,7 +61,7 @@ class State:
     complete: frozenset[str] = frozenset()
     previews: Mapping[str, ClassLevels] = field(default_factory=dict)
     annotations: Annotations = field(default_factory=dict)
-    elsewhere: Mapping[str, Annotations] = field(default_factory=dict)
+    elsewhere: Mapping[str, Marked] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     shows_conflicts: bool = False
@@ -98,6 +111,16 @@ class State:
                 raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
         return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
 
+    def marked_elsewhere(self, name: str) -> list[Marked]:
+        """The other images on which a class is marked, as far as the open model can see them."""
+        return [
+            other
+            for other in self.elsewhere.values()
+            if name in other.annotations
+            and other.annotations[name].state != "unlabelled"
+            and (self.model is None or self.model.misfit(other.image) is None)
+        ]
+
     def opened_image(self) -> Image:
         """The image; an error where there is none."""
         if self.image is None:
@@ -120,10 +143,11 @@ def with_image(state: State, image: Image | None) -> State:
     """Another image in view: nothing predicted, and what was marked on it when it was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
-        elsewhere[image_key(state.image)] = state.annotations
+        elsewhere[image_key(state.image)] = Marked(state.image, state.annotations)
     restored: Annotations = {}
-    if image is not None and _fit(elsewhere.get(image_key(image), {}), image):
-        restored = elsewhere.pop(image_key(image), {})
+    kept = None if image is None else elsewhere.get(image_key(image))
+    if image is not None and kept is not None and _fit(kept.annotations, image):
+        restored = elsewhere.pop(image_key(image)).annotations
     nothing = replace(state, levels={}, complete=frozenset(), previews={})
     return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 

@@ -47,7 +47,10 @@ def renaming(state: State, old: str, new: str) -> State:
         asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
         previews={new if name == old else name: levels for name, levels in state.previews.items()},
         annotations=_renamed(state.annotations, old, new),
-        elsewhere={key: _renamed(annotations, old, new) for key, annotations in state.elsewhere.items()},
+        elsewhere={
+            key: replace(marked, annotations=_renamed(marked.annotations, old, new))
+            for key, marked in state.elsewhere.items()
+        },
         # The old name's entries stay, so that undoing finds them.
         thresholds={**state.thresholds, new: state.threshold(old)},
         hidden=state.hidden | {new} if old in state.hidden else state.hidden - {new},
@@ -64,7 +67,10 @@ def removing(state: State, name: str) -> State:
         classes=ClassTable(tuple(entry for entry in state.classes if entry.name != name)),
         asked_as={other: own for other, own in state.asked_as.items() if other != name},
         annotations=_without(state.annotations, name),
-        elsewhere={key: _without(annotations, name) for key, annotations in state.elsewhere.items()},
+        elsewhere={
+            key: replace(marked, annotations=_without(marked.annotations, name))
+            for key, marked in state.elsewhere.items()
+        },
         current_class=None if state.current_class == name else state.current_class,
     )
 
@@ -81,7 +87,7 @@ def with_successor(state: State, path: Path, model: Model) -> State:
 def with_model(state: State, path: Path, model: Model) -> State:
     """Another model: its rows, then the person's own ones and those that anything is marked of."""
     names = {entry.name for entry in model.classes}
-    marked = {*state.annotations, *(name for annotations in state.elsewhere.values() for name in annotations)}
+    marked = {*state.annotations, *(name for other in state.elsewhere.values() for name in other.annotations)}
     table = model.classes
     for entry in state.classes:
         own = entry.name not in state.asked_as

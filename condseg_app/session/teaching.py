@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from condseg_app.compute import EngineLike, Progress, Step, Steps, TeacherLike
-from condseg_app.data import Certificate, ClassChange, Image, LearntState, Lesson, Model, TeachingMode, TrainingProgress
+from condseg_app.data import (
+    Annotation,
+    Certificate,
+    ClassChange,
+    Image,
+    LearntState,
+    Lesson,
+    Model,
+    TeachingMode,
+    TrainingProgress,
+)
 from condseg_app.errors import WriteError
 from condseg_app.session.live import LiveLesson, Wishes, shown
-from condseg_app.session.state import State, image_key
+from condseg_app.session.state import Annotations, State, image_key
 from condseg_app.session.successors import save_successor
 
 _CALL_SECONDS = 0.5
@@ -58,7 +68,7 @@ class LessonPlan:
 
     @classmethod
     def of(cls, state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> "LessonPlan":
-        """Teach a class from everything that is marked on the image in view.
+        """Teach a class from everything that is marked on the image in view, and on those that were open before.
 
         Raises:
             CondsegError: no image, no model, they do not fit, or nothing of the class is marked.
@@ -67,12 +77,9 @@ class LessonPlan:
         model.check_fits(image)
         known = {**state.asked_as, name: state.asked_as.get(name, name)}
         entry = replace(state.classes[name], name=known[name])
-        annotations = tuple(
-            replace(annotation, class_name=known[other])
-            for other, annotation in state.annotations.items()
-            if other in known
-        )
-        return cls(state, Lesson(entry, image, annotations, steps, mode), name, folder)
+        beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
+        lesson = Lesson(entry, image, _named(state.annotations, known), steps, mode, beside)
+        return cls(state, lesson, name, folder)
 
     def name_of(self, own: str) -> str:
         """What a class of the model's, or the one that is taught, is called on screen."""
@@ -86,6 +93,11 @@ class LessonPlan:
     def is_of(self, image: Image | None) -> bool:
         """Whether an image is of the lesson's file, maybe on another grid by now."""
         return image is not None and image_key(image) == image_key(self.lesson.image)
+
+
+def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[Annotation, ...]:
+    """What is marked of the classes that the model knows, or is taught, by its names."""
+    return tuple(replace(marks, class_name=known[name]) for name, marks in annotations.items() if name in known)
 
 
 def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: LearntState | None = None) -> Steps:

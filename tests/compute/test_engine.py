@@ -158,6 +158,22 @@ def test_a_lesson_is_given_there(engine: Engine, model_path: Path, model: Model,
     assert [change.name for change in teacher.compare()] == [*CLASSES, "root"]
 
 
+def test_a_lesson_on_several_images_is_learnt_from_all_of_them(
+    engine: Engine, model_path: Path, model: Model, picture: Image
+) -> None:
+    mask = np.zeros(picture.geometry.shape, bool)
+    mask[10:40, 10:30] = True
+    marks = Annotation("root", mask, mask | True)
+    other = replace(picture, array=np.asarray(picture.array)[:, ::-1].copy(), source=None, name="other")
+    lesson = Lesson(model.classes.propose("root"), picture, (marks,), 3, beside=((other, (marks,)),))
+    teacher = engine.teacher(model_path, lesson)
+    teacher.advance(0.01)
+    assert {image for image, _ in teacher.state().slices} == {0, 1}
+    teacher.show(replace(marks, mask=np.roll(mask, 5, axis=0)))
+    teacher.advance(0.01)
+    assert {image for image, _ in teacher.state().slices} == {0, 1}, "new marks take none of the old ones' place"
+
+
 def test_a_killed_engine_is_noticed_at_once_and_the_next_call_starts_another(
     own_engine: Engine, model_path: Path, picture: Image
 ) -> None:

@@ -16,7 +16,7 @@ def plan(dimensions: str) -> Preprocessing:
 
 def blob(dimensions: str) -> Sample:
     axes = torch.meshgrid(*[torch.linspace(-2, 2, 32)] * (3 if dimensions == "3D" else 2), indexing="ij")
-    smooth = torch.exp(-sum(axis**2 for axis in axes))[None]
+    smooth = torch.exp(-torch.stack(axes).square().sum(dim=0))[None]
     return {"image": smooth.clone(), "target": smooth.clone(), "supervised": torch.ones_like(smooth)}
 
 

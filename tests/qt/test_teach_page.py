@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import Annotation, Certificate, ClassChange, TeachingMode, TrainingProgress
+from condseg_app.data import Annotation, Certificate, ClassChange, Image, TeachingMode, TrainingProgress
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
@@ -147,6 +148,17 @@ def test_a_lesson_can_be_discarded(qtbot: QtBot, panel: Panel) -> None:
     assert lesson.path.exists()
     qtbot.mouseClick(outcome.discard, LEFT)
     assert not lesson.path.exists()
+
+
+def test_how_much_is_marked_is_said_for_all_images(panel: Panel, scan: Image) -> None:
+    panel.session.add_class("lesion")
+    paint(panel, "lesion")
+    here = panel.teach.marked.text()
+    assert "other image" not in here
+    panel.session.set_image(replace(scan, name="another", source=None))
+    assert panel.teach.marked.text() == "nothing yet; 1 other image marked"
+    panel.session.set_image(scan)
+    assert panel.teach.marked.text() == here
 
 
 def test_a_lesson_that_stalls_low_is_pointed_out() -> None:

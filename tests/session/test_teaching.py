@@ -1,7 +1,7 @@
 """Teaching a class: what is saved, what is not, and what goes on meanwhile."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.data import Image, TrainingProgress
-from condseg_app.errors import ClassTableError, CondsegError, EngineLost, WriteError
+from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ModelError, WriteError
 from condseg_app.session import LessonResult
 
 
@@ -81,6 +81,45 @@ def test_accepting_goes_on_with_the_new_model_and_all_that_was_set(lesson: Any) 
     lesson.session.predict(["tumour"])
     lesson.finish()
     assert lesson.session.state_of("tumour") == "complete"
+
+
+def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
+    session = lesson.session
+    first = session.image
+    second, flat = replace(first, name="second", source=None), replace(first, name="third", source=None)
+    session.set_image(second)
+    assert session.images_marked_elsewhere("tumour") == 1
+    mark(lesson, "liver")
+    session.set_image(flat)
+    mark(lesson, "tumour")
+    session.rename_class("tumour", "cyst")
+    session.teach("cyst", steps=10)
+    lesson.finish()
+    given = lesson.tools.lessons[-1]
+    assert given.image is flat
+    (beside, marks), *more = given.beside
+    assert not more, "nothing of the class is marked on the second image"
+    assert beside is first
+    assert [(a.class_name, a.state) for a in marks] == [("cyst", "present")]
+    session.set_image(first)
+    assert session.images_marked_elsewhere("cyst") == 1
+    session.remove_class("cyst")
+    assert session.images_marked_elsewhere("cyst") == 0
+
+
+def test_an_image_that_the_model_cannot_see_is_left_out_of_a_lesson(lesson: Any) -> None:
+    session = lesson.session
+    first = session.image
+    array = np.zeros((3, *first.geometry.shape), np.float32)
+    session.set_image(Image(array, first.geometry, name="colours", channels=("red", "green", "blue")))
+    assert isinstance(lesson.heard.failures.pop(), ModelError)
+    mark(lesson, "tumour")
+    session.set_image(first)
+    assert session.images_marked_elsewhere("tumour") == 0
+    session.teach("tumour", steps=10)
+    lesson.finish()
+    assert lesson.heard.failures == []
+    assert lesson.tools.lessons[-1].beside == ()
 
 
 def test_discarding_removes_the_file(lesson: Any, model_path: Path) -> None:
