@@ -14,6 +14,7 @@ from condseg_app.compute.link import Link
 from condseg_app.compute.place import Place, own_certificate
 from condseg_app.compute.protocols import PredictorLike, TeacherLike, Toolbox
 from condseg_app.compute.wire import (
+    FileImage,
     SentLesson,
     SentMarks,
     SentModel,
@@ -125,7 +126,7 @@ class Engine:
         """Get ready to predict an image with the model of a file."""
         link, actor = self._new_actor(PredictorActor)
         sent = self._send_model(model)
-        file = None if link.process is None else by_file(image)
+        file = _file_for(link, image)
         if file is not None:
             try:
                 return _RemotePredictor(link, actor, cast("int", link.call(actor, "open", sent, file)))
@@ -136,10 +137,7 @@ class Engine:
     def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         """Get ready to teach the model of a file."""
         link, actor = self._new_actor(TrainerActor)
-        shown = tuple(
-            ((None if link.process is None else by_file(image)) or with_voxels(image), annotations)
-            for image, annotations in lesson.shown
-        )
+        shown = tuple((_file_for(link, image) or with_voxels(image), marks) for image, marks in lesson.shown)
         sent = SentLesson(lesson.entry, shown, lesson.steps, lesson.mode)
         link.call(actor, "open", self._send_model(model), sent)
         return _RemoteTeacher(link, actor, lesson)
@@ -208,6 +206,11 @@ class Engine:
         process = self._start()
         _logger.info("engine started as process %d", process.pid)
         return Link.to_process(process)
+
+
+def _file_for(link: Link, image: Image) -> FileImage | None:
+    """An image as its file, where the engine is on this machine and can read it."""
+    return None if link.process is None else by_file(image)
 
 
 class _RemotePredictor:

@@ -90,9 +90,9 @@ def _geometry(settings: Augmentation, window: tuple[int, ...]) -> list[Any]:
     )
     limits = (-settings.distortion, settings.distortion)
     distortion = RandGridDistortiond(num_cells=_CELLS, distort_limit=limits, **resampling)
+    moves = [affine, distortion] if settings.distortion > 0 else [affine]
     flips = [RandFlipd(keys=keys, prob=0.5, spatial_axis=axis) for axis in settings.flip]
-    varied = settings.probability > 0
-    return [*[affine] * varied, *flips, *[distortion] * (varied and settings.distortion > 0)]
+    return [*(moves if settings.probability > 0 else []), *flips]
 
 
 def _intensity(settings: Augmentation) -> list[Any]:

@@ -1,12 +1,12 @@
 """Changes of the class table, from one state to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from condseg_app.data import Annotation, ClassEntry, ClassTable, Color, Model
 from condseg_app.errors import ClassTableError
-from condseg_app.session.state import Annotations, State
+from condseg_app.session.state import Annotations, Marked, State
 
 
 def propose(state: State, name: str, color: Color | None = None) -> ClassEntry:
@@ -47,10 +47,7 @@ def renaming(state: State, old: str, new: str) -> State:
         asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
         previews={new if name == old else name: levels for name, levels in state.previews.items()},
         annotations=_renamed(state.annotations, old, new),
-        elsewhere={
-            key: replace(marked, annotations=_renamed(marked.annotations, old, new))
-            for key, marked in state.elsewhere.items()
-        },
+        elsewhere=_elsewhere(state, lambda annotations: _renamed(annotations, old, new)),
         # The old name's entries stay, so that undoing finds them.
         thresholds={**state.thresholds, new: state.threshold(old)},
         hidden=state.hidden | {new} if old in state.hidden else state.hidden - {new},
@@ -67,10 +64,7 @@ def removing(state: State, name: str) -> State:
         classes=ClassTable(tuple(entry for entry in state.classes if entry.name != name)),
         asked_as={other: own for other, own in state.asked_as.items() if other != name},
         annotations=_without(state.annotations, name),
-        elsewhere={
-            key: replace(marked, annotations=_without(marked.annotations, name))
-            for key, marked in state.elsewhere.items()
-        },
+        elsewhere=_elsewhere(state, lambda annotations: _without(annotations, name)),
         current_class=None if state.current_class == name else state.current_class,
     )
 
@@ -148,6 +142,11 @@ def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str,
         return None
     both = [n for name in names if name != new for n in ((new, old) if name == old else (name,))]
     return tuple(dict.fromkeys(both))
+
+
+def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> dict[str, Marked]:
+    """The other images, with what is marked on them changed."""
+    return {key: replace(other, annotations=changed(other.annotations)) for key, other in state.elsewhere.items()}
 
 
 def _renamed(annotations: Annotations, old: str, new: str) -> Annotations:
