@@ -1,48 +1,93 @@
-"""Where marking one more slice would teach most."""
+"""Where marking one more slice would teach most: on the image in view, and on others."""
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from condseg_app.data import Region
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import push_button, quiet
-from condseg_app.session import Proposal
+from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.text import counted
+from condseg_app.session import ImageProposal, Proposal
 from condseg_app.viewer import LayerBinding
 
 _EVERY_MS = 2000
+_OTHERS = "Other images of this folder"
+_LOOK = "Look through them for the one on which the class is least certain: a lesson learns from all marked images"
+_BUSY = "Wait until the work under way has ended, or stop it"
+_OPEN = "Show the least certain slice of this image"
 
 
 class WhereNext(QWidget):
-    """The slice where the class in hand is least certain, and a button that goes there; hidden where none is known."""
+    """The slice where the class in hand is least certain, the image where it is, and buttons that go there.
+
+    Each is hidden where nothing is known.
+    """
 
     def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("where_next")
         self._binding, self._session = binding, binding.session
         self._proposal: Proposal | None = None
+        self._image: ImageProposal | None = None
         self._asked: tuple[str, int] | None = None
-        self.text = quiet()
-        self.text.setObjectName("where_next_text")
-        self.text.setToolTip(
-            "Of the slices on which nothing of the class is marked, its probabilities are furthest from yes and no here"
-        )
-        self.go = push_button("go_there", "Go there", self._go)
-        self.go.setToolTip("Show this slice: marking it teaches most")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.go)
+        self._build()
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(_EVERY_MS)
         self._again.timeout.connect(self._ask)
-        connections = Connections(self)
-        connections.to(self._session.prediction_changed, self._on_prediction)
-        connections.to(self._session.annotation_changed, self._on_annotation)
-        connections.to(self._session.slice_proposed, self._on_proposal)
-        for signal in (self._session.current_class_changed, self._session.image_changed):
+        session, connections = self._session, Connections(self)
+        connections.to(session.prediction_changed, self._on_prediction)
+        connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.slice_proposed, self._on_slice)
+        connections.to(session.image_proposed, self._on_image)
+        connections.to(session.job_changed, self._update)
+        for signal in (session.current_class_changed, session.image_changed, session.model_changed):
             connections.to(signal, self._forget)
-        self.hide()
+        self._forget()
+
+    def _build(self) -> None:
+        self.text, self.others = quiet(), quiet()
+        self.text.setObjectName("where_next_text")
+        self.text.setToolTip(
+            "Of the slices on which nothing of the class is marked, its probabilities are furthest from yes and no here"
+        )
+        self.others.setObjectName("next_image_text")
+        self.go = push_button("go_there", "Go there", self._go)
+        self.go.setToolTip("Show this slice: marking it teaches most")
+        self.look = push_button("next_image", "Look", self._look)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(self.text, 0, 0)
+        grid.addWidget(self.go, 0, 1)
+        grid.addWidget(self.others, 1, 0)
+        grid.addWidget(self.look, 1, 1)
+
+    # what is clicked
+
+    def _go(self) -> None:
+        if self._proposal is not None and not self._show_slice(self._proposal):
+            self._ask()  # the view was turned since
+
+    def _look(self) -> None:
+        """Look for an image, or open the one that was found."""
+        found, name, axis = self._image, self._session.current_class, self._axis()
+        if found is not None and found.image is not None:
+            self._session.set_image(found.image)
+            self._show_slice(found.slice)
+            self._session.predict([found.class_name], self._binding.near())
+        elif name is not None and axis is not None:
+            self._session.propose_image(name, axis)
+
+    def _show_slice(self, proposal: Proposal) -> bool:
+        """Go to a slice; False where the view is along another axis."""
+        sight = self._binding.sight
+        if sight is None or proposal.index is None or proposal.axis != sight.across():
+            return False
+        sight.go_to_slice(proposal.axis, proposal.index)
+        return True
+
+    # following the session
 
     def _on_prediction(self, name: str, _region: Region | None) -> None:
         self._on_annotation(name)
@@ -52,9 +97,9 @@ class WhereNext(QWidget):
             self._again.start()
 
     def _forget(self) -> None:
-        self._proposal = None
-        self.hide()
+        self._proposal = self._image = None
         self._again.start()
+        self._update()
 
     def _ask(self) -> None:
         name, sight = self._session.current_class, self._binding.sight
@@ -63,23 +108,53 @@ class WhereNext(QWidget):
             self._asked = name, axis
             self._session.propose_slice(name, axis)
 
-    def _on_proposal(self, proposal: Proposal) -> None:
+    def _axis(self) -> int | None:
+        """What slices follow each other on: in a picture, which is one slice, the last axis."""
         sight = self._binding.sight
-        if (proposal.class_name, proposal.axis) != self._asked or sight is None:
-            return
-        if proposal.class_name != self._session.current_class:
-            return
-        self._proposal = proposal
-        if proposal.index is not None:
-            slider = sight.slider_at(proposal.axis, proposal.index)
-            self.text.setText(f"Least certain on slice {slider}")
-        self.setVisible(proposal.index is not None)
+        if sight is None:
+            return None
+        across = sight.across()
+        return 2 if across is None else across
 
-    def _go(self) -> None:
-        proposal, sight = self._proposal, self._binding.sight
-        if proposal is None or proposal.index is None or sight is None:
-            return
-        if proposal.axis != sight.across():  # the view was turned since
-            self._ask()
-            return
-        sight.go_to_slice(proposal.axis, proposal.index)
+    def _on_slice(self, proposal: Proposal) -> None:
+        asked = (proposal.class_name, proposal.axis) == self._asked
+        if asked and proposal.class_name == self._session.current_class:
+            self._proposal = proposal
+            self._update()
+
+    def _on_image(self, proposal: ImageProposal) -> None:
+        if proposal.class_name == self._session.current_class:
+            self._image = proposal
+            self._update()
+
+    def _update(self) -> None:
+        name, text, found = self._session.current_class, self._slice_text(), self._image
+        has_others = self._binding.sight is not None and name is not None and self._session.can_predict(name)
+        for widget in (self.text, self.go):
+            widget.setVisible(text is not None)
+        for widget in (self.others, self.look):
+            widget.setVisible(has_others)
+        self.text.setText(text or "")
+        self.others.setText(others_text(found))
+        can_open = found is not None and found.image is not None
+        self.look.setText("Open" if can_open else "Look")
+        busy = self._session.job is not None and not can_open
+        allow(self.look, _BUSY if busy else None, _OPEN if can_open else _LOOK)
+        self.setVisible(text is not None or has_others)
+
+    def _slice_text(self) -> str | None:
+        sight, proposal = self._binding.sight, self._proposal
+        if sight is None or proposal is None or proposal.index is None:
+            return None
+        return f"Least certain on slice {sight.slider_at(proposal.axis, proposal.index)}"
+
+
+def others_text(found: ImageProposal | None) -> str:
+    """'Least certain of 6 other images: ct_07'."""
+    if found is None:
+        return _OTHERS
+    if found.images == 0:
+        return "This folder has no other image that the model can see"
+    if found.image is None:
+        return f"Not found on {counted(found.images, 'other image')}"
+    return f"Least certain of {counted(found.images, 'other image')}: {found.image.name}"

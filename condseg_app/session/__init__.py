@@ -1,10 +1,10 @@
 """What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
 
 from condseg_app.data import Measure
-from condseg_app.session.proposing import Proposal
+from condseg_app.session.proposing import ImageProposal, Proposal
 from condseg_app.session.reading import Choice
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState
 from condseg_app.session.teaching import LessonResult
 
-__all__ = ["Choice", "ClassState", "LessonResult", "Measure", "Proposal", "Session"]
+__all__ = ["Choice", "ClassState", "ImageProposal", "LessonResult", "Measure", "Proposal", "Session"]

@@ -25,7 +25,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
-from condseg_app.session.proposing import Proposal
+from condseg_app.session.proposing import ImageProposal, Proposal
 from condseg_app.session.reading import Choice
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult
@@ -65,7 +65,9 @@ class Opened:
     lesson_states_changed = Signal()
     """`lesson_states` has one more, or is that of another lesson."""
     slice_proposed = Signal(Proposal)
-    """Where to mark a class next."""
+    """On which slice to mark a class next."""
+    image_proposed = Signal(ImageProposal)
+    """On which image to mark a class next, of those that were looked at so far."""
     export_changed = Signal()
     """`export_progress` is another."""
     exported = Signal(tuple)

@@ -1,12 +1,25 @@
-"""Where marking the next slice would teach most."""
+"""Where marking would teach most: the next slice of the image in view, and the next image."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from condseg_app.compute import Progress, Step, Steps
-from condseg_app.data import uncertainty_by_slice
-from condseg_app.session.state import State
+from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
+from condseg_app.data import Annotation, ClassLevels, Image, Pick, uncertainty_by_slice
+from condseg_app.errors import CondsegError, EngineLost
+from condseg_app.io import is_image
+from condseg_app.io.choices import EVERYTHING
+from condseg_app.io.class_tables import classes_beside
+from condseg_app.io.file_start import name_of
+from condseg_app.session.reading import Reading, reading_steps
+from condseg_app.session.state import Marked, State
+
+# Images that are looked at: a person who waits has time for some.
+_MOST_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -24,13 +37,105 @@ class Proposal:
     index: int | None
 
 
+@dataclass(frozen=True, eq=False)
+class ImageProposal:
+    """An image to mark next, of some that were looked at.
+
+    Attributes:
+        class_name: of which class.
+        images: how many were looked at.
+        image: the one with the least certain slice of all; None where the class is found in none.
+        slice: that slice.
+    """
+
+    class_name: str
+    images: int
+    image: Image | None
+    slice: Proposal
+
+
 def proposal_steps(state: State, name: str, axis: int) -> Steps:
     """Find the slice where a class is least certain, of those on which nothing of it is marked."""
-    levels, annotation = state.levels_of(name), state.annotations.get(name)
-    index = None
-    if levels is not None:
-        uncertain = uncertainty_by_slice(levels, axis)
-        if annotation is not None:
-            uncertain[annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))] = 0
-        index = int(np.argmax(uncertain)) if uncertain.any() else None
-    yield Step(Progress(1.0), Proposal(name, axis, index))
+    levels = state.levels_of(name)
+    proposal = None if levels is None else _least_certain(levels, axis, state.annotations.get(name))
+    yield Step(Progress(1.0), Proposal(name, axis, None if proposal is None else proposal[0]))
+
+
+def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, check: bool) -> Steps:
+    """Find the image where a class is least certain: brings an `ImageProposal` after each one.
+
+    These are looked at: images of the session on which something is marked, and those that lie beside the one in view,
+    the ones behind it first. What cannot be read, or seen by the model, is passed over.
+
+    Args:
+        engine: what computes.
+        state: what is open; its model knows the class.
+        name: the class.
+        axis: the axis of the image in view that slices follow each other on; in others that of the same direction.
+        check: whether to read files in a process of their own first.
+    """
+    image, (path, model) = state.opened_image(), state.opened_model()
+    across = image.geometry.world_axes[axis]
+    found, highest, seen = ImageProposal(name, 0, None, Proposal(name, axis, None)), 0.0, 0
+    others = _others(state, image)
+    for number, other in enumerate(others):
+        told = name_of(other) if isinstance(other, Path) else other.image.name
+        yield Step(Progress(number / len(others), told), replace(found, images=seen) if seen else None)
+        try:
+            marked = _read(other, replace(EVERYTHING, channel=image.pick.channel), check)
+            if marked is None or model.misfit(marked.image) is not None:
+                continue
+            levels = ClassLevels(marked.image.geometry.shape)
+            for part in _predicted(engine.predictor(path, marked.image), state.asked_as[name], levels):
+                yield Step(Progress((number + part) / len(others), told))
+        except EngineLost:
+            raise
+        except CondsegError:
+            continue
+        seen += 1
+        along = marked.image.geometry.world_axes.index(across)
+        least = _least_certain(levels, along, marked.annotations.get(name))
+        if least is not None and least[1] > highest:
+            highest, found = least[1], ImageProposal(name, 0, marked.image, Proposal(name, along, least[0]))
+    yield Step(Progress(1.0), replace(found, images=seen))
+
+
+def _read(other: Marked | Path, pick: Pick, check: bool) -> Marked | None:
+    """An image with its marks; None where a file holds several."""
+    if isinstance(other, Marked):
+        return other
+    for step in reading_steps(other, None, pick, check=check):
+        if isinstance(step.result, Reading):
+            return Marked(step.result.image, {})
+    return None
+
+
+def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Iterator[float]:
+    """Fill in a class, by the model's name; says after each window what part is done."""
+    for window in range(predictor.windows):
+        block = predictor.segment(window, [own])
+        levels.paste(block.region, block.probabilities[own])
+        yield (window + 1) / predictor.windows
+
+
+def _least_certain(levels: ClassLevels, axis: int, annotation: Annotation | None) -> tuple[int, float] | None:
+    """The least certain slice without marks, and how uncertain it is; None where nothing is uncertain."""
+    uncertain: NDArray[np.float64] = uncertainty_by_slice(levels, axis)
+    if annotation is not None:
+        uncertain[annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))] = 0
+    index = int(np.argmax(uncertain))
+    return (index, float(uncertain[index])) if uncertain.any() else None
+
+
+def _others(state: State, image: Image) -> Sequence[Marked | Path]:
+    """Images of the session, then files beside the one in view: those behind it by name, then those before."""
+    marked = list(state.elsewhere.values())
+    if image.source is None:
+        return marked[:_MOST_IMAGES]
+    known = {other.image.source.resolve() for other in marked if other.image.source is not None}
+    here = image.source.resolve()
+    beside = sorted(file for file in here.parent.iterdir() if file != here and file not in known)
+    behind = [file for file in beside if file > here] + [file for file in beside if file < here]
+    images = (file for file in behind if is_image(file) and classes_beside(file)[0] is None)  # no label maps
+    others: list[Marked | Path] = [*marked, *islice(images, max(0, _MOST_IMAGES - len(marked)))]
+    return others[:_MOST_IMAGES]

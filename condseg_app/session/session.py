@@ -29,7 +29,7 @@ from condseg_app.session.exporting import ExportJob, ExportPlan
 from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
-from condseg_app.session.proposing import Proposal, proposal_steps
+from condseg_app.session.proposing import ImageProposal, Proposal, next_image_steps, proposal_steps
 from condseg_app.session.reading import Choice, Reading, channel_choice, reading_steps
 from condseg_app.session.state import with_image
 
@@ -245,6 +245,21 @@ class Session(Lessons):
         self._run(Job("Looking for the least certain slice", partial(proposal_steps, self._state, name, axis)))
 
     @command
+    def propose_image(self, name: str, axis: int) -> None:
+        """Look for the image to mark next and emit `image_proposed` after each one; other work makes room.
+
+        Args:
+            name: a class that the model knows.
+            axis: of the image in view, that its slices follow each other on.
+        """
+        self._state.askable([name])
+        if self._refuses_while_teaching():
+            return
+        steps = partial(next_image_steps, self.engine, self._state, name, axis, check=self.checks_files)
+        self._drop_job()
+        self._take_up(Job(f"Looking where {name} is least certain", steps), self._on_answer)
+
+    @command
     def cancel(self) -> None:
         """Stop the job, and an image being read. What is predicted stays, as incomplete; of a lesson nothing is saved.
 
@@ -368,6 +383,8 @@ class Session(Lessons):
             self.choice_needed.emit(answer)
         if isinstance(answer, Proposal):
             self.slice_proposed.emit(answer)
+        if isinstance(answer, ImageProposal) and job is self._job:
+            self.image_proposed.emit(answer)
         if isinstance(answer, tuple):
             self.exported.emit(answer)
         if isinstance(answer, ExportedClass):

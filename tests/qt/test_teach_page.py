@@ -319,9 +319,9 @@ def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -
     panel.show_teach("liver")
     place = panel.teach.next
     place._again.setInterval(10)
-    assert not place.isVisible()
+    assert not place.text.isVisible()
     panel.session.predict(["liver"])
-    qtbot.waitUntil(place.isVisible, timeout=20_000)
+    qtbot.waitUntil(place.text.isVisible, timeout=20_000)
     sight, proposal = panel.binding.sight, place._proposal
     assert sight is not None
     assert proposal is not None
@@ -332,7 +332,43 @@ def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -
     assert seen is not None
     assert seen[proposal.axis] == slice(proposal.index, proposal.index + 1)
     qtbot.mouseClick(panel.teach.volume_done, LEFT)
-    qtbot.waitUntil(lambda: not place.isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: not place.text.isVisible(), timeout=20_000)
+
+
+def test_the_least_certain_image_is_one_click_away(qtbot: QtBot, panel: Panel, scan: Image) -> None:
+    other = replace(scan, name="other scan", array=scan.array[:, ::-1])
+    panel.session.set_image(other)
+    paint(panel, "spleen")
+    panel.session.set_image(scan)
+    panel.show_teach("liver")
+    place = panel.teach.next
+    assert place.others.text() == "Other images of this folder"
+    qtbot.mouseClick(place.look, LEFT)
+    qtbot.waitUntil(lambda: place.look.text() == "Open", timeout=20_000)
+    assert place.others.text() == "Least certain of 1 other image: other scan"
+    found = place._image
+    assert found is not None
+    assert found.slice.index is not None
+    qtbot.mouseClick(place.look, LEFT)
+    assert panel.session.image is other
+    seen = panel.binding.visible_slice()
+    assert seen is not None
+    assert seen[found.slice.axis] == slice(found.slice.index, found.slice.index + 1)
+    qtbot.waitUntil(lambda: panel.session.state_of("liver") == "complete", timeout=20_000)
+    assert place.look.text() == "Look", "the next one has to be looked for anew"
+
+
+def test_other_images_are_not_looked_at_while_there_is_other_work(qtbot: QtBot, panel: Panel) -> None:
+    panel.show_teach("liver")
+    place = panel.teach.next
+    assert place.look.isEnabled()
+    panel.session.predict(["liver"])
+    assert not place.look.isEnabled()
+    assert place.look.toolTip().startswith("Wait until")
+    qtbot.waitUntil(place.look.isEnabled, timeout=20_000)
+    panel.session.add_class("lesion")
+    panel.session.choose_class("lesion")
+    assert not place.others.isVisible(), "the model does not know it"
 
 
 def test_marked_text_counts_across_the_axis_that_was_painted() -> None:

@@ -10,7 +10,7 @@ import pytest
 from condseg_app import io
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import EngineLost, ModelError, WriteError
-from condseg_app.session import LessonResult, Proposal, live
+from condseg_app.session import LessonResult, live
 
 # The fixture `desk` is a session with a stand-in engine: see conftest.py. Its step is 10 steps, and a class that has
 # taken n steps shows the level 200 + n.
@@ -334,24 +334,3 @@ def test_cancelling_forgets_all(lesson: Any) -> None:
     assert lesson.session.lesson_states == ()
     assert not lesson.session.can_go_on_with_lesson
     assert "nothing was saved" in lesson.heard.notices[-1]
-
-
-def proposed(desk: Any, name: str, axis: int) -> Proposal:
-    desk.session.propose_slice(name, axis)
-    desk.until(lambda: "slice_proposed" in desk.heard.names())
-    proposal = desk.heard.signals.pop()[1][0]
-    assert isinstance(proposal, Proposal)
-    return proposal
-
-
-def test_the_least_certain_slice_is_proposed_and_marked_ones_are_left_out(desk: Any, volume: Image) -> None:
-    assert proposed(desk, "liver", 2).index is None, "nothing is known yet"
-    desk.session.predict(["liver"])
-    desk.finish()
-    first = proposed(desk, "liver", 2)
-    counts = [(volume.array[0, :, :, k] == desk.session.classes["liver"].value).sum() for k in range(4)]
-    assert first.index == int(np.argmax(counts)), "all its voxels have the same probability"
-    mark(desk, "liver", planes=(first.index,))
-    assert proposed(desk, "liver", 2).index not in (None, first.index)
-    mark(desk, "liver", planes=(0, 1, 2, 3))
-    assert proposed(desk, "liver", 2) == Proposal("liver", 2, None)
