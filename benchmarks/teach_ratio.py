@@ -3,9 +3,9 @@
 One class is left out when the base model is trained: liver and inferior vena cava of eight organs in abdominal CT, the
 posterior part of the hippocampus in MRI. Then a simulated annotator (`harness/annotator.py`) opens volumes of the
 training part, looks at the prediction, paints the worst of the slices it looks at, and so on: nine slices in three
-volumes, while the class's row is learnt (`exact`). After that everything learns from the same slices, with the old
-model as the teacher on all six volumes that the annotator had open (`full`). Minutes are those of learning plus those
-of painting, at five seconds a slice and three a stroke.
+volumes, while the class's row is learnt (`exact`). After that the mode `full` goes on from there with the same slices,
+and with the old model as the teacher on all six volumes that the annotator had open. Minutes are those of learning plus
+those of painting, at five seconds a slice and three a stroke.
 
 The figure is the lowest over the classes of: Dice of the `exact` class on the test volumes, divided by that of the same
 network trained from the start with dense labels of every training volume. Beside it: the same after `full`; the mean
@@ -33,19 +33,20 @@ from numpy.typing import NDArray
 
 from condseg_app.data import TEACHING_STEPS, ClassTable, Image, Model, Split, as_level, dice
 from condseg_app.engine.exact import ExactTeacher, certify
+from condseg_app.engine.full import FullTeacher, fine_tuning
 from condseg_app.engine.learner import ExactRecipe
 from condseg_app.engine.losses import LossSettings
 from condseg_app.engine.networks import add_class, new_model
 from condseg_app.engine.predict import predict_whole
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.recipes import Recipe
-from condseg_app.engine.teach import start_teaching_from
 from condseg_app.engine.train import Trainer
 from condseg_app.io import read_case, read_data_set
 
 _SLICES = 9
 _FINISH = 500.0  # seconds of learning after the last slice
 _POOL = 6  # volumes that the annotator may open
+_NAIVE_RATE, _NAIVE_ROW_RATE = 4e-5, 0.01
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6
 _NETWORK = ("--network=dense-2.5d", "--batch=8")
@@ -78,7 +79,7 @@ def main(
     models: Annotated[Path, typer.Option(help="where models are kept between runs")] = ROOT / "build" / "teach",
     classes: Annotated[str, typer.Option()] = ",".join(TAUGHT),
     pause: Annotated[float, typer.Option(help="seconds of learning after each painted slice")] = 20.0,
-    steps: Annotated[int, typer.Option(help="of learning everything")] = TEACHING_STEPS["full"],
+    steps: Annotated[int, typer.Option(help="of the mode full")] = TEACHING_STEPS["full"],
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
     """Measure class after class."""
@@ -109,10 +110,15 @@ def measured(name: str, data: Path, models: Path, pause: float, steps: int, spli
     person = Annotator(name, [image for image, _ in volumes], [masks[name] for _, masks in volumes])
     exact, minutes = taught_exactly(base, person, pause)
     rest = [image for index, (image, _) in enumerate(volumes) if index not in person.painted]
-    full = start_teaching_from(base, base.classes.propose(name), person.shown(), steps, "cpu", rest)
-    found = {"exact": exact, "full": learnt(full)}
-    same = full.seconds
-    found |= {"naive": learnt(naive(base, name, full), same), "scratch": learnt(scratch(base, name, full), same)}
+    full = FullTeacher(exact, exact.classes[name], person.shown(), steps, "cpu", rest)
+    while not full.progress.finished:
+        full.advance()
+    found = {"exact": exact, "full": full.model()}
+    same, like_full = full.seconds, fine_tuning(exact, name, person.shown(), steps)
+    found |= {
+        "naive": learnt(naive(base, name, like_full), same),
+        "scratch": learnt(scratch(base, name, like_full), same),
+    }
     before = mean_dice(base, held, base.classes.names)
     row: dict[str, Any] = {
         "class": name,
@@ -143,21 +149,22 @@ def taught_exactly(base: Model, person: Annotator, pause: float) -> tuple[Model,
     return teacher.model(), (learning + person.seconds) / 60
 
 
-def naive(base: Model, name: str, full: Trainer) -> Trainer:
-    """Fine-tuning on the same marks with nothing that keeps the old classes."""
-    recipe = replace(full.recipe, steps=_ENDLESS, decay=False, loss=LossSettings())
-    return Trainer(add_class(base, base.classes.propose(name)), full.sources[:1], recipe, "cpu")
+def naive(base: Model, name: str, like: Trainer) -> Trainer:
+    """Fine-tuning on the same marks, from a fresh row, with nothing that keeps the old classes."""
+    rates = {"learning_rate": _NAIVE_RATE, "row_rate": _NAIVE_ROW_RATE / _NAIVE_RATE}
+    recipe = replace(like.recipe, steps=_ENDLESS, decay=False, loss=LossSettings(), **rates)
+    return Trainer(add_class(base, base.classes.propose(name)), like.sources[:1], recipe, "cpu")
 
 
-def scratch(base: Model, name: str, full: Trainer) -> Trainer:
+def scratch(base: Model, name: str, like: Trainer) -> Trainer:
     """The same network with fresh weights, for this class alone, on the same marks."""
     alone = ClassTable((base.classes.propose(name),))
     fresh = new_model(name, "dense-2.5d", alone, base.preprocessing)
-    return Trainer(fresh, full.sources[:1], Recipe(steps=_ENDLESS, batch=8, decay=False), "cpu")
+    return Trainer(fresh, like.sources[:1], Recipe(steps=_ENDLESS, batch=8, decay=False), "cpu")
 
 
-def learnt(trainer: Trainer, seconds: float = float("inf")) -> Model:
-    """The model after so many seconds, or after all steps."""
+def learnt(trainer: Trainer, seconds: float) -> Model:
+    """The model after so many seconds."""
     trainer.advance(seconds)
     return trainer.model()
 

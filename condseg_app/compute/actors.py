@@ -50,16 +50,16 @@ class TorchTools:
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         """Get ready to teach."""
+        from condseg_app.engine.full import FullTeacher
         from condseg_app.engine.live import LiveTeacher
-        from condseg_app.engine.teach import start_teaching
 
         if lesson.mode == "full":
-            return start_teaching(model, lesson, self.device_name)
+            return FullTeacher(model, lesson.entry, lesson.shown, lesson.steps, self.device_name)
         return LiveTeacher(model, lesson, self.device_name)
 
     def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
-        from condseg_app.engine.teach import compare_on_lesson
+        from condseg_app.engine.compare import compare_on_lesson
 
         return compare_on_lesson(before, after, lesson, self.device_name)
 

@@ -146,12 +146,13 @@ def _teach_exactly(
 def _teach_fully(
     plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Iterable[Image], seconds: float
 ) -> Iterator[TrainingProgress | TeachingResult]:
-    from condseg_app.engine.teach import compare_on_lesson, start_teaching_from
+    from condseg_app.engine.compare import compare_on_lesson
+    from condseg_app.engine.full import FullTeacher
 
-    trainer = start_teaching_from(model, entry, shown, plan.steps or TEACHING_STEPS["full"], plan.device, beside)
-    while not trainer.progress.finished:
-        yield trainer.advance(seconds)
-    taught = trainer.model()
+    teacher = FullTeacher(model, entry, shown, plan.steps or TEACHING_STEPS["full"], plan.device, beside)
+    while not teacher.progress.finished:
+        yield teacher.advance(seconds)
+    taught = teacher.model()
     lessons = [Lesson(entry, image, annotations) for image, annotations in shown[:_IMAGES_COMPARED]]
     tables = [compare_on_lesson(model, taught, lesson, plan.device) for lesson in lessons]
     yield TeachingResult(taught, changes=tuple(_mean(changes) for changes in zip(*tables, strict=True)))

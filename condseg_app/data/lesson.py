@@ -15,7 +15,7 @@ from condseg_app.errors import ClassTableError
 TeachingMode = Literal["exact", "full"]
 """'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as the teacher."""
 
-TEACHING_STEPS: Mapping[TeachingMode, int] = {"exact": 600, "full": 400}
+TEACHING_STEPS: Mapping[TeachingMode, int] = {"exact": 600, "full": 600}
 """Steps that are usually enough."""
 
 

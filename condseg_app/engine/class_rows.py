@@ -61,6 +61,11 @@ def with_record(model: Model, name: str, record: Mapping[str, Any]) -> Model:
     return replace(model, training={**model.training, "classes": classes})
 
 
+def has_rows(model: Model) -> bool:
+    """Whether the classes of a model have rows, or place for them, that can be learnt by themselves."""
+    return any(name.endswith(ROWS) for name in with_room(model, rank=1, own_encoders=True).weights)
+
+
 def encoded_for_itself(row: Row) -> Row:
     """A row that is used with its own updates of the encoder, where the network has a place for them."""
     return {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])} if OWN_ENCODER in row else row

@@ -29,6 +29,7 @@ from condseg_app.engine.class_rows import (
     Row,
     blended,
     encoded_for_itself,
+    has_rows,
     only_class,
     row_of,
     rows_hash,
@@ -100,7 +101,7 @@ class ExactTeacher:
         self._device = pick_device(device)
         self._before = model
         self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
-        if not any(name.endswith(ROWS) for name in self._model.weights):
+        if not has_rows(model):
             raise ModelError(
                 f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
             )
@@ -117,6 +118,11 @@ class ExactTeacher:
         self._learner = self._learning(self._first, self._marks.cases)
         self._folds: dict[int, tuple[Learner, Windows]] = {}
         self._fold()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on learning."""
+        return self._seconds
 
     @property
     def progress(self) -> TrainingProgress:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from condseg_app.data import Annotation, ClassEntry, Image, Lesson, Model
+from condseg_app.engine.class_rows import trunk_hash
+from condseg_app.engine.compare import compare_on_lesson
+from condseg_app.engine.full import FullTeacher, fine_tuning
 from condseg_app.engine.networks import add_class
 from condseg_app.engine.predict import predict_whole
-from condseg_app.engine.teach import compare_on_lesson, start_teaching, start_teaching_from
 from condseg_app.errors import ClassTableError, ModelError
 
 
@@ -19,6 +21,10 @@ def make_lesson(model: Model, image: Image, steps: int = 4, name: str = "kidney"
     known[:16] = True
     entry = model.classes[name] if name in model.classes else model.classes.propose(name)
     return Lesson(entry, image, (Annotation(name, mask, known),), steps)
+
+
+def start(model: Model, lesson: Lesson) -> FullTeacher:
+    return FullTeacher(model, lesson.entry, lesson.shown, lesson.steps, "cpu")
 
 
 @pytest.mark.parametrize("conditioning", ["film", "vector", "constant"])
@@ -40,7 +46,7 @@ def test_a_lesson_ends_in_a_model_with_the_class(
 ) -> None:
     model, image = make_model(dimensions), make_image(dimensions)
     lesson = make_lesson(model, image)
-    trainer = start_teaching(model, lesson)
+    trainer = start(model, lesson)
     while not trainer.advance(0).finished:
         pass
     taught = trainer.model()
@@ -57,7 +63,7 @@ def test_both_the_class_and_the_old_ones_are_practised(
     make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:
     model = make_model("3D")
-    trainer = start_teaching(model, make_lesson(model, make_image("3D"), steps=12))
+    trainer = start(model, make_lesson(model, make_image("3D"), steps=12))
     while not trainer.advance(0).finished:
         pass
     assert set(trainer.progress.dice) == {"liver", "spleen", "kidney"}
@@ -66,7 +72,7 @@ def test_both_the_class_and_the_old_ones_are_practised(
 def test_an_existing_class_can_be_improved(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
     model = make_model("3D")
     lesson = make_lesson(model, make_image("3D"), name="spleen")
-    trainer = start_teaching(model, lesson)
+    trainer = start(model, lesson)
     trainer.advance(0)
     assert trainer.model().classes == model.classes
     changes = {change.name: change for change in compare_on_lesson(model, trainer.model(), lesson)}
@@ -77,7 +83,7 @@ def test_an_existing_class_can_be_improved(make_model: Callable[..., Model], mak
 def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
     unconditioned = make_model("3D", condition_at="none")
     with pytest.raises(ModelError, match="not conditioned on a class"):
-        start_teaching(unconditioned, make_lesson(unconditioned, make_image("3D")))
+        start(unconditioned, make_lesson(unconditioned, make_image("3D")))
     nothing = np.zeros(make_image("3D").geometry.shape, bool)
     with pytest.raises(ClassTableError, match="no voxel of 'kidney' is marked"):
         Lesson(ClassEntry(9, "kidney"), make_image("3D"), (Annotation("kidney", nothing, ~nothing),))
@@ -91,7 +97,8 @@ def test_old_classes_are_kept_all_over_the_images_also_on_those_without_marks(
     far = np.zeros(image.geometry.shape, bool)
     far[8:] = True
     marks = (*lesson.annotations, Annotation("liver", far, far.copy()))
-    trainer = start_teaching_from(model, lesson.entry, [(image, marks)], 1, "cpu", [replace(image, name="beside")])
+    pupil = add_class(model, lesson.entry)
+    trainer = fine_tuning(pupil, "kidney", [(image, marks)], 1, "cpu", [replace(image, name="beside")])
     _, keeping = trainer.sources
     assert keeping.size == 2
     rng = np.random.default_rng(0)
@@ -106,5 +113,38 @@ def test_the_class_weighs_as_much_as_all_old_ones(
     make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:
     model = make_model("3D")
-    trainer = start_teaching(model, make_lesson(model, make_image("3D")))
+    lesson = make_lesson(model, make_image("3D"))
+    trainer = fine_tuning(add_class(model, lesson.entry), "kidney", lesson.shown, 1)
     assert trainer.recipe.loss.alpha == (1.0, 1.0, 2.0)
+
+
+def test_the_row_is_learnt_before_everything_else(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model = make_model("2.5D")
+    teacher = start(model, make_lesson(model, make_image("2.5D"), steps=6))
+    frozen = []
+    while not teacher.progress.finished:
+        progress = teacher.advance(0)
+        assert progress.steps == 6
+        frozen.append(trunk_hash(teacher.model()) == trunk_hash(model))
+    assert [progress.step, frozen] == [6, [True, True, True, True, False, False]]
+    assert "classes" not in teacher.model().training, "it was not taught exactly"
+    assert teacher.progress.nearest is not None
+    assert teacher.seconds > 0
+
+
+def test_without_rows_everything_learns_at_once(
+    make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model = make_model("3D", conditioning="constant")
+    teacher = start(model, make_lesson(model, make_image("3D"), steps=1))
+    assert teacher.advance(0).finished
+    assert trunk_hash(teacher.model()) != trunk_hash(model)
+
+
+def test_a_single_step_is_one_of_everything(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
+    model = make_model("2D")
+    teacher = start(model, make_lesson(model, make_image("2D"), steps=1))
+    assert teacher.advance(0).finished
+    assert teacher.model().classes.names == ("liver", "spleen", "kidney")
