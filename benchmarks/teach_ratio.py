@@ -151,8 +151,8 @@ def taught_exactly(base: Model, person: Annotator, pause: float) -> tuple[Model,
 
 def naive(base: Model, name: str, like: Trainer) -> Trainer:
     """Fine-tuning on the same marks, from a fresh row, with nothing that keeps the old classes."""
-    rates = {"learning_rate": _NAIVE_RATE, "row_rate": _NAIVE_ROW_RATE / _NAIVE_RATE}
-    recipe = replace(like.recipe, steps=_ENDLESS, decay=False, loss=LossSettings(), **rates)
+    recipe = replace(like.recipe, steps=_ENDLESS, decay=False, loss=LossSettings())
+    recipe = replace(recipe, learning_rate=_NAIVE_RATE, row_rate=_NAIVE_ROW_RATE / _NAIVE_RATE)
     return Trainer(add_class(base, base.classes.propose(name)), like.sources[:1], recipe, "cpu")
 
 
