@@ -79,7 +79,7 @@ def main(
     models: Annotated[Path, typer.Option(help="where models are kept between runs")] = ROOT / "build" / "teach",
     classes: Annotated[str, typer.Option()] = ",".join(TAUGHT),
     pause: Annotated[float, typer.Option(help="seconds of learning after each painted slice")] = 20.0,
-    steps: Annotated[int, typer.Option(help="of the mode full")] = TEACHING_STEPS["full"],
+    steps: Annotated[int, typer.Option(help="of the mode full")] = TEACHING_STEPS,
     held_back: Annotated[str, typer.Option("--split", help="where the Dice is read")] = "test",
 ) -> None:
     """Measure class after class."""

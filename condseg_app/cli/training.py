@@ -18,6 +18,7 @@ from condseg_app.cli.shared import (
     pairs_in,
     progress_bar,
 )
+from condseg_app.data import TEACHING_STEPS
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def teach(
     ] = "exact",
     slices: Annotated[int | None, typer.Option(min=1, help="show only so many slices of the class")] = None,
     cases: Annotated[int | None, typer.Option(min=1, help="show only so many images")] = None,
-    steps: Annotated[int | None, typer.Option(min=1)] = None,
+    steps: Annotated[int, typer.Option(min=1)] = TEACHING_STEPS,
     yes: Annotated[bool, typer.Option("--yes", help="write the model even if old classes became worse")] = False,
     device: Device = "auto",
 ) -> None:

@@ -43,7 +43,7 @@ class TeachingPlan:
         mode: 'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as teacher.
         slices: how many slices are shown, spread over the class and over the images; all if None.
         cases: of how many images at most; all if None.
-        steps: training steps; what is usual in the mode if None.
+        steps: training steps.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -54,7 +54,7 @@ class TeachingPlan:
     mode: TeachingMode = "exact"
     slices: int | None = None
     cases: int | None = None
-    steps: int | None = None
+    steps: int = TEACHING_STEPS
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -127,7 +127,7 @@ def _teach_exactly(
     from condseg_app.engine.exact import ExactTeacher, certify
     from condseg_app.engine.learner import ExactRecipe
 
-    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps or TEACHING_STEPS["exact"]), plan.device)
+    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps), plan.device)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     held_out = teacher.examine()
@@ -149,7 +149,7 @@ def _teach_fully(
     from condseg_app.engine.compare import compare_on_lesson
     from condseg_app.engine.full import FullTeacher
 
-    teacher = FullTeacher(model, entry, shown, plan.steps or TEACHING_STEPS["full"], plan.device, beside)
+    teacher = FullTeacher(model, entry, shown, plan.steps, plan.device, beside)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     taught = teacher.model()

@@ -65,6 +65,11 @@ class Image:
             raise GeometryError(f"the array's shape {tuple(self.array.shape)} is not (channels, I, J, K) = {expected}")
 
     @property
+    def key(self) -> str:
+        """By what it is known again when it is opened once more: its file and what was picked of it, else its name."""
+        return self.name if self.source is None else f"{self.source.resolve()} {self.pick}"
+
+    @property
     def is_rgb(self) -> bool:
         """Whether the channels are the three of a colour picture."""
         return self.channels == ("red", "green", "blue")

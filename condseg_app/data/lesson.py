@@ -15,7 +15,7 @@ from condseg_app.errors import ClassTableError
 TeachingMode = Literal["exact", "full"]
 """'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as the teacher."""
 
-TEACHING_STEPS: Mapping[TeachingMode, int] = {"exact": 600, "full": 600}
+TEACHING_STEPS = 600
 """Steps that are usually enough."""
 
 
@@ -38,7 +38,7 @@ class Lesson:
     entry: ClassEntry
     image: Image
     annotations: tuple[Annotation, ...]
-    steps: int = 200
+    steps: int = TEACHING_STEPS
     mode: TeachingMode = "exact"
     beside: tuple[tuple[Image, tuple[Annotation, ...]], ...] = ()
 
@@ -91,7 +91,7 @@ class LearntState:
         row: tensor name -> what is learnt.
         beside: by its number, each of the rows that are learnt without some of the marked slices, to say how good the
             class is on these.
-        slices: (image, slice) -> its number, which says what row is learnt without it.
+        slices: (an image's key, slice) -> its number, which says what row is learnt without it.
         dice: on marked slices that were not learnt from, when that was last looked at; None while too few are marked.
         seconds: spent on the lesson by then, pauses left out.
     """
@@ -99,7 +99,7 @@ class LearntState:
     step: int
     row: Mapping[str, NDArray[np.generic]]
     beside: Mapping[int, Mapping[str, NDArray[np.generic]]] = field(default_factory=dict)
-    slices: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    slices: Mapping[tuple[str, int], int] = field(default_factory=dict)
     dice: float | None = None
     seconds: float = 0.0
 

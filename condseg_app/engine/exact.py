@@ -214,7 +214,7 @@ class ExactTeacher:
         """The class by itself."""
         return taught_class(self.model(), self._entry.name)
 
-    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[int, int], int]) -> Marks:
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[str, int], int]) -> Marks:
         return Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
 
     def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:

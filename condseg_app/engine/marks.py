@@ -20,15 +20,15 @@ class Marks:
     Attributes:
         name: the class's.
         marked: images with the class's annotation.
-        slices: (image, slice) -> its number, counted as they were marked, kept from one show to the next: a slice stays
-            with its fold, or a row would be examined on what it has learnt from.
+        slices: (an image's key, slice) -> its number, counted as they were marked, kept from one show to the next: a
+            slice stays with its fold, or a row would be examined on what it has learnt from.
         prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
             leaves and hides under the keys below.
     """
 
     name: str
     marked: tuple[Shown, ...]
-    slices: dict[tuple[int, int], int]
+    slices: dict[tuple[str, int], int]
     prepared: tuple[PreparedCase, ...]
 
     @classmethod
@@ -37,7 +37,7 @@ class Marks:
         model: Model,
         name: str,
         shown: Iterable[Shown],
-        slices: Mapping[tuple[int, int], int],
+        slices: Mapping[tuple[str, int], int],
         folds: int,
         with_claims: Callable[[Image, Annotation], Annotation],
     ) -> "Marks":
@@ -62,14 +62,14 @@ class Marks:
         if not any(annotation.state == "present" for _, (annotation,) in marked):
             raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
         numbers, prepared = dict(slices), []
-        for which, (image, (annotation,)) in enumerate(marked):
+        for image, (annotation,) in marked:
             grid, shape = WorkingGrid.of(image.geometry, model.preprocessing), annotation.mask.shape
             axis = grid.axes.order[2]
             whole = with_claims(image, annotation)
             parts = {name: whole}
             planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
             held_by = ((planes + 0.5) * grid.shape[2] / shape[axis]).astype(int)
-            of_planes = _numbered(numbers, which, planes.tolist(), held_by.tolist())
+            of_planes = _numbered(numbers, image.key, planes.tolist(), held_by.tolist())
             for fold in range(folds):
                 in_fold = np.zeros(shape[axis], bool)
                 in_fold[planes] = [number % folds == fold for number in of_planes]
@@ -102,14 +102,14 @@ class Marks:
         )
 
 
-def _numbered(numbers: dict[tuple[int, int], int], which: int, planes: list[int], held_by: list[int]) -> list[int]:
+def _numbered(numbers: dict[tuple[str, int], int], key: str, planes: list[int], held_by: list[int]) -> list[int]:
     """Each slice's number, those of new ones added; those in one working voxel share it: they are learnt as one."""
     slices = list(zip(planes, held_by, strict=True))
-    of_voxel = {voxel: numbers[which, plane] for plane, voxel in slices if (which, plane) in numbers}
+    of_voxel = {voxel: numbers[key, plane] for plane, voxel in slices if (key, plane) in numbers}
     for plane, voxel in slices:
-        if (which, plane) not in numbers:
-            numbers[which, plane] = of_voxel.setdefault(voxel, max(numbers.values(), default=-1) + 1)
-    return [numbers[which, plane] for plane in planes]
+        if (key, plane) not in numbers:
+            numbers[key, plane] = of_voxel.setdefault(voxel, max(numbers.values(), default=-1) + 1)
+    return [numbers[key, plane] for plane in planes]
 
 
 def _kept(name: str, fold: int) -> str:

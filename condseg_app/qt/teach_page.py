@@ -111,7 +111,7 @@ class TeachPage(QWidget):
         self.steps = QSpinBox()
         self.steps.setObjectName("steps")
         self.steps.setRange(_FEWEST, _MOST)
-        self.steps.setValue(TEACHING_STEPS[self.mode.mode])
+        self.steps.setValue(TEACHING_STEPS)
         self.steps.setSingleStep(50)
         self.steps.setToolTip("How often the network looks at a piece of the image; more is slower and surer")
         self.start = push_button("start_lesson", "Start", self._start)
@@ -129,9 +129,8 @@ class TeachPage(QWidget):
         return column
 
     def choose_mode(self, mode: TeachingMode) -> None:
-        """Teach in a mode from now on, with its usual number of steps."""
+        """Teach in a mode from now on."""
         self.mode.choose(mode)
-        self.steps.setValue(TEACHING_STEPS[mode])
 
     # what is clicked
 

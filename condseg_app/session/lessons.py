@@ -12,7 +12,7 @@ from condseg_app.session import table, teaching
 from condseg_app.session.command import command
 from condseg_app.session.live import Learnt, Preview, Remark, Wishes
 from condseg_app.session.predicting import previewed
-from condseg_app.session.state import State, image_key
+from condseg_app.session.state import State
 from condseg_app.session.teaching import LessonPlan, LessonResult, lesson_steps, on_screen, state_steps
 from condseg_app.session.working import Working
 
@@ -85,19 +85,18 @@ class Lessons(Working):
         return self._before is not None and self._before[0] == self.model_path
 
     @command
-    def teach(self, name: str, steps: int | None = None, mode: TeachingMode = "exact") -> None:
+    def teach(self, name: str, steps: int = TEACHING_STEPS, mode: TeachingMode = "exact") -> None:
         """Teach the model a class from what is marked on all images that were open; the model's file stays as it is.
 
         In the mode 'exact' it goes on with what is marked meanwhile, and shows the class on the slice in view.
 
         Args:
             name: the class.
-            steps: training steps; what is usual in the mode if None.
+            steps: training steps.
             mode: whether the class alone may change ('exact') or everything ('full').
         """
         if self._refuses_while_teaching():
             return
-        steps = TEACHING_STEPS[mode] if steps is None else steps
         plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
         self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
         self._forget_record()
@@ -115,11 +114,8 @@ class Lessons(Working):
         if self.model_path != record.plan.state.model_path:
             raise ModelError("the lesson is on another model; open that one to go on with it")
         steps, last = record.plan.lesson.steps, record.last
-        steps = steps if last.step < steps else last.step + TEACHING_STEPS["exact"]
+        steps = steps if last.step < steps else last.step + TEACHING_STEPS
         plan = LessonPlan.of(self._state, record.plan.class_name, steps, self._models_folder)
-        if record.plan.is_on(self.image):
-            # The same images as before: what was learnt says by their order which slices it has seen.
-            plan = replace(plan, lesson=replace(plan.lesson, beside=record.plan.lesson.beside))
         self._learn(replace(record, plan=plan, wishes=self._wishes_for(plan)))
 
     @command
@@ -215,7 +211,7 @@ class Lessons(Working):
             self._give_up_job()
         is_other = state.image is not self.image
         self._become(state)
-        if is_other and state.image is not None and image_key(state.image) in state.elsewhere:
+        if is_other and state.image is not None and state.image.key in state.elsewhere:
             self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
         # Asked now, for a host may have chosen another model as soon as it was told of the image.
         if self.model is not None and self.image is not None:

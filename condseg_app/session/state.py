@@ -44,7 +44,7 @@ class State:
         complete: the model's names of those classes whose every voxel is computed.
         previews: class name -> what a class shows while it is taught, in place of its prediction.
         annotations: class name -> what is marked on the image; the latest last.
-        elsewhere: images opened earlier on which something is marked, by `image_key`.
+        elsewhere: images opened earlier on which something is marked, by their key.
         thresholds: class name -> threshold, where it is not the default.
         hidden: names of classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
@@ -134,20 +134,15 @@ class State:
         return self.model_path, self.model
 
 
-def image_key(image: Image) -> str:
-    """By what an image is known again when it is opened once more: its file, and what was picked of it."""
-    return image.name if image.source is None else f"{image.source.resolve()} {image.pick}"
-
-
 def with_image(state: State, image: Image | None) -> State:
     """Another image in view: nothing predicted, and what was marked on it when it was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
-        elsewhere[image_key(state.image)] = Marked(state.image, state.annotations)
+        elsewhere[state.image.key] = Marked(state.image, state.annotations)
     restored: Annotations = {}
-    kept = None if image is None else elsewhere.get(image_key(image))
+    kept = None if image is None else elsewhere.get(image.key)
     if image is not None and kept is not None and _fit(kept.annotations, image):
-        restored = elsewhere.pop(image_key(image)).annotations
+        restored = elsewhere.pop(image.key).annotations
     nothing = replace(state, levels={}, complete=frozenset(), previews={})
     return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 

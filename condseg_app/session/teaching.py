@@ -20,7 +20,7 @@ from condseg_app.data import (
 )
 from condseg_app.errors import WriteError
 from condseg_app.session.live import LiveLesson, Wishes, shown
-from condseg_app.session.state import Annotations, State, image_key
+from condseg_app.session.state import Annotations, State
 from condseg_app.session.successors import save_successor
 
 _CALL_SECONDS = 0.5
@@ -92,7 +92,7 @@ class LessonPlan:
 
     def is_of(self, image: Image | None) -> bool:
         """Whether an image is of the lesson's file, maybe on another grid by now."""
-        return image is not None and image_key(image) == image_key(self.lesson.image)
+        return image is not None and image.key == self.lesson.image.key
 
 
 def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[Annotation, ...]:

@@ -76,7 +76,7 @@ def test_a_model_that_forgets_is_not_written_unasked(
     one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse = (ClassChange("bright", 0.9, 0.89, "annotation"), ClassChange("dark", None, 0.8, "annotation"))
-    monkeypatch.setattr("condseg_app.engine.teach.compare_on_lesson", lambda *_: worse)
+    monkeypatch.setattr("condseg_app.engine.compare.compare_on_lesson", lambda *_: worse)
     output = tmp_path / "two.safetensors"
     arguments = [*teaching(one, blobs, output), "--mode", "full"]
     assert main(arguments) == 2

@@ -101,7 +101,7 @@ def test_another_teacher_goes_on_where_one_was_lost(model: Model, image: Image) 
     lost.show([(image, [marks(image, [2, 5, 8])])])
     lost.advance(0)
     state = lost.state()
-    assert state.slices == {(0, 5): 0, (0, 8): 1, (0, 2): 2}
+    assert state.slices == {(image.key, 5): 0, (image.key, 8): 1, (image.key, 2): 2}
     other = teacher_of(model, image, [2, 5, 8])
     other.go_to(state)
     assert other.state().slices == state.slices, "no row is examined on a slice that it has learnt from"
@@ -112,6 +112,19 @@ def test_another_teacher_goes_on_where_one_was_lost(model: Model, image: Image) 
     assert other.progress.dice.keys() == {"kidney"}
 
 
+def test_another_teacher_may_see_the_images_in_another_order(model: Model, image: Image) -> None:
+    other = replace(image, name="other")
+    shown = [(image, [marks(image, [5, 8])]), (other, [marks(other, [2])])]
+    entry = model.classes.propose("kidney")
+    teacher = ExactTeacher(model, entry, shown, QUICK)
+    state = teacher.state()
+    assert state.slices == {(image.key, 5): 0, (image.key, 8): 1, ("other", 2): 2}
+    turned = ExactTeacher(model, entry, shown[::-1], QUICK)
+    assert turned.state().slices != state.slices
+    turned.go_to(state)
+    assert turned.state().slices == state.slices
+
+
 def test_a_slice_stays_with_its_fold_and_more_slices_make_folds_possible(model: Model, image: Image) -> None:
     teacher = teacher_of(model, image, [5])
     assert teacher.state().beside == {}
@@ -119,7 +132,7 @@ def test_a_slice_stays_with_its_fold_and_more_slices_make_folds_possible(model: 
     teacher.show([(image, [marks(image, [5, 8])])])
     assert teacher.state().beside.keys() == {0, 1}
     teacher.show([(image, [marks(image, [2, 5, 8])])])
-    assert teacher.state().slices == {(0, 5): 0, (0, 8): 1, (0, 2): 2}
+    assert teacher.state().slices == {(image.key, 5): 0, (image.key, 8): 1, (image.key, 2): 2}
     assert teacher.state().beside.keys() == {0, 1, 2}
     teacher.advance(0)
     assert teacher.examine() is not None

@@ -12,7 +12,7 @@ SHAPE = (10, 8, 24)
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
 
 
-def marks(thickness: float, slices: set[int], before: dict[tuple[int, int], int]) -> Marks:
+def marks(thickness: float, slices: set[int], before: dict[tuple[str, int], int]) -> Marks:
     plan = Preprocessing("2.5D", (16, 16, 1), orientation="RAS", spacing=(2.0, 2.0, 4.0), neighbours=1)
     model = new_model("m", "dense-2.5d", ClassTable.from_names(["liver"]), plan, SMALL)
     image = Image(np.zeros((1, *SHAPE), np.float32), Geometry(SHAPE, np.diag([2.0, 2.0, thickness, 1.0])), "volume")

@@ -272,7 +272,7 @@ def test_in_the_mode_full_nothing_is_certified(lesson: Any) -> None:
     lesson.session.teach("tumour", mode="full")
     lesson.finish()
     assert lesson.tools.lessons[-1].mode == "full"
-    assert lesson.tools.lessons[-1].steps == 400
+    assert lesson.tools.lessons[-1].steps == 600
     assert taught(lesson).certificate is None
     assert taught(lesson).held_out is None
     assert "classes" not in io.read_model(taught(lesson).path).training
