@@ -13,7 +13,6 @@ from condseg_app import io
 from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
 from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
-    Annotation,
     Block,
     Certificate,
     ClassChange,
@@ -27,6 +26,7 @@ from condseg_app.data import (
     Model,
     Preprocessing,
     Region,
+    Shown,
     TaughtClass,
     TrainingProgress,
 )
@@ -116,7 +116,7 @@ class _Learner(_Trainer):
 
     part: Region | None = None
 
-    def show(self, shown: Sequence[tuple[Image, Sequence[Annotation]]]) -> None:
+    def show(self, shown: Sequence[Shown]) -> None:
         self.lesson = replace(self.lesson, annotations=tuple(shown[0][1]))
 
     def examine(self) -> float | None:

@@ -16,6 +16,7 @@ from condseg_app.data import (
     Lesson,
     Model,
     Region,
+    Shown,
     TaughtClass,
     TrainingProgress,
 )
@@ -49,7 +50,7 @@ class TrainerLike(Protocol):
 class ExactTrainerLike(TrainerLike, Protocol):
     """A training of one class alone, which goes on with other marks, shows the class, and goes back."""
 
-    def show(self, shown: Sequence[tuple[Image, Sequence[Annotation]]]) -> None:
+    def show(self, shown: Sequence[Shown]) -> None:
         """Go on with what is marked now."""
 
     def examine(self) -> float | None:

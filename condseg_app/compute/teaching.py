@@ -16,14 +16,13 @@ from condseg_app.data import (
     Image,
     Lesson,
     Model,
+    Shown,
     TeachingMode,
     TrainingProgress,
 )
 from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_image, read_model, write_model
 from condseg_app.io.class_file import is_class_file, write_class
-
-Shown = tuple[Image, tuple[Annotation, ...]]
 
 _IMAGES_COMPARED = 3
 # Images that keep the old classes; all of them are held in memory.
@@ -153,7 +152,7 @@ def _teach_fully(
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     taught = teacher.model()
-    lessons = [Lesson(entry, image, annotations) for image, annotations in shown[:_IMAGES_COMPARED]]
+    lessons = [Lesson(entry, image, tuple(annotations)) for image, annotations in shown[:_IMAGES_COMPARED]]
     tables = [compare_on_lesson(model, taught, lesson, plan.device) for lesson in lessons]
     yield TeachingResult(taught, changes=tuple(_mean(changes) for changes in zip(*tables, strict=True)))
 

@@ -1,6 +1,6 @@
 """What travels between a window and its engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,14 +92,14 @@ class SentLesson:
     """A lesson on its way."""
 
     entry: ClassEntry
-    shown: tuple[tuple[SentImage, tuple[Annotation, ...]], ...]
+    shown: tuple[tuple[SentImage, Sequence[Annotation]], ...]
     steps: int
     mode: TeachingMode
 
     def read(self) -> Lesson:
         """The lesson that was sent."""
         (image, annotations), *beside = [(received(image), annotations) for image, annotations in self.shown]
-        return Lesson(self.entry, image, annotations, self.steps, self.mode, tuple(beside))
+        return Lesson(self.entry, image, tuple(annotations), self.steps, self.mode, tuple(beside))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from condseg_app.data.lesson import (
     DeviceInfo,
     LearntState,
     Lesson,
+    Shown,
     TeachingMode,
     TrainingProgress,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Preprocessing",
     "Region",
     "Shape",
+    "Shown",
     "Split",
     "TaughtClass",
     "TeachingMode",

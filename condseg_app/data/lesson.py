@@ -1,6 +1,6 @@
 """What a model is to be taught: one class, shown on an image or a few."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,9 @@ from condseg_app.errors import ClassTableError
 
 TeachingMode = Literal["exact", "full"]
 """'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as the teacher."""
+
+Shown = tuple[Image, Sequence[Annotation]]
+"""An image, with what is marked on it."""
 
 TEACHING_STEPS = 600
 """Steps that are usually enough."""
@@ -40,10 +43,10 @@ class Lesson:
     annotations: tuple[Annotation, ...]
     steps: int = TEACHING_STEPS
     mode: TeachingMode = "exact"
-    beside: tuple[tuple[Image, tuple[Annotation, ...]], ...] = ()
+    beside: tuple[Shown, ...] = ()
 
     @property
-    def shown(self) -> tuple[tuple[Image, tuple[Annotation, ...]], ...]:
+    def shown(self) -> tuple[Shown, ...]:
         """All images with what was marked on them; the lesson's own first."""
         return (self.image, self.annotations), *self.beside
 

@@ -21,6 +21,7 @@ from condseg_app.data import (
     ImageProof,
     LearntState,
     Model,
+    Shown,
     TaughtClass,
     TrainingProgress,
 )
@@ -40,7 +41,7 @@ from condseg_app.engine.class_rows import (
 )
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
-from condseg_app.engine.marks import Marks, Shown
+from condseg_app.engine.marks import Marks
 from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict import Manner, predict_whole
 from condseg_app.engine.samples import PreparedCase

@@ -9,7 +9,7 @@ what it says at random (linear probing, then fine-tuning: Kumar et al., 2022).
 from collections.abc import Iterable
 from dataclasses import replace
 
-from condseg_app.data import Annotation, ClassEntry, Image, Model, TrainingProgress
+from condseg_app.data import Annotation, ClassEntry, Image, Model, Shown, TrainingProgress
 from condseg_app.engine.augment import FOR_FEW, Augmentation, augmenter
 from condseg_app.engine.claims import Claims
 from condseg_app.engine.class_rows import has_rows
@@ -18,7 +18,6 @@ from condseg_app.engine.exact import ExactTeacher
 from condseg_app.engine.learner import ExactRecipe
 from condseg_app.engine.lesson_sources import ASKED, AnnotationSource, TeacherSource
 from condseg_app.engine.losses import LossSettings
-from condseg_app.engine.marks import Shown
 from condseg_app.engine.networks import add_class, build_network
 from condseg_app.engine.recipes import Recipe
 from condseg_app.engine.samples import Cropping, SampleSource, prepare_case

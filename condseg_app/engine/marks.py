@@ -1,16 +1,14 @@
 """What is marked of a class, in parts: to learn from one and to be examined on another."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from condseg_app.data import Annotation, Image, Model
+from condseg_app.data import Annotation, Image, Model, Shown
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.samples import PreparedCase, prepare_case
 from condseg_app.errors import ClassTableError
-
-Shown = tuple[Image, Sequence[Annotation]]
 
 
 @dataclass(frozen=True, eq=False)

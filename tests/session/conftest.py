@@ -27,6 +27,7 @@ from condseg_app.data import (
     Model,
     Preprocessing,
     Region,
+    Shown,
     TaughtClass,
     TrainingProgress,
 )
@@ -147,7 +148,7 @@ class Learning(Training):
 
     part: Region | None = None
 
-    def show(self, shown: Sequence[tuple[Image, Sequence[Annotation]]]) -> None:
+    def show(self, shown: Sequence[Shown]) -> None:
         self.tools.call()
         self.tools.shown.append(next(a for a in shown[0][1] if a.class_name == self.lesson.entry.name))
 
