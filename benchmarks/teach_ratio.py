@@ -1,11 +1,11 @@
 """A class taught by a simulated annotator, over the same network trained with all labels of all volumes.
 
 One class is left out when the base model is trained: liver and inferior vena cava of eight organs in abdominal CT, the
-posterior part of the hippocampus in MRI. Then a simulated annotator (`harness/annotator.py`) opens volumes of the
-training part, looks at the prediction, paints the worst of the slices it looks at, and so on: nine slices in three
-volumes, while the class's row is learnt (`exact`). After that the mode `full` goes on from there with the same slices,
-and with the old model as the teacher on all six volumes that the annotator had open. Minutes are those of learning plus
-those of painting, at five seconds a slice and three a stroke.
+posterior part of the hippocampus in MRI. Then a simulated annotator (`harness/annotator.py`) opens three volumes of the
+training part, looks at the prediction, paints the worst of the slices it looks at, and so on: nine slices, while the
+class's row is learnt (`exact`). After that the mode `full` goes on from there with the same slices, and with the old
+model as the teacher on these volumes and three more. Minutes are those of learning plus those of painting, at five
+seconds a slice and three a stroke.
 
 The figure is the lowest over the classes of: Dice of the `exact` class on the test volumes, divided by that of the same
 network trained from the start with dense labels of every training volume; of both only the largest connected part is
@@ -47,7 +47,7 @@ from condseg_app.io import read_case, read_data_set
 
 _SLICES = 9
 _FINISH = 500.0  # seconds of learning after the last slice
-_POOL = 6  # volumes that the annotator may open
+_PAINTED, _OPENED = 3, 6  # volumes: the first of the training part are painted, on more the old classes are kept
 _NAIVE_RATE, _NAIVE_ROW_RATE = 4e-5, 0.01
 # Steps that are surely not reached, where the clock ends a training.
 _ENDLESS = 10**6
@@ -114,11 +114,11 @@ def measured(name: str, data: Path, models: Path, pause: float, steps: int, spli
     folder, others = data / subject.data, [known for known in subject.classes if known != name]
     reference = trained(models / subject.data / "all.safetensors", folder, subject.classes, subject.course)
     base = trained(models / subject.data / f"no_{name}.safetensors", folder, others, subject.course)
-    held, volumes = marked(folder, split), marked(folder, "train", _POOL)
-    person = Annotator(name, [image for image, _ in volumes], [masks[name] for _, masks in volumes])
+    held, volumes = marked(folder, split), marked(folder, "train", _OPENED)
+    images, truth = [image for image, _ in volumes], [masks[name] for _, masks in volumes]
+    person = Annotator(name, images[:_PAINTED], truth[:_PAINTED])
     exact, minutes = taught_exactly(base, person, pause)
-    rest = [image for index, (image, _) in enumerate(volumes) if index not in person.painted]
-    full = FullTeacher(exact, exact.classes[name], person.shown(), steps, "cpu", rest)
+    full = FullTeacher(exact, exact.classes[name], person.shown(), steps, "cpu", images[_PAINTED:])
     while not full.progress.finished:
         full.advance()
     found = {"exact": exact, "full": full.model()}

@@ -30,14 +30,12 @@ class Annotator:
         name: the class.
         images: that may be painted.
         truth: each image's mask (I, J, K), which the annotator sees and the program does not.
-        most_images: on how many images it paints at most.
         rng: of its hand.
     """
 
     name: str
     images: Sequence[Image]
     truth: Sequence[NDArray[np.bool_]]
-    most_images: int = 3
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     painted: dict[int, dict[int, NDArray[np.bool_]]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -48,11 +46,10 @@ class Annotator:
         return sum(len(planes) for planes in self.painted.values())
 
     def candidates(self, most: int = 8) -> list[tuple[int, int]]:
-        """Some slices (image, plane) that may be looked at, spread over the images that may still be painted."""
-        open_images = range(len(self.images)) if len(self.painted) < self.most_images else self.painted
+        """Some slices (image, plane) that may be looked at, spread over the images."""
         found = []
-        for index in open_images:
-            planes = np.linspace(0, self.truth[index].shape[2] - 1, most + 2)[1:-1].astype(int)
+        for index, truth in enumerate(self.truth):
+            planes = np.linspace(0, truth.shape[2] - 1, most + 2)[1:-1].astype(int)
             found += [(index, int(plane)) for plane in planes if plane not in self.painted.get(index, {})]
         return found
 
