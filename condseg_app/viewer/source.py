@@ -64,6 +64,7 @@ class SourceLayers:
         self._viewer = viewer
         self._layers: list[Layer] = []
         self._adopted = False
+        self._left: list[Layer] = []
 
     def __contains__(self, layer: object) -> bool:
         return any(layer == own for own in self._layers)  # napari hands plugins stand-ins of its layers
@@ -74,8 +75,10 @@ class SourceLayers:
         return self._layers[0] if self._layers else None
 
     def show(self, image: Image) -> None:
-        """Put an image's layers at the bottom."""
+        """Put an image's layers at the bottom; one of the user's that was the image before would cover them."""
         self.clear()
+        for layer in self._left:
+            layer.visible = False
         self._layers = list(image_layers(image))
         for position, layer in enumerate(self._layers):
             self._viewer.layers.insert(position, layer)
@@ -83,15 +86,19 @@ class SourceLayers:
     def adopt(self, layer: Layer) -> None:
         """Use a layer that is in the viewer already; it stays the user's."""
         self.clear()
+        for hidden in self._left:
+            hidden.visible = hidden.visible or hidden == layer
         self._layers, self._adopted = [layer], True
 
     def clear(self) -> None:
         """Take the own layers away; an adopted one stays."""
-        layers, self._layers = self._layers, []
+        layers, adopted = [layer for layer in self._layers if layer in self._viewer.layers], self._adopted
+        self._layers, self._adopted = [], False
+        if adopted:
+            self._left = layers
+            return
         for layer in layers:
-            if not self._adopted and layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
-        self._adopted = False
+            self._viewer.layers.remove(layer)
 
 
 def _colors(image: Image, placement: Placement) -> Any:

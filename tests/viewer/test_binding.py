@@ -293,6 +293,17 @@ def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, vie
     assert list(viewer.layers) == [mine]
 
 
+def test_a_layer_of_the_user_does_not_cover_the_next_image(
+    binding: LayerBinding, viewer: ViewerModel, scan: Image
+) -> None:
+    mine = viewer.add_image(np.zeros((4, 5, 6)), scale=(2, 1, 1), units=("mm",) * 3, name="mine")
+    binding.use_layer(mine)
+    binding.session.set_image(scan)
+    assert [(layer.name, layer.visible) for layer in viewer.layers] == [("scan", True), ("mine", False)]
+    binding.use_layer(mine)
+    assert [(layer.name, layer.visible) for layer in viewer.layers] == [("mine", True)]
+
+
 def test_removing_the_image_closes_it(opened: LayerBinding, viewer: ViewerModel) -> None:
     viewer.layers.remove(viewer.layers[0])
     assert opened.session.image is None
