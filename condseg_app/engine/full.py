@@ -28,8 +28,9 @@ from condseg_models import OWN_ENCODER
 _RATE, _RATE_BESIDE_OWN_ENCODER = 5e-4, 2e-5
 # The row has been learnt by then.
 _ROW_RATE = 5e-4
+# Windows a step: one of a volume is as much as many of slices.
+_SLICES, _VOLUMES = 8, 2
 _LESSON_RECIPE = Recipe(
-    batch=8,
     warm_up=10,
     ema=0.98,
     centred=0.5,
@@ -122,30 +123,40 @@ def fine_tuning(
     Raises:
         ModelError: the model does not fit an image, or is not conditioned on a class.
     """
-    own_encoder = OWN_ENCODER in model.weights
-    rate = _RATE_BESIDE_OWN_ENCODER if own_encoder else _RATE
+    recipe, plan = _recipe(model, name, steps), model.preprocessing
     teacher = build_network(model, pick_device(device))
-    others = [other for other in model.classes.names if other != name]
-    # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
-    alpha = tuple(float(min(len(others), ASKED)) if other == name else 1.0 for other in model.classes.names)
-    loss = LossSettings(alpha=alpha if others else ())
-    recipe = replace(_LESSON_RECIPE, steps=steps, learning_rate=rate, row_rate=_ROW_RATE / rate, loss=loss)
-    plan = model.preprocessing
     cropping = Cropping(plan, teacher.stride, augmenter(recipe.augmentation, plan), recipe.centred)
-    for_few = replace(cropping, augment=augmenter(FOR_FEW, plan))
     cases = []
     for image, annotations in shown:
         model.check_fits(image)
         known = [_with_claims(model, image, a, device) if a.class_name == name else a for a in annotations]
         cases.append(prepare_case(image, known, plan))
+    for_few = replace(cropping, augment=augmenter(FOR_FEW, plan))
     sources: list[SampleSource] = [AnnotationSource(name, tuple(cases), for_few)]
+    others = [other for other in model.classes.names if other != name]
     if others:
         unmarked = tuple(prepare_case(image, [], plan) for image in beside)
         sources.append(TeacherSource(model, name, teacher, tuple(cases), unmarked, cropping))
     trainer = Trainer(model, sources, recipe, device)
-    if own_encoder:
+    if OWN_ENCODER in model.weights:
         trainer.keep_rows(others)
     return trainer
+
+
+def _recipe(model: Model, name: str, steps: int) -> Recipe:
+    """How everything learns."""
+    rate = _RATE_BESIDE_OWN_ENCODER if OWN_ENCODER in model.weights else _RATE
+    names = model.classes.names
+    # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
+    alpha = tuple(float(min(len(names) - 1, ASKED)) if other == name else 1.0 for other in names)
+    return replace(
+        _LESSON_RECIPE,
+        steps=steps,
+        batch=_VOLUMES if model.preprocessing.dimensions == "3D" else _SLICES,
+        learning_rate=rate,
+        row_rate=_ROW_RATE / rate,
+        loss=LossSettings(alpha=alpha if len(names) > 1 else ()),
+    )
 
 
 def _with_claims(model: Model, image: Image, annotation: Annotation, device: str) -> Annotation:
