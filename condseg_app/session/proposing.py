@@ -130,12 +130,20 @@ def _least_certain(levels: ClassLevels, axis: int, annotation: Annotation | None
 def _others(state: State, image: Image) -> Sequence[Marked | Path]:
     """Images of the session, then files beside the one in view: those behind it by name, then those before."""
     marked = list(state.elsewhere.values())
-    if image.source is None:
-        return marked[:_MOST_IMAGES]
     known = {other.image.source.resolve() for other in marked if other.image.source is not None}
-    here = image.source.resolve()
-    beside = sorted(file for file in here.parent.iterdir() if file != here and file not in known)
-    behind = [file for file in beside if file > here] + [file for file in beside if file < here]
-    images = (file for file in behind if is_image(file) and classes_beside(file)[0] is None)  # no label maps
+    files = (file for file in _beside(image) if file not in known)
+    images = (file for file in files if is_image(file) and classes_beside(file)[0] is None)  # no label maps
     others: list[Marked | Path] = [*marked, *islice(images, max(0, _MOST_IMAGES - len(marked)))]
     return others[:_MOST_IMAGES]
+
+
+def _beside(image: Image) -> Sequence[Path]:
+    """What lies beside an image's file; nothing where its folder cannot be looked into any more."""
+    if image.source is None:
+        return ()
+    here = image.source.resolve()
+    try:
+        files = sorted(file for file in here.parent.iterdir() if file != here)
+    except OSError:
+        return ()
+    return [file for file in files if file > here] + [file for file in files if file < here]

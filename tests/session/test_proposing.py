@@ -167,6 +167,11 @@ def test_it_can_be_cancelled(desk: Any) -> None:
     assert desk.heard.failures == []
 
 
+def test_a_folder_that_is_gone_holds_no_other_image(desk: Any, folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+    assert (next_image(desk).images, desk.heard.failures) == (0, [])
+
+
 def test_without_a_file_only_images_of_the_session_are_looked_at(desk: Any, volume: Image) -> None:
     assert next_image(desk).images == 0
     mark(desk, "spleen", (0,))
