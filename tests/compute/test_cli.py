@@ -212,3 +212,11 @@ def test_real_single_class_groups_share_no_case() -> None:
         assert len(cases) == len(set(cases))
         training = {case.name for case in data.part("train").cases}
         assert set(cases) <= training
+
+
+def test_the_page_of_commands_is_what_the_command_line_says(tmp_path: Path) -> None:
+    page = tmp_path / "commands.md"
+    told = ["utils", "docs", "--name", "condseg", "--title", "Commands", "--output", str(page)]
+    subprocess.run([sys.executable, "-m", "typer", "condseg_app.cli.commands", *told], check=True, capture_output=True)
+    kept = Path(__file__).parents[2] / "docs" / "commands.md"
+    assert page.read_text() == kept.read_text(), "run: make docs"
