@@ -25,7 +25,7 @@ from condseg_app.engine.train import Trainer
 from condseg_models import OWN_ENCODER
 
 # The trunk is good already and moves slowly. Without an encoder of its own a class needs it to move more.
-_RATE, _RATE_BESIDE_OWN_ENCODER = 5e-4, 2e-5
+_RATE, _RATE_BESIDE_OWN_ENCODER = 5e-4, 1e-5
 # The row has been learnt by then.
 _ROW_RATE = 5e-4
 # Windows a step: one of a volume is as much as many of slices.
