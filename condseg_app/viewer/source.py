@@ -27,7 +27,9 @@ def image_layers(image: Image) -> list[ImageLayer]:
     placement = Placement.of(image.geometry)
     common = {**placement.layer, "metadata": {METADATA_KEY: image}}
     if image.is_rgb:
-        return [ImageLayer(_colors(image, placement), rgb=True, name=image.name, **common)]
+        colors = _colors(image, placement)
+        # With depth it would hide what lies on it: all layers of a picture are in one plane.
+        return [ImageLayer(colors, rgb=True, name=image.name, blending="translucent_no_depth", **common)]
     layers = []
     for channel, channel_name in enumerate(image.channels):
         single = len(image.channels) == 1

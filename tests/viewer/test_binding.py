@@ -11,6 +11,7 @@ from napari.layers import Image as ImageLayer
 
 from condseg_app.data import Image
 from condseg_app.viewer import LayerBinding, Placement
+from condseg_app.viewer.source import image_layers
 
 
 @pytest.fixture
@@ -323,6 +324,13 @@ def test_a_picture_has_two_axes(
     binding.begin_painting("liver")
     assert binding.complete_slice()
     assert stage.session.annotations["liver"].supervised.all()
+
+
+@pytest.mark.parametrize("channels", [("intensity",), ("red", "green", "blue")])
+def test_no_image_hides_the_map_on_it(channels: tuple[str, ...], photo: Image) -> None:
+    voxels = np.repeat(photo.voxels(), len(channels), axis=0)
+    bottom, *_ = image_layers(Image(voxels, photo.geometry, "picture", channels))
+    assert bottom.blending == "translucent_no_depth", "with depth, layers in one plane hide each other"
 
 
 def test_a_body_stays_upright_and_unmirrored(opened: LayerBinding, viewer: ViewerModel) -> None:
