@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -133,8 +133,8 @@ def _others(state: State, image: Image) -> Sequence[Marked | Path]:
     known = {other.image.source.resolve() for other in marked if other.image.source is not None}
     files = (file for file in _beside(image) if file not in known)
     images = (file for file in files if is_image(file) and classes_beside(file)[0] is None)  # no label maps
-    others: list[Marked | Path] = [*marked, *islice(images, max(0, _MOST_IMAGES - len(marked)))]
-    return others[:_MOST_IMAGES]
+    others: chain[Marked | Path] = chain(marked, images)
+    return list(islice(others, _MOST_IMAGES))
 
 
 def _beside(image: Image) -> Sequence[Path]:

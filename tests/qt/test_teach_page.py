@@ -133,7 +133,9 @@ def test_only_the_person_s_choice_of_a_mode_is_told(qtbot: QtBot, panel: Panel) 
     page, told = panel.teach, list[str]()
     page.mode_chosen.connect(told.append)
     panel.pages.setCurrentIndex(1)
+    assert page.steps.value() == 600
     qtbot.mouseClick(page.mode.buttons["full"], LEFT)
+    assert page.steps.value() == 600
     page.choose_mode("exact")
     assert page.mode.mode == "exact"
     assert told == ["full"]
