@@ -1,5 +1,6 @@
 """What the tests of viewer, panel, app and plugin share: a session whose answers a test can foretell."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,10 +41,20 @@ hypothesis.settings.load_profile("condseg")
 NAMES = ("liver", "spleen", "kidney")
 
 
+def _set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass(eq=False)
 class IntensityTools:
-    """Stands in for the network: a voxel of intensity n is of class n. One window is one slice of the source."""
+    """Stands in for the network: a voxel of intensity n is of class n. One window is one slice of the source.
 
+    While `at_rest` is cleared, every window takes until it is set again.
+    """
+
+    at_rest: threading.Event = field(default_factory=_set_event)
     lessons: list[Lesson] = field(default_factory=list)
     trainers: "list[_Trainer]" = field(default_factory=list)
 
@@ -51,7 +62,7 @@ class IntensityTools:
         return DeviceInfo("cpu", "stand-in", 2)
 
     def predictor(self, model: Model, image: Image) -> PredictorLike:
-        return _Predictor(model, image)
+        return _Predictor(model, image, self.at_rest)
 
     def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
         self.lessons.append(lesson)
@@ -78,6 +89,7 @@ class IntensityTools:
 class _Predictor:
     model: Model
     image: Image
+    at_rest: threading.Event
 
     @property
     def windows(self) -> int:
@@ -87,6 +99,7 @@ class _Predictor:
         return sorted(range(self.windows), key=lambda window: abs(window - (0 if near is None else near[2])))
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
+        self.at_rest.wait(60)
         region = (slice(None), slice(None), slice(window, window + 1))
         voxels = np.asarray(self.image.array[0])[region]
         levels = {n: np.where(voxels == self.model.classes[n].value, 200, 10).astype("u1") for n in classes}
@@ -215,6 +228,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     session.notice.connect(notices.append)
     session.open_model(path)
     yield Stage(session, tools, path, failures, notices)
+    tools.at_rest.set()
     session.close()
     session.wait(20)
 

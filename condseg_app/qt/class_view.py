@@ -69,6 +69,7 @@ class ClassView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)  # Tab goes on to the next control, the arrow keys from class to class
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setIconSize(QSize(16, 16))
@@ -142,12 +143,14 @@ class ClassView(QTableView):
             self.mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Enter asks for the class, the space bar shows or hides it."""
+        """Enter asks for the class, the space bar shows or hides it; letters and digits are the viewer's keys."""
         name = self.name_at(self.currentIndex())
         if name is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.asked.emit(name)
         elif name is not None and event.key() == Qt.Key.Key_Space:
             self._session.set_hidden(name, name not in self._session.hidden)
+        elif event.text().strip().isprintable() and event.text().strip():
+            event.ignore()  # or the table would look for a class of that name
         else:
             super().keyPressEvent(event)
 

@@ -4,7 +4,7 @@ import logging
 
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from condseg_app.errors import CondsegError
@@ -14,6 +14,7 @@ from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.export_page import ExportPage
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
+from condseg_app.qt.keyboard import Keyboard
 from condseg_app.qt.problem import ProblemDialog, RecentLog
 from condseg_app.qt.teach_page import TeachPage
 from condseg_app.session import Session
@@ -38,6 +39,7 @@ class Panel(QWidget):
         self.setMinimumWidth(MINIMUM_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # or napari pads docks below
         self._build(models)
+        self.keyboard = Keyboard(self, self.session)
         self._connect()
         self._start_timers()
 
@@ -82,7 +84,6 @@ class Panel(QWidget):
                 "ask": self.classes.predict.click,
                 "correct": self.classes.correct_button.click,
                 "hide": self._hide,
-                "cancel": self.session.cancel,
             },
         )
 
@@ -125,12 +126,18 @@ class Panel(QWidget):
         self.binding.close()
         logging.getLogger("condseg_app").removeHandler(self.log)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Listen to Esc in the window that the panel is in."""
+        super().showEvent(event)
+        self.keyboard.listen()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Esc cancels the work under way."""
-        if event.key() == Qt.Key.Key_Escape and self.session.job is not None:
-            self.session.cancel()
-        else:
-            super().keyPressEvent(event)
+        """The viewer's keys work in the panel, too."""
+        self.keyboard.pass_on(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """As for the press."""
+        self.keyboard.pass_on(event)
 
     def _keep_marks(self) -> None:
         """Napari's undo tells nobody, so what is painted is looked at now and then."""

@@ -274,6 +274,11 @@ class Session(Lessons):
         if taught:
             self._leave_lesson()
 
+    @property
+    def can_cancel(self) -> bool:
+        """Whether there is anything for `cancel` to stop."""
+        return self._job is not None or (self._opening is not None and self._opening.state != "failed")
+
     # Classes of the model as files
 
     @command

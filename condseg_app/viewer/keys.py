@@ -28,7 +28,6 @@ KEYS: tuple[Key, ...] = (
     Key("Q", "ask", "Predict the class in hand, this slice first"),
     Key("D", "correct", "Take up the brush for the class in hand, or put it down"),
     Key("H", "hide", "Hide the class in hand, or show it"),
-    Key("Escape", "cancel", "Cancel the work under way"),
 )
 
 NAPARI_KEYS: tuple[tuple[str, str], ...] = (

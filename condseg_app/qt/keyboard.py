@@ -1,0 +1,107 @@
+"""Where keys go: Esc cancels from anywhere in the window, and commands leave the focus with the viewer."""
+
+from napari.qt import QtViewer
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QLineEdit,
+    QWidget,
+)
+
+from condseg_app.session import Session
+
+_KEEPS_A_CLICK = (QLineEdit, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
+"""What a person goes on with by keys after a click on it; after one on a button the keys belong to the viewer."""
+_LEAVES_A_FIELD = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
+
+class Keyboard(QObject):
+    """Sees to it that the keys of the viewer work after every command of the panel.
+
+    A button that is clicked with the mouse leaves the focus with the viewer; one that is reached with Tab keeps it
+    while it is there, and the viewer gets it when the button vanishes. Keys that nothing in the panel takes go to the
+    viewer.
+
+    Args:
+        panel: the panel, whichever window it is in.
+        session: whose work Esc cancels.
+    """
+
+    def __init__(self, panel: QWidget, session: Session) -> None:
+        super().__init__(panel)
+        self._panel = panel
+        self._session = session
+        self._escape: QShortcut | None = None
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._on_focus)
+
+    def listen(self) -> None:
+        """Listen to Esc in all of the window that the panel is in by now, its floating docks included."""
+        host = self._host()
+        if self._escape is not None:
+            if self._escape.parent() is host:
+                return
+            self._escape.deleteLater()
+        self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), host)
+        self._escape.activated.connect(self._on_escape)
+        self.destroyed.connect(self._escape.deleteLater)  # the window may outlive the panel
+
+    def focus_viewer(self) -> None:
+        """Let the viewer have the keys."""
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.setFocus()
+
+    def pass_on(self, event: QKeyEvent) -> None:
+        """Give the viewer a key that nothing in the panel has taken; a field that is done with loses the focus."""
+        viewer = self._viewer()
+        if viewer is None:
+            event.ignore()
+        elif isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox):
+            if event.key() in _LEAVES_A_FIELD:
+                viewer.setFocus()
+        elif event.type() == QEvent.Type.KeyPress:
+            viewer.keyPressEvent(event)
+        else:
+            viewer.keyReleaseEvent(event)
+
+    def _host(self) -> QWidget:
+        """The main window; a floating dock's is the one that it was taken from."""
+        widget = self._panel
+        while (parent := widget.parentWidget()) is not None:
+            widget = parent
+        return widget
+
+    def _viewer(self) -> QtViewer | None:
+        found: QtViewer | None = self._host().findChild(QtViewer)
+        return found
+
+    def _on_escape(self) -> None:
+        session, focus = self._session, QApplication.focusWidget()
+        if session.can_cancel:
+            session.cancel()
+        elif session.export_progress is not None:
+            session.cancel_export()
+        elif focus is not None and self._escape is not None:  # it means to it what it always does
+            self._escape.setEnabled(False)
+            for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+                QApplication.sendEvent(focus, QKeyEvent(kind, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier))
+            self._escape.setEnabled(True)
+
+    def _on_focus(self, old: QWidget | None, now: QWidget | None) -> None:
+        if now is None or now.window() is not self._panel.window():
+            return
+        clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
+        ours, theirs = now is not self._panel and self._panel.isAncestorOf(now), _is_gone(old, self._panel)
+        if (clicked and ours and not isinstance(now, _KEEPS_A_CLICK)) or (theirs and not clicked):
+            self.focus_viewer()
+
+
+def _is_gone(widget: QWidget | None, panel: QWidget) -> bool:
+    """Whether a control of the panel has vanished or cannot be used any more."""
+    return widget is not None and panel.isAncestorOf(widget) and not (widget.isVisible() and widget.isEnabled())

@@ -1,0 +1,164 @@
+"""Keys in the real windows: Esc wherever the focus is, and the viewer's keys after every command."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.qt import QtViewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QWidget
+
+from condseg_app import io
+from condseg_app.compute import Progress, Step
+from condseg_app.qt import Panel
+
+def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    """Press a key where the focus is."""
+    from qtpy.QtTest import QTest
+
+    focus = QApplication.focusWidget()
+    assert focus is not None
+    QTest.keyClick(focus, key, modifier)
+
+
+def click(qtbot: QtBot, widget: QWidget) -> None:
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+
+def viewer_has_the_keys(window: QMainWindow) -> bool:
+    """Whether a key goes to the viewer, which gets those that its sliders' own widgets do not take."""
+    focus, viewer = QApplication.focusWidget(), window.findChild(QtViewer)
+    if focus is None or viewer is None or isinstance(focus, QLineEdit | QAbstractSpinBox):
+        return False
+    return focus is viewer or viewer.isAncestorOf(focus)
+
+
+def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
+    window: QMainWindow, panel: Panel, stage: Any, qtbot: QtBot
+) -> None:
+    viewer, session = window.findChild(QtViewer), panel.session
+    session.choose_class("liver")
+    click(qtbot, panel.classes.correct_button)
+    stage.tools.at_rest.clear()
+    for focused in (
+        viewer.canvas.native,
+        panel.classes.search,
+        panel.classes.table,
+        viewer.dims.findChild(QLineEdit, "slice_label"),
+        panel.classes.threshold,
+        viewer.layers,
+        viewer.controls,
+    ):
+        session.predict()
+        assert session.job is not None
+        focused.setFocus()
+        press(Qt.Key.Key_Escape)
+        assert session.job is None
+        assert panel.binding.annotation.class_name == "liver"
+
+
+def test_esc_cancels_a_file_being_read_and_an_export(
+    window: QMainWindow, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, waiting = panel.session, threading.Event()
+
+    def slow_read(*args: object, **options: object) -> Iterator[Step]:
+        waiting.wait(20)
+        yield Step(Progress(1.0))
+
+    def slow_write(form: io.ExportFormat, path: Path, export: io.Export) -> tuple[Path, ...]:
+        while not waiting.wait(0.01):
+            assert export.masks["liver"].any()
+        return ()
+
+    monkeypatch.setattr("condseg_app.session.session.reading_steps", slow_read)
+    monkeypatch.setattr("condseg_app.io.write_export", slow_write)
+    session.open_image(Path("scan.nii.gz"))
+    assert session.can_cancel
+    press(Qt.Key.Key_Escape)
+    assert not session.can_cancel
+    ones = np.ones(session.image.geometry.shape, bool)  # type: ignore[union-attr]
+    session.annotate("liver", ones, ones)
+    session.export(Path("mask.nii.gz"), "nifti")
+    assert session.export_progress is not None
+    press(Qt.Key.Key_Escape)
+    assert session.export_progress is None
+    waiting.set()
+
+
+def test_esc_without_work_leaves_a_field(window: QMainWindow, panel: Panel) -> None:
+    panel.classes.search.setFocus()
+    press(Qt.Key.Key_Escape)
+    assert viewer_has_the_keys(window)
+
+
+def test_the_viewer_has_the_keys_after_a_lesson_was_started(
+    window: QMainWindow, panel: Panel, qtbot: QtBot
+) -> None:
+    panel.session.choose_class("liver")
+    panel.pages.setCurrentIndex(1)
+    click(qtbot, panel.teach.paint)
+    click(qtbot, panel.teach.volume_done)
+    ones = np.ones(panel.session.image.geometry.shape, bool)  # type: ignore[union-attr]
+    panel.session.annotate("liver", ones, ones)
+    click(qtbot, panel.teach.start)
+    assert panel.session.is_teaching
+    assert viewer_has_the_keys(window)
+    press(Qt.Key.Key_1)
+    assert panel.binding.annotation.layer is not None
+    assert str(panel.binding.annotation.layer.mode) == "erase"
+    press(Qt.Key.Key_Escape)
+    assert not panel.session.is_teaching
+
+
+def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
+    panel.session.choose_class("liver")
+    page = panel.classes
+    for button in (page.predict, page.predict_all, page.correct_button, page.add):
+        page.search.setFocus()
+        click(qtbot, button)
+        assert window.focusWidget() is window.findChild(QtViewer)
+
+
+def test_a_button_reached_with_tab_gives_the_keys_away_when_it_vanishes(window: QMainWindow, panel: Panel) -> None:
+    panel.session.choose_class("liver")
+    panel.pages.setCurrentIndex(1)
+    ones = np.ones(panel.session.image.geometry.shape, bool)  # type: ignore[union-attr]
+    panel.session.annotate("liver", ones, ones)
+    panel.teach.start.setFocus(Qt.FocusReason.TabFocusReason)
+    panel.teach.start.hide()
+    assert viewer_has_the_keys(window)
+
+
+def test_the_viewers_keys_work_in_the_class_table(window: QMainWindow, panel: Panel) -> None:
+    panel.session.choose_class("liver")
+    panel.classes.table.setFocus()
+    press(Qt.Key.Key_N)
+    assert panel.session.current_class == "spleen"
+    press(Qt.Key.Key_D)
+    assert panel.binding.annotation.class_name == "spleen"
+    press(Qt.Key.Key_1)
+    assert str(panel.binding.annotation.layer.mode) == "erase"  # type: ignore[union-attr]
+    press(Qt.Key.Key_Down)
+    assert panel.session.current_class == "kidney"
+
+
+def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) -> None:
+    panel.session.choose_class("liver")
+    panel.header.model.box.setFocus(Qt.FocusReason.TabFocusReason)
+    seen: list[QWidget] = []
+    while len(seen) < 60:
+        press(Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if not panel.isAncestorOf(focus):
+            break
+        assert focus not in seen
+        seen.append(focus)
+    names = [widget.objectName() for widget in seen]
+    assert {"class_filter", "class_preset", "class_table", "add_class", "predict", "correct", "teach"} <= set(names)
+    assert not panel.isAncestorOf(QApplication.focusWidget())
