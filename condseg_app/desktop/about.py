@@ -1,5 +1,6 @@
 """What this program is, what it runs on, and whose work it stands on."""
 
+from collections.abc import Iterable
 from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 
@@ -7,7 +8,7 @@ from condseg_app import __version__
 from condseg_app.compute import Place, log_path
 from condseg_app.data import DeviceInfo
 from condseg_app.qt.text import device_text
-from condseg_app.viewer.keys import KEYS, NAPARI_KEYS
+from condseg_app.viewer.keys import KEYS, NAPARI_KEYS, PANEL_KEYS
 
 _LIBRARIES = (
     "napari", "vispy", "PySide6_Essentials", "torch", "monai", "lightning-fabric", "distributed", "numpy", "scipy",
@@ -29,15 +30,24 @@ def about_html(device: DeviceInfo | None, place: Place | None) -> str:
     )
 
 
-def keys_html() -> str:
-    """All keys that matter here."""
-    own = "".join(f"<tr><td><b>{key.shown}</b></td><td>{escape(key.text)}</td></tr>" for key in KEYS)
-    others = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(text)}</td></tr>" for key, text in NAPARI_KEYS)
-    return (
-        f"<h3>Of CondSeg, in the viewer</h3><table cellspacing='6'>{own}</table>"
-        f"<h3>Of the viewer</h3><table cellspacing='6'>{others}</table>"
-        "<p>Ctrl+Z and Ctrl+Shift+Z undo and redo what was marked and changes of the class table.</p>"
+def keys_html(menus: Iterable[tuple[str, str]]) -> str:
+    """All keys that matter here.
+
+    Args:
+        menus: key and text of each entry of the menus that has a key.
+    """
+    parts = (
+        ("Of CondSeg, in the viewer and the panel", [(key.shown, key.text) for key in KEYS]),
+        ("Of the panel", PANEL_KEYS),
+        ("Of the menus", menus),
+        ("Of the viewer", NAPARI_KEYS),
     )
+    return "".join(f"<h3>{title}</h3>{_table(rows)}" for title, rows in parts)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><td><b>{escape(key)}</b></td><td>{escape(text)}</td></tr>" for key, text in rows)
+    return f"<table cellspacing='6'>{cells}</table>"
 
 
 def _library(name: str) -> tuple[str, str, str]:

@@ -41,6 +41,11 @@ def build(window: QMainWindow, menus: tuple[Submenu, ...]) -> tuple[dict[str, QA
     return actions, made
 
 
+def plain(text: str) -> str:
+    """A menu's text without the mark of its accelerator and the dots of a dialog that follows."""
+    return text.replace("&", "").removesuffix("…")
+
+
 def _fill(
     window: QMainWindow, menu: QMenu, submenu: Submenu, actions: dict[str, QAction], made: dict[str, QMenu]
 ) -> None:

@@ -11,7 +11,7 @@ from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
-from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
+from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build, plain
 from condseg_app.desktop.open_dialogs import file_dialog, folder_dialog
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
@@ -287,7 +287,8 @@ class MainWindow(QMainWindow):
 
     def show_keys(self) -> None:
         """List the keys."""
-        TextDialog("keys_dialog", "Keys", keys_html(), self).open()
+        keys = [(action.shortcut().toString(), plain(action.text())) for action in self._actions.values()]
+        TextDialog("keys_dialog", "Keys", keys_html((key, text) for key, text in keys if key), self).open()
 
     def show_log(self) -> None:
         """Show what has happened."""

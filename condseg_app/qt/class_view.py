@@ -156,8 +156,12 @@ class ClassView(QTableView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
         """Everything that can be done with a class."""
-        name = self.name_at(self.indexAt(event.pos()))
-        (self.menu_for(name) if name is not None else self.menu_beside()).popup(event.globalPos())
+        index, place = self.indexAt(event.pos()), event.globalPos()
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+            place = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
+        name = self.name_at(index)
+        (self.menu_for(name) if name is not None else self.menu_beside()).popup(place)
 
     # what the menu does
 

@@ -30,6 +30,16 @@ KEYS: tuple[Key, ...] = (
     Key("H", "hide", "Hide the class in hand, or show it"),
 )
 
+PANEL_KEYS: tuple[tuple[str, str], ...] = (
+    ("Esc", "Cancel the work under way, wherever the focus is; else leave a field"),
+    ("Tab / Shift+Tab", "Next / previous control"),
+    ("↑ / ↓", "Other class (in the class table)"),
+    ("Enter", "Predict the class (in the class table)"),
+    ("Space", "Show or hide the class (in the class table)"),
+    ("Menu or Shift+F10", "All that can be done with the class (in the class table)"),
+)
+"""Keys of the window that the panel is in; all others in the panel are the viewer's."""
+
 NAPARI_KEYS: tuple[tuple[str, str], ...] = (
     ("1 / 2 / 4", "Erase / paint / fill (while painting)"),
     ("[ / ]", "Smaller / larger brush"),

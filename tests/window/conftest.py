@@ -37,6 +37,7 @@ def app_window(stage: Any, tmp_path: Path) -> Iterator[MainWindow]:
 def napari_window(stage: Any, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QMainWindow]:
     """Napari's window with the panel, nothing open, and settings of its own."""
     import napari
+
     from napari_condseg.widget import CondSegWidget
 
     monkeypatch.setattr("napari.settings._SETTINGS", None)

@@ -16,6 +16,7 @@ from condseg_app import io
 from condseg_app.compute import Progress, Step
 from condseg_app.qt import Panel
 
+
 def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
     """Press a key where the focus is."""
     from qtpy.QtTest import QTest
@@ -29,6 +30,12 @@ def click(qtbot: QtBot, widget: QWidget) -> None:
     qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
 
+def mark(panel: Panel) -> None:
+    assert panel.session.image is not None
+    ones = np.ones(panel.session.image.geometry.shape, bool)
+    panel.session.annotate("liver", ones, ones)
+
+
 def viewer_has_the_keys(window: QMainWindow) -> bool:
     """Whether a key goes to the viewer, which gets those that its sliders' own widgets do not take."""
     focus, viewer = QApplication.focusWidget(), window.findChild(QtViewer)
@@ -40,7 +47,7 @@ def viewer_has_the_keys(window: QMainWindow) -> bool:
 def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
     window: QMainWindow, panel: Panel, stage: Any, qtbot: QtBot
 ) -> None:
-    viewer, session = window.findChild(QtViewer), panel.session
+    (viewer,), session = window.findChildren(QtViewer), panel.session
     session.choose_class("liver")
     click(qtbot, panel.classes.correct_button)
     stage.tools.at_rest.clear()
@@ -81,8 +88,7 @@ def test_esc_cancels_a_file_being_read_and_an_export(
     assert session.can_cancel
     press(Qt.Key.Key_Escape)
     assert not session.can_cancel
-    ones = np.ones(session.image.geometry.shape, bool)  # type: ignore[union-attr]
-    session.annotate("liver", ones, ones)
+    mark(panel)
     session.export(Path("mask.nii.gz"), "nifti")
     assert session.export_progress is not None
     press(Qt.Key.Key_Escape)
@@ -96,15 +102,12 @@ def test_esc_without_work_leaves_a_field(window: QMainWindow, panel: Panel) -> N
     assert viewer_has_the_keys(window)
 
 
-def test_the_viewer_has_the_keys_after_a_lesson_was_started(
-    window: QMainWindow, panel: Panel, qtbot: QtBot
-) -> None:
+def test_the_viewer_has_the_keys_after_a_lesson_was_started(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
     panel.session.choose_class("liver")
     panel.pages.setCurrentIndex(1)
     click(qtbot, panel.teach.paint)
     click(qtbot, panel.teach.volume_done)
-    ones = np.ones(panel.session.image.geometry.shape, bool)  # type: ignore[union-attr]
-    panel.session.annotate("liver", ones, ones)
+    mark(panel)
     click(qtbot, panel.teach.start)
     assert panel.session.is_teaching
     assert viewer_has_the_keys(window)
@@ -127,8 +130,7 @@ def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel
 def test_a_button_reached_with_tab_gives_the_keys_away_when_it_vanishes(window: QMainWindow, panel: Panel) -> None:
     panel.session.choose_class("liver")
     panel.pages.setCurrentIndex(1)
-    ones = np.ones(panel.session.image.geometry.shape, bool)  # type: ignore[union-attr]
-    panel.session.annotate("liver", ones, ones)
+    mark(panel)
     panel.teach.start.setFocus(Qt.FocusReason.TabFocusReason)
     panel.teach.start.hide()
     assert viewer_has_the_keys(window)
@@ -161,4 +163,4 @@ def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) 
         seen.append(focus)
     names = [widget.objectName() for widget in seen]
     assert {"class_filter", "class_preset", "class_table", "add_class", "predict", "correct", "teach"} <= set(names)
-    assert not panel.isAncestorOf(QApplication.focusWidget())
+    assert len(seen) < 60
