@@ -1,10 +1,14 @@
 """`condseg`: opens the app; with a verb, runs a command without a window."""
 
 import sys
+import warnings
+
+from condseg_app.environment import set_up_environment
 
 
 def main() -> int:
     """Open the app for no arguments or `app`, else run the command."""
+    set_up_environment()
     arguments = sys.argv[1:]
     if not arguments or arguments[0] == "app":
         from condseg_app.desktop.main import main as open_app
@@ -12,6 +16,8 @@ def main() -> int:
         return open_app(arguments[1:])
     from condseg_app.cli import main as run_command
 
+    if not sys.warnoptions:  # those of libraries are for programmers; Python's own -W shows them
+        warnings.simplefilter("ignore")
     return run_command(arguments)
 
 

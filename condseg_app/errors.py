@@ -4,9 +4,17 @@ Each message is one sentence: what, where, expected and got, and what to do. The
 travels along, so that a dialog can act on it. Nobody is shown a traceback; the log has it.
 """
 
+import unicodedata
 from pathlib import Path
 
 _LONGEST = 1000
+# Control characters, parts of no character, and ends of lines and paragraphs.
+_OBEYED = ("Cc", "Cs", "Zl", "Zp")
+
+
+def printable(text: str) -> str:
+    """A text that may come from a file as one line, without what a terminal obeys."""
+    return "".join(_escaped(c) if unicodedata.category(c) in _OBEYED else c for c in text)
 
 
 def one_line(text: str) -> str:
@@ -63,3 +71,7 @@ class Cancelled(CondsegError):
 
 def _rebuild(kind: type[CondsegError], message: str, path: Path | None) -> CondsegError:
     return kind(message, path=path)
+
+
+def _escaped(character: str) -> str:
+    return " " if character in "\t\n\r" else character.encode("unicode_escape").decode("ascii")

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-import typer
 from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, progress_bar
+from condseg_app.cli.console import CONSOLE, progress_bar, row, say, table
+from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
     from condseg_app.compute.checking import Report
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def show_check(choice: "Choice") -> None:
-    """Read all data and show what is there; exits with 1 where something is wrong."""
+    """Read all data and show what is there.
+
+    Raises:
+        CondsegError: something is wrong.
+    """
     from condseg_app.compute.checking import check
 
     with progress_bar() as bar:
@@ -25,27 +29,28 @@ def show_check(choice: "Choice") -> None:
     CONSOLE.print(_images(report))
     for kind, sentences in (("wrong", report.wrong), ("odd", report.odd)):
         for sentence in sentences:
-            CONSOLE.print(f"{kind}: {sentence}", highlight=False, markup=False, soft_wrap=True)
+            say(f"{kind}: {sentence}")
     if report.wrong:
-        raise typer.Exit(1)
-    CONSOLE.print("Nothing is wrong." if report.odd else "Nothing is wrong, nothing looks odd.")
+        count = len(report.wrong)
+        raise CondsegError(f"{count} {'thing is' if count == 1 else 'things are'} wrong; mend what is told above first")
+    say("Nothing is wrong." if report.odd else "Nothing is wrong, nothing looks odd.")
 
 
 def _classes(report: "Report") -> Table:
-    table = Table("data set", "class", "labelled", "absent", "unlabelled", "voxels", title="Cases by class")
+    shown = table("data set", "class", "labelled", "absent", "unlabelled", "voxels", title="Cases by class")
     for each in report.sets:
         for name, count in each.classes.items():
             numbers = (count.labelled, count.absent, count.unlabelled)
-            table.add_row(each.name, name, *map(str, numbers), f"{count.voxels:,}")
-        table.add_section()
-    return table
+            shown.add_row(*row((each.name, name, *map(str, numbers), f"{count.voxels:,}")))
+        shown.add_section()
+    return shown
 
 
 def _images(report: "Report") -> Table:
-    table = Table("data set", "cases", "voxel size", "intensity", title="Images")
+    shown = table("data set", "cases", "voxel size", "intensity", title="Images")
     for each in report.sets:
         ends_of_axes = ((f"{low:.3g}", f"{high:.3g}") for low, high in each.spacing)
         sizes = " x ".join(low if low == high else f"{low}-{high}" for low, high in ends_of_axes)
         ends = f"{each.intensity[0]:g} to {each.intensity[1]:g}" if each.intensity else "-"
-        table.add_row(each.name, str(each.cases), f"{sizes} {each.unit}", ends)
-    return table
+        shown.add_row(*row((each.name, str(each.cases), f"{sizes} {each.unit}", ends)))
+    return shown

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
-from condseg_app.cli.shared import CONSOLE, ModelName, shown_number
+from condseg_app.cli.console import CONSOLE, row, say, shown_number, table
+from condseg_app.cli.shared import ModelName
 
 if TYPE_CHECKING:
     from condseg_app.compute.teaching import TeachingResult
@@ -25,7 +25,7 @@ def export(name: str, model: ModelName, output: Output) -> None:
     from condseg_app.compute.model_classes import export_class
 
     export_class(model, name, output)
-    _print(f"{output} ({output.stat().st_size / 1000:.0f} kB)")
+    say(f"{output} ({output.stat().st_size / 1000:.0f} kB)")
 
 
 @class_app.command("import")
@@ -39,7 +39,7 @@ def import_(
     from condseg_app.compute.model_classes import import_class
 
     import_class(file, model, output, name)
-    _print(str(output))
+    say(str(output))
 
 
 @class_app.command("rename")
@@ -48,7 +48,7 @@ def rename(old: str, new: str, model: ModelName, output: Output) -> None:
     from condseg_app.compute.model_classes import rename_class
 
     rename_class(model, old, new, output)
-    _print(str(output))
+    say(str(output))
 
 
 @class_app.command("remove")
@@ -57,27 +57,24 @@ def remove(name: str, model: ModelName, output: Output) -> None:
     from condseg_app.compute.model_classes import remove_class
 
     remove_class(model, name, output)
-    _print(str(output))
+    say(str(output))
 
 
 def show_teaching(name: str, result: "TeachingResult") -> None:
     """Print what a lesson did."""
     if result.nearest is not None and result.nearest[1] >= _ALIKE:
-        _print(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
+        say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
     if result.held_out is not None:
-        _print(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
+        say(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
     if result.certificate is not None:
         proof = result.certificate
         outcome = "unchanged" if proof.holds else "CHANGED"
-        _print(f"old classes {outcome} to the bit on {len(proof.images)} image(s); weights {proof.trunk_after[:12]}")
+        say(f"old classes {outcome} to the bit on {len(proof.images)} image(s); weights {proof.trunk_after[:12]}")
     if result.changes:
-        table = Table("class", "Dice before", "after", "compared with")
+        shown = table("class", "Dice before", "after", "compared with")
         for change in result.changes:
             before = "" if change.before is None else shown_number(change.before)
             style = "red" if change.name in result.lost else None
-            table.add_row(change.name, before, shown_number(change.after), change.reference, style=style)
-        CONSOLE.print(table)
-
-
-def _print(line: str) -> None:
-    CONSOLE.print(line, highlight=False, markup=False, soft_wrap=True)
+            cells = change.name, before, shown_number(change.after), change.reference
+            shown.add_row(*row(cells), style=style)
+        CONSOLE.print(shown)

@@ -1,19 +1,17 @@
 """The commands without a window.
 
 Exit code 0; 2 with one sentence for bad input; 3 with one where the single file that is read holds several images to
-choose from; 130 when interrupted.
+choose from; 130 when interrupted; 1 with one where CondSeg itself failed.
 """
-
-import logging
 
 import typer
 
 from condseg_app.cli.classes import class_app
 from condseg_app.cli.comparing import compare
+from condseg_app.cli.console import complain, set_up_streams, warnings_told
 from condseg_app.cli.data import complete_labels, phantom
 from condseg_app.cli.predicting import evaluate, predict
 from condseg_app.cli.service import engine
-from condseg_app.cli.shared import ERRORS
 from condseg_app.cli.show import classes, info, models, networks
 from condseg_app.cli.training import teach, train
 from condseg_app.errors import CondsegError
@@ -41,24 +39,36 @@ for command in (
     app.command()(command)
 app.add_typer(class_app, name="class")
 _INTERRUPTED = 130
+_BAD_INPUT = 2
+_FAILED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; errors become one line on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    set_up_streams()
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except CondsegError as error:
-        from condseg_app.io.choices import CHOICE_NEEDED, ChoiceNeeded  # the start stays quick
-
-        ERRORS.print(f"condseg: {error}", highlight=False, soft_wrap=True, markup=False)
-        return CHOICE_NEEDED if isinstance(error, ChoiceNeeded) else 2
-    except Exception as error:
-        if hasattr(error, "format_message"):  # click's usage errors
-            ERRORS.print(f"condseg: {error.format_message()}", highlight=False, soft_wrap=True, markup=False)
-            return 2
-        raise
+        with warnings_told():
+            code = app(args=arguments, standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 - told in a sentence, and logged
+        return _told(error)
     # Commands return nothing; what arrives here is click's own code, 130 for Ctrl-C.
     if code == _INTERRUPTED:
-        ERRORS.print("condseg: interrupted")
+        complain("condseg: interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; returns the exit code."""
+    from condseg_app.io.choices import CHOICE_NEEDED, ChoiceNeeded  # the start stays quick
+
+    if isinstance(error, CondsegError):
+        complain(f"condseg: {error}")
+        return CHOICE_NEEDED if isinstance(error, ChoiceNeeded) else _BAD_INPUT
+    if hasattr(error, "format_message"):  # click's usage errors
+        complain(f"condseg: {error.format_message()}")
+        return _BAD_INPUT
+    from condseg_app.compute.log import explain, start_log
+
+    start_log()
+    complain(f"condseg: {explain(error, 'The command')}")
+    return _FAILED

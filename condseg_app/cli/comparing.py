@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, Device, PacedLog, progress_bar
+from condseg_app.cli.console import PacedLog, progress_bar, say
+from condseg_app.cli.shared import Device
 
 
 def compare(
@@ -35,4 +36,4 @@ def compare(
             bar.update(task, completed=part, description=line)
             log.write(f"{line}: {100 * part:.0f} %")
     for path in write_report(plan, read_results(all_runs(plan, output)), output):
-        CONSOLE.print(str(path), highlight=False, soft_wrap=True)
+        say(str(path))

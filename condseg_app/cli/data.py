@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from condseg_app.cli.shared import CONSOLE, Device, ModelName, names_in, progress_bar, split_in
+from condseg_app.cli.console import progress_bar, say
+from condseg_app.cli.shared import Device, ModelName, names_in, split_in
 
 
 def phantom(
@@ -21,7 +22,7 @@ def phantom(
         task = bar.add_task("generating", total=1.0)
         for step in write_phantoms(folder, ct_cases, scenes, seed):
             bar.update(task, completed=step.progress.fraction, description=step.progress.text)
-    CONSOLE.print(str(folder), highlight=False, soft_wrap=True)
+    say(str(folder))
 
 
 def complete_labels(
@@ -48,4 +49,4 @@ def complete_labels(
         task = bar.add_task("", total=None)
         for done, total, case in complete_labels(plan):
             bar.update(task, completed=done, total=total, description=case.name)
-    CONSOLE.print(str(output), highlight=False, soft_wrap=True)
+    say(str(output))

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
+from condseg_app.cli.console import CONSOLE, complain, progress_bar, row, say, shown_number, table
 from condseg_app.cli.shared import (
-    CONSOLE,
-    ERRORS,
     Channel,
     Device,
     Frame,
@@ -26,8 +24,6 @@ from condseg_app.cli.shared import (
     Untrusted,
     names_in,
     post_processing,
-    progress_bar,
-    shown_number,
     split_in,
 )
 from condseg_app.data import Pick
@@ -128,21 +124,17 @@ def _predict(files: Sequence[Path], plan: "PredictionPlan", segment_all: "Segmen
                 _print_end(progress.record, plan.output)
     report = plan.output / CSV_NAME
     if ends["skipped"]:
-        _print(f"{ends['skipped']} of {len(files)} images were finished before; --overwrite predicts them again")
+        say(f"{ends['skipped']} of {len(files)} images were finished before; --overwrite predicts them again")
     if ends["failed"]:
         raise CondsegError(f"{ends['failed']} of {len(files)} images could not be predicted; see {report}")
 
 
 def _print_end(record: "ImageRecord", output: Path) -> None:
     if record.status == "failed":
-        ERRORS.print(f"{record.image}: {record.error}", highlight=False, markup=False, soft_wrap=True)
+        complain(f"{record.image}: {record.error}")
     elif record.status == "done":
         for file in record.files:
-            _print(f"{record.image} -> {output / file}")
-
-
-def _print(line: str) -> None:
-    CONSOLE.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(f"{record.image} -> {output / file}")
 
 
 def _names(files: Sequence[Path]) -> str:
@@ -181,11 +173,11 @@ def evaluate(
             bar.update(task, completed=done, total=total, description=found[0].case if found else "")
     figures = write_figures(scores, json_file)
     unit = scores[0].unit if scores else "mm"
-    table = Table("class", "Dice", f"HD95 ({unit})", f"ASSD ({unit})", "cases")
+    shown = table("class", "Dice", f"HD95 ({unit})", f"ASSD ({unit})", "cases")
     for class_name, counts in figures["outcomes"].items():
         mean = (figures["mean"][key][class_name] for key in ("dice", "hd95_mm", "assd_mm"))
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        table.add_row(class_name, *(shown_number(value) for value in mean), outcomes)
+        shown.add_row(*row((class_name, *(shown_number(value) for value in mean), outcomes)))
     overall = figures["mean"]["overall_dice"]
-    table.add_row("mean of classes", shown_number(overall), "", "", "")
-    CONSOLE.print(table)
+    shown.add_row("mean of classes", shown_number(overall), "", "", "")
+    CONSOLE.print(shown)

@@ -1,20 +1,13 @@
-"""What several commands share: consoles, options, and how values are read and shown."""
+"""What several commands share: options, and how their values are read."""
 
-import json
-import sys
+import csv
 from collections.abc import Iterable
-from time import monotonic
 from typing import Annotated, Any, cast, get_args
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from condseg_app.data import Overlap, PostProcessing, Split
 from condseg_app.errors import CondsegError
-
-CONSOLE = Console()
-ERRORS = Console(stderr=True)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -37,30 +30,9 @@ Untrusted = Annotated[
 ]
 
 
-class PacedLog:
-    """A line a minute where there is no terminal for a progress bar."""
-
-    def __init__(self, seconds: float = 60.0) -> None:
-        self._seconds, self._next = seconds, 0.0
-
-    def write(self, line: str) -> None:
-        """Write the line, unless one was written a moment ago."""
-        if not ERRORS.is_terminal and monotonic() >= self._next:
-            ERRORS.print(line, highlight=False, markup=False, soft_wrap=True)
-            self._next = monotonic() + self._seconds
-
-
-def progress_bar(shown: bool = True) -> Progress:
-    """A bar on standard error, gone at the end."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total}"))
-    return Progress(
-        *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=ERRORS, transient=True, disable=not shown
-    )
-
-
 def names_in(text: str) -> list[str]:
-    """The names of a list such as 'liver,spleen'."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """The names of a list such as 'liver,spleen', quoted as in CSV where a name has a comma: '"head, body",liver'."""
+    return [name for part in _split(text, ",") if (name := part.strip())]
 
 
 def split_in(text: str) -> Split | None:
@@ -103,23 +75,33 @@ def post_processing(
 
 def numbers_by_name(option: str, text: str | None, kind: type[int] | type[float] = float) -> dict[str, float]:
     """'liver=1,spleen=2' as a table."""
-    pairs = pairs_in(option, names_in(text or ""))
-    return {name: numbers_in(option, value, kind, 1)[0] for name, value in pairs.items()}
+    found = {}
+    for pair in names_in(text or ""):
+        name, equals, value = pair.rpartition("=")  # a name may have one, a number has not
+        if not equals:
+            raise CondsegError(f"{option} takes NAME=VALUE, not '{pair}'")
+        found[name.strip()] = numbers_in(option, value, kind, 1)[0]
+    return found
 
 
-def pairs_in(option: str, pairs: Iterable[str]) -> dict[str, str]:
-    """'liver=1' and the like as a table.
+def renamed_in(option: str, pairs: Iterable[str]) -> dict[str, str]:
+    """'Leber=liver' and the like as a table.
 
     Raises:
-        CondsegError: one has no '=' in it.
+        CondsegError: one is no pair of names.
     """
     found = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CondsegError(f"{option} takes NAME=VALUE, not '{pair}'")
-        found[name.strip()] = value.strip()
+        names = [name.strip() for name in _split(pair, "=")]
+        if len(names) != 2:
+            raise CondsegError(f"{option} takes OLD=NEW, not '{pair}'; quote a name with '=': '\"T2=dark\"=cyst'")
+        found[names[0]] = names[1]
     return found
+
+
+def _split(text: str, at: str) -> list[str]:
+    """The parts of a text, as spreadsheets read them: what stands in double quotes is one part."""
+    return next(csv.reader([" ".join(text.splitlines())], delimiter=at, skipinitialspace=True), [])
 
 
 def numbers_in(option: str, text: str, kind: type[int] | type[float], count: int | None = None) -> tuple[Any, ...]:
@@ -135,18 +117,3 @@ def numbers_in(option: str, text: str, kind: type[int] | type[float], count: int
     if count is not None and len(numbers) != count:
         raise CondsegError(f"{option} takes {count} numbers, got {len(numbers)} in '{text}'")
     return numbers
-
-
-def _plain(value: object) -> str | list[object]:
-    """What JSON and the screen cannot show as it is."""
-    return list(value) if isinstance(value, (tuple, set, frozenset)) else str(value)
-
-
-def shown_number(value: float | None) -> str:
-    """A figure for a table."""
-    return "-" if value is None else f"{value:.4f}"
-
-
-def print_json(value: object) -> None:
-    """Print a value for other programs."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")

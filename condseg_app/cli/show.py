@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
-from condseg_app.cli.shared import CONSOLE, AsJson, Channel, Frame, Series, Untrusted, print_json
+from condseg_app.cli.console import CONSOLE, print_json, row, table
+from condseg_app.cli.shared import AsJson, Channel, Frame, Series, Untrusted
 from condseg_app.data import Pick
 
 
@@ -44,11 +45,12 @@ def models(as_json: AsJson = False) -> None:
     if as_json:
         print_json([{"name": m.name, "path": m.path, "classes": m.description.classes.names} for m in found])
         return
-    table = Table("model", "dimensions", "classes", "licence", "file")
+    shown = table("model", "dimensions", "classes", "licence", "file")
     for m in found:
         names = ", ".join(m.description.classes.names)
-        table.add_row(m.name, m.description.preprocessing.dimensions, names, m.description.licence, str(m.path))
-    CONSOLE.print(table)
+        cells = m.name, m.description.preprocessing.dimensions, names, m.description.licence, str(m.path)
+        shown.add_row(*row(cells))
+    CONSOLE.print(shown)
 
 
 def networks(as_json: AsJson = False) -> None:
@@ -68,23 +70,25 @@ def networks(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("network", "dimensions", "window", "parameters", "for")
-    for row in rows:
-        window = " x ".join(str(n) for n in row["window"])  # type: ignore[attr-defined]
-        table.add_row(row["name"], row["dimensions"], window, f"{row['parameters']:,}", row["summary"])  # type: ignore[arg-type]
-    CONSOLE.print(table)
+    shown = table("network", "dimensions", "window", "parameters", "for")
+    for each in rows:
+        window = " x ".join(str(n) for n in each["window"])  # type: ignore[attr-defined]
+        shown.add_row(each["name"], each["dimensions"], window, f"{each['parameters']:,}", each["summary"])  # type: ignore[arg-type]
+    CONSOLE.print(shown)
 
 
 def classes(model: Annotated[str, typer.Argument(help="a model's name, or its file")], as_json: AsJson = False) -> None:
     """Show a model's look-up table."""
     from condseg_app.io import find_model, read_model_description
 
-    table = read_model_description(find_model(model)).classes
+    entries = read_model_description(find_model(model)).classes
     if as_json:
-        print_json([asdict(entry) for entry in table])
+        print_json([asdict(entry) for entry in entries])
         return
-    shown = Table("value", "class", "colour", "code", "part of")
-    for e in table:
-        colour = f"[rgb({e.color[0]},{e.color[1]},{e.color[2]})]■[/] {e.color}"
-        shown.add_row(str(e.value), e.name, colour, f"{e.code:g}", e.part_of or "")
+    shown = table("value", "class", "colour", "code", "part of")
+    for e in entries:
+        red, green, blue = e.color
+        block = "*" if CONSOLE.options.ascii_only else "■"
+        colour = Text.assemble((block, f"rgb({red},{green},{blue})"), f" {red}, {green}, {blue}")
+        shown.add_row(*row((str(e.value), e.name, colour, f"{e.code:g}", e.part_of or "")))
     CONSOLE.print(shown)

@@ -7,16 +7,14 @@ import typer
 
 from condseg_app.cli.checking import show_check
 from condseg_app.cli.classes import show_teaching
+from condseg_app.cli.console import PacedLog, progress_bar, say
 from condseg_app.cli.shared import (
-    CONSOLE,
     Device,
     ModelName,
-    PacedLog,
     names_in,
     numbers_by_name,
     numbers_in,
-    pairs_in,
-    progress_bar,
+    renamed_in,
 )
 from condseg_app.data import TEACHING_STEPS
 from condseg_app.errors import CondsegError
@@ -105,7 +103,7 @@ def train(
         network=network,
         groups=groups,
         classes=tuple(names_in(class_names)) if class_names else None,
-        rename=pairs_in("--rename", rename or ()),
+        rename=renamed_in("--rename", rename or ()),
         code_range=code_range,
         preprocessing=_preprocessing(spacing, window, intensity),
         settings=_given(settings),
@@ -141,7 +139,7 @@ def _run(plan: "TrainingPlan", resume: bool) -> None:
         finally:
             training.finish()
     if training.trainer.is_first:
-        CONSOLE.print(f"{plan.output} ({training.trainer.progress.step} steps)", highlight=False, soft_wrap=True)
+        say(f"{plan.output} ({training.trainer.progress.step} steps)")
 
 
 def teach(
@@ -184,7 +182,7 @@ def teach(
             f"nothing was written, for {lost} became worse; use --mode exact, or --yes to write it anyway"
         )
     write_result(plan, result)
-    CONSOLE.print(str(output), highlight=False, soft_wrap=True)
+    say(str(output))
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from condseg_app.compute.image_warnings import CaseReader
 from condseg_app.compute.training_data import Choice, choose
-from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelMap, Model, Prediction, Split, as_level
+from condseg_app.data import (
+    Annotation,
+    Case,
+    ClassTable,
+    DataSet,
+    Image,
+    LabelMap,
+    Model,
+    Prediction,
+    Split,
+    as_level,
+    listed,
+)
 from condseg_app.errors import ClassTableError, WriteError
-from condseg_app.io import find_model, read_case, read_data_set, read_model, write_label_map
+from condseg_app.io import find_model, read_data_set, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.file_names import as_file_name
 from condseg_app.io.image_files import write_image
 from condseg_app.io.label_maps import MACHINE_UNKNOWN
 
@@ -66,7 +80,9 @@ def complete_labels(plan: CompletionPlan) -> Iterator[tuple[int, int, Case]]:
     wanted = tuple(plan.classes or model.classes.names)
     missing = sorted(set(wanted) - set(model.classes.names))
     if missing:
-        raise ClassTableError(f"model '{model.name}' does not know '{missing[0]}'; it knows {model.classes.names}")
+        raise ClassTableError(
+            f"model '{model.name}' does not know '{missing[0]}'; it knows {listed(model.classes.names)}"
+        )
     table = _table(data.classes, model.classes, wanted)
     for folder in (IMAGES, LABELS, MACHINE):
         (plan.output / folder).mkdir(parents=True, exist_ok=True)
@@ -105,12 +121,12 @@ def _complete(
     missing = [c for c in wanted if c not in case.labelled]
     picture = case.image.suffix.lower() not in (".gz", ".nii")
     ending = ".png" if picture else ".nii.gz"
-    machine = {c: f"{MACHINE}/{name}_{_safe(c)}{ending}" for c in missing}
+    machine = {c: f"{MACHINE}/{name}_{as_file_name(c)}{ending}" for c in missing}
     labels_file = f"{LABELS}/{name}{_suffix(case.labels) if case.labels else ending}"
     described = {"image": image_file, "label": labels_file, "human": sorted(case.labelled), "machine": machine}
     if all((plan.output / path).exists() for path in (image_file, labels_file, *machine.values())):
         return described
-    image, annotations = read_case(case, data.classes)
+    image, annotations = CaseReader(data.name)(case, data.classes)
     _place(case.image, plan.output / image_file)
     if case.labels is not None:
         _place(case.labels, plan.output / labels_file)
@@ -194,7 +210,3 @@ def _write_description(
 
 def _suffix(path: Path) -> str:
     return "".join(path.suffixes[-2:]) if path.name.lower().endswith(".nii.gz") else path.suffix
-
-
-def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in name)

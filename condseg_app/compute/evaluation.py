@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from condseg_app.compute.image_warnings import CaseReader
 from condseg_app.data import PostProcessing, Split
 from condseg_app.errors import ReadError
-from condseg_app.io import find_model, read_case, read_data_set, read_model
+from condseg_app.io import find_model, read_data_set, read_model
 from condseg_app.io.atomic import atomic_write
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Sc
     if not cases or not shared:
         what = f"no case of split '{plan.split}'" if not cases else f"none of the classes of model '{model.name}'"
         raise ReadError(f"{what} is in the data set; choose another split or model", path=plan.data)
+    read = CaseReader(data.name)
     for count, case in enumerate(cases, start=1):
-        image, annotations = read_case(case, data.classes)
+        image, annotations = read(case, data.classes)
         if plan.corrupted:
             image = corrupt(image, annotations, plan.corrupted, seed=count)
         yield count, len(cases), evaluate_case(model, image, annotations, plan.device, plan.post_processing)

@@ -1,17 +1,20 @@
 """Many images from their files to masks: what is finished is skipped, what fails stops no other."""
 
+import errno
+import logging
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from condseg_app.compute.log import explain
+from condseg_app.compute.output_names import output_names
 from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
 from condseg_app.data import Pick, PostProcessing
-from condseg_app.errors import CondsegError, ReadError, WriteError
+from condseg_app.errors import CondsegError, ReadError, WriteError, printable
 from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.file_start import name_of
+from condseg_app.io.file_start import reading
 from condseg_app.io.prediction_report import (
     ClassVolume,
     ImageRecord,
@@ -21,6 +24,13 @@ from condseg_app.io.prediction_report import (
     stamp_of,
     write_report,
 )
+
+# A disk that refuses so refuses what comes next as well; whatever else goes wrong does so with one image's files.
+_DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+_MOST_TOLD = 8
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,12 +129,26 @@ def image_files(paths: Sequence[Path], output: Path) -> list[Path]:
         if path.resolve() == output.resolve():
             raise WriteError("the masks need a folder of their own; name another output", path=output)
         folder = path.is_dir() and not is_image(path)  # a zarr folder is one image
-        inside = sorted(f for f in path.iterdir() if is_image(f)) if folder else [path]
-        if not inside:
-            raise ReadError("the folder holds no image that can be read", path=path)
-        for file in inside:
+        for file in _images_in(path, output) if folder else (path,):
             found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def _images_in(folder: Path, output: Path) -> list[Path]:
+    """A folder's images, without hidden files; of folders in it that are no image it is told that they are left out."""
+    with reading(folder):
+        inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        images = [path for path in inside if is_image(path)]
+        others = [
+            p for p in inside if p.is_dir() and p not in images and not output.resolve().is_relative_to(p.resolve())
+        ]
+    names = f"{', '.join(other.name for other in others[:_MOST_TOLD])}{', ...' if len(others) > _MOST_TOLD else ''}"
+    if not images:
+        also = f"; name the folders in it that do: {names}" if others else ""
+        raise ReadError(f"the folder holds no image that can be read{also}", path=folder)
+    if others:
+        _log.warning("%s: the folders in it are not searched (%s); name them, too, if they hold images", folder, names)
+    return images
 
 
 def segment_here(files: Sequence[Path], request: Request) -> Iterator[Stage]:
@@ -153,8 +177,7 @@ def predict_folder(
         CondsegError: nothing can be predicted as planned; or the disk is full, which would stop the others as well.
             What is finished stays.
     """
-    _refuse_same_names(files)
-    folder = _Folder(plan)
+    folder = _Folder(plan, output_names(files))
     finished = {} if plan.overwrite else folder.finished(files)
     folder.begin(finished)
     for file, record in finished.items():
@@ -167,9 +190,15 @@ def predict_folder(
 
 
 class _Folder:
-    """An output folder with its report: a record for each image's name, for by it the output is called."""
+    """An output folder with its report: a record for each image's name, for by it the output is called.
 
-    def __init__(self, plan: PredictionPlan) -> None:
+    Args:
+        plan: what to predict.
+        names: image -> what its output is called.
+    """
+
+    def __init__(self, plan: PredictionPlan, names: Mapping[Path, str]) -> None:
+        self._names = names
         path = find_model(plan.model)
         model = read_model(path)
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
@@ -199,7 +228,7 @@ class _Folder:
         """The images for which there is nothing to do, with their records."""
         found = {}
         for file in files:
-            record = self._records.get(_key(name_of(file)))
+            record = self._records.get(_key(self._names[file]))
             if record is not None and self._is_finished(file, record):
                 found[file] = record.model_copy(update={"status": "skipped"})
         return found
@@ -223,8 +252,8 @@ class _Folder:
                 return self._put(self._written(outcome, answer))
             except Exception as error:
                 answer = explain(error, "Writing the masks")
-                if isinstance(answer, WriteError) and isinstance(answer.__cause__, OSError):
-                    raise  # the disk is full or refuses, and would do so again
+                if isinstance(answer.__cause__, OSError) and answer.__cause__.errno in _DISK_REFUSES:
+                    raise
         return self._put(self._record(outcome, status="failed", error=_told(answer, outcome.file)))
 
     def _is_finished(self, file: Path, record: ImageRecord) -> bool:
@@ -235,13 +264,17 @@ class _Folder:
 
     def _written(self, outcome: Outcome, answer: Segmentation) -> ImageRecord:
         # The files of an earlier method must not be taken for finished once some of them are replaced.
-        if self._records.pop(_key(name_of(outcome.file)), None) is not None:
+        name = self._names[outcome.file]
+        if self._records.pop(_key(name), None) is not None:
             self._save()
-        files = write_segmentation(outcome.file, answer, self.request.classes, self._method, self._output)
+        for warning in answer.warnings:
+            _log.warning("%s: %s", outcome.file, warning)
+        files = write_segmentation(outcome.file, answer, self.request.classes, self._method, self._output / name)
         volumes = (ClassVolume.of(name, answer.voxels[name], answer.geometry) for name in self.request.classes.names)
         return self._record(
             outcome,
             status="done",
+            warnings=answer.warnings,
             seconds=answer.seconds,
             planned_mb=round(answer.planned / 1e6, 1),
             device=answer.device,
@@ -251,7 +284,8 @@ class _Folder:
 
     def _record(self, outcome: Outcome, **known: object) -> ImageRecord:
         file = outcome.file
-        common = {"name": name_of(file), "image": str(file.resolve()), "stamp": outcome.stamp, "worker": outcome.worker}
+        image = printable(str(file.resolve()))
+        common = {"name": self._names[file], "image": image, "stamp": outcome.stamp, "worker": outcome.worker}
         return ImageRecord.model_validate({**common, "method": self._method, **known})
 
     def _put(self, record: ImageRecord) -> ImageRecord:
@@ -267,14 +301,6 @@ class _Folder:
             raise ReadError("the file changed while it was predicted; predict it again", path=outcome.file)
 
 
-def _refuse_same_names(files: Sequence[Path]) -> None:
-    taken: dict[str, Path] = {}
-    for file in files:
-        other = taken.setdefault(_key(name_of(file)), file)
-        if other is not file:
-            raise WriteError(f"its masks would be called as those of {other}; predict them into two folders", path=file)
-
-
 def _key(name: str) -> str:
     """A name as file systems compare it that do not tell capitals."""
     return name.casefold()
@@ -282,4 +308,4 @@ def _key(name: str) -> str:
 
 def _told(error: CondsegError, file: Path) -> str:
     """The sentence, without the image's own path before it."""
-    return error.message if error.path in (None, file, file.resolve()) else str(error)
+    return error.message if error.path in (None, file, file.resolve()) else printable(str(error))

@@ -25,7 +25,7 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
-from condseg_app.errors import OutOfMemory
+from condseg_app.errors import OutOfMemory, printable
 from condseg_app.io import (
     Export,
     Registry,
@@ -38,7 +38,6 @@ from condseg_app.io import (
     write_label_map,
 )
 from condseg_app.io.choices import EVERYTHING, chosen_channel
-from condseg_app.io.file_start import name_of
 from condseg_app.io.prediction_report import Method
 from condseg_app.io.scratch import ScratchArray
 from condseg_app.memory import free_memory
@@ -81,6 +80,7 @@ class Segmentation:
         device: what computed.
         seconds: that reading and predicting took.
         planned: bytes of memory that this was to take at most.
+        warnings: what was odd about the image, a sentence each.
     """
 
     geometry: Geometry
@@ -90,6 +90,7 @@ class Segmentation:
     device: str
     seconds: float
     planned: int
+    warnings: tuple[str, ...] = ()
 
     def mask(self, name: str) -> NDArray[np.bool_]:
         """Where a class is, (I, J, K); a whole contains its parts."""
@@ -137,10 +138,8 @@ def segment(
     device = describe_device(request.device)
     shown = device.kind if device.name.lower() == device.kind else f"{device.kind} ({device.name})"
     seconds = time.perf_counter() - began
-    yield (
-        1.0,
-        Segmentation(image.geometry, masks.labels, masks.overlapping, masks.voxels, shown, seconds, plan.peak),
-    )
+    final = masks.labels, masks.overlapping, masks.voxels
+    yield 1.0, Segmentation(image.geometry, *final, shown, seconds, plan.peak, image.warnings)
 
 
 def _image(source: Path | Image, request: Request) -> Image:
@@ -152,7 +151,7 @@ def _image(source: Path | Image, request: Request) -> Image:
 
 
 def write_segmentation(
-    file: Path, found: Segmentation, classes: ClassTable, method: Method, folder: Path
+    file: Path, found: Segmentation, classes: ClassTable, method: Method, target: Path
 ) -> tuple[Path, ...]:
     """Write an image's label map, its binary masks, or both, and what else was asked for; returns all files written.
 
@@ -161,14 +160,14 @@ def write_segmentation(
         found: its masks.
         classes: their rows.
         method: how they were made, for the JSON beside them. Where overlaps are kept there are only binary masks.
-        folder: where to write.
+        target: the folder, and in it what all names of files begin with.
 
     Raises:
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
     suffix = ".png" if found.geometry.unit == "pixel" else ".nii.gz"
     registry = _registry(file, classes, method)
-    name = name_of(file)
+    folder, name = target.parent, target.name
     forms = {form.named(folder, name): form for form in map(export_format, method.also)}
     for path, form in forms.items():
         form.check_fits(found.geometry, path)
@@ -190,7 +189,7 @@ def write_segmentation(
 def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:
     settings = method.post_processing
     return Registry(
-        image=file.name,
+        image=printable(file.name),
         model=method.model,
         model_sha256=method.model_sha256,
         thresholds=dict.fromkeys(classes.names, settings.threshold),

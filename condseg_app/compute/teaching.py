@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from condseg_app.compute.image_warnings import CaseReader, ImageWarnings
 from condseg_app.data import (
     TEACHING_STEPS,
     Annotation,
@@ -21,7 +22,7 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import ModelError, ReadError
-from condseg_app.io import file_hash, find_model, read_case, read_data_set, read_image, read_model, write_model
+from condseg_app.io import file_hash, find_model, read_data_set, read_image, read_model, write_model
 from condseg_app.io.class_file import is_class_file, write_class
 
 _IMAGES_COMPARED = 3
@@ -169,10 +170,11 @@ def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
     of_interest = {plan.class_name} if plan.mode == "exact" else {plan.class_name, *model.classes.names}
     cases = [replace(case, labelled=case.labelled & of_interest) for case in data.cases]
     shown: list[Shown] = []
+    read = CaseReader(data.name)
     for case in cases:
         if plan.cases is not None and len(shown) == plan.cases:
             break
-        image, annotations = read_case(case, data.classes)
+        image, annotations = read(case, data.classes)
         if any(a.class_name == plan.class_name and a.state == "present" for a in annotations):
             shown.append((image, annotations))
     if not shown:
@@ -191,7 +193,11 @@ def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
     """Some images of which nothing is shown: on them the old classes are kept."""
     used = {image.source for image, _ in shown}
     unused = [case for case in data.cases if case.image not in used][:_MOST_BESIDE]
-    return (read_image(case.image) for case in unused)
+    warnings = ImageWarnings()
+    for case in unused:
+        image = read_image(case.image)
+        warnings.tell(data.name, case.name, image)
+        yield image
 
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:

@@ -1,6 +1,5 @@
 """A training from files to files: data sets in; a model, a log, curves and a checkpoint out."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -8,17 +7,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from condseg_app.compute.checking import quick_warnings
+from condseg_app.compute.image_warnings import CaseReader, ImageWarnings
 from condseg_app.compute.training_data import Choice, TrainingData, choose, some_images
 from condseg_app.data import ClassTable, Model, TrainingProgress
 from condseg_app.errors import WriteError
-from condseg_app.io import Checkpoint, read_case, read_checkpoint, read_model, write_checkpoint, write_model
+from condseg_app.io import Checkpoint, read_checkpoint, read_model, write_checkpoint, write_model
 from condseg_app.io.training_log import write_curves, write_training_log
 
 if TYPE_CHECKING:
     from condseg_app.engine.recipes import Recipe
     from condseg_app.engine.train import Trainer
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,11 @@ class Training:
             raise WriteError(f"the folder {plan.output.parent} does not exist; make it first", path=plan.output)
         self.plan = plan
         data = choose(plan.choice)
+        warnings = ImageWarnings()
         for warning in quick_warnings(data):
-            _log.warning("%s", warning)
+            warnings.tell_sentence(warning)
         self.model = _model(plan, data)
-        self.trainer = _trainer(self.model, data, plan)
+        self.trainer = _trainer(self.model, data, plan, warnings)
         if resume:
             saved = read_checkpoint(plan.checkpoint)
             self.trainer.resume(saved.tensors, saved.plain)
@@ -131,7 +130,7 @@ def _model(plan: TrainingPlan, data: TrainingData) -> Model:
     return model if plan.init_from is None else transfer(model, read_model(plan.init_from))
 
 
-def _trainer(model: Model, data: TrainingData, plan: TrainingPlan) -> "Trainer":
+def _trainer(model: Model, data: TrainingData, plan: TrainingPlan, warnings: ImageWarnings) -> "Trainer":
     from condseg_app.engine.augment import augmenter, unvaried
     from condseg_app.engine.devices import Processes
     from condseg_app.engine.networks import answers_together, network_stride
@@ -148,10 +147,13 @@ def _trainer(model: Model, data: TrainingData, plan: TrainingPlan) -> "Trainer":
     still = replace(cropping, augment=unvaried, asked=1)
     return Trainer(
         model,
-        [DataSetSource(part, read_case, cropping) for part in data.train],
+        [DataSetSource(part, CaseReader(part.name, warnings), cropping) for part in data.train],
         recipe,
         plan.device,
-        [DataSetSource(part, read_case, still) for part in data.validation] if recipe.validate_every else (),
+        [
+            DataSetSource(part, CaseReader(f"{part.name}, val", warnings), still)
+            for part in (data.validation if recipe.validate_every else ())
+        ],
         Processes(*plan.processes),
     )
 

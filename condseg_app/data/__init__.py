@@ -1,7 +1,17 @@
 """Values: what the rest of the program is about. Frozen, numpy only, no files and no networks."""
 
 from condseg_app.data.annotation import Annotation
-from condseg_app.data.classes import PALETTE, ClassEntry, ClassTable, Color, spread_code
+from condseg_app.data.classes import (
+    LONGEST_NAME,
+    PALETTE,
+    ClassEntry,
+    ClassTable,
+    Color,
+    as_class_name,
+    listed,
+    spread_code,
+    why_no_class_name,
+)
 from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
 from condseg_app.data.image import Image, LazyArray, Pick
@@ -26,6 +36,7 @@ from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
 
 __all__ = [
+    "LONGEST_NAME",
     "PALETTE",
     "TEACHING_STEPS",
     "Affine",
@@ -69,12 +80,15 @@ __all__ = [
     "TeachingMode",
     "TrainingProgress",
     "Unit",
+    "as_class_name",
     "as_level",
     "dice",
     "extent_of",
     "fuse",
     "in_order",
+    "listed",
     "measure",
     "spread_code",
     "uncertainty_by_slice",
+    "why_no_class_name",
 ]

@@ -1,5 +1,6 @@
 """The look-up table: which classes a network knows, and under which code it is asked for each."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,41 @@ PALETTE: tuple[Color, ...] = (
 )
 
 
+LONGEST_NAME = 200
+"""Letters of a class's name at most: it becomes a file's name, a column, and a tag of DICOM."""
+
+# Control characters, halves of a character, ends of lines and of paragraphs.
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+
+
+def why_no_class_name(name: str) -> str | None:
+    """Why a text cannot be a class's name, as half a sentence; None where it can.
+
+    The one rule for names from tables, files, dialogs and commands. Commas and '=' are allowed: where names are listed
+    they are quoted (`listed`).
+    """
+    if not name.strip():
+        return "it is empty"
+    if name != name.strip():
+        return "it has space at its ends"
+    if len(name) > LONGEST_NAME:
+        return f"it has {len(name)} letters, of at most {LONGEST_NAME}"
+    if any(unicodedata.category(character) in _NOT_IN_NAMES for character in name):
+        return "it has a line's end or another control character"
+    return None
+
+
+def as_class_name(text: str) -> str:
+    """The class name that a text from a file comes closest to; empty where it has no letter."""
+    plain = (" " if unicodedata.category(c) in _NOT_IN_NAMES else c for c in text)
+    return " ".join("".join(plain).split())[:LONGEST_NAME].strip()
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names separated by commas; one that has a comma or a quote itself is quoted as in CSV."""
+    return ", ".join('"{}"'.format(n.replace('"', '""')) if "," in n or n.startswith('"') else n for n in names)
+
+
 @dataclass(frozen=True)
 class ClassEntry:
     """One row of the look-up table.
@@ -50,8 +86,9 @@ class ClassEntry:
     notes: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or self.name != self.name.strip():
-            raise ClassTableError(f"'{self.name}' is not a class name; use text without space at its ends")
+        wrong = why_no_class_name(self.name)
+        if wrong is not None:
+            raise ClassTableError(f"'{self.name[:LONGEST_NAME]}' cannot be a class's name, for {wrong}; choose another")
         if not 1 <= self.value <= 65535:
             raise ClassTableError(f"class '{self.name}' has value {self.value}; use 1 to 65535 (0 is background)")
         if len(self.color) != 3 or not all(0 <= c <= 255 for c in self.color):
@@ -118,7 +155,7 @@ class ClassTable:
         for row, entry in enumerate(self.entries):
             if entry.name == name:
                 return row
-        raise ClassTableError(f"no class '{name}' here; there are: {', '.join(self.names) or 'none'}")
+        raise ClassTableError(f"no class '{name}' here; there are: {listed(self.names) or 'none'}")
 
     def propose(self, name: str, color: Color | None = None) -> ClassEntry:
         """A new row for a name: next free value, a colour, and a code far from all others."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.geometry import Geometry
-from condseg_app.errors import GeometryError, one_line
+from condseg_app.errors import GeometryError, one_line, printable
 
 
 class LazyArray(Protocol):
@@ -59,6 +59,7 @@ class Image:
     pick: Pick = field(default=Pick())
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", printable(self.name))
         object.__setattr__(self, "warnings", tuple(one_line(warning) for warning in self.warnings))
         expected = (len(self.channels), *self.geometry.shape)
         if tuple(self.array.shape) != expected:

@@ -1,5 +1,6 @@
 """Files, and zarr folders, that are there whole or not at all."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -9,6 +10,15 @@ from pathlib import Path
 
 from condseg_app.errors import WriteError
 from condseg_app.io.contents import holds_image, is_folder_name
+
+_ADVICE = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EINVAL: "choose another name, without special letters",
+    errno.EILSEQ: "choose another name, without special letters",
+    errno.EACCES: "check the folder's rights or choose another one",
+    errno.EPERM: "check the folder's rights or choose another one",
+    errno.EROFS: "choose a folder that can be written",
+}
 
 
 @contextmanager
@@ -44,10 +54,8 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
         for folder in {target.parent for target in targets}:
             _flush_folder(folder)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise WriteError(
-            f"could not be written ({reason}); free the disk or choose another folder", path=paths[0]
-        ) from error
+        advice = _ADVICE.get(error.errno or 0, "free the disk or choose another folder")
+        raise WriteError(f"could not be written ({error.strerror or error}); {advice}", path=paths[0]) from error
     finally:
         for temporary in temporaries:
             with suppress(OSError):

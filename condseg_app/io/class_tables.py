@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from condseg_app.data import ClassEntry, ClassTable
+from condseg_app.data import ClassEntry, ClassTable, as_class_name
 from condseg_app.errors import CondsegError
 from condseg_app.io.class_files import SCHEMA, ClassRow, sidecar_path
 from condseg_app.io.contents import format_of
@@ -92,7 +92,8 @@ def _of_itksnap(text: str) -> ClassTable:
 
 
 def _entry(table: ClassTable, value: int, name: str, color: tuple[int, int, int]) -> ClassEntry:
-    return ClassEntry(value, name.strip(), color, table.propose(name.strip()).code)
+    called = as_class_name(name)
+    return ClassEntry(value, called, color, table.propose(called).code)
 
 
 def _text(path: Path) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydicom.dataset import Dataset
 
-from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
+from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, as_class_name
 from condseg_app.errors import ClassTableError, GeometryError, ReadError
 from condseg_app.io.class_files import ClassRow
 from condseg_app.io.dicom_files import dicom_files
@@ -169,7 +169,7 @@ def _classes(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...
     try:
         known, notes = _known(header)
         for segment in segments:
-            number, label = int(segment.SegmentNumber), str(segment.get("SegmentLabel") or "").strip()
+            number, label = int(segment.SegmentNumber), as_class_name(str(segment.get("SegmentLabel") or ""))
             if not number:  # a label map's background
                 continue
             entry = known.get(number)
@@ -203,7 +203,7 @@ def _entry(table: ClassTable, number: int, label: str, segment: Dataset) -> Clas
     kinds = segment.get("SegmentedPropertyTypeCodeSequence")
     kind = kinds[0] if kinds else Dataset()
     scheme, code = str(kind.get("CodingSchemeDesignator") or ""), str(kind.get("CodeValue") or "")
-    name = label or str(kind.get("CodeMeaning") or "").strip() or f"segment {number}"
+    name = label or as_class_name(str(kind.get("CodeMeaning") or "")) or f"segment {number}"
     if name.casefold() in {other.name.casefold() for other in table}:
         name = f"{name} {number}"
     proposed = table.propose(name, _color(segment))

@@ -1,6 +1,5 @@
 """Label maps and masks to files, all of an export or nothing of it."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap
+from condseg_app.data import ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.class_files import sidecar_path, sidecar_text
+from condseg_app.io.file_names import as_file_name
 from condseg_app.io.formats import label_writer
 from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
 from condseg_app.io.stored_labels import LabelGrid
 
-_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.|[. ]$')
 _TABLE_OF_MASKS = "classes.json"
 
 
@@ -115,10 +114,10 @@ def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ..
     """The files that `write_binary_masks` writes: one for each class, in the table's order, then classes.json."""
     paths: list[Path] = []
     for entry in classes:
-        path = folder / f"{_file_name(entry)}{suffix}"
+        path = folder / f"{as_file_name(entry.name)}{suffix}"
         taken = {other.name.casefold() for other in paths}
         if path.name.casefold() in taken:  # 'a/b' after 'a:b', which file systems cannot tell apart
-            path = folder / f"{_file_name(entry)}_{entry.value}{suffix}"
+            path = folder / f"{as_file_name(entry.name)}_{entry.value}{suffix}"
         paths.append(path)
     return (*paths, folder / _TABLE_OF_MASKS)
 
@@ -134,7 +133,3 @@ def new_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=folder) from error
-
-
-def _file_name(entry: ClassEntry) -> str:
-    return _NOT_IN_FILE_NAMES.sub("_", entry.name)

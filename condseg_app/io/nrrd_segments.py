@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from condseg_app.data import ClassEntry, ClassTable, Color
+from condseg_app.data import LONGEST_NAME, ClassEntry, ClassTable, Color, as_class_name
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_voxels import voxels_of
@@ -21,6 +21,7 @@ from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
 
 _FIELD = re.compile(r"Segment(\d{1,6})_(\w+)")
 _LARGEST_VALUE = 65535
+_ROOM_FOR_NUMBER = len(" (65535)")
 _CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 _CATEGORY = "SCT^123037004^Anatomical Structure"
 _REGIONS = "Anatomic codes - DICOM master list"
@@ -137,7 +138,8 @@ def _number(row: Mapping[str, str], key: str, otherwise: int, path: Path) -> int
 
 
 def _free_name(table: ClassTable, row: Mapping[str, str], n: int) -> str:
-    name = (row.get("Name", "").strip() or row.get("ID", "").strip() or f"segment {n + 1}")[:200]
+    name = as_class_name(row.get("Name", "")) or as_class_name(row.get("ID", "")) or f"segment {n + 1}"
+    name = name[: LONGEST_NAME - _ROOM_FOR_NUMBER]
     taken = {entry.name.casefold() for entry in table}
     return name if name.casefold() not in taken else next(_numbered(name, taken))
 

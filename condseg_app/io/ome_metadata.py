@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit, as_class_name
 from condseg_app.errors import GeometryError
 
 VERSION = "0.5"
@@ -141,7 +141,7 @@ def classes_of(ome: Mapping[str, Any]) -> ClassTable | None:
     if "image-label" not in ome:
         return None
     label = _ImageLabel.model_validate(ome["image-label"])
-    names = {row.value: row.name.strip() for row in label.properties if row.name}
+    names = {row.value: as_class_name(row.name) for row in label.properties if row.name}
     colors = {row.value: row.rgba[:3] for row in label.colors}
     table = ClassTable()
     for value in sorted({*names, *colors} - {0}):

@@ -19,7 +19,10 @@ JSON_NAME, CSV_NAME = "report.json", "report.csv"
 VolumeUnit = Literal["ml", "mm³", "pixels"]
 
 _VOLUMES: Mapping[Unit, tuple[VolumeUnit, float]] = {"mm": ("ml", 1e-3), "µm": ("mm³", 1e-9), "pixel": ("pixels", 1.0)}
-_COLUMNS = ("image", "status", "error", "seconds", "device", "worker", "model", "model_sha256", "software", "files")
+_COLUMNS = (
+    *("image", "status", "error", "warnings", "seconds", "device", "worker"),
+    *("model", "model_sha256", "software", "files"),
+)
 
 
 class _Strict(BaseModel):
@@ -82,12 +85,13 @@ class ImageRecord(_Strict):
     """What became of one image.
 
     Attributes:
-        name: the image's name without its ending, after which its output is called.
+        name: after which its output is called: the image's name without its ending, made unlike any other.
         image: its file.
         stamp: the file as it was before it was read; None if it could not be found.
         method: with what it was predicted.
         status: 'done' in this run, 'skipped' because an earlier run had done it, or 'failed'.
         error: why it failed, a sentence.
+        warnings: what was odd about the image, a sentence each.
         seconds: that reading and predicting took.
         planned_mb: megabytes of memory that predicting was to take at most.
         device: what computed.
@@ -103,6 +107,7 @@ class ImageRecord(_Strict):
     method: Method
     status: Literal["done", "skipped", "failed"]
     error: str = ""
+    warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     planned_mb: float = 0.0
     device: str = ""
@@ -183,6 +188,7 @@ def _row(record: ImageRecord) -> dict[str, object]:
         "seconds": f"{record.seconds:.2f}",
         "model": record.method.model,
         "model_sha256": record.method.model_sha256,
+        "warnings": "; ".join(record.warnings),
         "files": "; ".join(record.files),
     }
     for found in record.volumes:

@@ -6,9 +6,9 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from condseg_app.io.class_file import CLASS_SUFFIX
+from condseg_app.io.file_names import as_file_name
 from condseg_app.qt.style import without_icons
 from condseg_app.session import Session
-from condseg_app.session.successors import as_file_name
 
 _FILES = f"Classes (*{CLASS_SUFFIX})"
 

@@ -1,6 +1,5 @@
 """New models that come of the open one: each is a new file, and the open one's file stays as it is."""
 
-import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 from condseg_app import io
 from condseg_app.data import Model
 from condseg_app.errors import WriteError
+from condseg_app.io.file_names import as_file_name
 from condseg_app.session.state import State
 from condseg_app.session.table import personal
 
 _MOST_NAMES = 1000
-_NOT_IN_FILE_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
 def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path:
@@ -31,11 +30,6 @@ def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path
         path.unlink(missing_ok=True)  # the empty file that kept the name
         raise
     return path
-
-
-def as_file_name(name: str) -> str:
-    """A class's or model's name without what no file's name may hold."""
-    return _NOT_IN_FILE_NAMES.sub("_", name)
 
 
 def _new_file(folder: Path, stem: str) -> Path:

@@ -104,7 +104,7 @@ def test_the_command_shows_it_and_its_exit_code_says_whether_something_is_wrong(
     assert main(["train", str(folder), "--check"]) == 0
     assert "liver" in capfd.readouterr().out
     shutil.rmtree(folder)
-    assert main(["train", str(make_set("a", {"2": "liver"})), "--check"]) == 1
+    assert main(["train", str(make_set("a", {"2": "liver"})), "--check"]) == 2
     assert "wrong: no case marks a voxel of 'liver'" in capfd.readouterr().out
 
 

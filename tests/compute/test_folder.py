@@ -267,14 +267,17 @@ def test_images_of_one_name_do_not_share_their_masks(model: Path, scans: Path, o
     (scans.parent / "more").mkdir()
     write_scan(scans.parent / "more" / "SCAN_1.nii", 5)
     files = image_files([scans, scans.parent / "more"], output)
-    with pytest.raises(WriteError, match="predict them into two folders"):
-        list(predict_folder(files, PredictionPlan(str(model), output)))
-    assert not output.exists()
+    found = records(predict_folder(files, PredictionPlan(str(model), output)))
+    assert statuses(found) == dict.fromkeys(("scan_0", "scan_2", "scans_scan_1", "more_SCAN_1"), "done")
+    assert {record.name: Path(record.image).parent.name for record in found if "1" in record.name} == {
+        "scans_scan_1": "scans",
+        "more_SCAN_1": "more",
+    }
     write_scan(scans / "patient.1.nii.gz", 3)
     write_scan(scans / "patient.2.nii.gz", 4)
     found = records(predict_folder(image_files([scans], output), PredictionPlan(str(model), output)))
     assert {"patient.1", "patient.2"} < statuses(found).keys()
-    assert len(list(output.glob("*_labels.nii.gz"))) == 5
+    assert len(list(output.glob("*_labels.nii.gz"))) == 7
 
 
 def test_an_image_named_twice_is_predicted_once(scans: Path, output: Path) -> None:
@@ -345,3 +348,87 @@ def test_an_interrupted_run_keeps_what_is_finished(model: Path, scans: Path, out
 def _as_in_a_terminal() -> None:
     """A run in the background ignores Ctrl-C, and so would what it starts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_images_that_only_their_endings_tell_apart_have_masks_each(model: Path, scans: Path, output: Path) -> None:
+    write_scan(scans / "scan_0.nii", 8)
+    files = image_files([scans], output)
+    found = records(predict_folder(files, PredictionPlan(str(model), output)))
+    assert set(statuses(found).values()) == {"done"}
+    assert len({file for record in found for file in record.files if file.endswith(".nii.gz")}) == 4
+    again = records(predict_folder(files, PredictionPlan(str(model), output)))
+    assert set(statuses(again).values()) == {"skipped"}
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "海" * 80])
+def test_a_name_that_is_too_long_for_its_masks_is_cut(predict: Predict, scans: Path, output: Path, name: str) -> None:
+    write_scan(scans / f"{name}.nii.gz", 5)
+    found = predict(masks=True)
+    assert set(statuses(found).values()) == {"done"}
+    (cut,) = [record for record in found if Path(record.image).name == f"{name}.nii.gz"]
+    assert cut.name.startswith(name[:40])
+    assert all((output / file).exists() for file in cut.files)
+    assert set(statuses(predict(masks=True)).values()) == {"skipped"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_predicted_and_reported(predict: Predict, scans: Path, output: Path) -> None:
+    write_scan(Path(os.fsdecode(os.fsencode(scans) + b"/br\xffn.nii.gz")), 5)
+    found = predict(also=("statistics",))
+    assert set(statuses(found).values()) == {"done"}
+    assert any(row["image"].endswith("br\\udcffn.nii.gz") for row in rows(output))
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EINVAL, errno.ENAMETOOLONG, errno.EISDIR])
+def test_files_that_cannot_be_written_stop_no_other_image(
+    predict: Predict, output: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def write_box(file: BinaryIO, *voxels: Any) -> None:
+        if (output / "scan_0_labels.nii.gz").exists() and not (output / "scan_2_labels.nii.gz").exists():
+            monkeypatch.undo()
+            raise OSError(error, os.strerror(error))
+        voxel_file.write_box(file, *voxels)
+
+    monkeypatch.setattr("condseg_app.io.nifti_writer.write_box", write_box)
+    found = predict()
+    assert statuses(found) == {"scan_0": "done", "scan_1": "failed", "scan_2": "done"}
+    assert os.strerror(error) in found[1].error
+
+
+def test_what_is_odd_about_an_image_is_told_once_and_reported(
+    model: Path, scans: Path, output: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    voxels = np.random.default_rng(1).normal(0, 50, (18, 20, 9)).astype(np.float32)
+    voxels[3, 4, 5] = np.nan
+    nibabel.Nifti1Image(voxels, np.diag([-2.0, -2.0, 3.0, 1.0])).to_filename(scans / "scan_1.nii.gz")
+    assert main(command(scans, model, output)) == 0
+    told = [line for line in capfd.readouterr().err.splitlines() if line]
+    assert len(told) == 1
+    assert told[0].startswith(f"warning: {scans / 'scan_1.nii.gz'}: 1 of its voxels are not finite numbers")
+    assert [row["warnings"][:15] for row in rows(output)] == ["", "1 of its voxels", ""]
+    images = json.loads((output / "report.json").read_text(encoding="utf-8"))["images"]
+    assert [len(image["warnings"]) for image in images] == [0, 1, 0]
+    assert main(command(scans, model, output)) == 0
+    assert capfd.readouterr().err.strip() == ""
+    assert [row["warnings"][:15] for row in rows(output)] == ["", "1 of its voxels", ""]
+
+
+def test_a_report_of_an_earlier_version_is_gone_on_with(predict: Predict, output: Path) -> None:
+    predict()
+    report = json.loads((output / "report.json").read_text(encoding="utf-8"))
+    for image in report["images"]:
+        del image["warnings"]
+    (output / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    assert set(statuses(predict()).values()) == {"skipped"}
+
+
+def test_hidden_files_are_no_images_and_folders_in_a_folder_are_told(
+    scans: Path, output: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (scans / "._scan_0.nii.gz").write_bytes(b"Mac OS X")
+    (scans / "more").mkdir()
+    write_scan(scans / "more" / "scan_9.nii.gz", 9)
+    assert [file.name for file in image_files([scans], output)] == ["scan_0.nii.gz", "scan_1.nii.gz", "scan_2.nii.gz"]
+    assert "the folders in it are not searched (more); name them, too" in caplog.text
+    with pytest.raises(ReadError, match="name the folders in it that do: scans"):
+        image_files([scans.parent], output)

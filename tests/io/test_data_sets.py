@@ -96,7 +96,7 @@ def test_colours_come_from_the_list_of_classes(decathlon: Callable[..., Path]) -
         ({"1": "liver", "2": "liver"}, "used twice"),
         ({"liver": [1, 2]}, "table of labels is wrong"),
         ({"70000": "liver"}, "1 to 65535"),
-        ({"1": ""}, "not a class name"),
+        ({"1": ""}, "cannot be a class's name, for it is empty"),
         (["liver"], "must be an object"),
     ],
 )
