@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from condseg_app.cli.console import progress_bar, say
-from condseg_app.cli.shared import Device, ModelName, names_in, split_in
+from condseg_app.cli.shared import ClassNames, Device, ModelName, names_in, split_in
 
 
 def phantom(
@@ -29,9 +29,7 @@ def complete_labels(
     data: Annotated[Path, typer.Argument(help="a data set's folder")],
     model: ModelName,
     output: Annotated[Path, typer.Option(help="folder of the completed data set")],
-    class_names: Annotated[
-        str | None, typer.Option("--classes", help="fill in these, separated by commas; all that the model knows")
-    ] = None,
+    class_names: ClassNames = None,
     groups: Annotated[str | None, typer.Option(help="what these single_class_groups hide counts as unlabelled")] = None,
     split: Annotated[str, typer.Option(help="train, val, test or all")] = "train",
     confidence: Annotated[float, typer.Option(min=0.5, max=1.0, help="below it nothing is said of a voxel")] = 0.9,

@@ -11,6 +11,7 @@ import typer
 from condseg_app.cli.console import CONSOLE, complain, progress_bar, row, say, shown_number, table
 from condseg_app.cli.shared import (
     Channel,
+    ClassNames,
     Device,
     Frame,
     InsideWhole,
@@ -38,9 +39,7 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(help="images, or folders of images")],
     model: ModelName,
     output: Annotated[Path, typer.Option(help="folder for the label maps")],
-    class_names: Annotated[
-        str | None, typer.Option("--classes", help="names, separated by commas; all if left out")
-    ] = None,
+    class_names: ClassNames = None,
     threshold: Threshold = 0.5,
     keep_largest: KeepLargest = None,
     smallest: Smallest = None,

@@ -9,6 +9,8 @@ import typer
 from condseg_app.data import Overlap, PostProcessing, Split
 from condseg_app.errors import CondsegError
 
+_QUOTED = "quote a name with a comma: '\"head, body\",liver'"
+
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 ModelName = Annotated[str, typer.Option("--model", help="a model's name, or its file")]
@@ -19,6 +21,9 @@ KeepLargest = Annotated[
 Smallest = Annotated[str | None, typer.Option(help="without components below so many ml (pixels): tumour=0.05")]
 InsideWhole = Annotated[bool, typer.Option("--inside-whole", help="parts only inside their wholes, such as tumours")]
 OverlapRule = Annotated[str, typer.Option("--overlap", help="probability, priority or keep")]
+ClassNames = Annotated[
+    str | None, typer.Option("--classes", help=f"names, separated by commas; all if left out; {_QUOTED}")
+]
 Priority = Annotated[str | None, typer.Option(help="for --overlap priority: classes, the first one wins")]
 Series = Annotated[str | None, typer.Option(help="of a folder or file with several series: which")]
 Frame = Annotated[int | None, typer.Option(min=0, help="of a file with several points in time: which, from 0")]

@@ -9,6 +9,7 @@ from condseg_app.cli.checking import show_check
 from condseg_app.cli.classes import show_teaching
 from condseg_app.cli.console import PacedLog, progress_bar, say
 from condseg_app.cli.shared import (
+    ClassNames,
     Device,
     ModelName,
     names_in,
@@ -32,7 +33,7 @@ def train(
         str | None,
         typer.Option(help="show one class per case, by these single_class_groups; 'disjoint' makes such groups"),
     ] = None,
-    class_names: Annotated[str | None, typer.Option("--classes", help="learn only these, separated by commas")] = None,
+    class_names: ClassNames = None,
     rename: Annotated[
         list[str] | None, typer.Option(help="a class that a data set calls otherwise: 'Left Kidney=left_kidney'")
     ] = None,
