@@ -49,6 +49,11 @@ class ExportFormat:
         """Whether a voxel may be of several classes in it."""
         return self.content not in ("labels", "cvat")
 
+    @property
+    def keeps_marks(self) -> bool:
+        """Whether masks can be read from it again as they were."""
+        return self.content not in ("meshes", "statistics")
+
     def is_for(self, image: Image) -> bool:
         """Whether an image's masks can be written in it."""
         fits = self.for_2d if image.geometry.is_2d else self.for_3d

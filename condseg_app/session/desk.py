@@ -15,6 +15,17 @@ def ignore(*_: object) -> None:
     """Do nothing with what is told."""
 
 
+class FileJob(Job):
+    """A job that ends in a file: the program should not be closed before."""
+
+    is_wanted = True
+
+    def cancel(self) -> None:
+        """Stop before the next step; the file is wanted no more."""
+        self.is_wanted = False
+        super().cancel()
+
+
 class Desk:
     """The jobs that have not ended yet, also those that were cancelled in the middle of a step."""
 
@@ -34,6 +45,11 @@ class Desk:
         job.delivered.connect(partial(delivered, job), thread="current")
         job.ended.connect(partial(self._end, ended, job), thread="current")
         job.start()
+
+    @property
+    def writing(self) -> tuple[str, ...]:
+        """Titles of the jobs that end in a file."""
+        return tuple(job.title for job in self._running if isinstance(job, FileJob) and job.is_wanted)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Empty the queue until all jobs have ended; False if they have not within `timeout` seconds."""

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Job, Progress, Step, Steps
-from condseg_app.data import LabelMap, OnDemand, Overlap
+from condseg_app.compute import Progress, Step, Steps
+from condseg_app.data import Annotation, LabelMap, OnDemand, Overlap
 from condseg_app.errors import Cancelled, CondsegError
 from condseg_app.session import fusing
+from condseg_app.session.desk import FileJob
 from condseg_app.session.state import State
 
 _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
@@ -32,6 +32,12 @@ class ExportPlan:
     path: Path
     format: io.ExportFormat
     names: tuple[str, ...]
+
+    @property
+    def kept_marks(self) -> tuple[Annotation, ...]:
+        """The marks that are in the files once they are written, so that they can be opened again."""
+        marked = self.state.annotations
+        return tuple(marked[name] for name in self.names if name in marked) if self.format.keeps_marks else ()
 
     @classmethod
     def of(cls, state: State, path: Path, format_key: str, names: Sequence[str] | None) -> "ExportPlan":
@@ -69,7 +75,7 @@ def registry(plan: ExportPlan) -> io.Registry:
     )
 
 
-class ExportJob(Job):
+class ExportJob(FileJob):
     """An export under way; the result is the paths.
 
     The formats' writers ask for one class, or some slices, after the other. Whenever they ask, it notes how far they
@@ -77,15 +83,9 @@ class ExportJob(Job):
     """
 
     def __init__(self, plan: ExportPlan) -> None:
-        super().__init__("Exporting", self._steps_of_writing)
-        self._plan = plan
-        self._unwanted = Event()
+        super().__init__(f"Exporting {plan.path.name}", self._steps_of_writing)
+        self.plan = plan
         self._reached = Progress(0.0)
-
-    def cancel(self) -> None:
-        """Stop the writer at its next question."""
-        self._unwanted.set()
-        super().cancel()
 
     def _steps_of_writing(self) -> Steps:
         with ThreadPoolExecutor(1, "condseg: writing") as thread:
@@ -95,7 +95,7 @@ class ExportJob(Job):
             yield Step(Progress(1.0), written.result())
 
     def _write(self) -> tuple[Path, ...]:
-        plan = self._plan
+        plan = self.plan
         export = io.Export(
             plan.state.opened_image(),
             registry(plan),
@@ -107,13 +107,13 @@ class ExportJob(Job):
 
     def _told(self, arrays: Mapping[str, NDArray[_Voxel]]) -> Mapping[str, NDArray[_Voxel]]:
         def look_up(name: str) -> NDArray[_Voxel]:
-            self._note(self._plan.names.index(name) / len(self._plan.names), name)
+            self._note(self.plan.names.index(name) / len(self.plan.names), name)
             return arrays[name]
 
         return OnDemand(tuple(arrays), look_up)
 
     def _labels(self) -> LabelMap:
-        state, names = self._plan.state, self._plan.names
+        state, names = self.plan.state, self.plan.names
         geometry, classes = state.opened_image().geometry, state.classes.keeping(names)
         values = np.empty(geometry.shape, classes.value_type)
         depth = geometry.shape[2]
@@ -125,6 +125,6 @@ class ExportJob(Job):
         return LabelMap(values, geometry, classes)
 
     def _note(self, fraction: float, text: str) -> None:
-        if self._unwanted.is_set():
+        if not self.is_wanted:
             raise Cancelled("the export was cancelled")
         self._reached = Progress(fraction, text)

@@ -1,6 +1,6 @@
 """Undo and redo: earlier values are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from condseg_app.data import ClassTable
@@ -38,7 +38,7 @@ class Edit:
 
 
 class History:
-    """The edits before and after the present one, of one image and model."""
+    """The edits before and after the present one, of one image."""
 
     def __init__(self) -> None:
         self._before: list[Edit] = []
@@ -70,9 +70,19 @@ class History:
         return self._moved(self._after, self._before, state)
 
     def clear(self) -> None:
-        """Forget all, as another image or model comes."""
+        """Forget all, as another image comes."""
         self._before.clear()
         self._after.clear()
+
+    def carry_over(self, state: State, change: Callable[[State], State]) -> None:
+        """Make every edit as it would be, had a change come before it that cannot be undone: another model.
+
+        Args:
+            state: the one that is about to be changed.
+            change: what happens to it.
+        """
+        for edits in (self._before, self._after):
+            edits[:] = [Edit.of(change(edit.restored(state))) for edit in edits]
 
     @staticmethod
     def _moved(source: list[Edit], target: list[Edit], state: State) -> State:

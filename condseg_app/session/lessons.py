@@ -1,19 +1,21 @@
 """The session's commands for teaching: a lesson while it runs, what is kept of it, and what becomes of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from condseg_app import io
 from condseg_app.compute import EngineLike, Job, JobEnd
-from condseg_app.data import TEACHING_STEPS, LearntState, Region, TeachingMode, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, LearntState, Model, Region, TeachingMode, TrainingProgress
 from condseg_app.errors import ModelError
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
 from condseg_app.session.live import Learnt, Preview, Remark, Wishes
-from condseg_app.session.predicting import previewed
+from condseg_app.session.predicting import previewed, with_predictions_of
 from condseg_app.session.state import State
 from condseg_app.session.teaching import LessonPlan, LessonResult, lesson_steps, on_screen, state_steps
+from condseg_app.session.unsaved import UnsavedLesson
 from condseg_app.session.working import Working
 
 
@@ -54,8 +56,10 @@ class Lessons(Working):
         self._wishes: Wishes | None = None
         self._taught: Job | None = None
         self._is_learning = False
+        self._told: TrainingProgress | None = None
+        self._taught_class = ""
         self._seen: Region | None = None
-        self._before: tuple[Path, Path] | None = None
+        self._before: tuple[LessonResult, Path] | None = None
         self.annotation_changed.connect(self._on_marks)
         self.image_changed.connect(self._on_other_image)
 
@@ -80,9 +84,19 @@ class Lessons(Working):
         return self._record is not None and self._record.last is not None and not self.is_teaching
 
     @property
+    def unsaved_lesson(self) -> UnsavedLesson | None:
+        """The lesson that has learnt something of which no file is written yet."""
+        told, record = self._told, self._record
+        if self._lesson is not None and not (self.is_teaching and self._is_learning):
+            return None
+        if told is None or told.step == 0 or not (self.is_teaching or (record is not None and record.last is not None)):
+            return None
+        return UnsavedLesson(self._taught_class, told.step, told.steps, told.seconds)
+
+    @property
     def can_take_lesson_back(self) -> bool:
         """Whether the open model is one that was taught here, with the one before at hand."""
-        return self._before is not None and self._before[0] == self.model_path
+        return self._before is not None and self._before[0].path == self.model_path
 
     @command
     def teach(self, name: str, steps: int = TEACHING_STEPS, mode: TeachingMode = "exact") -> None:
@@ -126,6 +140,14 @@ class Lessons(Working):
             self.resume()
 
     @command
+    def keep_lesson(self) -> None:
+        """Save what a lesson has learnt so far, whether it runs or lost its engine."""
+        if self.is_teaching:
+            self.finish_lesson()
+        elif self.unsaved_lesson is not None and self._record is not None and self._record.last is not None:
+            self.use_state(self._record.last)
+
+    @command
     def use_state(self, state: LearntState) -> None:
         """Go back to an earlier state of the class: a lesson goes on from there; once it has ended that is saved."""
         record = self._record
@@ -141,21 +163,24 @@ class Lessons(Working):
 
     @command
     def accept_lesson(self) -> None:
-        """Go on with the model that was taught; what is marked stays, and so do the thresholds."""
+        """Go on with the model that was taught; marks and thresholds stay, and predictions that are still true."""
         result, self._lesson = self._lesson, None
         if result is None:
             return
         model, before = io.read_model_description(result.path), self.model_path
         self._end_lesson()
-        self._open(table.with_successor(self._state, result.path, model))
-        self._before = None if before is None else (result.path, before)
+        but = model.classes[result.class_name].value if result.kept_others and before == result.parent else None
+        self._open_model(partial(_relative, path=result.path, model=model, but=but))
+        self._before = None if before is None else (result, before)
 
     @command
     def take_lesson_back(self) -> None:
         """Go back to the model before the lesson that was accepted last; the taught one stays among the models."""
-        if self._before is not None and self.can_take_lesson_back:
-            (_, before), self._before = self._before, None
-            self._open(table.with_successor(self._state, before, io.read_model_description(before)))
+        if self._before is not None and self.model is not None and self.can_take_lesson_back:
+            (result, before), self._before = self._before, None
+            same = result.kept_others and before == result.parent
+            but = self.model.classes[result.class_name].value if same else None
+            self._open_model(partial(_relative, path=before, model=io.read_model_description(before), but=but))
 
     @command
     def discard_lesson(self) -> None:
@@ -177,6 +202,8 @@ class Lessons(Working):
         self._drop_job()
         plan = record.plan
         self._record, self._wishes = record if plan.lesson.mode == "exact" else None, record.wishes
+        self._taught_class = plan.class_name
+        self._told = None if record.last is None else self._told
         steps = partial(lesson_steps, self.engine, plan, record.wishes, record.last)
         self._give(Job(f"Teaching {plan.class_name}", steps), learning=True)
         self.lesson_states_changed.emit()
@@ -200,9 +227,15 @@ class Lessons(Working):
         self._forget_record()
 
     def _forget_record(self) -> None:
-        self._record = None
+        self._record = self._told = None
         self._become(replace(self._state, previews={}))
         self.lesson_states_changed.emit()
+
+    def _open_model(self, change: Callable[[State], State]) -> None:
+        """Open another model; what was edited can still be undone."""
+        state = change(self._state)  # may refuse
+        self._history.carry_over(self._state, change)
+        self._open(state)
 
     def _open(self, state: State) -> None:
         """Become a state with another image or model, where nothing is predicted yet."""
@@ -211,7 +244,7 @@ class Lessons(Working):
             self._give_up_job()
         is_other = state.image is not self.image
         self._become(state)
-        if is_other and state.image is not None and state.image.key in state.elsewhere:
+        if is_other and _is_marked_on_other_grid(state):
             self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
         # Asked now, for a host may have chosen another model as soon as it was told of the image.
         if self.model is not None and self.image is not None:
@@ -253,7 +286,7 @@ class Lessons(Working):
         elif isinstance(result, LessonResult):
             self._on_result(result)
         elif isinstance(result, TrainingProgress):
-            self.lesson_progressed.emit(result)
+            self._tell(result)
         elif isinstance(result, Remark):
             self.notice.emit(result.text)
         elif self._record is not None and isinstance(result, Learnt):
@@ -261,9 +294,13 @@ class Lessons(Working):
         elif self._record is not None and isinstance(result, Preview):
             self._on_preview(self._record.plan, result)
 
+    def _tell(self, progress: TrainingProgress) -> None:
+        self._told = progress
+        self.lesson_progressed.emit(progress)
+
     def _on_learnt(self, record: LessonRecord, learnt: Learnt) -> None:
         self._record = record.after(learnt)
-        self.lesson_progressed.emit(on_screen(learnt.progress, record.plan))
+        self._tell(on_screen(learnt.progress, record.plan))
         if learnt.kept:
             self.lesson_states_changed.emit()
 
@@ -290,3 +327,22 @@ class Lessons(Working):
             self.notice.emit(f"What was learnt up to step {last.step} is kept: go on with it, or use it as it is.")
         elif lost:
             self._forget_record()
+
+
+def _is_marked_on_other_grid(state: State) -> bool:
+    """Whether the image in view has no marks, and had some when it was open on another grid."""
+    others = {other.image.key for other in state.elsewhere.values()}
+    return state.image is not None and not state.annotations and state.image.key in others
+
+
+def _relative(state: State, path: Path, model: Model, but: int | None) -> State:
+    """The state with a model that was taught from the open one, or that the open one was taught from.
+
+    Args:
+        state: with the open model.
+        path: of the other model's file.
+        model: its description.
+        but: the value of the only class that may answer differently; None where any may.
+    """
+    opened = table.with_successor(state, path, model)
+    return opened if but is None else with_predictions_of(opened, state, but)

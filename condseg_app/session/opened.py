@@ -230,7 +230,7 @@ class Opened:
     def _become(self, state: State) -> None:
         """Put another state in this one's place and tell what is different."""
         old, self._state = self._state, state
-        if old.image is not state.image or old.model is not state.model:
+        if old.image is not state.image:
             self._history.clear()
         found = tuple(changes(old, state))
         for _, arguments in found:

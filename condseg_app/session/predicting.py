@@ -143,3 +143,19 @@ def previewed(state: State, name: str, block: Block) -> State:
     for found in block.probabilities.values():
         levels.paste(block.region, found)
     return replace(state, previews={**state.previews, name: levels})
+
+
+def with_predictions_of(state: State, old: State, but: int) -> State:
+    """The state with all that was predicted before its model took the place of one that answers the same.
+
+    Args:
+        state: with a model made of the old one's; classes of both have the same values.
+        old: with the model before.
+        but: the value of the only class that may answer differently.
+    """
+    if state.model is None or old.model is None:
+        return state
+    known = {entry.value: entry.name for entry in state.model.classes if entry.value != but}
+    own = {e.name: known[e.value] for e in old.model.classes if e.value in known}
+    levels = {own[name]: found for name, found in old.levels.items() if name in own}
+    return replace(state, levels=levels, complete=frozenset(own[name] for name in old.complete if name in own))

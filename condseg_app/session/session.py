@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Engine, EngineLike, Job, JobEnd, Progress
+from condseg_app.compute import Engine, EngineLike, Job, Progress
 from condseg_app.data import ClassEntry, Color, Image, Pick, Region
 from condseg_app.errors import ModelError
 from condseg_app.io.choices import EVERYTHING
@@ -24,14 +24,16 @@ from condseg_app.session.class_files import (
     removal_steps,
 )
 from condseg_app.session.command import command
-from condseg_app.session.desk import ignore
-from condseg_app.session.exporting import ExportJob, ExportPlan
+from condseg_app.session.desk import FileJob, ignore
+from condseg_app.session.exporting import ExportPlan
+from condseg_app.session.exports import Exports
 from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
 from condseg_app.session.proposing import ImageProposal, Proposal, next_image_steps, proposal_steps
 from condseg_app.session.reading import Choice, Reading, channel_choice, reading_steps
 from condseg_app.session.state import with_image
+from condseg_app.session.unsaved import Unsaved, plans_of_marks, unsaved_marks
 
 
 class Session(Lessons):
@@ -54,7 +56,7 @@ class Session(Lessons):
         super().__init__(Engine() if engine is None else engine, folder)
         self._windows: Windows | None = None
         self._opening: Job | None = None
-        self._export: Job | None = None
+        self._exports = Exports(self._desk, self.export_changed, self.exported, self._on_end)
         self.checks_files = False
 
     # What is open
@@ -97,7 +99,7 @@ class Session(Lessons):
     def open_model(self, name_or_path: str | Path) -> None:
         """Open a model; what was marked stays, what was predicted goes."""
         path = io.find_model(name_or_path)
-        self._open(table.with_model(self._state, path, io.read_model_description(path)))
+        self._open_model(partial(table.with_model, path=path, model=io.read_model_description(path)))
 
     @property
     def can_choose_again(self) -> bool:
@@ -286,21 +288,21 @@ class Session(Lessons):
         """Write what the model knows of a class into a small file, in the background."""
         known_as(self._state, name)
         steps = partial(export_class_steps, self.engine, self._state, name, class_file(path))
-        self._run(Job(f"Exporting the class {name}", steps))
+        self._run(FileJob(f"Exporting the class {name}", steps))
 
     @command
     def import_class(self, file: Path) -> None:
         """Make a new model of the open one and a class from a file, and go on with it."""
         self._state.opened_model()
         steps = partial(import_class_steps, self.engine, self._state, file, self._models_folder)
-        self._run(Job(f"Importing {file.name}", steps))
+        self._run(FileJob(f"Importing {file.name}", steps))
 
     @command
     def remove_from_model(self, name: str) -> None:
         """Make a new model of the open one without a class, and go on with it."""
         known_as(self._state, name)
         steps = partial(removal_steps, self.engine, self._state, name, self._models_folder)
-        self._run(Job(f"Removing {name}", steps))
+        self._run(FileJob(f"Removing {name}", steps))
 
     # Files, and the end
 
@@ -314,33 +316,29 @@ class Session(Lessons):
             names: classes to write; all of which something is known if None.
         """
         settled = replace(self._state, previews={})  # what a class shows while it is taught is no result yet
-        plan = ExportPlan.of(settled, Path(path), format_key, names)
-        self._export = ExportJob(plan)
-        self._desk.run(self._export, self._on_answer, self._on_export_end, self._on_export_progress)
-        self.export_changed.emit()
+        self._exports.begin(ExportPlan.of(settled, Path(path), format_key, names))
+
+    @command
+    def export_marks(self, folder: Path) -> None:
+        """Write all marks that no file keeps into a folder, a mask for each image and class."""
+        for plan in plans_of_marks(self._state, self.unsaved.marks, folder):
+            self._exports.begin(plan)
 
     @property
     def export_progress(self) -> Progress | None:
         """How far the export under way is (the last one of several); None while there is none."""
-        return None if self._export is None else self._export.progress
+        return self._exports.progress
 
     @command
     def cancel_export(self) -> None:
-        """Stop the export under way; nothing of it is written."""
-        if self._export is not None:
-            self._export.cancel()
-            self._export = None
-            self.export_changed.emit()
+        """Stop the exports under way; nothing of them is written."""
+        self._exports.cancel()
 
-    def _on_export_progress(self, job: Job, _progress: Progress) -> None:
-        if job is self._export:
-            self.export_changed.emit()
-
-    def _on_export_end(self, job: Job, end: JobEnd) -> None:
-        if job is self._export:
-            self._export = None
-            self.export_changed.emit()
-        self._on_end(job, end)
+    @property
+    def unsaved(self) -> Unsaved:
+        """What closing the program would lose."""
+        marks = unsaved_marks(self._state, self._exports.written_marks)
+        return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
 
     def _take_in(self, reading: Reading) -> None:
         """Open what was read; where the model takes one channel of several, it is asked for."""
@@ -355,7 +353,7 @@ class Session(Lessons):
     def _succeed(self, successor: Successor) -> None:
         """Go on with a new model, unless another one was opened in the meantime."""
         if self.model_path == successor.parent:
-            self._open(table.with_successor(self._state, successor.path, successor.model))
+            self._open_model(partial(table.with_successor, path=successor.path, model=successor.model))
             self.notice.emit(f"The new model is {successor.model.name}; the one before stays as it is.")
         else:
             self.notice.emit(f"The new model {successor.model.name} is among your models.")
@@ -390,8 +388,6 @@ class Session(Lessons):
             self.slice_proposed.emit(answer)
         if isinstance(answer, ImageProposal) and job is self._job:
             self.image_proposed.emit(answer)
-        if isinstance(answer, tuple):
-            self.exported.emit(answer)
         if isinstance(answer, ExportedClass):
             self.notice.emit(f"The class {answer.name} was written to {answer.path.name}.")
         if isinstance(answer, Successor):

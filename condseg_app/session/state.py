@@ -44,7 +44,8 @@ class State:
         complete: the model's names of those classes whose every voxel is computed.
         previews: class name -> what a class shows while it is taught, in place of its prediction.
         annotations: class name -> what is marked on the image; the latest last.
-        elsewhere: images opened earlier on which something is marked, by their key.
+        elsewhere: images opened earlier on which something is marked, by their key and shape: the same image may be
+            opened on another grid.
         thresholds: class name -> threshold, where it is not the default.
         hidden: names of classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
@@ -138,14 +139,12 @@ def with_image(state: State, image: Image | None) -> State:
     """Another image in view: nothing predicted, and what was marked on it when it was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
-        elsewhere[state.image.key] = Marked(state.image, state.annotations)
-    restored: Annotations = {}
-    kept = None if image is None else elsewhere.get(image.key)
-    if image is not None and kept is not None and _fit(kept.annotations, image):
-        restored = elsewhere.pop(image.key).annotations
+        elsewhere[_key_on_grid(state.image)] = Marked(state.image, state.annotations)
+    kept = None if image is None else elsewhere.pop(_key_on_grid(image), None)
+    restored: Annotations = {} if kept is None else kept.annotations
     nothing = replace(state, levels={}, complete=frozenset(), previews={})
     return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 
 
-def _fit(annotations: Annotations, image: Image) -> bool:
-    return all(annotation.mask.shape == image.geometry.shape for annotation in annotations.values())
+def _key_on_grid(image: Image) -> str:
+    return f"{image.key} {image.geometry.shape}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from condseg_app.data import Annotation, ClassEntry, ClassTable, Color, Model
@@ -80,6 +81,7 @@ def with_successor(state: State, path: Path, model: Model) -> State:
 
 def with_model(state: State, path: Path, model: Model) -> State:
     """Another model: its rows, then the person's own ones and those that anything is marked of."""
+    state = _called_as_by(model, state)
     names = {entry.name for entry in model.classes}
     marked = {*state.annotations, *(name for other in state.elsewhere.values() for name in other.annotations)}
     table = model.classes
@@ -99,6 +101,18 @@ def with_model(state: State, path: Path, model: Model) -> State:
         previews={},
         current_class=current,
     )
+
+
+def _called_as_by(model: Model, state: State) -> State:
+    """The marks of classes whose names a model has in other letters, by its names: no table holds both."""
+    names = {name.casefold(): name for name in model.classes.names}
+    for entry in state.classes:
+        own = names.get(entry.name.casefold(), entry.name)
+        if own != entry.name:
+            annotations = _renamed(state.annotations, entry.name, own)
+            elsewhere = _elsewhere(state, partial(_renamed, old=entry.name, new=own))
+            state = replace(state, annotations=annotations, elsewhere=elsewhere)
+    return state
 
 
 def personal(state: State, table: ClassTable) -> ClassTable:

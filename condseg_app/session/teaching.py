@@ -32,6 +32,7 @@ class LessonResult:
 
     Attributes:
         path: the new model's file; the model that was taught is untouched.
+        parent: the file of the model that was taught.
         class_name: what was taught.
         changes: each class before and after.
         certificate: that the other classes are as they were ('exact' only).
@@ -39,10 +40,16 @@ class LessonResult:
     """
 
     path: Path
+    parent: Path
     class_name: str
     changes: tuple[ClassChange, ...]
     certificate: Certificate | None = None
     state: LearntState | None = None
+
+    @property
+    def kept_others(self) -> bool:
+        """Whether it is certain that all other classes answer as before."""
+        return self.certificate is not None and self.certificate.holds
 
     @property
     def held_out(self) -> float | None:
@@ -173,7 +180,8 @@ def _ending(teacher: TeacherLike, plan: LessonPlan, state: LearntState | None) -
     yield Step(Progress(0.98, "Saving"))
     taught = _certified(teacher.model(), plan, certificate)
     file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
-    yield Step(Progress(1.0, "Saved"), LessonResult(file, plan.class_name, changes, certificate, state))
+    parent, _ = plan.state.opened_model()
+    yield Step(Progress(1.0, "Saved"), LessonResult(file, parent, plan.class_name, changes, certificate, state))
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:

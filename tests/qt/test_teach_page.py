@@ -174,7 +174,7 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
     broken = Certificate("a", "b", "c", "c")
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("lesion", None, 0.9, "annotation"))
     outcome = panel.teach.outcome
-    outcome.show_result(LessonResult(Path("x"), "lesion", changes, broken))
+    outcome.show_result(LessonResult(Path("x"), Path("y"), "lesion", changes, broken))
     assert "must not be" in outcome.certificate.text()
     assert "color" in outcome.certificate.styleSheet()
     assert "which it has learnt from" in outcome.verdict.text()

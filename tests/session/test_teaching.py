@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.data import Image, TrainingProgress
+from condseg_app.data import Certificate, ClassTable, Image, ImageProof, TrainingProgress
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ModelError, WriteError
 from condseg_app.session import LessonResult
+from tests.session.conftest import make_model
 
 
 def mark(desk: Any, name: str) -> None:
@@ -81,6 +82,57 @@ def test_accepting_goes_on_with_the_new_model_and_all_that_was_set(lesson: Any) 
     lesson.session.predict(["tumour"])
     lesson.finish()
     assert lesson.session.state_of("tumour") == "complete"
+
+
+def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(lesson: Any) -> None:
+    session = lesson.session
+    session.rename_class("spleen", "milt")
+    session.predict(["liver", "milt"])
+    lesson.finish()
+    before = {name: session.levels_of(name, (slice(None),) * 3) for name in ("liver", "milt")}
+    session.teach("tumour", steps=10)
+    lesson.finish()
+    session.accept_lesson()
+    for spleen in ("milt", "spleen"):  # the model before calls it so
+        assert [session.state_of(n) for n in ("liver", spleen, "kidney")] == ["complete", "complete", "not asked"]
+        assert np.array_equal(session.levels_of("liver", (slice(None),) * 3), before["liver"])
+        assert np.array_equal(session.levels_of(spleen, (slice(None),) * 3), before["milt"])
+        assert session.state_of("tumour") == "not asked"
+        session.take_lesson_back()
+    asked = len(lesson.tools.asked)
+    session.predict()
+    lesson.finish()
+    assert {name for _, name in lesson.tools.asked[asked:]} == {"kidney"}
+
+
+def test_a_class_that_is_taught_anew_is_predicted_anew(lesson: Any) -> None:
+    session = lesson.session
+    mark(lesson, "liver")
+    session.predict(["liver", "spleen"])
+    lesson.finish()
+    session.teach("liver", steps=10)
+    lesson.finish()
+    session.accept_lesson()
+    assert (session.state_of("liver"), session.state_of("spleen")) == ("not asked", "complete")
+
+
+@pytest.mark.parametrize("case", ["full", "broken", "other model"])
+def test_predictions_go_where_nothing_proves_them_the_same(lesson: Any, case: str, tmp_path: Path) -> None:
+    session = lesson.session
+    if case == "broken":
+        proof = ImageProof("volume", "01", "02")
+        broken = Certificate("3f2a", "3f2a", "77aa", "77aa", (proof,))
+        lesson.tools.certify = lambda *_: broken
+    session.teach("tumour", steps=10, mode="full" if case == "full" else "exact")
+    lesson.finish()
+    if case == "other model":
+        other = tmp_path / "other.safetensors"
+        io.write_model(other, make_model(ClassTable.from_names(["liver", "spleen"]), "other"))
+        session.open_model(other)
+    session.predict(["liver"])
+    lesson.finish()
+    session.accept_lesson()
+    assert session.state_of("liver") == "not asked"
 
 
 def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:

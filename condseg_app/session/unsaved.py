@@ -1,0 +1,100 @@
+"""Work that would be lost if everything was closed now."""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from condseg_app import io
+from condseg_app.data import Annotation, Image
+from condseg_app.io.file_start import name_of
+from condseg_app.session.exporting import ExportPlan
+from condseg_app.session.state import State, with_image
+from condseg_app.session.successors import as_file_name
+
+_FORMAT = "nifti-masks"
+"""It takes images of two and three axes, and keeps marks that overlap."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnsavedMarks:
+    """Marks on one image that no file keeps.
+
+    Attributes:
+        image: that they are on.
+        names: of the classes.
+        in_view: whether it is the open image.
+    """
+
+    image: Image
+    names: tuple[str, ...]
+    in_view: bool
+
+
+@dataclass(frozen=True)
+class UnsavedLesson:
+    """A lesson of which nothing is saved yet.
+
+    Attributes:
+        class_name: of the class that is taught.
+        step: training steps taken.
+        steps: training steps to take in all.
+        seconds: spent on learning.
+    """
+
+    class_name: str
+    step: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Unsaved:
+    """Everything that closing would lose; false where there is nothing.
+
+    Attributes:
+        marks: image by image, the one in view first.
+        lesson: the lesson that runs, or ended without being saved.
+        writing: titles of the files that are being written.
+    """
+
+    marks: tuple[UnsavedMarks, ...] = ()
+    lesson: UnsavedLesson | None = None
+    writing: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.marks or self.writing) or self.lesson is not None
+
+
+def unsaved_marks(state: State, written: Container[Annotation]) -> Iterator[UnsavedMarks]:
+    """The images with marks that no file keeps, the one in view first.
+
+    Args:
+        state: all that is open.
+        written: marks that files keep. An edit makes new ones of them, so they are compared as objects.
+    """
+    images = [] if state.image is None else [(state.image, state.annotations)]
+    images += [(other.image, other.annotations) for other in state.elsewhere.values()]
+    for image, annotations in images:
+        names = tuple(n for n, a in annotations.items() if a.state != "unlabelled" and a not in written)
+        if names:
+            yield UnsavedMarks(image, names, image is state.image)
+
+
+def plans_of_marks(state: State, marks: Iterable[UnsavedMarks], folder: Path) -> Iterator[ExportPlan]:
+    """Exports of marks into a folder, a mask for each class, where nothing is yet.
+
+    Raises:
+        CondsegError: marks cannot be written.
+    """
+    taken: set[Path] = set()
+    form = io.export_format(_FORMAT)
+    for one in marks:
+        shown = state if one.in_view else with_image(state, one.image)
+        called = Path(one.image.name)
+        name = as_file_name(name_of(called) if io.can_read(called) else one.image.name)
+        path, number = form.named(folder, name), 1
+        while path in taken or path.exists():
+            number += 1
+            path = form.named(folder, f"{name} {number}")
+        taken.add(path)
+        yield ExportPlan.of(shown, path, _FORMAT, one.names)
