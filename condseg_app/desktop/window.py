@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QMessageBox, QStackedWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QStackedWidget
 
 from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
@@ -21,7 +21,8 @@ from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.header import Models
-from condseg_app.qt.text import file_text, listed
+from condseg_app.qt.leaving import Leaving
+from condseg_app.qt.text import file_text
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Choice, Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
@@ -52,7 +53,6 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self._settings_file = settings_file
         self._models = models
-        self._unsaved: set[str] = set()
         self.ask_before_closing = True
         self.setObjectName("condseg_window")
         self.setWindowTitle("CondSeg")
@@ -62,6 +62,7 @@ class MainWindow(QMainWindow):
         self.panel = Panel(self.binding, models)
         self._lay_out()
         self._actions, self._menus = build(self, self._menu_bar())
+        self._leaving = Leaving(session, self, self.close, self.binding.collect)
         self._connect()
         self.panel.teach.choose_mode(settings.teaching)
         session.checks_files = settings.check_files
@@ -146,8 +147,6 @@ class MainWindow(QMainWindow):
         connections.to(self.session.choice_needed, self._ask_which)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
-        connections.to(self.session.annotation_changed, self._on_marked)
-        connections.to(self.session.exported, self._on_exported)
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
         self.canvas.model.dims.events.ndisplay.connect(self._show_checks)
         self._menus["view"].aboutToShow.connect(self._show_checks)
@@ -321,22 +320,12 @@ class MainWindow(QMainWindow):
         if position is not None:
             self.under_mouse.setText(readout(self.binding, tuple(position)))
 
-    def _on_marked(self, name: str) -> None:
-        self._unsaved.add(name)
-
-    def _on_exported(self, paths: object) -> None:
-        del paths
-        self._unsaved.clear()
-
     # the end
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Ask where marks would be lost, then end everything."""
-        self.binding.collect()
-        marked = sorted(self._unsaved & set(self.session.annotations))
-        if marked and self.ask_before_closing:
+        """Ask where work would be lost, then end everything."""
+        if self.ask_before_closing and not self._leaving.may_close():
             event.ignore()
-            self._ask_to_close(marked)
             return
         self.settings.width, self.settings.height = max(400, self.width()), max(300, self.height())
         if self._settings_file is not None:
@@ -346,26 +335,6 @@ class MainWindow(QMainWindow):
         self.canvas.close()
         self.session.close()
         super().closeEvent(event)
-
-    def _ask_to_close(self, marked: list[str]) -> None:
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Quit CondSeg",
-            f"What you marked ({listed(marked)}) was not exported and will be lost.",
-            QMessageBox.StandardButton.Cancel,
-            self,
-        )
-        box.setObjectName("quit_dialog")
-        export = box.addButton("Export…", QMessageBox.ButtonRole.ActionRole)
-        quit_anyway = box.addButton("Quit anyway", QMessageBox.ButtonRole.DestructiveRole)
-        export.clicked.connect(lambda: self.panel.pages.setCurrentIndex(2))
-        quit_anyway.clicked.connect(self._close_for_good)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
-
-    def _close_for_good(self) -> None:
-        self.ask_before_closing = False
-        soon(self, self.close)
 
 
 def session_call(command: Callable[[], None]) -> Callable[[], None]:

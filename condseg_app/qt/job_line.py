@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QWi
 from condseg_app.compute import Progress
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.lesson_question import stop_work
 from condseg_app.qt.style import ElidedLabel, GlyphButton
 from condseg_app.qt.text import device_hint, device_text, time_text
 from condseg_app.session import Session
@@ -75,7 +76,7 @@ class JobLine(QStackedWidget):
         self.left.setToolTip("Time left")
         self.stop = GlyphButton(glyphs.cross, "Cancel (Esc)")
         self.stop.setObjectName("job_cancel")
-        self.stop.clicked.connect(self._session.cancel)
+        self.stop.clicked.connect(lambda: stop_work(self._session, self))
         page = QWidget()
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from condseg_app.qt.lesson_question import stop_work
 from condseg_app.session import Session
 
 _KEEPS_A_CLICK = (QLineEdit, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
@@ -84,7 +85,7 @@ class Keyboard(QObject):
     def _on_escape(self) -> None:
         session, focus = self._session, QApplication.focusWidget()
         if session.can_cancel:
-            session.cancel()
+            stop_work(session, self._panel)
         elif session.export_progress is not None:
             session.cancel_export()
         elif focus is not None and self._escape is not None:  # it means to it what it always does

@@ -20,6 +20,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
+from condseg_app.qt.lesson_question import ask_about_lesson
 from condseg_app.qt.mode_choice import ModeChoice
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
@@ -176,6 +177,10 @@ class TeachPage(QWidget):
         name = self._session.current_class
         if name is None:
             return
+        unsaved = self._session.unsaved_lesson
+        if unsaved is not None and not self._may_go_on(name):  # another lesson would forget it
+            ask_about_lesson(self._session, unsaved, self)
+            return
         self._binding.collect()
         self._binding.tell_view()
         self.outcome.hide()
@@ -187,7 +192,10 @@ class TeachPage(QWidget):
         self._update()
 
     def _cancel(self) -> None:
-        if self._session.is_teaching:
+        lesson = self._session.unsaved_lesson
+        if lesson is not None:
+            ask_about_lesson(self._session, lesson, self)
+        elif self._session.is_teaching:
             self._session.cancel()
         else:
             self._session.discard_lesson()

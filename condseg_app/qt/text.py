@@ -32,6 +32,17 @@ def time_text(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def duration_text(seconds: float) -> str:
+    """'40 seconds', '14 minutes', '2 hours and 5 minutes'."""
+    if seconds < 60:
+        return counted(round(seconds), "second")
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return counted(minutes, "minute")
+    hours, rest = divmod(minutes, 60)
+    return counted(hours, "hour") + (f" and {counted(rest, 'minute')}" if rest else "")
+
+
 def spacing_text(geometry: Geometry) -> str:
     """'1.0 mm', '0.8 x 0.8 x 2.5 mm'; how many pixels where no size is known."""
     steps = geometry.spacing[:2] if geometry.is_2d else geometry.spacing

@@ -1,6 +1,8 @@
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
 from condseg_app.qt.lesson_outcome import LessonOutcome
+from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.teach_page import marked_text
 from condseg_app.session import LessonResult
 
@@ -187,6 +190,85 @@ def start_long(qtbot: QtBot, panel: Panel, name: str = "liver") -> None:
     qtbot.mouseClick(panel.teach.start, LEFT)
 
 
+def answer(qtbot: QtBot, panel: Panel, which: Literal["keep", "forget", "go_on"]) -> None:
+    """Answer the question what becomes of the lesson."""
+    (question,) = [asked for asked in panel.findChildren(LessonQuestion) if asked.isVisible()]
+    qtbot.mouseClick(getattr(question, which), LEFT)
+
+
+def ways_to_stop(qtbot: QtBot, panel: Panel) -> dict[str, Callable[[], None]]:
+    return {
+        "cross": lambda: qtbot.mouseClick(panel.job.stop, LEFT),
+        "escape": lambda: qtbot.keyClick(panel, Qt.Key.Key_Escape),
+        "cancel": lambda: qtbot.mouseClick(panel.teach.cancel, LEFT),
+    }
+
+
+@pytest.mark.parametrize("way", ["cross", "escape", "cancel"])
+def test_nothing_that_was_learnt_is_forgotten_without_asking(qtbot: QtBot, panel: Panel, way: str) -> None:
+    start_long(qtbot, panel)
+    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    stop = ways_to_stop(qtbot, panel)[way]
+    stop()
+    assert panel.session.is_teaching, "it was stopped without a question"
+    (question,) = panel.findChildren(LessonQuestion)
+    assert "liver: " in question.text()
+    assert "of learning, step " in question.text()
+    stop()
+    assert len(panel.findChildren(LessonQuestion)) == 1
+    answer(qtbot, panel, "go_on")
+    assert panel.session.is_teaching
+    stop()
+    answer(qtbot, panel, "keep")
+    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    assert panel.session.lesson is not None
+    assert panel.session.lesson.path.exists()
+
+
+def test_the_question_goes_when_the_lesson_ends(qtbot: QtBot, panel: Panel) -> None:
+    start_long(qtbot, panel)
+    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    qtbot.mouseClick(panel.job.stop, LEFT)
+    panel.session.finish_lesson()
+    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: not any(q.isVisible() for q in panel.findChildren(LessonQuestion)))
+
+
+def test_what_is_not_learnt_yet_and_what_is_predicted_is_stopped_at_once(
+    qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    real = stage.tools.predictor
+
+    def wait(*arguments: Any) -> Any:
+        held.wait(20)
+        return real(*arguments)
+
+    monkeypatch.setattr(stage.tools, "predictor", wait)
+    panel.session.predict()
+    qtbot.mouseClick(panel.job.stop, LEFT)
+    assert panel.session.job is None
+    held.set()
+    assert panel.findChild(LessonQuestion) is None
+
+
+def test_another_lesson_does_not_forget_what_a_lost_engine_had_taught(
+    qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_long(qtbot, panel)
+    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    with monkeypatch.context() as patch:
+        lost = EngineLost("the engine was killed; do it again to start a new one")
+        patch.setattr(stage.tools.trainers[-1], "advance", lambda _: raise_(lost))
+        qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    panel.session.choose_class("spleen")
+    paint(panel, "spleen")
+    qtbot.mouseClick(panel.teach.start, LEFT)
+    assert panel.session.job is None
+    answer(qtbot, panel, "keep")
+    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+
+
 def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage: Any) -> None:
     start_long(qtbot, panel)
     qtbot.mouseClick(panel.teach.pause, LEFT)
@@ -194,7 +276,9 @@ def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage:
     assert panel.teach.pause.text() == "Go on"
     qtbot.mouseClick(panel.teach.pause, LEFT)
     assert job_state(panel) == "running"
+    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
+    answer(qtbot, panel, "forget")
     assert panel.session.job is None
     assert panel.session.lesson is None
     assert "nothing was saved" in stage.notices[-1]
@@ -248,6 +332,10 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
     qtbot.mouseClick(page.outcome.discard, LEFT)
     lose()
     qtbot.mouseClick(page.cancel, LEFT)
+    answer(qtbot, panel, "go_on")
+    assert page.start.text() == "Continue"
+    qtbot.mouseClick(page.cancel, LEFT)
+    answer(qtbot, panel, "forget")
     assert page.start.text() == "Start"
     assert not page.history.isVisible()
 
@@ -276,6 +364,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     marked = int(panel.session.annotations["liver"].supervised.sum())
     qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
+    answer(qtbot, panel, "forget")
     assert panel.binding.annotation.draft is draft
     assert int(draft.mask().sum()) == int(draft.supervised().sum()), "what was learnt is seen no more"
 

@@ -1,0 +1,153 @@
+"""Asking before work is lost that no file keeps, and keeping it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.lesson_question import lesson_text
+from condseg_app.qt.style import without_icons
+from condseg_app.qt.text import counted, listed
+from condseg_app.session import Session
+from condseg_app.session.unsaved import Unsaved, UnsavedMarks
+
+_MOST_IMAGES = 8
+
+
+class Leaving(QObject):
+    """Stands between a window and its end.
+
+    Args:
+        session: whose work would be lost.
+        window: that is to be closed.
+        close: closes it, once nothing is lost or that is wanted.
+        collect: hands over what is being painted.
+    """
+
+    def __init__(
+        self, session: Session, window: QWidget, close: Callable[[], object], collect: Callable[[], object]
+    ) -> None:
+        super().__init__(window)
+        self._session, self._window, self._close, self._collect = session, window, close, collect
+        self._keeps = self._decided = False
+        connections = Connections(self)
+        for signal in (session.job_changed, session.export_changed):
+            connections.to(signal, self._look_again)
+        connections.to(session.failed, lambda _: self._stay())
+
+    def may_close(self) -> bool:
+        """Whether the window may close now; if not, the person is asked, and it closes by itself if that is wanted."""
+        self._collect()
+        unsaved = self._session.unsaved
+        if self._decided or not unsaved:
+            return True
+        self._keeps = False
+        self._ask(unsaved)
+        return False
+
+    def _ask(self, unsaved: Unsaved) -> None:
+        asked = self._window.findChild(QMessageBox, "quit_dialog")
+        if asked is not None and asked.isVisible():
+            asked.raise_()
+            return
+        box = QMessageBox(self._window)
+        box.setObjectName("quit_dialog")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Quit CondSeg")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText("No file keeps this yet:\n\n" + "\n".join(f"•  {line}" for line in lost_lines(unsaved)))
+        box.setInformativeText(_how_kept(unsaved))
+        keep = box.addButton(
+            "Keep it, then quit…" if unsaved.marks else "Keep it, then quit", QMessageBox.ButtonRole.AcceptRole
+        )
+        leave = box.addButton("Quit anyway", QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(keep)
+        box.setEscapeButton(cancel)
+        keep.clicked.connect(self._ask_where)
+        leave.clicked.connect(self._leave)
+        without_icons(box)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _ask_where(self) -> None:
+        """Ask for a folder where there are marks to be written; else nothing has to be asked."""
+        if not self._session.unsaved.marks:
+            self.keep(None)
+            return
+        dialog = QFileDialog(self._window, "Keep marks in the folder", str(_folder_of(self._session)))
+        dialog.setObjectName("keep_dialog")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda name: self.keep(Path(name)))
+        dialog.open()
+
+    def keep(self, folder: Path | None) -> None:
+        """Write everything, then close.
+
+        Args:
+            folder: for the marks; None where there are none.
+        """
+        self._keeps = True
+        if folder is not None:
+            self._session.export_marks(folder)
+        if self._session.unsaved.lesson is not None:
+            self._session.keep_lesson()
+        self._session.notice.emit("CondSeg closes as soon as everything is kept.")
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._keeps:
+            soon(self, self._close_if_kept)
+
+    def _close_if_kept(self) -> None:
+        unsaved = self._session.unsaved
+        if not self._keeps or unsaved.writing or self._session.is_teaching:
+            return
+        self._keeps = False
+        if unsaved:  # it was stopped, or could not be kept
+            self._session.notice.emit("Not everything is kept, so CondSeg stays open.")
+        else:
+            self._leave()
+
+    def _stay(self) -> None:
+        self._keeps = False
+
+    def _leave(self) -> None:
+        self._decided = True
+        soon(self, self._close)
+
+
+def lost_lines(unsaved: Unsaved) -> list[str]:
+    """A line for each image, the lesson and each file that would be lost."""
+    lines = [_marks_text(marks) for marks in unsaved.marks[:_MOST_IMAGES]]
+    more = len(unsaved.marks) - _MOST_IMAGES
+    if more > 0:
+        lines.append(f"marks on {counted(more, 'more image')}")
+    if unsaved.lesson is not None:
+        lines.append(f"the lesson of {lesson_text(unsaved.lesson)}")
+    return [*lines, *(f"{title[:1].lower()}{title[1:]}, which is being written" for title in unsaved.writing)]
+
+
+def _marks_text(marks: UnsavedMarks) -> str:
+    where = "" if marks.in_view else " (not in view)"
+    return f"marks on {marks.image.name}{where}: {listed(marks.names)}"
+
+
+def _how_kept(unsaved: Unsaved) -> str:
+    kept = []
+    if unsaved.marks:
+        kept.append("Marks are kept as a mask for each image and class, in a folder that you choose.")
+    if unsaved.lesson is not None:
+        kept.append("The lesson ends, and what was learnt becomes a new model.")
+    if unsaved.writing:
+        kept.append("Files are written to their end.")
+    return " ".join(kept)
+
+
+def _folder_of(session: Session) -> Path:
+    """Beside the first image with marks, or at home."""
+    sources = [marks.image.source for marks in session.unsaved.marks]
+    return next((source.parent for source in sources if source is not None), Path.home())

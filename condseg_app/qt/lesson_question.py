@@ -1,0 +1,76 @@
+"""Asking what becomes of a lesson before it is forgotten."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import without_icons
+from condseg_app.qt.text import duration_text
+from condseg_app.session import Session
+from condseg_app.session.unsaved import UnsavedLesson
+
+
+class LessonQuestion(QMessageBox):
+    """Keep what was learnt, forget it, or go on; it closes by itself when the lesson ends.
+
+    Args:
+        session: with a lesson of which nothing is saved.
+        lesson: how far that is.
+        parent: what it lies over.
+    """
+
+    def __init__(self, session: Session, lesson: UnsavedLesson, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        runs = session.is_teaching
+        self.setObjectName("lesson_question")
+        self.setIcon(QMessageBox.Icon.Question)
+        self.setWindowTitle(f"Teaching {lesson.class_name}")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(f"{lesson_text(lesson)}. Keep what was learnt?")
+        self.setInformativeText("What is kept becomes a new model file; the model in use stays as it is.")
+        self.keep = self.addButton("Keep what was learnt", QMessageBox.ButtonRole.AcceptRole)
+        self.forget = self.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)
+        self.go_on = self.addButton("Go on learning" if runs else "Decide later", QMessageBox.ButtonRole.RejectRole)
+        self.setDefaultButton(self.keep)
+        self.setEscapeButton(self.go_on)
+        self.keep.clicked.connect(session.keep_lesson)
+        self.forget.clicked.connect(self._forget)
+        without_icons(self)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        Connections(self).to(session.job_changed, self._on_job)
+        self._runs = runs
+
+    def _forget(self) -> None:
+        if self._session.is_teaching:
+            self._session.cancel()
+        else:
+            self._session.discard_lesson()
+
+    def _on_job(self) -> None:
+        if self._runs and not self._session.is_teaching:
+            self.close()
+
+
+def stop_work(session: Session, parent: QWidget) -> None:
+    """Stop the work under way; where that is a lesson that has learnt something, ask first what becomes of it."""
+    lesson = session.unsaved_lesson
+    if lesson is None or not session.is_teaching:
+        session.cancel()
+    else:
+        ask_about_lesson(session, lesson, parent)
+
+
+def ask_about_lesson(session: Session, lesson: UnsavedLesson, parent: QWidget) -> None:
+    """Ask what becomes of a lesson, unless that is being asked already."""
+    asked = parent.window().findChild(LessonQuestion)
+    if asked is not None and asked.isVisible():
+        asked.raise_()
+        return
+    LessonQuestion(session, lesson, parent.window()).open()
+
+
+def lesson_text(lesson: UnsavedLesson) -> str:
+    """'cyst: 14 minutes of learning, step 340 of 600'."""
+    learnt = duration_text(lesson.seconds)
+    return f"{lesson.class_name}: {learnt} of learning, step {lesson.step:,} of {lesson.steps:,}"
