@@ -6,10 +6,10 @@ from pathlib import Path
 
 from condseg_app import io
 from condseg_app.data import Annotation, Image
+from condseg_app.io.file_names import as_file_name
 from condseg_app.io.file_start import name_of
 from condseg_app.session.exporting import ExportPlan
 from condseg_app.session.state import State, with_image
-from condseg_app.session.successors import as_file_name
 
 _FORMAT = "nifti-masks"
 """It takes images of two and three axes, and keeps marks that overlap."""
