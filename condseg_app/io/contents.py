@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from condseg_app.errors import ReadError
+from condseg_app.io.dicom_files import begins_dicom, why_none
 from condseg_app.io.file_start import first_bytes, unpacked_start
 from condseg_app.io.formats import FORMATS, Format, has_suffix
 
@@ -57,9 +58,8 @@ def format_of(path: Path) -> Format:
     Raises:
         ReadError: there is no such file, it is empty, or of a format that is not read.
     """
-    folder = folder_format(path) if path.is_dir() else None
-    if folder is not None:
-        return folder
+    if path.is_dir():
+        return _format_of_folder(path)
     start = first_bytes(path)
     for form in FORMATS:
         if form.is_own(start, path):
@@ -67,9 +67,18 @@ def format_of(path: Path) -> Format:
     raise ReadError(_what_else(unpacked_start(start, path), path), path=path)
 
 
+def _format_of_folder(path: Path) -> Format:
+    found = folder_format(path)
+    if found is None:
+        raise ReadError(why_none(path), path=path)
+    return found
+
+
 def _what_else(start: bytes, path: Path) -> str:
     if start.startswith(b"version https://git-lfs"):
         return "is a git-LFS pointer, not the file itself; fetch it with 'git lfs pull'"
+    if begins_dicom(start):
+        return "is a DICOM file that is compressed with gzip; unpack it (gunzip does)"
     for position, magic, name in _NOT_READ:
         if start[position:].startswith(magic):
             return f"the format {name} is not supported; {_USE}"

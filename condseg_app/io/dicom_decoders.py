@@ -4,7 +4,6 @@ Lossless JPEG, JPEG-LS and JPEG 2000 are decoded by imagecodecs, which pydicom d
 for it, in the form that pydicom asks for. What speaks against others is in docs/decisions/0011-decoders-of-dicom.md.
 """
 
-import struct
 from importlib.util import find_spec
 
 import numpy as np
@@ -24,6 +23,7 @@ from pydicom.uid import (
 )
 
 from condseg_app.errors import ReadError
+from condseg_app.io.dicom_streams import claim_of
 
 _JPEG_2000 = (JPEG2000, JPEG2000Lossless, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPCL)
 DECODER_DEPENDENCIES = {
@@ -40,7 +40,6 @@ DECODER_DEPENDENCIES = {
 
 _LABEL = "imagecodecs"
 _END = b"\xff\xd9"
-_FRAME_HEADERS = (0xC0, 0xC1, 0xC2, 0xC3, 0xF7)  # baseline, extended, progressive, lossless, JPEG-LS
 _PREFERRED = (_LABEL, "pyjpegls", "pydicom", "pillow", "pylibjpeg")
 
 
@@ -74,7 +73,8 @@ def decode_frame(packed: bytes, runner: DecodeRunner) -> bytes:
     from imagecodecs import jpeg2k_decode, jpeg8_decode, jpegls_decode
 
     syntax = runner.transfer_syntax
-    claimed = _jpeg_2000_size(packed) if syntax in _JPEG_2000 else _jpeg_size(packed)
+    claim = claim_of(packed)
+    claimed = (0, 0) if claim is None else (claim.rows, claim.columns)
     if claimed != (runner.rows, runner.columns):  # before room is made for it
         raise ValueError(f"a frame claims {claimed} pixels")
     if syntax in _JPEG_2000:
@@ -91,27 +91,6 @@ def decode_frame(packed: bytes, runner: DecodeRunner) -> bytes:
     if pixels.ndim == 3:
         runner.set_option("planar_configuration", 0)
     return pixels.astype(f"<u{runner.bits_allocated // 8}").tobytes()
-
-
-def _jpeg_size(packed: bytes) -> tuple[int, int]:
-    """Rows and columns, as the frame header of a JPEG or JPEG-LS stream claims them (ITU-T T.81, B.2.2)."""
-    position = 2
-    while position + 9 <= len(packed):
-        marker, length = packed[position + 1], int.from_bytes(packed[position + 2 : position + 4], "big")
-        if marker in _FRAME_HEADERS:
-            rows, columns = struct.unpack_from(">HH", packed, position + 5)
-            return rows, columns
-        position += 2 + length
-    return 0, 0
-
-
-def _jpeg_2000_size(packed: bytes) -> tuple[int, int]:
-    """Rows and columns, as the size marker of a JPEG 2000 code stream claims them (ITU-T T.800, A.5.1)."""
-    start = packed.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(packed) < start + 24:
-        return 0, 0
-    columns, rows, left, top = struct.unpack_from(">4I", packed, start + 8)
-    return rows - top, columns - left
 
 
 for _syntax in DECODER_DEPENDENCIES:  # what pydicom has for others of its list

@@ -1,8 +1,6 @@
 """DICOM headers: what is looked at of a file, with everything that pydicom may raise told in a sentence."""
 
 import io
-import math
-import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,71 +10,95 @@ from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID
 
 from condseg_app.errors import OutOfMemory, ReadError
+from condseg_app.io.dicom_streams import StreamClaim
+from condseg_app.io.dicom_syntax import pixels_in, syntax_of
+from condseg_app.io.dicom_values import DAMAGE, Oddities, value_of, whole_number
 
 # A header's element of more than this is no header's; voxels are not read here.
 _MOST_ELEMENT_BYTES = 1 << 27
-DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BytesLengthException,
-    EOFError,
-    InvalidDicomError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom, highdicom and the decoders raise for files that are damaged or lack something."""
-
 _TAGS: tuple[str, ...] = (
     "AcquisitionNumber",
     "AcquisitionTime",
+    "AngularViewVector",
     "BitsAllocated",
     "BitsStored",
+    "CineRate",
     "Columns",
+    "ContentTime",
+    "ConvolutionKernel",
+    "DetectorInformationSequence",
+    "DetectorVector",
     "DiffusionBValue",
+    "DimensionOrganizationType",
+    "DoseGridScaling",
     "EchoTime",
+    "EnergyWindowVector",
+    "FlipAngle",
+    "FrameIncrementPointer",
     "FrameOfReferenceUID",
+    "FrameTime",
+    "FrameTimeVector",
     "GridFrameOffsetVector",
+    "HighBit",
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "ImageType",
     "ImagerPixelSpacing",
     "InstanceNumber",
+    "InversionTime",
     "LossyImageCompression",
     "MaximumFractionalValue",
     "Modality",
     "ModalityLUTSequence",
+    "NominalScannedPixelSpacing",
     "NumberOfFrames",
+    "NumberOfSlices",
+    "NumberOfTemporalPositions",
+    "PatientID",
+    "PatientName",
     "PerFrameFunctionalGroupsSequence",
+    "PhaseVector",
     "PhotometricInterpretation",
     "PixelPaddingValue",
     "PixelRepresentation",
     "PixelSpacing",
+    "RRIntervalVector",
     "RescaleIntercept",
     "RescaleSlope",
+    "RotationVector",
     "Rows",
     "SOPClassUID",
     "SOPInstanceUID",
     "SamplesPerPixel",
     "SegmentSequence",
     "SegmentationType",
+    "SequenceOfUltrasoundRegions",
     "SeriesDescription",
     "SeriesInstanceUID",
     "SeriesNumber",
     "SharedFunctionalGroupsSequence",
+    "SliceLocationVector",
     "SliceThickness",
+    "SliceVector",
     "SpacingBetweenSlices",
+    "StudyDate",
+    "StudyInstanceUID",
     "TemporalPositionIdentifier",
+    "TimeSliceVector",
+    "TimeSlotVector",
+    "TotalPixelMatrixColumns",
+    "TotalPixelMatrixRows",
     "TriggerTime",
+)
+# Siemens' and United Imaging's: how many slices lie side by side in a picture.
+_PRIVATE_TAGS = (
+    *(group << 16 | element for group in (0x0019, 0x0029, 0x0065) for element in range(0x10, 0x14)),
+    *(0x0019 << 16 | block << 8 | 0x0A for block in range(0x10, 0x14)),
+    *(0x0029 << 16 | block << 8 | 0x10 for block in range(0x10, 0x14)),
+    *(0x0065 << 16 | block << 8 | 0x50 for block in range(0x10, 0x14)),
 )
 
 
@@ -88,30 +110,37 @@ class DicomHeader:
         path: the file.
         data: pydicom's data set, with the elements that are looked at here.
         syntax: how it is encoded.
+        claim: what the stream of its first frame says of itself; None where pixels are not packed, or in another way.
         pixels: keyword of the element that holds them ('PixelData', ...), None if there is none.
         position: of the pixels in the file, in bytes.
         room: bytes from there to the end of the file.
+        oddities: what is odd about how it is encoded, a sentence each.
     """
 
     path: Path
     data: Dataset
     syntax: UID
+    claim: StreamClaim | None
     pixels: str | None
     position: int
     room: int
+    oddities: tuple[str, ...] = ()
 
     def text(self, keyword: str) -> str:
         """A value as text on one line, '' where there is none."""
-        value = self.data.get(keyword)
+        value = value_of(self.data, keyword)
         return "" if value is None else " ".join(str(value).split())
 
     def number(self, keyword: str, otherwise: int) -> int:
-        """A whole number; `otherwise` where there is none."""
-        value = self.data.get(keyword)
-        return otherwise if value is None or value == "" else int(value)
+        """A whole number; `otherwise` where there is none.
 
-
-_PIXEL_ELEMENTS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
+        Raises:
+            ReadError: the value is no whole number.
+        """
+        try:
+            return whole_number(self.data, keyword, otherwise)
+        except ReadError as error:
+            raise ReadError(error.message, path=self.path) from error
 
 
 def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
@@ -125,15 +154,21 @@ def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
         ReadError: it is not DICOM, damaged, or deflated.
     """
     with telling(path), open_in_pieces(path) as file:
-        tags: list[Any] = [*_TAGS, *more]
+        tags: list[Any] = [*_TAGS, *_PRIVATE_TAGS, *more]
         data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=tags)
-        syntax = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
-        if not syntax:
-            syntax = ImplicitVRLittleEndian if data.original_encoding[0] else ExplicitVRLittleEndian
-        position = file.tell() + (8 if syntax.is_implicit_VR else 12)
-        group, element = struct.unpack("<HH" if syntax.is_little_endian else ">HH", file.read(4).ljust(4, b"\0"))
-        room = max(0, file.seek(0, io.SEEK_END) - position)
-        return DicomHeader(path, data, syntax, _PIXEL_ELEMENTS.get(group << 16 | element), position, room)
+        odd: Oddities = []
+        pixels = pixels_in(file, *_encoding(data))
+        try:
+            syntax, claim = syntax_of(data, pixels, file, odd)
+        except ReadError as error:
+            raise ReadError(error.message, path=path) from error
+        return DicomHeader(path, data, syntax, claim, pixels.keyword, pixels.position, pixels.room, tuple(odd))
+
+
+def _encoding(data: Dataset) -> tuple[bool, bool]:
+    """Whether value representations are implied, and whether the low byte comes first."""
+    is_implicit, is_little = data.original_encoding
+    return bool(is_implicit), is_little is not False
 
 
 def read_whole_header(path: Path) -> Dataset:
@@ -144,27 +179,6 @@ def read_whole_header(path: Path) -> Dataset:
     """
     with telling(path), open_in_pieces(path) as file:
         return pydicom.dcmread(file, stop_before_pixels=True, force=True)
-
-
-def numbers(data: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
-    """So many finite numbers of an element, None where they are not there.
-
-    Raises:
-        ValueError: one is not a finite number.
-    """
-    value = data.get(keyword)
-    if value is None or value == "":
-        return None
-    found = tuple(float(part) for part in (value if _is_many(value) else (value,)))
-    if not all(math.isfinite(part) for part in found):
-        raise ValueError(f"{keyword} is not finite")
-    return found if len(found) == count else None
-
-
-def one_number(data: Dataset, keyword: str) -> float | None:
-    """A finite number of an element, None where there is none; ValueError where it is not finite."""
-    found = numbers(data, keyword, 1)
-    return None if found is None else found[0]
 
 
 @contextmanager
@@ -203,10 +217,6 @@ class _InPieces(io.BufferedReader):
         if size > _MOST_ELEMENT_BYTES:
             raise ValueError("an element claims far too many bytes")
         return super().read(size)
-
-
-def _is_many(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def reason_of(error: BaseException) -> str:

@@ -16,9 +16,9 @@ from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, as_class
 from condseg_app.errors import ClassTableError, GeometryError, ReadError
 from condseg_app.io.class_files import ClassRow
 from condseg_app.io.dicom_files import dicom_files
+from condseg_app.io.dicom_grid import grid_of
 from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
-from condseg_app.io.dicom_stacks import grid_of
 from condseg_app.io.dicom_voxels import decoded
 from condseg_app.io.file_start import reading
 from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
@@ -66,7 +66,7 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentati
         GeometryError: its frames do not lie on the image's grid.
         OutOfMemory: the masks do not fit.
     """
-    header = read_header(dicom_files(path)[0], _BLOCK)
+    header = read_header(dicom_files(path).files[0], _BLOCK)
     with telling(path):
         if header.text("SOPClassUID") not in SEGMENTATIONS:
             raise ReadError("is no DICOM segmentation; choose a file of modality SEG", path=path)

@@ -20,10 +20,11 @@ from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import GeometryError, ReadError, WriteError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.class_files import sidecar_text
-from condseg_app.io.dicom_header import DAMAGE, read_whole_header, reason_of, telling
+from condseg_app.io.dicom_header import read_whole_header, reason_of, telling
 from condseg_app.io.dicom_seg import OWN_SCHEME, PRIVATE_CREATOR, PRIVATE_ELEMENT, PRIVATE_GROUP, segment_label
 from condseg_app.io.dicom_slices import DicomSlice
 from condseg_app.io.dicom_stacks import DicomStack
+from condseg_app.io.dicom_values import DAMAGE
 from condseg_app.memory import require_memory
 
 _SERIES_NUMBER = 9000  # beyond those that scanners give
@@ -122,6 +123,8 @@ def _planes(
 ) -> tuple[list[Dataset], NDArray[np.uint8]]:
     """The headers of the source's images, and the masks as (frames of these, rows, columns, classes)."""
     slices: list[DicomSlice] = [one for k in there if (one := source.slices[k]) is not None]
+    if any(one.tile is not None for one in slices):
+        raise WriteError("the image is a mosaic, to whose slices DICOM SEG cannot refer; choose .nii.gz", path=path)
     files = list(dict.fromkeys(one.path for one in slices))
     if len(files) > 1 and len(files) < len(slices):
         raise WriteError(

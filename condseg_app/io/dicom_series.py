@@ -1,14 +1,16 @@
 """DICOM series as images: a folder of slices, or a file of one or many."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from condseg_app.data import Image
 from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
-from condseg_app.io.dicom_files import dicom_files, is_dicom
+from condseg_app.io.dicom_files import dicom_files, is_dicom, is_directory_file
+from condseg_app.io.dicom_groups import SliceGroup, descriptions, grouped
 from condseg_app.io.dicom_slices import DicomSlice, slices_in
-from condseg_app.io.dicom_stacks import DicomStack, SliceGroup, grouped, stacked
+from condseg_app.io.dicom_stacks import DicomStack, stacked
 from condseg_app.io.dicom_voxels import DicomVoxels
 from condseg_app.io.file_start import name_of
 
@@ -39,7 +41,10 @@ def series_in(path: Path) -> tuple[SeriesDescription, ...]:
         ReadError: there is no DICOM image, or the files are damaged.
     """
     groups, _ = _groups(path.expanduser())
-    return tuple(SeriesDescription(group.key, group.text, group.is_volume) for group in groups)
+    return tuple(
+        SeriesDescription(group.key, text, group.is_volume)
+        for group, text in zip(groups, descriptions(groups), strict=True)
+    )
 
 
 def read_dicom(path: Path, pick: Pick = EVERYTHING) -> Image:
@@ -60,7 +65,8 @@ def read_dicom(path: Path, pick: Pick = EVERYTHING) -> Image:
     stack = source_slices(path, pick)
     voxels = DicomVoxels(stack.slices, path)
     channels = _RGB if voxels.shape[0] == 3 else ("intensity",)
-    name = path.name if path.is_dir() else name_of(path)
+    shown = path.parent if is_directory_file(path) else path
+    name = shown.name if shown.is_dir() else name_of(path)
     return Image(voxels, stack.geometry, name, channels, source=path, warnings=stack.warnings)
 
 
@@ -80,30 +86,33 @@ def _groups(path: Path) -> tuple[tuple[SliceGroup, ...], tuple[str, ...]]:
     """What there is, and which files of a folder cannot be read."""
     slices: list[DicomSlice] = []
     refused: list[CondsegError] = []
-    files = dicom_files(path)
-    for file in files:
+    found = dicom_files(path)
+    for file in found.files:
         try:
             slices += slices_in(file)
         except CondsegError as error:  # a report or a plan lies beside many a series
             refused.append(error)
     if not slices:
-        raise (
-            refused[0]
-            if len(files) == 1
-            else ReadError(
-                f"none of its {len(files)} DICOM files holds an image (the first {refused[0].message})", path=path
-            )
-        )
+        raise _none_of(refused, path)
     if not refused:
-        return grouped(slices), ()
+        return grouped(slices), found.notes
     first = refused[0].path
     note = f"{len(refused)} of its files are left out; {first.name if first else 'one'} {refused[0].message}"
-    return grouped(slices), (note,)
+    return grouped(slices), (*found.notes, note)
+
+
+def _none_of(refused: Sequence[CondsegError], path: Path) -> CondsegError:
+    """The error where no file holds an image."""
+    if len(refused) == 1:
+        return refused[0]
+    causes = {error.message for error in refused}
+    which = "the first" if len(causes) > 1 else "each"
+    return ReadError(f"none of its {len(refused)} DICOM files is read ({which}: {refused[0].message})", path=path)
 
 
 def _chosen(groups: tuple[SliceGroup, ...], pick: Pick, path: Path) -> tuple[SliceGroup, tuple[str, ...]]:
     """The group that is meant, with a note on what is left aside."""
-    options = [(group.key, group.text) for group in groups]
+    options = [(group.key, text) for group, text in zip(groups, descriptions(groups), strict=True)]
     if pick.series is not None:
         for group in groups:
             if group.key == pick.series:

@@ -1,27 +1,26 @@
 """The image planes that a DICOM file holds: one of a classic file, many of a multi-frame one."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
 from condseg_app.errors import ReadError
-from condseg_app.io.dicom_decoders import decoder_for
-from condseg_app.io.dicom_header import DicomHeader, numbers, one_number, read_header, telling
+from condseg_app.io.dicom_frames import NUCLEAR_VECTORS, Frame, frames_in
+from condseg_app.io.dicom_header import DicomHeader, read_header, telling
+from condseg_app.io.dicom_mosaic import Mosaic, Tile, mosaic_in
+from condseg_app.io.dicom_pixels import SliceKind, check_is_whole, check_size, kind_of, pixel_oddities
+from condseg_app.io.dicom_values import Oddities, numbers, one_number, value_of
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Storage classes of segmentations: of masks, and of label maps."""
 
 _MOST_FRAMES = 100_000
-# No lossless packing of an honest image is as good; claims beyond it are bombs.
-_BEST_COMPRESSION = 5000
-_HEADER_BYTES = 1 << 16
-_GREY = ("MONOCHROME1", "MONOCHROME2")
+_CENTIMETRES = 3  # DICOM PS3.3, C.8.5.5.1.15
 
 # What tells frames at the same place apart, the most telling first: elements, or those of a frame's functional group.
 _TRAITS: Mapping[str, tuple[str, str | None]] = {
@@ -33,34 +32,16 @@ _TRAITS: Mapping[str, tuple[str, str | None]] = {
     "temporal position": ("TemporalPositionIndex", "FrameContentSequence"),
     "trigger time": ("TriggerTime", None),
     "acquisition": ("AcquisitionNumber", None),
+    "stack": ("StackID", "FrameContentSequence"),
+    "kernel": ("ConvolutionKernel", None),
+    "inversion time": ("InversionTime", None),
+    "flip angle": ("FlipAngle", None),
+    "thickness": ("SliceThickness", "PixelMeasuresSequence"),
     "acquisition time": ("AcquisitionTime", None),
-    "instance": ("InstanceNumber", None),
 }
-TRAITS = tuple(_TRAITS)
+_INSTANCE = "InstanceNumber"
+TRAITS = (*_TRAITS, *NUCLEAR_VECTORS, "instance")
 """The names of a slice's traits, in their order."""
-
-
-@dataclass(frozen=True)
-class SliceKind:
-    """How a slice's pixels are stored.
-
-    Attributes:
-        columns: pixels of a row, I.
-        rows: of them, J.
-        channels: 1, or 3 of a colour picture.
-        dtype: in the machine's byte order.
-        bits: of an integer that are used.
-        syntax: how the file is encoded.
-        decoder: pydicom's name for what unpacks it, '' where it is not packed.
-    """
-
-    columns: int
-    rows: int
-    channels: int
-    dtype: np.dtype[np.generic]
-    bits: int
-    syntax: UID
-    decoder: str
 
 
 @dataclass(frozen=True)
@@ -72,12 +53,16 @@ class DicomSeries:
         modality: 'CT', 'MR', ...
         number: within the study, as text.
         description: as the scanner or a person gave it.
+        patient: name or number of the patient.
+        study: the study's day, '' where it is not stated.
     """
 
     uid: str
     modality: str
     number: str
     description: str
+    patient: str = ""
+    study: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,10 +78,13 @@ class DicomSlice:
         orientation: direction along a row, then down a column (6,), None if it is not stated.
         spacing: distance between pixels along I and J, None if it is not stated.
         thickness: distance to the next slice as it is claimed, None if it is not stated.
+        uid: its SOP instance UID, '' where it is not stated.
         slope: a value is slope * stored + intercept.
         intercept: see slope.
         traits: what it differs in from others at the same place, in the order of `TRAITS`.
         oddities: what is odd about it, a sentence each.
+        reading: 'in time' or 'in space' where its file's frames may be either, else ''.
+        tile: the part of the frame that it is, None where it is the whole.
     """
 
     path: Path
@@ -107,10 +95,22 @@ class DicomSlice:
     orientation: tuple[float, ...] | None
     spacing: tuple[float, ...] | None
     thickness: float | None
+    uid: str
     slope: float
     intercept: float
     traits: tuple[tuple[float, str], ...]
     oddities: tuple[str, ...]
+    reading: str = ""
+    tile: Tile | None = None
+
+    def trait(self, name: str) -> tuple[float, str]:
+        """One of the traits, by its name in `TRAITS`."""
+        return self.traits[TRAITS.index(name)]
+
+    @property
+    def rank(self) -> tuple[tuple[tuple[float, str], ...], int, str]:
+        """What slices at the same place are ordered by."""
+        return self.traits, self.frame, str(self.path)
 
     @property
     def is_localizer(self) -> bool:
@@ -144,150 +144,143 @@ def slices_of(header: DicomHeader) -> tuple[DicomSlice, ...]:
         ReadError: there are no pixels, fewer than it claims, or such as are not read.
         ValueError: an element cannot be understood; AttributeError, TypeError, ... likewise.
     """
-    kind = _kind(header)
+    odd: Oddities = list(header.oddities)
+    kind = kind_of(header, odd)
     count = header.number("NumberOfFrames", 1)
     if not 1 <= count <= _MOST_FRAMES:
         raise ReadError(f"claims {count:,} frames; copy the file again", path=header.path)
-    _check_size(header, kind, count)
-    series = DicomSeries(
+    check_is_whole(header, count)
+    check_size(header, kind, count)
+    odd += pixel_oddities(header)
+    series = _series(header)
+    mosaic = mosaic_in(header, kind.columns, kind.rows, odd)
+    frames = frames_in(header, count, odd)
+    slices = [_slice(header, frame, series, kind, odd) for frame in frames]
+    if mosaic is not None:
+        slices = [part for one in slices for part in _cut(one, mosaic, odd)]
+    return tuple(replace(one, oddities=tuple(dict.fromkeys((*odd, *one.oddities)))) for one in slices)
+
+
+def _series(header: DicomHeader) -> DicomSeries:
+    return DicomSeries(
         header.text("SeriesInstanceUID"),
         header.text("Modality"),
         header.text("SeriesNumber"),
         header.text("SeriesDescription"),
+        header.text("PatientName") or header.text("PatientID"),
+        header.text("StudyDate"),
     )
-    oddities = _oddities(header)
-    return tuple(_slice(header, places, series, kind, oddities) for places in _places(header, count))
 
 
-@dataclass(frozen=True, eq=False)
-class _Places:
-    """Where to look up what is said of a frame: its own groups, those that all share, the file."""
-
-    frame: int
-    data: Dataset
-    groups: tuple[Dataset, ...]
-    offset: float = 0.0
-    stated: bool = True
-
-    def of(self, group: str) -> Dataset:
-        """The group's one item; the whole file's data where it has no such group."""
-        for groups in self.groups:
-            items = groups.get(group)
-            if items:
-                return items[0]  # type: ignore[no-any-return]
-        return self.data
-
-
-def _places(header: DicomHeader, count: int) -> Iterator[_Places]:
-    data = header.data
-    own, shared = data.get("PerFrameFunctionalGroupsSequence"), data.get("SharedFunctionalGroupsSequence")
-    if own and len(own) != count:
-        raise ReadError(f"claims {count} frames, but describes {len(own)}; copy the file again", path=header.path)
-    offsets = numbers(data, "GridFrameOffsetVector", count)
-    for frame in range(count):
-        groups = (*((own[frame],) if own else ()), *((shared[0],) if shared else ()))
-        stated = count == 1 or bool(own) or offsets is not None
-        yield _Places(frame, data, groups, offsets[frame] if offsets else 0.0, stated)
-
-
-def _slice(
-    header: DicomHeader, places: _Places, series: DicomSeries, kind: SliceKind, oddities: tuple[str, ...]
-) -> DicomSlice:
-    measures, scaling = places.of("PixelMeasuresSequence"), places.of("PixelValueTransformationSequence")
-    orientation = numbers(places.of("PlaneOrientationSequence"), "ImageOrientationPatient", 6)
-    position = numbers(places.of("PlanePositionSequence"), "ImagePositionPatient", 3) if places.stated else None
-    if position is not None and orientation is not None and places.offset:
-        normal = np.cross(orientation[:3], orientation[3:])
-        position = tuple(float(p) for p in np.array(position) + places.offset * normal)
-    spacing = numbers(measures, "PixelSpacing", 2) or numbers(header.data, "ImagerPixelSpacing", 2)
-    slope = one_number(scaling, "RescaleSlope")
-    thickness = one_number(measures, "SpacingBetweenSlices") or one_number(measures, "SliceThickness")
+def _slice(header: DicomHeader, frame: Frame, series: DicomSeries, kind: SliceKind, odd: Oddities) -> DicomSlice:
+    measures, scaling = frame.of("PixelMeasuresSequence"), frame.of("PixelValueTransformationSequence")
+    spacing = _spacing(header, measures, odd)
+    slope = one_number(scaling, "RescaleSlope", odd)
+    if slope is None:
+        slope = one_number(header.data, "DoseGridScaling", odd)
+    if slope == 0:
+        odd.append("its Rescale Slope is 0, which would make all intensities equal; 1 is taken")
+    thickness = one_number(measures, "SpacingBetweenSlices", odd) or one_number(measures, "SliceThickness", odd)
     return DicomSlice(
         path=header.path,
-        frame=places.frame,
+        frame=frame.number,
         series=series,
         kind=kind,
-        position=position,
-        orientation=None if orientation is None else _checked(orientation, header.path),
-        spacing=None if spacing is None or min(spacing) <= 0 else (spacing[1], spacing[0]),
-        thickness=thickness if thickness is not None and thickness > 0 else None,
-        slope=1.0 if slope is None or slope == 0 else slope,
-        intercept=one_number(scaling, "RescaleIntercept") or 0.0,
-        traits=tuple(_trait(places, keyword, group) for keyword, group in _TRAITS.values()),
-        oddities=oddities,
+        position=frame.position,
+        orientation=None if frame.orientation is None else _checked(frame.orientation, header.path),
+        spacing=spacing,
+        thickness=abs(thickness) if thickness else None,
+        uid=header.text("SOPInstanceUID"),
+        slope=slope or 1.0,
+        intercept=one_number(scaling, "RescaleIntercept", odd) or 0.0,
+        traits=_traits(header, frame),
+        oddities=frame.oddities,
+        reading=frame.reading,
     )
+
+
+def _spacing(header: DicomHeader, measures: Dataset, odd: Oddities) -> tuple[float, float] | None:
+    """Distance between pixels along I and J; that on a detector or of a probe where there is no other."""
+    found = _positive(numbers(measures, "PixelSpacing", 2, odd), "Pixel Spacing", odd)
+    if found is None:
+        found = _positive(numbers(header.data, "ImagerPixelSpacing", 2, odd), "Imager Pixel Spacing", odd)
+        if found is not None:
+            odd.append("its pixel sizes are those on the detector; the body is smaller by the magnification")
+    if found is None:
+        found = _positive(
+            numbers(header.data, "NominalScannedPixelSpacing", 2, odd), "Nominal Scanned Pixel Spacing", odd
+        )
+    if found is None:
+        return _of_probe(header.data, odd)
+    down, across = found
+    return across, down
+
+
+def _positive(spacing: tuple[float, ...] | None, name: str, odd: Oddities) -> tuple[float, ...] | None:
+    if spacing is None or min(spacing) > 0:
+        return spacing
+    shown = " x ".join(f"{part:g}" for part in spacing)
+    odd.append(f"its {name} is {shown} mm, which cannot be; it is left aside")
+    return None
+
+
+def _of_probe(data: Dataset, odd: Oddities) -> tuple[float, float] | None:
+    """Pixel sizes of an ultrasound picture with one calibrated region; they are stated in cm."""
+    regions = value_of(data, "SequenceOfUltrasoundRegions") or []
+    if len(regions) != 1:
+        return None
+    units = {value_of(regions[0], f"PhysicalUnits{axis}Direction") for axis in "XY"}
+    across, down = (one_number(regions[0], f"PhysicalDelta{axis}", odd) for axis in "XY")
+    if units != {_CENTIMETRES} or not across or not down:
+        return None
+    return 10 * abs(across), 10 * abs(down)
+
+
+def _cut(one: DicomSlice, mosaic: Mosaic, odd: Oddities) -> Iterator[DicomSlice]:
+    """The slices that lie side by side in a frame."""
+    kind = replace(one.kind, columns=mosaic.columns, rows=mosaic.rows)
+    if one.thickness is None:
+        odd.append("its slice distance is not stated; 1 mm is taken")
+    if mosaic.normal is None:
+        odd.append("the order of its slices (a mosaic) is not stated; the first one may be the last")
+    normal = one.normal
+    if mosaic.normal is not None and np.dot(normal, mosaic.normal) < 0:
+        normal = -normal
+    for number, tile in enumerate(mosaic.tiles):
+        position = None
+        if one.position is not None and one.orientation is not None and one.spacing is not None:
+            first = mosaic.position(one.position, one.orientation, one.spacing)
+            position = tuple(map(float, first + number * (one.thickness or 1.0) * normal))
+        yield replace(one, kind=kind, position=position, tile=tile)
 
 
 def _checked(orientation: tuple[float, ...], path: Path) -> tuple[float, ...]:
-    lengths = np.linalg.norm(np.reshape(orientation, (2, 3)), axis=1)
-    if np.abs(lengths - 1).max() > 0.01:
-        raise ReadError(f"its orientation {orientation} is no pair of directions; repair the header", path=path)
+    along, down = np.reshape(orientation, (2, 3))
+    if np.abs(np.linalg.norm((along, down), axis=1) - 1).max() > 0.01 or abs(np.dot(along, down)) > 0.01:
+        shown = ", ".join(f"{part:g}" for part in orientation)
+        raise ReadError(
+            f"its Image Orientation is ({shown}), which is no pair of directions; correct the header with a DICOM "
+            "editor",
+            path=path,
+        )
     return orientation
 
 
-def _trait(places: _Places, keyword: str, group: str | None) -> tuple[float, str]:
+def _traits(header: DicomHeader, frame: Frame) -> tuple[tuple[float, str], ...]:
+    found = [_trait(frame.data if group is None else frame.of(group), keyword) for keyword, group in _TRAITS.values()]
+    found += [_comparable(frame.vectors.get(name)) for name in NUCLEAR_VECTORS]
+    return (*found, _trait(header.data, _INSTANCE))
+
+
+def _trait(data: Dataset, keyword: str) -> tuple[float, str]:
+    return _comparable(value_of(data, keyword))
+
+
+def _comparable(value: Any) -> tuple[float, str]:
     """A value that can be compared with any other of its kind: what is missing first, then numbers, then texts."""
-    value = (places.data if group is None else places.of(group)).get(keyword)
-    if value is None or value == "":
+    if value is None:
         return float("-inf"), ""
     try:
         return float(value), f"{float(value):g}"
     except (TypeError, ValueError):
         return 0.0, str(value)
-
-
-def _kind(header: DicomHeader) -> SliceKind:
-    path, photometric = header.path, header.text("PhotometricInterpretation")
-    columns, rows, channels = (header.number(key, 0) for key in ("Columns", "Rows", "SamplesPerPixel"))
-    if not header.text("SOPClassUID") and not rows:
-        raise ReadError("is not DICOM, or its header is damaged; copy it again", path=path)
-    if header.pixels is None or not rows or not columns:
-        what = header.text("Modality") or "no image"
-        raise ReadError(f"holds no pixels ({what}); choose the image series that it belongs to", path=path)
-    if (channels or 1) not in (1, 3) or photometric.startswith("PALETTE"):
-        raise ReadError(f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=path)
-    bits = header.number("BitsAllocated", 16)
-    used = min(max(1, header.number("BitsStored", bits)), bits)
-    try:
-        decoder = decoder_for(header.syntax)
-    except ReadError as error:
-        raise ReadError(error.message, path=path) from error
-    return SliceKind(columns, rows, channels or 1, _dtype(header, bits), used, header.syntax, decoder)
-
-
-def _dtype(header: DicomHeader, bits: int) -> np.dtype[Any]:
-    if header.pixels == "FloatPixelData":
-        return np.dtype(np.float32)
-    if header.pixels == "DoubleFloatPixelData":
-        return np.dtype(np.float64)
-    if bits not in (1, 8, 16, 32):
-        raise ReadError(f"stores pixels of {bits} bits, which is not read; convert it to 16", path=header.path)
-    return np.dtype(f"{'i' if header.number('PixelRepresentation', 0) and bits > 1 else 'u'}{max(1, bits // 8)}")
-
-
-def _check_size(header: DicomHeader, kind: SliceKind, count: int) -> None:
-    pixels = kind.columns * kind.rows * kind.channels * count
-    claimed = (pixels + 7) // 8 if header.number("BitsAllocated", 16) == 1 else pixels * kind.dtype.itemsize
-    subsampled = 2 if header.text("PhotometricInterpretation").startswith("YBR_FULL_422") else 1
-    most = header.room * _BEST_COMPRESSION + _HEADER_BYTES if kind.syntax.is_compressed else header.room * subsampled
-    if claimed > most:
-        raise ReadError(
-            f"the file is cut off: it claims {claimed:,} bytes of pixels and has {header.room:,}; copy it again",
-            path=header.path,
-        )
-
-
-def _oddities(header: DicomHeader) -> tuple[str, ...]:
-    """What is odd about the pixels; the same for all slices of a series, as a rule."""
-    found: tuple[str, ...] = ()
-    if header.text("PhotometricInterpretation") == _GREY[0]:
-        found += ("its low values are meant to be bright (MONOCHROME1); they are kept as they are stored",)
-    if header.data.get("ModalityLUTSequence"):
-        found += ("its table of intensities (Modality LUT) is not applied; they are kept as they are stored",)
-    if header.text("LossyImageCompression") == "01":
-        found += ("its pixels were compressed with loss",)
-    if header.data.get("PixelPaddingValue") is not None:
-        found += (f"pixels outside the scanned field are stored as {header.number('PixelPaddingValue', 0)}",)
-    if not header.data.get("PixelSpacing") and header.data.get("ImagerPixelSpacing"):
-        found += ("its pixel sizes are those on the detector; the body is smaller by the magnification",)
-    return found

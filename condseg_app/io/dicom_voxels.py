@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pydicom.pixels.utils import iter_pixels
 
 from condseg_app.errors import ReadError
+from condseg_app.io.dicom_bits import settled
 from condseg_app.io.dicom_header import open_in_pieces, telling
+from condseg_app.io.dicom_pixels import SliceKind
 from condseg_app.io.dicom_slices import DicomSlice
 from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of
@@ -119,30 +121,48 @@ def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[
         OutOfMemory: a slice does not fit.
     """
     for path, run in groupby(slices, key=lambda one: one.path):
-        together = list(run)
-        kind = together[0].kind
-        require_memory(kind.columns * kind.rows * kind.channels * kind.dtype.itemsize, path)
+        frames = [list(of_frame) for _, of_frame in groupby(run, key=lambda one: one.frame)]
+        kind = frames[0][0].kind
+        require_memory(kind.columns * kind.rows * kind.channels * kind.dtype.itemsize * len(frames[0]), path)
         with ExitStack() as opened:
             with telling(path):
                 file = opened.enter_context(open_in_pieces(path))
-            indices = [one.frame for one in together]
-            options: dict[str, Any] = {"transfer_syntax_uid": kind.syntax, "decoding_plugin": kind.decoder}
-            frames: Any = iter_pixels(file, indices=indices, **options)
-            opened.enter_context(closing(frames))
-            for one in together:
+            indices = [of_frame[0].frame for of_frame in frames]
+            pixels: Any = iter_pixels(file, indices=indices, **_options(kind))
+            opened.enter_context(closing(pixels))
+            for of_frame in frames:
                 with telling(path):
-                    pixels = next(frames, None)
-                yield one, _planes(pixels, one)
+                    found = next(pixels, None)
+                for one in of_frame:
+                    yield one, _planes(found, one)
+
+
+def _options(kind: SliceKind) -> dict[str, Any]:
+    """What pydicom has to know; bits and signs are seen to here."""
+    return {
+        "transfer_syntax_uid": kind.syntax,
+        "decoding_plugin": kind.decoder,
+        "bits_allocated": kind.bits.allocated,
+        "bits_stored": kind.bits.most,
+        "correct_unused_bits": False,
+        "apply_j2k_sign_correction": False,
+        "apply_jls_sign_correction": False,
+    }
 
 
 def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:
-    """A decoded frame as (C, I, J)."""
+    """A decoded frame, or the part of it that is a slice, as (C, I, J)."""
     if pixels is None:
         raise ReadError(f"ends before its frame {one.frame}; copy it again", path=one.path)
-    planes = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
-    claimed = (one.kind.rows, one.kind.columns, one.kind.channels)
+    planes, tile, kind = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels, one.tile, one.kind
+    rows, columns = (kind.rows, kind.columns) if tile is None else (tile.frame_rows, tile.frame_columns)
+    claimed = (rows, columns, kind.channels)
     if planes.shape != claimed:
         raise ReadError(f"its pixels have shape {planes.shape}, not {claimed} as claimed; copy it again", path=one.path)
+    if kind.channels == 1 and planes.dtype.kind in "iu":
+        planes = settled(planes, kind.bits)
+    if tile is not None:
+        planes = planes[tile.row : tile.row + kind.rows, tile.column : tile.column + kind.columns]
     return planes.transpose(2, 1, 0)
 
 
@@ -163,5 +183,5 @@ def _value_type(slices: Sequence[DicomSlice]) -> np.dtype[np.generic]:
 
 def _range(one: DicomSlice) -> tuple[int, int]:
     """The lowest and highest number that can be stored; bits that are not used are dropped when pixels are decoded."""
-    bits = min(one.kind.bits, 8 * one.kind.dtype.itemsize)
+    bits = min(one.kind.bits.most, 8 * one.kind.dtype.itemsize)
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if one.kind.dtype.kind == "i" else (0, (1 << bits) - 1)

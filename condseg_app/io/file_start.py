@@ -13,7 +13,8 @@ GZIP = b"\x1f\x8b"
 _COMPOUND = (".nii.gz", ".hdr.gz", ".img.gz", ".seg.nrrd", ".ome.tif", ".ome.tiff", ".ome.zarr")
 _ENOUGH = 544
 _NIFTI_MAGIC = {348: (344, (b"n+1\x00", b"ni1\x00")), 540: (4, (b"n+2\x00\r\n\x1a\n", b"ni2\x00\r\n\x1a\n"))}
-_ANY_FOLDER = "is a folder, not an image; choose one of DICOM slices or of OME-Zarr, or a file in it"
+ANY_FOLDER = "is a folder, not an image; choose one of DICOM slices or of OME-Zarr, or a file in it"
+"""What to say of a folder that is none of those that are images."""
 
 
 def name_of(path: Path) -> str:
@@ -27,7 +28,7 @@ def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
     if not path.exists():
         raise ReadError("there is no such file; check the path", path=path)
     if path.is_dir():
-        raise ReadError(_ANY_FOLDER, path=path)
+        raise ReadError(ANY_FOLDER, path=path)
     if not path.is_file():  # reading a pipe or a device may never end
         raise ReadError("is no plain file but a pipe or a device; save the image to a file first", path=path)
     with reading(path), path.open("rb") as file:

@@ -54,7 +54,7 @@ WORDS = {
     "two_series_one_folder": "holds 2 series",
     "MR_truncated.dcm": "cut off",
     "no_meta.dcm": "is not DICOM",
-    "badVR.dcm": "damaged",
+    "badVR.dcm": "Number of Frames is '1A'",
     "rtstruct.dcm": "no pixels (RTSTRUCT)",
     "rtplan_truncated.dcm": "no pixels (RTPLAN)",
     "reportsi.dcm": "no pixels (SR)",
@@ -288,7 +288,7 @@ def test_volumes_at_the_same_place_are_frames(save_series: SaveSeries, tmp_path:
     assert "0 to 2, not 3" in refused(tmp_path, Pick(frame=3))
     for path in sorted((tmp_path / "0").iterdir())[:5]:
         path.unlink()
-    assert "2 to 3 images at each place" in refused(tmp_path)
+    assert "b-value 1000, 2.5 mm apart from 19.5 to 24.5 mm, 3 slices" in refused(tmp_path)
 
 
 def test_slices_beside_an_even_grid(save_series: SaveSeries, tmp_path: Path) -> None:

@@ -1,0 +1,205 @@
+"""Where the frames of a DICOM file lie: by their own words, by vectors, by a distance that all share, or not at all."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from condseg_app.errors import ReadError
+from condseg_app.io.dicom_header import DicomHeader
+from condseg_app.io.dicom_values import Oddities, numbers, one_number, value_of
+
+Vector = tuple[float, ...]
+
+NUCLEAR_VECTORS: Mapping[str, str] = {
+    "energy window": "EnergyWindowVector",
+    "detector": "DetectorVector",
+    "phase": "PhaseVector",
+    "rotation": "RotationVector",
+    "R-R interval": "RRIntervalVector",
+    "time slot": "TimeSlotVector",
+    "angular view": "AngularViewVector",
+    "time slice": "TimeSliceVector",
+}
+"""What frames of nuclear medicine differ in besides their place, with the element that has a number for each."""
+
+_TIMES = ("FrameTime", "FrameTimeVector", "CineRate")
+_UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+IN_TIME, IN_SPACE = "in time", "in space"
+"""What frames may be read as where a file does not say which."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame of a file: where it lies, and where to look up what else is said of it.
+
+    Attributes:
+        number: from 0.
+        data: the file's.
+        groups: its own functional groups and those that all share.
+        position: centre of its first pixel (3,) in LPS+ mm, None if it is not known.
+        orientation: direction along a row, then down a column (6,), None if it is not known.
+        vectors: what nuclear medicine says of it: 'phase' -> 2.
+        reading: 'in time' or 'in space' where it may be either, else ''.
+        oddities: what is taken for granted in this reading, a sentence each.
+    """
+
+    number: int
+    data: Dataset
+    groups: tuple[Dataset, ...]
+    position: Vector | None = None
+    orientation: Vector | None = None
+    vectors: Mapping[str, float] = field(default_factory=dict)
+    reading: str = ""
+    oddities: tuple[str, ...] = ()
+
+    def of(self, group: str) -> Dataset:
+        """The group's one item; the whole file's data where it has no such group."""
+        for groups in self.groups:
+            items = groups.get(group)
+            if items:
+                return items[0]  # type: ignore[no-any-return]
+        return self.data
+
+
+def frames_in(header: DicomHeader, count: int, odd: Oddities) -> list[Frame]:
+    """The frames of a file; twice where they may be points in time or slices, told apart by their `reading`.
+
+    Args:
+        header: of the file.
+        count: its frames.
+        odd: takes a sentence where something is faulty or taken for granted.
+
+    Raises:
+        ReadError: it describes another number of frames.
+    """
+    placed = [_placed(frame, odd) for frame in _frames(header, count)]
+    if count == 1 or any(_says_its_place(frame) for frame in placed):
+        return placed
+    if header.text("Modality") == "NM":
+        return _nuclear(header, placed, odd)
+    offsets = _offsets(header, placed[0], count, odd)
+    if offsets is not None:
+        return _along(placed, offsets, odd)
+    return _by_distance(header, placed, odd)
+
+
+def _frames(header: DicomHeader, count: int) -> list[Frame]:
+    own = value_of(header.data, "PerFrameFunctionalGroupsSequence")
+    shared = value_of(header.data, "SharedFunctionalGroupsSequence")
+    if own and len(own) != count:
+        raise ReadError(f"claims {count} frames, but describes {len(own)}; copy the file again", path=header.path)
+    common = (shared[0],) if shared else ()
+    return [Frame(number, header.data, (*((own[number],) if own else ()), *common)) for number in range(count)]
+
+
+def _says_its_place(frame: Frame) -> bool:
+    """Whether it has a place of its own, not only one that all frames share."""
+    return len(frame.groups) > 0 and any(
+        keyword in frame.groups[0] for keyword in ("PlanePositionSequence", "PlanePositionVolumeSequence")
+    )
+
+
+def _placed(frame: Frame, odd: Oddities) -> Frame:
+    """With the place that is stated of it, or of all frames; that of 3D ultrasound is the probe's."""
+    position = numbers(frame.of("PlanePositionSequence"), "ImagePositionPatient", 3, odd)
+    orientation = numbers(frame.of("PlaneOrientationSequence"), "ImageOrientationPatient", 6, odd)
+    if position is None and orientation is None:
+        position = numbers(frame.of("PlanePositionVolumeSequence"), "ImagePositionVolume", 3, odd)
+        orientation = numbers(frame.of("PlaneOrientationVolumeSequence"), "ImageOrientationVolume", 6, odd)
+        if position is not None:
+            odd.append("its places are those before the probe, not in the patient; left and right may be swapped")
+    return replace(frame, position=position, orientation=orientation)
+
+
+def _offsets(header: DicomHeader, frame: Frame, count: int, odd: Oddities) -> list[Vector] | None:
+    """How far each frame is from the first one, by a vector of the file; None where there is none."""
+    normal = _normal(frame)
+    doses = numbers(header.data, "GridFrameOffsetVector", count, odd)
+    if doses is not None:
+        # DICOM PS3.3, C.8.8.3.2: offsets along the normal from 0 on, or else the patient's z.
+        along = normal if doses[0] == 0 else np.array([0.0, 0.0, 1.0])
+        return [tuple(map(float, (depth - doses[0]) * along)) for depth in doses]
+    depths = numbers(header.data, "SliceLocationVector", count, odd)
+    if depths is not None and len(set(depths)) == count:
+        return [tuple(map(float, (depth - depths[0]) * normal)) for depth in depths]
+    return None
+
+
+def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> list[Frame]:
+    """Frames of which only the distance is known, if at all: slices, points in time, or either."""
+    measures = frames[0].of("PixelMeasuresSequence")
+    apart = one_number(measures, "SpacingBetweenSlices", odd)
+    is_timed = any(value_of(header.data, keyword) is not None for keyword in _TIMES)
+    if not apart and not is_timed and value_of(measures, "PixelSpacing") is not None:
+        apart = one_number(measures, "SliceThickness", odd)
+    if not apart:
+        return frames
+    note = f"where its frames lie is not stated; they are taken as slices {abs(apart):g} mm apart, in their order"
+    told: Oddities = [note]
+    slices = _along(frames, _steps(frames[0], apart, range(len(frames))), told)
+    if is_timed:
+        return [replace(frame, reading=IN_TIME) for frame in frames] + [
+            replace(frame, reading=IN_SPACE, oddities=tuple(told)) for frame in slices
+        ]
+    odd += told
+    return slices
+
+
+def _nuclear(header: DicomHeader, frames: list[Frame], odd: Oddities) -> list[Frame]:
+    """Frames of nuclear medicine: slices where they were reconstructed (DICOM PS3.3, C.8.4.15), else views."""
+    data, count = header.data, len(frames)
+    found = {name: numbers(data, keyword, count, odd) for name, keyword in NUCLEAR_VECTORS.items()}
+    vectors = {name: values for name, values in found.items() if values and len(set(values)) > 1}
+    detectors = value_of(data, "DetectorInformationSequence")
+    if detectors:
+        frames = [_at_detector(frame, detectors[0], odd) for frame in frames]
+    frames = [
+        replace(frame, vectors={name: values[frame.number] for name, values in vectors.items()}) for frame in frames
+    ]
+    places = numbers(data, "SliceVector", count, odd)
+    if places is None and "RECON" not in header.text("ImageType"):
+        return frames
+    apart = one_number(data, "SpacingBetweenSlices", odd) or one_number(data, "SliceThickness", odd)
+    if not apart:
+        odd.append("its slice distance is not stated; 1 mm is taken")
+    if places is None:
+        slices = header.number("NumberOfSlices", count)
+        places = tuple(float(n % slices) for n in range(count)) if slices > 0 and count % slices == 0 else None
+    depths = range(count) if places is None else [place - min(places) for place in places]
+    return _along(frames, _steps(frames[0], apart or 1.0, depths), odd)
+
+
+def _at_detector(frame: Frame, detector: Dataset, odd: Oddities) -> Frame:
+    return replace(
+        frame,
+        position=frame.position or numbers(detector, "ImagePositionPatient", 3, odd),
+        orientation=frame.orientation or numbers(detector, "ImageOrientationPatient", 6, odd),
+    )
+
+
+def _steps(frame: Frame, apart: float, depths: Iterable[float]) -> list[Vector]:
+    """Offsets of frames that lie so many distances along the normal; against it where the distance is below 0."""
+    return [tuple(map(float, depth * apart * _normal(frame))) for depth in depths]
+
+
+def _along(frames: Sequence[Frame], offsets: Sequence[Vector], odd: Oddities) -> list[Frame]:
+    """Frames at so much from the place that they share."""
+    base, orientation = frames[0].position, frames[0].orientation
+    if base is None or orientation is None:
+        odd.append("its orientation is not stated; left and right may be swapped")
+    return [
+        replace(
+            frame,
+            position=tuple(a + b for a, b in zip(base or (0.0, 0.0, 0.0), offset, strict=True)),
+            orientation=orientation or _UPRIGHT,
+        )
+        for frame, offset in zip(frames, offsets, strict=True)
+    ]
+
+
+def _normal(frame: Frame) -> NDArray[np.float64]:
+    directions = np.array(frame.orientation or _UPRIGHT, np.float64)
+    return np.cross(directions[:3], directions[3:])

@@ -1,0 +1,203 @@
+"""DICOM slices sorted into groups that make a volume each: by series, size and orientation, passes and phases."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from condseg_app.io.dicom_places import UNEVEN, Places, depth_of, numbers_leave_gaps, places_of, spaced
+from condseg_app.io.dicom_slices import TRAITS, DicomSlice
+
+_SAME_DIRECTION = 1e-3
+# What a series may have several stacks of; numbers of slices and their own times tell none apart.
+_TELLING = tuple(name for name in TRAITS if name != "instance")
+_MOST_PARTS = 64
+_MOST_RUNS = 8
+_LEAST_OF_A_RUN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class SliceGroup:
+    """Slices of a series that make one volume, or several at the same place.
+
+    Attributes:
+        key: the series instance UID; with '#2', '#3', ... for further groups of the same series.
+        slices: in no order.
+        part: what tells it from other groups of the series: 'acquisition 2'; '' where there is no need.
+    """
+
+    key: str
+    slices: tuple[DicomSlice, ...]
+    part: str = ""
+
+    @property
+    def first(self) -> DicomSlice:
+        """Any slice of it."""
+        return self.slices[0]
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether it is more than a scout or a few views."""
+        return len(self.slices) > 2 and not self.first.is_localizer
+
+    @property
+    def text(self) -> str:
+        """What to show of it: 'CT 5.0 B30f, 120 slices of 512 x 512'."""
+        series, kind, count = self.first.series, self.first.kind, len(self.slices)
+        number = f"series {series.number}" if series.number and series.number != "None" else ""
+        name = " ".join(part for part in (series.modality, number, series.description) if part)
+        what = f"{count} slice{'s' if count > 1 else ''}" if self.first.reading != "in time" else f"{count} frames"
+        part = f", {self.part}" if self.part else ""
+        return f"{name or 'no name'}{part}, {what} of {kind.columns} x {kind.rows}"
+
+
+def grouped(slices: Sequence[DicomSlice]) -> tuple[SliceGroup, ...]:
+    """Slices by series, size and orientation, in the order in which they are met; then by passes and phases."""
+    series: dict[str, list[list[DicomSlice]]] = {}
+    for one in slices:
+        groups = series.setdefault(one.series.uid, [])
+        home = next((group for group in groups if _belong_together(group[0], one)), None)
+        if home is None:
+            groups.append([one])
+        else:
+            home.append(one)
+    found = [
+        SliceGroup(f"{uid}#{number}" if number > 1 else uid, part.slices, part.part)
+        for uid, groups in series.items()
+        for number, part in enumerate((part for group in groups for part in _parts(group)), 1)
+    ]
+    return tuple(found)
+
+
+def descriptions(groups: Sequence[SliceGroup]) -> list[str]:
+    """What to show of each group, with patient and day where there are several of them."""
+    patients, days = ({getattr(group.first.series, name) for group in groups} for name in ("patient", "study"))
+    found = []
+    for group in groups:
+        series = group.first.series
+        whose = f"{series.patient or 'no name'}: " if len(patients) > 1 else ""
+        when = f"{series.study or 'no date'}, " if len(days) > 1 else ""
+        found.append(f"{whose}{when}{group.text}")
+    return found
+
+
+def _belong_together(one: DicomSlice, other: DicomSlice) -> bool:
+    mine, its = (
+        (a.kind.columns, a.kind.rows, a.kind.channels, a.reading, a.series.patient, a.is_localizer)
+        for a in (one, other)
+    )
+    return mine == its and all(
+        a == b or (a is not None and b is not None and bool(np.allclose(a, b, rtol=1e-4, atol=_SAME_DIRECTION)))
+        for a, b in ((one.orientation, other.orientation), (one.spacing, other.spacing))
+    )
+
+
+def _parts(slices: Sequence[DicomSlice]) -> Iterator[SliceGroup]:
+    """A group as it is where it is one stack, or several at the same place; else the stacks that it is made of."""
+    whole = SliceGroup("", tuple(slices), slices[0].reading)
+    if len(slices) < 2 * 2 or any(one.position is None or one.orientation is None for one in slices):
+        yield whole
+        return
+    places = places_of(slices)
+    if _is_stack(places) and not _is_interleaved(slices, places):
+        yield whole
+        return
+    parts = _by_traits(slices) or ([] if _has_a_double(places) else _by_runs(slices))
+    if not parts:
+        yield whole
+    for name, part in parts:
+        yield SliceGroup("", tuple(part), ", ".join(filter(None, (name, _extent(part)))))
+
+
+def _is_stack(places: Places) -> bool:
+    """Whether slices lie on an even grid, as many at each place, with few or none missing."""
+    counts = {len(here) for here in places.slices}
+    return len(counts) == 1 and not places.are_beside_each_other and spaced(places).is_even
+
+
+def _has_a_double(places: Places) -> bool:
+    """Whether nothing but one doubled place keeps slices from being a stack."""
+    return sum(len(here) > 1 for here in places.slices) == 1 and spaced(places).is_even
+
+
+def _is_interleaved(slices: Sequence[DicomSlice], places: Places) -> bool:
+    """Whether an even grid is made of the slices of two passes, each of which is a volume by itself.
+
+    Passes whose slices fill each other's gaps are one volume: there slices are as thick as all are apart.
+    """
+    parts = _divided(slices, ("acquisition",))
+    if len(parts) < 2 or any(len(part) < _LEAST_OF_A_RUN for _, part in parts):
+        return False
+    steps = [spaced(places_of(part)) for _, part in parts]
+    step, claimed = spaced(places).step, slices[0].thickness
+    own = min(one.step for one in steps)
+    return all(one.is_even for one in steps) and own > 1.5 * step and claimed is not None and claimed > 0.9 * own
+
+
+def _by_traits(slices: Sequence[DicomSlice]) -> list[tuple[str, list[DicomSlice]]]:
+    """The parts by the first trait, or two of them, of which each value is a stack; nothing where none is."""
+    varying = [name for name in _TELLING if 1 < len({one.trait(name) for one in slices}) <= _MOST_PARTS]
+    for names in ((name,) for name in varying):
+        if parts := _stacks(_divided(slices, names)):
+            return parts
+    for pair in combinations(varying, 2):
+        if parts := _stacks(_divided(slices, pair)):
+            return parts
+    return []
+
+
+def _stacks(parts: list[tuple[str, list[DicomSlice]]]) -> list[tuple[str, list[DicomSlice]]]:
+    """These parts, where each is a stack by itself; else nothing."""
+    if len(parts) < 2 or len(parts) > _MOST_PARTS or any(len(part) < 2 for _, part in parts):
+        return []
+    return parts if all(_is_stack(places_of(part)) for _, part in parts) else []
+
+
+def _divided(slices: Iterable[DicomSlice], names: tuple[str, ...]) -> list[tuple[str, list[DicomSlice]]]:
+    """Slices by the values of some traits, in the order of these."""
+    found: dict[tuple[tuple[float, str], ...], list[DicomSlice]] = {}
+    for one in slices:
+        found.setdefault(tuple(one.trait(name) for name in names), []).append(one)
+    return [
+        (
+            ", ".join(f"{name} {text or 'not stated'}" for name, (_, text) in zip(names, values, strict=True)),
+            found[values],
+        )
+        for values in sorted(found)
+    ]
+
+
+def _by_runs(slices: Sequence[DicomSlice]) -> list[tuple[str, list[DicomSlice]]]:
+    """The parts in which slices follow each other at one distance, in the order of their numbers; nothing if many.
+
+    Where numbers leave out as many as there is room for, slices are missing: that is no part.
+    """
+    if numbers_leave_gaps(slices):
+        return []
+    normal = slices[0].normal
+    numbers = [one.trait("instance")[0] for one in slices]
+    by_number = len(set(numbers)) == len(numbers) and bool(np.isfinite(numbers).all())
+    key: Any = (lambda one: one.trait("instance")) if by_number else (lambda one: depth_of(one, normal))
+    runs: list[list[DicomSlice]] = []
+    for one in sorted(slices, key=key):
+        run = runs[-1] if runs else []
+        if len(run) > 1:
+            step = depth_of(run[1], normal) - depth_of(run[0], normal)
+            fits = abs(depth_of(one, normal) - depth_of(run[-1], normal) - step) <= UNEVEN * abs(step)
+        else:
+            fits = bool(run)
+        if fits:
+            run.append(one)
+        else:
+            runs.append([one])
+    enough = 1 < len(runs) <= _MOST_RUNS and all(len(run) >= _LEAST_OF_A_RUN for run in runs)
+    return [("", run) for run in runs] if enough else []
+
+
+def _extent(slices: Sequence[DicomSlice]) -> str:
+    """Where a part lies along its stack, and how far apart its slices are: '2.5 mm apart from 100.0 to 110.0 mm'."""
+    places = places_of(slices)
+    step = spaced(places).step
+    return f"{step:.4g} mm apart from {places.depths[0]:.1f} to {places.depths[-1]:.1f} mm" if step else ""

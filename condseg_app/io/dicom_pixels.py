@@ -1,0 +1,155 @@
+"""How the pixels of a DICOM file are stored, and what is odd about them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydicom.uid import UID
+
+from condseg_app.errors import ReadError
+from condseg_app.io.dicom_bits import PixelBits, contradictions, pixel_bits
+from condseg_app.io.dicom_decoders import decoder_for
+from condseg_app.io.dicom_header import DicomHeader
+from condseg_app.io.dicom_values import Oddities, one_number, value_of
+
+# No lossless packing of an honest image is as good; claims beyond it are bombs.
+_BEST_COMPRESSION = 5000
+_HEADER_BYTES = 1 << 16
+_INVERTED = "MONOCHROME1"
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_OF_A_SCREEN = ("SCREEN SAVE", "SCREENSHOT", "SCREEN CAPTURE")
+
+
+@dataclass(frozen=True)
+class SliceKind:
+    """How a slice's pixels are stored.
+
+    Attributes:
+        columns: pixels of a row, I.
+        rows: of them, J.
+        channels: 1, or 3 of a colour picture.
+        dtype: of the numbers, in the machine's byte order.
+        bits: which bits are a number.
+        syntax: how the file is encoded.
+        decoder: pydicom's name for what unpacks it, '' where it is not packed.
+    """
+
+    columns: int
+    rows: int
+    channels: int
+    dtype: np.dtype[np.generic]
+    bits: PixelBits
+    syntax: UID
+    decoder: str
+
+
+def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
+    """How a file's pixels are stored; `odd` takes what header and packed pixels contradict each other in.
+
+    Raises:
+        ReadError: there are none, or such as are not read.
+    """
+    path, photometric = header.path, header.text("PhotometricInterpretation")
+    columns, rows, channels = (header.number(key, 0) for key in ("Columns", "Rows", "SamplesPerPixel"))
+    if not header.text("SOPClassUID") and not rows:
+        raise ReadError("is not DICOM, or its header is damaged; copy it again", path=path)
+    if header.pixels is None or rows <= 0 or columns <= 0:
+        what = header.text("Modality") or "no image"
+        raise ReadError(f"holds no pixels ({what}); choose the image series that it belongs to", path=path)
+    if (channels or 1) not in (1, 3) or photometric.startswith("PALETTE"):
+        raise ReadError(f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=path)
+    try:
+        decoder = decoder_for(header.syntax)
+    except ReadError as error:
+        raise ReadError(error.message, path=path) from error
+    bits = _bits(header, odd)
+    return SliceKind(columns, rows, channels or 1, _dtype(header, bits), bits, header.syntax, decoder)
+
+
+def _bits(header: DicomHeader, odd: Oddities) -> PixelBits:
+    allocated = header.number("BitsAllocated", 16)
+    stored = header.number("BitsStored", allocated)
+    signed = header.number("PixelRepresentation", 0) == 1
+    claim = header.claim if header.number("SamplesPerPixel", 1) == 1 else None
+    if not 1 <= stored <= allocated:
+        odd.append(f"its header says that {stored} of {allocated} bits are used; all are taken")
+    bits = pixel_bits(allocated, stored, header.number("HighBit", stored - 1), signed, claim)
+    contradictions(bits, allocated, signed, claim, odd)
+    return bits
+
+
+def _dtype(header: DicomHeader, bits: PixelBits) -> np.dtype[Any]:
+    if header.pixels == "FloatPixelData":
+        return np.dtype(np.float32)
+    if header.pixels == "DoubleFloatPixelData":
+        return np.dtype(np.float64)
+    if bits.allocated not in (1, 8, 16, 32):
+        raise ReadError(
+            f"stores pixels of {bits.allocated} bits, which is not read; convert it to 16", path=header.path
+        )
+    return np.dtype(f"{'i' if bits.signed and bits.allocated > 1 else 'u'}{max(1, bits.allocated // 8)}")
+
+
+def check_size(header: DicomHeader, kind: SliceKind, count: int) -> None:
+    """Refuse what claims more pixels than the file can hold.
+
+    Raises:
+        ReadError: it does.
+    """
+    pixels = kind.columns * kind.rows * kind.channels * count
+    claimed = (pixels + 7) // 8 if header.number("BitsAllocated", 16) == 1 else pixels * kind.dtype.itemsize
+    subsampled = 2 if header.text("PhotometricInterpretation").startswith("YBR_FULL_422") else 1
+    most = header.room * _BEST_COMPRESSION + _HEADER_BYTES if kind.syntax.is_compressed else header.room * subsampled
+    if claimed > most:
+        raise ReadError(
+            f"the file is cut off: it claims {claimed:,} bytes of pixels and has {header.room:,}; copy it again",
+            path=header.path,
+        )
+
+
+def check_is_whole(header: DicomHeader, count: int) -> None:
+    """Refuse the tiles of a larger picture, which would pass for slices or points in time.
+
+    Raises:
+        ReadError: the frames are such tiles.
+    """
+    columns, rows = (header.number(f"TotalPixelMatrix{side}", 0) for side in ("Columns", "Rows"))
+    tiled = header.text("DimensionOrganizationType").startswith("TILED")
+    is_part = columns > header.number("Columns", 0) or rows > header.number("Rows", 0)
+    if is_part or (count > 1 and (tiled or header.text("SOPClassUID") == _WHOLE_SLIDE)):
+        size = f" of {columns:,} x {rows:,} pixels" if columns and rows else ""
+        raise ReadError(
+            f"holds a picture{size} in {count:,} tiles, as whole slides are, which are not put together here; "
+            "convert it to OME-Zarr (bioformats2raw does) or to a picture",
+            path=header.path,
+        )
+
+
+def pixel_oddities(header: DicomHeader) -> Oddities:
+    """What is odd about the pixels; the same for all slices of a series, as a rule."""
+    data, found = header.data, Oddities()
+    if header.text("PhotometricInterpretation") == _INVERTED:
+        found.append("its low values are meant to be bright (MONOCHROME1); they are kept as they are stored")
+    if value_of(data, "ModalityLUTSequence"):
+        found.append("its table of intensities (Modality LUT) is not applied; they are kept as they are stored")
+    if header.text("LossyImageCompression") == "01":
+        found.append("its pixels were compressed with loss")
+    padding = one_number(data, "PixelPaddingValue", [])
+    if padding is not None:
+        found.append(f"pixels outside the scanned field are stored as {padding:g}")
+    if _is_of_a_screen(header):
+        found.append(
+            "it is a secondary capture: a picture of a screen, of a film or of another program's, maybe of several "
+            "views at once; sizes and intensities in it may mean nothing"
+        )
+    return found
+
+
+def _is_of_a_screen(header: DicomHeader) -> bool:
+    """Whether it is a picture of something else; secondary captures that know their place are slices like others."""
+    if any(words in header.text("ImageType").upper() for words in _OF_A_SCREEN):
+        return True
+    captured = header.text("SOPClassUID")
+    is_placed = value_of(header.data, "ImagePositionPatient") or value_of(header.data, "SharedFunctionalGroupsSequence")
+    return (captured == _SECONDARY_CAPTURE or captured.startswith(f"{_SECONDARY_CAPTURE}.")) and not is_placed

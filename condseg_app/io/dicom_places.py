@@ -1,0 +1,114 @@
+"""Where the slices of a stack lie: their places along its normal, and the even grid through these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.io.dicom_slices import DicomSlice
+
+UNEVEN = 0.1
+"""Deviation from an even grid, in slice distances, from which slices make no volume."""
+
+# Two slices this close (mm) are at the same place.
+_SAME_PLACE = 1e-3
+# A series may lack up to one slice for so many that are there.
+_PRESENT_FOR_A_MISSING = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Slices by their places.
+
+    Attributes:
+        slices: those at one place each, along the normal; at one place in the order of their traits.
+        positions: of the first pixel of each place (n, 3).
+        depths: of each place along the normal (n,).
+        are_beside_each_other: whether some are next to each other rather than behind.
+    """
+
+    slices: tuple[tuple[DicomSlice, ...], ...]
+    positions: NDArray[np.float64]
+    depths: NDArray[np.float64]
+    are_beside_each_other: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Spacing:
+    """The even grid through some places.
+
+    Attributes:
+        step: distance between slices, 0 where there is one place.
+        slots: the number of each place on the grid (n,).
+        off: how far a place is beside the grid at most, in mm.
+        gaps: from each place to the next (n - 1,).
+    """
+
+    step: float
+    slots: NDArray[np.int64]
+    off: float
+    gaps: NDArray[np.float64]
+
+    @property
+    def missing(self) -> int:
+        """Places of the grid without a slice."""
+        return int(self.slots[-1]) + 1 - len(self.slots)
+
+    @property
+    def lacks_many(self) -> bool:
+        """Whether too many places are empty for the rest to be a volume."""
+        return self.missing * _PRESENT_FOR_A_MISSING > len(self.slots)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the places are on the grid, and few of it are empty."""
+        return self.off <= UNEVEN * self.step and not self.lacks_many
+
+
+def depth_of(one: DicomSlice, normal: NDArray[np.float64]) -> float:
+    """How far along a normal a slice lies, in mm."""
+    return float(np.dot(one.position or (0.0, 0.0, 0.0), normal))
+
+
+def places_of(slices: Sequence[DicomSlice]) -> Places:
+    """Sort slices whose positions are all known."""
+    normal = slices[0].normal
+    ordered = sorted(slices, key=lambda one: (depth_of(one, normal), *one.rank))
+    found, is_beside = [[ordered[0]]], False
+    for one in ordered[1:]:
+        before = found[-1][0]
+        if np.linalg.norm(np.subtract(one.position or (), before.position or ())) <= _SAME_PLACE:
+            found[-1].append(one)
+            continue
+        is_beside |= depth_of(one, normal) - depth_of(before, normal) <= _SAME_PLACE
+        found.append([one])
+    here = tuple(tuple(sorted(place, key=lambda one: one.rank)) for place in found)
+    positions = np.array([place[0].position for place in here], np.float64)
+    return Places(here, positions, positions @ normal, is_beside)
+
+
+def spaced(places: Places) -> Spacing:
+    """The even grid that fits some places best."""
+    gaps = np.diff(places.depths)
+    if not len(gaps):
+        return Spacing(0.0, np.zeros(1, np.int64), 0.0, gaps)
+    step = float(np.sort(gaps)[(len(gaps) - 1) // 2])
+    if step <= 0:
+        return Spacing(0.0, np.arange(len(places.depths)), float("inf"), gaps)
+    slots = np.concatenate([[0], np.cumsum(np.maximum(1, np.rint(gaps / step).astype(np.int64)))])
+    first, last = places.positions[0], places.positions[-1]
+    fitted = first + np.outer(slots / slots[-1], last - first)
+    off = float(np.linalg.norm(places.positions - fitted, axis=1).max())
+    return Spacing(step, slots, off, gaps)
+
+
+def numbers_leave_gaps(slices: Sequence[DicomSlice]) -> bool:
+    """Whether the numbers of slices leave out as many as there is room for between them: slices are missing."""
+    numbered = sorted(slices, key=lambda one: one.trait("instance"))
+    numbers = np.diff([one.trait("instance")[0] for one in numbered])
+    apart = np.abs(np.diff([depth_of(one, slices[0].normal) for one in numbered]))
+    if not len(numbers) or not np.isfinite(numbers).all() or (numbers < 1).any() or (numbers == 1).all():
+        return False
+    each = apart / numbers
+    return bool(np.abs(each - each[0]).max() <= UNEVEN * each[0])

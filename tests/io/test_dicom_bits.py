@@ -1,0 +1,198 @@
+"""Headers and packed streams that contradict each other about bits and signs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from condseg_app.errors import ReadError
+from condseg_app.io.dicom_bits import PixelBits, settled
+from condseg_app.io.dicom_series import read_dicom
+
+SaveSeries = Callable[..., list[Path]]
+AFFINE = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, -12.5], [0, 0, 2.5, 7.0], [0, 0, 0, 1]])
+HOUNSFIELD = np.random.default_rng(0).integers(-1024, 1200, (16, 12, 1)).astype(np.int16)
+
+
+def jpeg_ls(pixels: NDArray[Any]) -> bytes:
+    return bytes(imagecodecs.jpegls_encode(pixels))
+
+
+def lossless_jpeg(pixels: NDArray[Any], bits: int = 16) -> bytes:
+    return bytes(imagecodecs.jpeg8_encode(pixels, lossless=True, bitspersample=bits))
+
+
+def jpeg_2000(pixels: NDArray[Any], bits: int = 16) -> bytes:
+    return bytes(imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="j2k", bitspersample=bits, reversible=True))
+
+
+def packed(path: Path, stream: bytes, syntax: UID, **elements: object) -> Path:
+    """The same image with its pixels as such a stream."""
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = syntax
+    data.PixelData = encapsulate([stream])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    for keyword, value in elements.items():
+        setattr(data, keyword, value)
+    data.save_as(path)
+    return path
+
+
+@pytest.fixture
+def image(save_series: SaveSeries, tmp_path: Path) -> Path:
+    """A CT slice of signed numbers, 12 bits of 16."""
+    (path,) = save_series(tmp_path / "ct", HOUNSFIELD, AFFINE, BitsStored=12, HighBit=11)
+    return path
+
+
+def rows(values: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(values[:, :, 0].T)
+
+
+TWELVE_BITS = rows(HOUNSFIELD).view(np.uint16) & 0xFFF
+
+
+@pytest.mark.parametrize(
+    ("syntax", "stream"),
+    [
+        pytest.param(JPEGLSLossless, jpeg_ls(TWELVE_BITS), id="JPEG-LS of 16 bits, two's complement of 12"),
+        pytest.param(JPEGLSLossless, jpeg_ls(rows(HOUNSFIELD).view(np.uint16)), id="JPEG-LS of 16 bits, sign repeated"),
+        pytest.param(JPEGLosslessSV1, lossless_jpeg(TWELVE_BITS), id="lossless JPEG of 16 bits"),
+        pytest.param(JPEG2000Lossless, jpeg_2000(TWELVE_BITS), id="JPEG 2000 of 16 bits without a sign"),
+        pytest.param(JPEG2000Lossless, jpeg_2000(TWELVE_BITS, 12), id="JPEG 2000 of 12 bits without a sign"),
+    ],
+)
+def test_signs_are_found_where_the_stream_knows_none(image: Path, syntax: UID, stream: bytes) -> None:
+    packed(image, stream, syntax)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert any("sign" in warning for warning in found.warnings)
+
+
+def test_bits_beyond_those_that_the_header_says_are_kept(save_series: SaveSeries, tmp_path: Path) -> None:
+    wide = np.random.default_rng(1).integers(0, 60_000, (16, 12, 1)).astype(np.uint16)
+    for name, stream, syntax in (
+        ("ls", jpeg_ls(rows(wide)), JPEGLSLossless),
+        ("2k", jpeg_2000(rows(wide)), JPEG2000Lossless),
+        ("jpeg", lossless_jpeg(rows(wide)), JPEGLosslessSV1),
+    ):
+        (path,) = save_series(tmp_path / name, wide, AFFINE, BitsStored=12, HighBit=11, RescaleIntercept=-1024)
+        packed(path, stream, syntax)
+        found = read_dicom(path)
+        assert np.array_equal(found.voxels()[0], wide.astype(np.float32) - 1024)
+
+
+def test_a_stream_with_a_sign_keeps_it_whatever_the_header_says(image: Path) -> None:
+    stream = jpeg_2000(rows(HOUNSFIELD))
+    packed(image, stream, JPEG2000Lossless)
+    assert np.array_equal(read_dicom(image).voxels()[0], HOUNSFIELD)
+    packed(image, stream, JPEG2000Lossless, PixelRepresentation=0, BitsStored=16, HighBit=15)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert "without a sign, its packed pixels are with" in found.warnings[0]
+
+
+def test_a_stream_of_more_bits_than_the_header_has_room_for(image: Path) -> None:
+    wide = (np.arange(16 * 12).reshape(12, 16) * 300).astype(np.uint16)
+    packed(image, jpeg_ls(wide), JPEGLSLossless, BitsAllocated=8, BitsStored=8, HighBit=7, PixelRepresentation=0)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0, :, :, 0], wide.T)
+    assert "8 bits a pixel, its packed pixels 16" in found.warnings[0]
+
+
+def test_unused_high_bits_are_no_values(save_series: SaveSeries, tmp_path: Path) -> None:
+    overlay = (HOUNSFIELD.view(np.uint16) & 0xFFF) | (HOUNSFIELD.view(np.uint16) << 12 & 0x7000)
+    save_series(tmp_path / "a", overlay.astype(np.uint16), AFFINE, BitsStored=12, HighBit=11, PixelRepresentation=1)
+    assert np.array_equal(read_dicom(tmp_path / "a").voxels()[0], HOUNSFIELD)
+    save_series(tmp_path / "b", overlay.astype(np.uint16), AFFINE, BitsStored=12, HighBit=11)
+    assert np.array_equal(read_dicom(tmp_path / "b").voxels()[0], HOUNSFIELD.view(np.uint16) & 0xFFF)
+    raised = (HOUNSFIELD << 4).view(np.uint16) | 5
+    save_series(tmp_path / "c", raised, AFFINE, BitsStored=12, HighBit=15, PixelRepresentation=1)
+    assert np.array_equal(read_dicom(tmp_path / "c").voxels()[0], HOUNSFIELD)
+
+
+def test_run_lengths_with_unused_bits(image: Path) -> None:
+    data = pydicom.dcmread(image)
+    data.compress(RLELossless)
+    data.save_as(image)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert found.warnings == ()
+
+
+@given(
+    values=st.lists(st.integers(-2048, 2047), min_size=1, max_size=20),
+    junk=st.integers(0, 15),
+    shift=st.integers(0, 4),
+)
+def test_settled_numbers_are_those_that_were_meant(values: list[int], junk: int, shift: int) -> None:
+    meant = np.array(values, np.int16)
+    above = np.uint16(junk << 12) if not shift else np.uint16(0)
+    stored = ((meant.view(np.uint16) & 0xFFF) | above) << shift
+    assert np.array_equal(settled(stored, PixelBits(16, 12, shift, signed=True)), meant)
+    assert np.array_equal(settled(stored, PixelBits(16, 12, shift)), meant.view(np.uint16) & 0xFFF)
+
+
+def without_syntax(path: Path) -> None:
+    data = pydicom.dcmread(path)
+    del data.file_meta.TransferSyntaxUID
+    pydicom.dcmwrite(path, data, enforce_file_format=False, implicit_vr=False, little_endian=True)
+
+
+def test_a_missing_transfer_syntax_is_found_out(image: Path) -> None:
+    without_syntax(image)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert "Transfer Syntax UID is missing; Explicit VR Little Endian is taken" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("named", "stream"),
+    [
+        (JPEGBaseline8Bit, jpeg_ls(TWELVE_BITS)),
+        (ExplicitVRLittleEndian, lossless_jpeg(TWELVE_BITS)),
+        (RLELossless, jpeg_2000(TWELVE_BITS)),
+    ],
+)
+def test_a_wrong_transfer_syntax_is_told(image: Path, named: UID, stream: bytes) -> None:
+    packed(image, stream, JPEGLSLossless)
+    content = image.read_bytes()
+    old, new = (uid.encode().ljust(len(JPEGLSLossless), b"\0") for uid in (JPEGLSLossless, named))
+    image.write_bytes(content.replace(old, new, 1))
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert "Transfer Syntax UID says" in found.warnings[0]
+
+
+def test_pixels_that_are_not_packed_though_the_header_says_so(image: Path) -> None:
+    data = pydicom.dcmread(image)
+    content = image.read_bytes()
+    short = content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0", 1)
+    image.write_bytes(short)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0, :, :, 0], data.pixel_array.T)
+    assert "not packed" in found.warnings[0]
+
+
+def test_an_unknown_transfer_syntax_is_named(image: Path) -> None:
+    image.write_bytes(image.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0", 1))
+    with pytest.raises(ReadError, match=r"transfer syntax 1\.2\.840\.113619\.5\.2, which is not known; save it"):
+        read_dicom(image)
