@@ -7,10 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
+from condseg_app.compute.same_images import Place, SameImages
 from condseg_app.compute.training_data import Choice, TrainingData, choose, some_cases
-from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image
+from condseg_app.data import Annotation, Case, DataSet, Image
 from condseg_app.errors import CondsegError
-from condseg_app.io import read_case
+from condseg_app.io import read_case, read_data_set, read_image
 
 # Voxel sizes that differ by more are a mistake in a header more often than two kinds of images.
 _SIZE_RATIO = 10.0
@@ -73,6 +74,7 @@ def check(choice: Choice, progress: Callable[[int, int, str], None]) -> Report:
     sets = (*data.train, *(replace(s, name=f"{s.name}, val") for s in data.validation))
     total, done = sum(len(s.cases) for s in sets), 0
     reports, wrong, odd, sizes = [], list[str](), _one_class_under_two_names(data.train), list[_Size]()
+    unread, same = set[str](), SameImages()
     for each in sets:
         report = SetReport(each.name, len(each.cases), {name: ClassCount() for name in data.classes.names})
         for case in each.cases:
@@ -80,16 +82,33 @@ def check(choice: Choice, progress: Callable[[int, int, str], None]) -> Report:
                 image, annotations = read_case(case, each.classes)
             except CondsegError as error:
                 wrong.append(str(error))
+                unread |= case.labelled
             else:
                 _add(report, image, annotations)
                 sizes += _sizes(each, case, image)
+                same.add(Place.of(each, case), image)
                 odd += [f"{each.name}, {case.name}: {warning}" for warning in image.warnings]
             done += 1
             progress(done, total, case.name)
         reports.append(report)
     odd += [*_sizes_that_differ(sizes), *(f"{each.name}: {warning}" for each in sets for warning in each.warnings)]
-    wrong += _never_marked(data.classes, reports)
-    return Report(tuple(reports), tuple(wrong), tuple(dict.fromkeys(odd)))
+    wrong += _never_marked(set(data.classes.names) - unread, reports)
+    odd += [*_test_images(choice, same, progress), *same.told()]
+    return Report(tuple(reports), tuple(dict.fromkeys(wrong)), tuple(dict.fromkeys(odd)))
+
+
+def _test_images(choice: Choice, same: SameImages, progress: Callable[[int, int, str], None]) -> list[str]:
+    """Look whether images to test on are among the others; what cannot be read of them is told."""
+    found = [read_data_set(folder) for folder in choice.folders]
+    tests = [(data, case) for data in found for case in data.cases if case.split == "test"]
+    odd = []
+    for count, (data, case) in enumerate(tests, start=1):
+        try:
+            same.add(Place.of(data, case), read_image(case.image))
+        except CondsegError as error:
+            odd.append(str(error))
+        progress(count, len(tests), case.name)
+    return odd
 
 
 def quick_warnings(data: TrainingData) -> tuple[str, ...]:
@@ -126,11 +145,11 @@ def _add(report: SetReport, image: Image, annotations: Sequence[Annotation]) -> 
         report.intensity = min(low, float(values.min())), max(high, float(values.max()))
 
 
-def _never_marked(classes: ClassTable, reports: Iterable[SetReport]) -> list[str]:
+def _never_marked(classes: Iterable[str], reports: Iterable[SetReport]) -> list[str]:
     reports = list(reports)
     return [
         f"no case marks a voxel of '{name}'; leave it out with --classes, or check its value in the label maps"
-        for name in classes.names
+        for name in sorted(classes)
         if not any(report.classes[name].labelled for report in reports)
     ]
 

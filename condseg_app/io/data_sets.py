@@ -1,6 +1,6 @@
 """Data sets as folders: the Medical Segmentation Decathlon's layout, and folders of images with binary masks."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, Label
 from condseg_app.errors import ReadError
 from condseg_app.io.classes_beside import with_classes_beside
 from condseg_app.io.contents import is_image
-from condseg_app.io.dataset_json import SPLITS, DataSetFile, read_dataset_json, told
+from condseg_app.io.dataset_json import SPLITS, DataSetFile, leads_out, path_of_text, read_dataset_json, told
 from condseg_app.io.file_start import name_of
 from condseg_app.io.images import read_image
 from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
+from condseg_app.io.nnunet import case_of, channels_of
 
 
 def read_data_set(folder: Path) -> DataSet:
@@ -95,7 +96,8 @@ def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
 
 def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
-    complete = {name_of(image): (image, labels) for image, labels in pairs if _is_there(image) and _is_there(labels)}
+    there = ((image, labels) for image, labels in pairs if _is_there(image) and _is_there(labels))
+    complete = {_case_name(image, labels): (image, labels) for image, labels in there}
     described = with_classes_beside(described, {name: labels for name, (_, labels) in complete.items()})
     classes = described.classes()
     split, odd_split = _splits(described, complete)
@@ -115,7 +117,7 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
         for name, (image, labels) in sorted(complete.items())
     )
     if not cases:
-        raise ReadError("holds no image with labels of the same name; check imagesTr and labelsTr", path=folder)
+        raise ReadError(_no_case(folder), path=folder)
     used = {path.name for pair in complete.values() for path in pair}
     warnings += (*_left_out(folder, pairs, used), *odd_split, *odd_groups)
     return DataSet(folder.name, folder, classes, cases, groups, described.licence, warnings)
@@ -139,11 +141,13 @@ def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path
     listed: Any = described.content["training"]
     try:
         for item in listed:
-            image, labels = Path(item["image"]), Path(item["label"])
-            if any(path.is_absolute() or ".." in path.parts for path in (image, labels)):
+            image, labels = path_of_text(item["image"]), path_of_text(item["label"])
+            if image.name.startswith("._"):  # what macOS leaves beside a file on other disks
+                continue
+            if leads_out(image) or leads_out(labels):
                 outside.append(str(image))
             else:
-                pairs.append((folder / image, folder / labels))
+                pairs.append((_as_it_lies(folder / image), folder / labels))
     except (KeyError, TypeError) as error:
         raise ReadError("'training' must list {'image': ..., 'label': ...}; mend it", path=described.path) from error
     return pairs, told("{} outside of the folder and left out", outside)
@@ -152,7 +156,52 @@ def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path
 def _lying(folder: Path) -> list[tuple[Path, Path]]:
     labels = {name_of(path): path for path in _images(folder / "labelsTr")}
     images = {name_of(path): path for path in _images(folder / "imagesTr")}
+    for name in labels.keys() - images.keys():
+        channels = channels_of(name, images)
+        if channels:
+            images[name] = _single_channel([images[channel] for channel in channels])
     return [(images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
+
+
+def _as_it_lies(image: Path) -> Path:
+    """A listed image; nnU-Net's lists leave out the number of the channel that its files' names have."""
+    if _is_there(image) or not image.parent.is_dir():
+        return image
+    beside = {name_of(path): path for path in _images(image.parent)}
+    channels = channels_of(name_of(image), beside)
+    return _single_channel([beside[channel] for channel in channels]) if channels else image
+
+
+def _single_channel(channels: Sequence[Path]) -> Path:
+    """The file of a case with one channel.
+
+    Raises:
+        ReadError: it has several, in a file each.
+    """
+    if len(channels) > 1:
+        names = ", ".join(path.name for path in channels)
+        raise ReadError(
+            f"a case has {len(channels)} channels in a file each, as nnU-Net has them ({names}); one file with all "
+            "channels is read: write them into one OME-TIFF or OME-Zarr, or keep the files of one channel",
+            path=channels[0],
+        )
+    return channels[0]
+
+
+def _case_name(image: Path, labels: Path) -> str:
+    """The image's name; without the number of nnU-Net's channel, where the labels have none."""
+    name = name_of(image)
+    return case_of(name) if case_of(name) == name_of(labels) else name
+
+
+def _no_case(folder: Path) -> str:
+    """Why there is no case, with the names of files that were looked at."""
+    kinds = [(kind, [path.name for path in _images(folder / kind)]) for kind in ("imagesTr", "labelsTr")]
+    empty = [kind for kind, names in kinds if not names]
+    if empty:
+        return f"holds no image that can be read in {' and '.join(empty)}; check these folders"
+    (images, image), (labels, label) = ((kind, names[0]) for kind, names in kinds)
+    return f"holds no image with labels of the same name ({images}/{image}, {labels}/{label}); rename them alike"
 
 
 def _is_there(path: Path) -> bool:
@@ -166,6 +215,7 @@ def _left_out(folder: Path, pairs: Iterable[tuple[Path, Path]], used: set[str]) 
     labels = {name_of(path): path.name for path in _images(folder / "labelsTr") if path.name not in used}
     return (
         *told("{} missing; its case is left out", sorted(missing)),
+        *_not_searched(folder / "imagesTr", folder / "labelsTr"),
         *told("image {} without labels and left out", sorted(images[n] for n in images.keys() - labels.keys())),
         *told("label map {} without an image and left out", sorted(labels[n] for n in labels.keys() - images.keys())),
         *told("{} not listed in dataset.json and left out", sorted(images[n] for n in images.keys() & labels.keys())),
@@ -191,7 +241,8 @@ def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFi
     labelled = described.labelled(classes, cases)
     groups, odd = described.groups(classes, cases)
     shown = tuple(replace(case, labelled=labelled[name]) for name, case in sorted(cases.items()))
-    warnings = (*told("image {} without labels and left out", lone), *odd)
+    unsearched = (path for split in split_folders for path in _not_searched(split / "images", split / "labels"))
+    warnings = (*told("image {} without labels and left out", lone), *unsearched, *odd)
     return DataSet(folder.name, folder, classes, shown, groups, described.licence, warnings)
 
 
@@ -227,6 +278,7 @@ def _class_cases(folder: Path) -> tuple[list[Case], tuple[str, ...]]:
     return cases, (
         *told("image {} without a mask and left out", lone),
         *told("mask {} without an image and left out", lost),
+        *_not_searched(folder / "images", folder / "masks"),
     )
 
 
@@ -236,6 +288,12 @@ def _is_class_folder(folder: Path) -> bool:
 
 def _images(folder: Path) -> list[Path]:
     return [path for path in _inside(folder) if is_image(path)]
+
+
+def _not_searched(*folders: Path) -> tuple[str, ...]:
+    """Folders in those of images and labels that are no image themselves."""
+    found = [path for folder in folders for path in _inside(folder) if path.is_dir() and not is_image(path)]
+    return told("folder {} no image and not searched", [f"{path.parent.name}/{path.name}" for path in found])
 
 
 def _inside(folder: Path) -> list[Path]:

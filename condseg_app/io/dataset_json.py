@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from condseg_app.data import ClassEntry, ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.file_start import name_of, reading
+from condseg_app.io.nnunet import ignored_of, regions_of
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 _NAMES_IN_A_SENTENCE = 5
@@ -24,11 +25,13 @@ class DataSetFile:
         path: the file; it need not exist.
         content: its object, empty if there is no file.
         beside: the class table that lies beside the label maps, where the file has none.
+        merged: value in the label files -> class value, where nnU-Net's regions make one class of several values.
     """
 
     path: Path
     content: Mapping[str, Any]
     beside: ClassTable | None = None
+    merged: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def names_classes(self) -> bool:
@@ -69,7 +72,7 @@ class DataSetFile:
         moved = {name: value for value, name in self._moved(pairs)}
         ignored = self.content.get("ignore_id")
         return LabelCoding(
-            {value: moved[name] for value, name in pairs if moved[name] != value},
+            {**{value: moved[name] for value, name in pairs if moved[name] != value}, **self.merged},
             ignored if isinstance(ignored, int) else None,
         )
 
@@ -137,8 +140,8 @@ class DataSetFile:
         declared = self._mapping("machine_made")
         for name in cases:
             masks = declared.get(name) or {}
-            inside = {c: Path(p) for c, p in masks.items() if not Path(p).is_absolute() and ".." not in Path(p).parts}
-            found[name] = {c: folder / path for c, path in inside.items() if c in classes}
+            paths = {c: path_of_text(path) for c, path in masks.items()}
+            found[name] = {c: folder / path for c, path in paths.items() if c in classes and not leads_out(path)}
         return found
 
     def _mapping(self, key: str) -> dict[str, Any]:
@@ -194,7 +197,29 @@ def read_dataset_json(folder: Path) -> DataSetFile:
         raise ReadError(f"it is not readable JSON ({error}); mend it", path=path) from error
     if not isinstance(content, dict):
         raise ReadError("it does not hold an object with names; mend it", path=path)
-    return DataSetFile(path, content)
+    return _plain(DataSetFile(path, content))
+
+
+def _plain(described: DataSetFile) -> DataSetFile:
+    """What nnU-Net's own conventions say, in those of the Decathlon.
+
+    Raises:
+        ReadError: its regions make no class table.
+    """
+    content, labels = described.content, described.content.get("labels")
+    if not isinstance(labels, dict):
+        return described
+    ignored = ignored_of(content)
+    if ignored is not None and "ignore_id" not in content:
+        content = {**content, "ignore_id": ignored}
+    try:
+        regions = regions_of({name: value for name, value in labels.items() if value != ignored or ignored is None})
+    except (TypeError, ValueError) as error:
+        raise ReadError(f"its table of labels is wrong ({error}); mend it", path=described.path) from error
+    if regions is None:
+        return replace(described, content=content)
+    content = {**content, "labels": regions.values, "part_of": {**regions.part_of, **(content.get("part_of") or {})}}
+    return replace(described, content=content, merged=regions.merged)
 
 
 def told(sentence: str, names: list[str]) -> tuple[str, ...]:
@@ -206,7 +231,17 @@ def told(sentence: str, names: list[str]) -> tuple[str, ...]:
     return (sentence.format(f"{shown}{more} {'is' if len(names) == 1 else 'are'}"),)
 
 
+def leads_out(path: Path) -> bool:
+    """Whether a path that a file names is, or may be, outside of the file's folder."""
+    return path.is_absolute() or ".." in path.parts or (bool(path.parts) and path.parts[0].endswith(":"))
+
+
 def name_of_text(name: object) -> str:
     """A case's name; some lists have file names."""
-    path = Path(str(name))
+    path = path_of_text(name)
     return (path.parent / name_of(path)).as_posix()
+
+
+def path_of_text(text: object) -> Path:
+    """A path as a file names it; some were written on Windows."""
+    return Path(str(text).replace("\\", "/"))

@@ -115,3 +115,76 @@ def test_a_training_says_what_looks_odd_before_it_starts(
     command = ["train", *map(str, folders), "--output", str(tmp_path / "m.safetensors"), *quick]
     assert main([*command, "--steps", "1"]) == 0
     assert any("--rename" in record.getMessage() for record in caplog.records)
+
+
+def test_after_a_file_that_cannot_be_read_no_class_is_said_to_be_missing(make_set: MakeSet) -> None:
+    folder = make_set("a", {"1": "liver"})
+    (folder / "imagesTr" / "0.nii.gz").write_bytes(b"no image")
+    report = checked(folder)
+    assert len(report.wrong) == 1
+    assert "0.nii.gz" in report.wrong[0]
+
+
+@pytest.mark.parametrize("splits", [("train", "val"), ("train", "test"), ("val", "test")])
+def test_the_same_image_in_two_splits_is_told(make_set: MakeSet, splits: tuple[str, str]) -> None:
+    first, second = splits
+    others = {first: ["0"], second: ["again"], "train": ["0", "1"] if first == "train" else ["1"]}
+    folder = make_set("a", {"1": "liver"}, split=others)
+    copied(folder, "0", "again")
+    (said,) = pairs(folder)
+    assert said.startswith(f"again (a, {second}) holds the same image as 0 (a, {first}): what is learnt in")
+
+
+def test_the_same_voxels_in_another_file_are_the_same_image(make_set: MakeSet) -> None:
+    folder = make_set("a", {"1": "liver"})
+    copied(folder, "0", "again", np.float32)
+    (said,) = pairs(folder)
+    assert said == "again (a, train) holds the same image as 0 (a, train), and is learnt from twice"
+
+
+def test_the_same_image_in_two_data_sets_is_told_unless_each_labels_its_own_class(make_set: MakeSet) -> None:
+    one, other = make_set("one", {"1": "liver"}), make_set("other", {"1": "liver"})
+    assert sum("the same image" in sentence for sentence in checked(one, other).odd) == 2
+    (other / "dataset.json").write_text(json.dumps({"labels": {"1": "spleen"}}))
+    assert not any("the same image" in sentence for sentence in checked(one, other).odd)
+
+
+def test_a_long_list_of_pairs_is_cut(make_set: MakeSet) -> None:
+    folder = make_set("a", {"1": "liver"})
+    for n in range(4):
+        copied(folder, "0", f"copy_{n}")
+    said = pairs(folder)
+    assert len(said) == 6
+    assert said[-1] == "and 5 more pairs like these"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("sub-01_ses-1_T1w", "sub-01_ses-2_T1w", True),
+        ("patient001_frame01", "patient001_frame12", True),
+        ("TCGA-AB-1234-2001", "TCGA-AB-1234-2003", True),
+        ("sub-01_T1w", "sub-011_T1w", False),
+        ("case_001", "case_002", False),
+        ("hippocampus_001", "hippocampus_003", False),
+    ],
+)
+def test_images_of_one_patient_in_two_splits_are_told(make_set: MakeSet, one: str, other: str, same: bool) -> None:
+    folder = make_set("a", {"1": "liver"}, split={"train": [one], "val": [other]})
+    for old, new in (("0", one), ("1", other)):
+        for part in ("imagesTr", "labelsTr"):
+            (folder / part / f"{old}.nii.gz").rename(folder / part / f"{new}.nii.gz")
+    said = [sentence for sentence in checked(folder).odd if "one patient's" in sentence]
+    assert len(said) == same
+
+
+def pairs(folder: Path) -> list[str]:
+    return [sentence for sentence in checked(folder).odd if "marks no voxel" not in sentence]
+
+
+def copied(folder: Path, name: str, new: str, kind: type = np.int16) -> None:
+    for part in ("imagesTr", "labelsTr"):
+        image = nibabel.Nifti1Image.from_filename(folder / part / f"{name}.nii.gz")
+        voxels = np.asarray(image.dataobj)
+        stored = voxels.astype(kind) if part == "imagesTr" else voxels
+        nibabel.Nifti1Image(stored, image.affine).to_filename(folder / part / f"{new}.nii.gz")

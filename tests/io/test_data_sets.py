@@ -94,7 +94,8 @@ def test_colours_come_from_the_list_of_classes(decathlon: Callable[..., Path]) -
     [
         ({"0": "background"}, "names no class"),
         ({"1": "liver", "2": "liver"}, "used twice"),
-        ({"liver": [1, 2]}, "table of labels is wrong"),
+        ({"liver": {"value": 1}}, "table of labels is wrong"),
+        ({"liver": []}, "the region 'liver' has no value"),
         ({"70000": "liver"}, "1 to 65535"),
         ({"1": ""}, "cannot be a class's name, for it is empty"),
         (["liver"], "must be an object"),
@@ -298,7 +299,7 @@ def test_what_is_no_data_set_is_told(tmp_path: Path, decathlon: Callable[..., Pa
     folder = decathlon()
     for path in (folder / "labelsTr").iterdir():
         path.unlink()
-    with pytest.raises(ReadError, match="holds no image with labels"):
+    with pytest.raises(ReadError, match="holds no image that can be read in labelsTr"):
         read_data_set(folder)
 
 

@@ -1,0 +1,112 @@
+"""The same image, or images of one patient, where a data set should keep them apart."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from condseg_app.data import Case, DataSet, Image
+
+# How well-known data sets name patients: BIDS (sub-01_ses-02), ACDC (patient001_frame01), TCGA (TCGA-AB-1234-...).
+_PATIENTS = re.compile(
+    r"(sub-[a-z0-9]+|(?:subject|patient|pat|pid|subj)[-_ ]?\d+|tcga-[a-z0-9]{2}-[a-z0-9]{4})(?=$|[^a-z0-9])",
+    re.IGNORECASE,
+)
+_MOST_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a case is.
+
+    Attributes:
+        data_set: its folder.
+        split: the part that it is in; a set without splits is learnt from.
+        case: its name.
+        shows: the classes that it is labelled with.
+        file: the image.
+    """
+
+    data_set: Path
+    split: str
+    case: str
+    shows: frozenset[str]
+    file: Path
+
+    @classmethod
+    def of(cls, data: DataSet, case: Case) -> "Place":
+        """The place of a case of a data set."""
+        return cls(data.root, case.split or "train", case.name, frozenset(case.labelled), case.image.resolve())
+
+    def __str__(self) -> str:
+        return f"{self.case} ({self.data_set.name}, {self.split})"
+
+
+class SameImages:
+    """Collects images, and tells which of them are alike."""
+
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+        self._by_content: dict[bytes, list[Place]] = defaultdict(list)
+
+    def add(self, place: Place, image: Image | None) -> None:
+        """Count an image in; None where it could not be read, so that its name alone is known."""
+        if any(place.file == other.file and place.case == other.case for other in self._places):
+            return  # the same case as another class's example
+        self._places.append(place)
+        if image is not None:
+            self._by_content[_content(image)].append(place)
+
+    def told(self) -> Iterator[str]:
+        """A sentence for each pair of images that are the same, and for each patient in several splits."""
+        same = [pair for places in self._by_content.values() for pair in _pairs(places)]
+        yield from _at_most(
+            f"{later} holds the same image as {earlier}{_why(earlier, later)}" for earlier, later in same
+        )
+        twins = {place for pair in same for place in pair}
+        yield from _at_most(_patients([place for place in self._places if place not in twins]))
+
+
+def _content(image: Image) -> bytes:
+    """By what voxels are told apart, whatever type they are stored in."""
+    voxels = np.asarray(image.voxels(), np.float32)
+    found = hashlib.sha256(str(voxels.shape).encode())
+    found.update(np.ascontiguousarray(voxels).data)
+    return found.digest()
+
+
+def _pairs(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
+    """Pairs that are odd: an image may be labelled with one class here and with another there."""
+    for one, other in combinations(places, 2):
+        if one.split != other.split or one.shows & other.shows:
+            yield one, other
+
+
+def _why(one: Place, other: Place) -> str:
+    if one.split == other.split:
+        return ", and is learnt from twice" if one.split == "train" else ", and counts twice"
+    return f": what is learnt in {one.split} is no test in {other.split}; keep it in one of them"
+
+
+def _patients(places: Iterable[Place]) -> Iterator[str]:
+    found: Mapping[tuple[Path, str], dict[str, Place]] = defaultdict(dict)
+    for place in places:
+        named = _PATIENTS.search(place.case)
+        if named is not None:
+            found[place.data_set, named.group().casefold()].setdefault(place.split, place)
+    for splits in found.values():
+        if len(splits) > 1:
+            cases = " and ".join(map(str, splits.values()))
+            yield f"{cases} look like one patient's; keep all images of a patient in one split"
+
+
+def _at_most(sentences: Iterable[str]) -> Iterator[str]:
+    told = list(sentences)
+    yield from told[:_MOST_TOLD]
+    if len(told) > _MOST_TOLD:
+        yield f"and {len(told) - _MOST_TOLD} more pairs like these"
