@@ -28,6 +28,8 @@ Figures = dict[str, Any]
 def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, registry: Registry) -> tuple[Path, ...]:
     """Write the figures of some classes as CSV and, beside it, as JSON with the registry; returns both files.
 
+    Beside those of `class_figures` there is whether a class was predicted in part only: then all of them are of a part.
+
     Args:
         path: NAME.csv.
         masks: class name -> (I, J, K); they may overlap.
@@ -38,7 +40,10 @@ def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, reg
     Raises:
         WriteError: the disk refuses; nothing is written.
     """
-    rows = [_row(row, masks[row.name], levels.get(row.name), image) for row in registry.classes]
+    rows = [
+        _row(row, masks[row.name], levels.get(row.name), image) | {"in part": row.name in registry.incomplete}
+        for row in registry.classes
+    ]
     content = {KEY: registry.content(), "image": image.name, "unit": image.geometry.unit, "statistics": rows}
     paths = (path, sidecar_path(path))
     with atomic_files(paths) as (as_csv, as_json):

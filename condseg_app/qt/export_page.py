@@ -24,6 +24,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.job_line import Bar
 from condseg_app.qt.overlap_choice import OverlapChoice
+from condseg_app.qt.partial_export import PartialExport
 from condseg_app.qt.style import allow, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
@@ -37,14 +38,16 @@ class ExportPage(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._folder: Path | None = None
+        self._folders: dict[str, Path] = {}
         self._written: tuple[Path, ...] = ()
+        self.partial = PartialExport(session, self, self._show_outcome)
         self._build()
         connections = Connections(self)
         connections.to(session.image_changed, self._on_image)
         for signal in (session.classes_changed, session.model_changed, session.job_changed):
             connections.to(signal, self._fill)
         connections.to(session.annotation_changed, self._on_annotation)
+        connections.to(session.prediction_changed, self._on_prediction)
         connections.to(session.export_changed, self._show_outcome)
         connections.to(session.exported, self._on_exported)
         self._on_image()
@@ -119,7 +122,7 @@ class ExportPage(QWidget):
     def _outcome(self) -> QWidget:
         self.write = push_button("export", "Export", self._export)
         self.show_folder = push_button("show_folder", "Show in folder", self._show_folder)
-        self.stop = push_button("cancel_export", "Cancel", self._session.cancel_export)
+        self.stop = push_button("cancel_export", "Cancel", self._stop)
         self.stop.setToolTip("Write nothing")
         self.bar = Bar()
         self.said = quiet()
@@ -175,9 +178,21 @@ class ExportPage(QWidget):
     def _export(self) -> None:
         form, target = self.chosen_format(), self.target()
         if form is not None and target is not None:
-            self._folder = target if form.one_file_a_class else target.parent
-            self._written = ()
-            self._session.export(target, form.key, self.chosen_names())
+            names = self.chosen_names()
+            self.partial.begin(names, lambda: self._write(target, form, names))
+
+    def _write(self, target: Path, form: ExportFormat, names: list[str]) -> None:
+        image = self._session.image
+        if image is not None:
+            self._folders[image.key] = target.parent
+        self._written = ()
+        self._session.export(target, form.key, names)
+
+    def _stop(self) -> None:
+        if self.partial.waits_for:
+            self.partial.stop()
+        else:
+            self._session.cancel_export()
 
     def _show_folder(self) -> None:
         if self._written:
@@ -208,12 +223,18 @@ class ExportPage(QWidget):
         self.keeps.setText("" if form is None else _kept_and_lost(form))
         self.overlap.set_kept(form is not None and form.keeps_overlap)
         if form is not None and image is not None:
-            self.path.setText(str(suggested(image, form, self._folder)))
+            self.path.setText(str(suggested(image, form, self._folders.get(image.key))))
         self._update()
 
     def _on_annotation(self, name: str) -> None:
         del name
         self._fill()
+
+    def _on_prediction(self, name: str, region: object) -> None:
+        """List a class as soon as something is predicted of it."""
+        del region
+        if not self.chosen.findItems(name, Qt.MatchFlag.MatchExactly):
+            self._fill()
 
     def _fill(self) -> None:
         """List the classes of which something is known; ticks stay as they are."""
@@ -255,14 +276,19 @@ class ExportPage(QWidget):
             return "Nothing to export yet: predict or mark a class first"
         if not names:
             return "Tick at least one class"
+        if self.partial.waits_for:
+            return "It is written as soon as the prediction is complete"
         return "One export is being written" if self._session.export_progress is not None else None
 
     def _show_outcome(self) -> None:
         progress, paths = self._session.export_progress, self._written
-        for widget in (self.bar, self.stop):
-            widget.setVisible(progress is not None)
-        self.show_folder.setVisible(progress is None and bool(paths))
-        if progress is not None:
+        waits = bool(self.partial.waits_for)
+        self.bar.setVisible(progress is not None)
+        self.stop.setVisible(progress is not None or waits)
+        self.show_folder.setVisible(progress is None and not waits and bool(paths))
+        if waits:
+            self.said.setText(self.partial.text)
+        elif progress is not None:
             self.bar.show_fraction(progress.fraction)
             self.said.setText(f"Writing: {progress.text}" if progress.text else "Writing…")
         else:

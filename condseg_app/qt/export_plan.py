@@ -11,12 +11,19 @@ from condseg_app.viewer.samples import SAMPLES
 
 
 def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
-    """Where the last export went, else beside the image, else at home; named after what was opened."""
+    """Where the image's last export went, else beside the image, else at home; named after what was opened.
+
+    Args:
+        image: whose masks are to be written.
+        form: the format.
+        folder: of the image's last export; None where there was none.
+    """
     called = Path(image.name)  # a layer may be called as its file
     name = name_of(called) if can_read(called) else image.name
     beside = image.source.parent if image.source is not None else Path.home()
     usable = os.access(beside, os.W_OK) and beside not in {sample.path.parent for sample in SAMPLES}
-    where = folder or (beside if usable else Path.home())
+    there = folder if folder is not None and folder.is_dir() else None
+    where = there or (beside if usable else Path.home())
     return form.named(where, name + _chosen(image.pick))
 
 

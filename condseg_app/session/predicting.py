@@ -50,6 +50,11 @@ class Windows:
         """Go on with the windows that are nearest to a voxel, from the next one on."""
         self._near = near
 
+    def part_of(self, name: str) -> float:
+        """How much of a class, by the model's name, is computed: 0 to 1."""
+        predictor = self._predictor
+        return 0.0 if predictor is None else len(self._done.get(name, ())) / max(predictor.windows, 1)
+
     def opening(self) -> Steps:
         """Let the engine read and prepare the image, so that the first window comes sooner."""
         with self._lock:

@@ -229,6 +229,12 @@ class Session(Lessons):
         what = missing[0] if len(missing) == 1 else f"{len(missing)} classes"
         self._take_up(Job(f"Predicting {what}", partial(windows.steps, groups)), self._on_block)
 
+    def predicted_part(self, name: str) -> float:
+        """How much of a class is predicted, 0 to 1."""
+        if self.state_of(name) == "complete":
+            return 1.0
+        return 0.0 if self._windows is None else self._windows.part_of(self._state.asked_as.get(name, ""))
+
     def look_at(self, near: Voxel, seen: Region | None = None) -> None:
         """Let the work under way go on with what is in view now.
 

@@ -138,4 +138,5 @@ def test_both_files_say_the_same_and_the_same_again(tmp_path: Path) -> None:
     assert liver["confidence"] == "0.2"
     assert spleen["voxels"] == "0"
     assert {spleen[name] for name in ("confidence", "mean (T1)", "first i", "to z (mm)")} == {""}
+    assert (liver["in part"], spleen["in part"]) == ("False", "False")
     assert read_registry(paths[1]).table == TABLE

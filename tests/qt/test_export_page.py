@@ -1,4 +1,9 @@
+import csv
+import shutil
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -8,10 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
 
 from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.io import EXPORT_FORMATS, export_files, read_image, read_label_map, read_model, write_model
 from condseg_app.io.image_files import write_image
+from condseg_app.io.registry import read_registry
 from condseg_app.qt import Panel
 from condseg_app.qt.text import counted
 from condseg_app.session import fusing
@@ -95,6 +102,163 @@ def test_a_long_export_is_seen_and_can_be_cancelled(
     assert stage.failures == []
     assert [path for path in tmp_path.rglob("*") if "masks" in path.parts and path.is_file()] == []
     assert page.said.text() == ""
+
+
+@pytest.fixture
+def half(stage: Any, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Two of five windows of all classes are predicted; the others come once it is set."""
+    gate, real = Event(), stage.tools.predictor
+
+    def held(*arguments: Any) -> Any:
+        predictor = real(*arguments)
+        segment, calls = predictor.segment, count()
+
+        def wait(window: int, classes: Any) -> Any:
+            if next(calls) >= 2:
+                gate.wait(20)
+            return segment(window, classes)
+
+        predictor.segment = wait
+        return predictor
+
+    monkeypatch.setattr(stage.tools, "predictor", held)
+    panel.session.predict()
+    qtbot.waitUntil(lambda: panel.session.predicted_part("liver") == 0.4, timeout=10_000)
+    yield gate
+    gate.set()
+
+
+def question(panel: Panel) -> QMessageBox:
+    (box,) = [box for box in panel.findChildren(QMessageBox, "partial_export") if box.isVisible()]
+    return box
+
+
+def press(qtbot: QtBot, box: QMessageBox, text: str) -> None:
+    (button,) = [button for button in box.buttons() if button.text() == text]
+    qtbot.mouseClick(button, LEFT)
+
+
+def export_to(panel: Panel, qtbot: QtBot, target: Path, key: str) -> None:
+    page = panel.export
+    page.format.setCurrentIndex(page.format.findData(key))
+    page.path.setText(str(target))
+    qtbot.mouseClick(page.write, LEFT)
+
+
+@pytest.mark.parametrize("key", ["nifti", "statistics"])
+def test_an_export_while_predicting_can_wait(qtbot: QtBot, panel: Panel, half: Event, tmp_path: Path, key: str) -> None:
+    name = "scan.nii.gz" if key == "nifti" else "scan.csv"
+    export_to(panel, qtbot, tmp_path / name, key)
+    box = question(panel)
+    assert box.text() == "Prediction is not complete: 3 classes are 40 % done."
+    press(qtbot, box, "Wait and export")
+    page = panel.export
+    assert page.said.text().startswith("Waiting for the prediction of 3 classes")
+    assert (page.write.isEnabled(), page.stop.isVisibleTo(page)) == (False, True)
+    assert not (tmp_path / name).exists()
+    half.set()
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
+    assert read_registry(tmp_path / "scan.json").incomplete == ()
+    if key == "nifti":
+        image = panel.session.image
+        assert image is not None
+        assert np.array_equal(read_label_map(tmp_path / name, image).values, image.voxels()[0])
+
+
+def test_waiting_can_be_cancelled_and_ends_with_the_prediction(
+    qtbot: QtBot, panel: Panel, stage: Any, half: Event, tmp_path: Path
+) -> None:
+    page = panel.export
+    export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
+    press(qtbot, question(panel), "Wait and export")
+    qtbot.mouseClick(page.stop, LEFT)
+    assert page.write.isEnabled()
+    assert page.said.text() == ""
+    qtbot.mouseClick(page.write, LEFT)
+    press(qtbot, question(panel), "Wait and export")
+    panel.session.cancel()
+    qtbot.waitUntil(lambda: any("Nothing was exported" in said for said in stage.notices), timeout=10_000)
+    assert page.write.isEnabled()
+    half.set()
+    assert stage.session.wait(10)
+    assert not (tmp_path / "scan.nii.gz").exists()
+
+
+def test_what_was_left_half_predicted_is_asked_about_as_well(
+    qtbot: QtBot, panel: Panel, stage: Any, half: Event, tmp_path: Path
+) -> None:
+    panel.session.cancel()
+    half.set()
+    assert stage.session.wait(10)
+    export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
+    press(qtbot, question(panel), "Wait and export")
+    qtbot.waitUntil(lambda: panel.export.said.text().startswith("Written"), timeout=10_000)
+    assert read_registry(tmp_path / "scan.json").incomplete == ()
+
+
+def test_another_image_is_not_exported_in_place_of_the_one_waited_for(
+    qtbot: QtBot, panel: Panel, stage: Any, half: Event, scan: Image, tmp_path: Path
+) -> None:
+    export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
+    press(qtbot, question(panel), "Wait and export")
+    panel.session.set_image(replace(scan, name="another"))
+    half.set()
+    stage.predict_all()
+    qtbot.wait(50)
+    assert not (tmp_path / "scan.nii.gz").exists()
+
+
+@pytest.mark.parametrize("form", VOLUMES, ids=lambda f: f.key)
+def test_a_partial_export_says_so_in_its_record(
+    qtbot: QtBot, panel: Panel, stage: Any, half: Event, tmp_path: Path, form: Any
+) -> None:
+    target = form.named(tmp_path, "scan")
+    export_to(panel, qtbot, target, form.key)
+    press(qtbot, question(panel), "Export as it is")
+    qtbot.waitUntil(lambda: panel.export.said.text().startswith("Written"), timeout=10_000)
+    texts = [file for file in tmp_path.rglob("*.json") if "condseg-classes" in file.read_text(encoding="utf-8")]
+    if form.key == "cvat":
+        with zipfile.ZipFile(target) as archive:
+            (inside,) = [name for name in archive.namelist() if name.endswith(".json")]
+            texts = [Path(archive.extract(inside, tmp_path))]
+    (record,) = texts
+    assert read_registry(record).incomplete == ("liver", "spleen", "kidney")
+    if form.key == "statistics":
+        with target.open(encoding="utf-8", newline="") as file:
+            assert {row["in part"] for row in csv.DictReader(file)} == {"True"}
+
+
+def test_every_image_proposes_a_folder_of_its_own(
+    qtbot: QtBot, panel: Panel, stage: Any, scan: Image, tmp_path: Path
+) -> None:
+    """Not that of the image before; an image that was exported before proposes where that went."""
+    page, first, second = panel.export, tmp_path / "first", tmp_path / "second"
+    for folder in (first, second, tmp_path / "out"):
+        folder.mkdir()
+    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    assert Path(page.path.text()).parent == first
+    stage.predict_all()
+    export_to(panel, qtbot, tmp_path / "out" / "one.nii.gz", "nifti")
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
+    panel.session.set_image(replace(scan, source=second / "two.nii.gz", name="two"))
+    assert Path(page.path.text()) == second / "two_labels.nii.gz"
+    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    assert Path(page.path.text()).parent == tmp_path / "out"
+    shutil.rmtree(tmp_path / "out")
+    panel.session.close_image()
+    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    assert Path(page.path.text()).parent == first, "a folder that is gone is proposed"
+
+
+def test_masks_of_another_format_are_not_proposed_inside_of_the_masks_before(
+    qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path
+) -> None:
+    stage.predict_all()
+    export_to(panel, qtbot, tmp_path / "scan_masks", "nifti-masks")
+    page = panel.export
+    qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
+    page.format.setCurrentIndex(page.format.findData("nifti"))
+    assert Path(page.path.text()).parent == tmp_path
 
 
 def test_frames_of_one_file_have_masks_of_different_names(empty_panel: Panel, film: Path) -> None:

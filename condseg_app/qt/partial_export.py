@@ -1,0 +1,104 @@
+"""Asking before classes are exported that are predicted in part only, and waiting until they are complete."""
+
+from collections.abc import Callable, Sequence
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.style import without_icons
+from condseg_app.qt.text import counted, listed
+from condseg_app.session import Session
+
+_HOLES = "Where nothing is predicted yet the files would show no class; the record beside them says that it is partial."
+_TAUGHT = " It cannot go on while a class is being taught."
+
+
+class PartialExport(QObject):
+    """Exports at once where classes are complete; else asks, and waits if that is wanted.
+
+    Args:
+        session: with the predictions.
+        page: the question lies over its window.
+        changed: called when `waits_for` is another, or further on.
+    """
+
+    def __init__(self, session: Session, page: QWidget, changed: Callable[[], object]) -> None:
+        super().__init__(page)
+        self._session, self._page, self._changed = session, page, changed
+        self._export: Callable[[], object] | None = None
+        self.waits_for: tuple[str, ...] = ()
+        connections = Connections(self)
+        connections.to(session.job_changed, lambda: soon(self, self._look))
+        connections.to(session.job_progressed, lambda _: self._changed() if self.waits_for else None)
+        connections.to(session.image_changed, self.stop)
+
+    @property
+    def text(self) -> str:
+        """The predictions that it waits for, for the screen."""
+        return f"Waiting for the prediction of {_parts(self._session, self.waits_for)}"
+
+    def begin(self, names: Sequence[str], export: Callable[[], object]) -> None:
+        """Export, or ask first.
+
+        Args:
+            names: of the classes.
+            export: writes them.
+        """
+        partial = tuple(name for name in names if self._session.state_of(name) == "filling")
+        if partial:
+            self._ask(partial, export)
+        else:
+            export()
+
+    def stop(self) -> None:
+        """Wait no more, and write nothing."""
+        if self._export is not None:
+            self._export, self.waits_for = None, ()
+            self._changed()
+
+    def _ask(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
+        box = QMessageBox(self._page.window())
+        box.setObjectName("partial_export")
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Export")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(f"Prediction is not complete: {_parts(self._session, partial)}.")
+        can_wait = not self._session.is_teaching
+        box.setInformativeText(_HOLES + ("" if can_wait else _TAUGHT))
+        if can_wait:
+            wait = box.addButton("Wait and export", QMessageBox.ButtonRole.AcceptRole)
+            wait.clicked.connect(lambda: self._wait(partial, export))
+            box.setDefaultButton(wait)
+        at_once = box.addButton("Export as it is", QMessageBox.ButtonRole.DestructiveRole)
+        at_once.clicked.connect(lambda: export())
+        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        without_icons(box)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _wait(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
+        self._export, self.waits_for = export, partial
+        self._session.predict(partial)  # they come first now, or again if they were stopped
+        self._changed()
+        soon(self, self._look)
+
+    def _look(self) -> None:
+        """Export once all is predicted; give up where nothing is predicted any more."""
+        if self._export is None:
+            return
+        if all(self._session.state_of(name) == "complete" for name in self.waits_for):
+            export = self._export
+            self.stop()
+            export()
+        elif self._session.job is None:
+            names = listed(self.waits_for)
+            self.stop()
+            self._session.notice.emit(f"Nothing was exported: the prediction of {names} did not get to its end.")
+
+
+def _parts(session: Session, names: Sequence[str]) -> str:
+    """'liver is 40 % done', '3 classes are 40 % done'."""
+    part = sum(session.predicted_part(name) for name in names) / max(len(names), 1)
+    who = f"{names[0]} is" if len(names) == 1 else f"{counted(len(names), 'class', 'classes')} are"
+    return f"{who} {int(100 * part)} % done"
