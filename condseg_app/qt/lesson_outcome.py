@@ -1,5 +1,7 @@
 """What a lesson has led to, and whether to go on with it."""
 
+from html import escape
+
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
 
@@ -10,6 +12,8 @@ from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
 
 _SHOWN_OF_HASH = 8
+_NOTHING = 0.1
+"""Below this Dice a class is as good as not learnt."""
 _WRONG = "color: #d9534f;"
 
 
@@ -27,6 +31,8 @@ class LessonOutcome(QWidget):
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.setObjectName("verdict")
+        self.reasons = quiet()
+        self.reasons.setObjectName("reasons")
         self.certificate = quiet()
         self.certificate.setObjectName("certificate")
         self.certificate.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -39,7 +45,7 @@ class LessonOutcome(QWidget):
         buttons.addWidget(self.discard)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.title, self.changes, self.verdict, self.certificate):
+        for widget in (self.title, self.changes, self.verdict, self.reasons, self.certificate):
             column.addWidget(widget)
         column.addLayout(buttons)
         self.hide()
@@ -47,7 +53,10 @@ class LessonOutcome(QWidget):
     def show_result(self, result: LessonResult) -> None:
         """Offer what was taught."""
         exact = result.certificate is not None
-        self.title.setText(f"{result.class_name} is taught" if exact else "Before and after, Dice on this image")
+        self.title.setText(_title(result))
+        self.reasons.setText("<br>".join(f"• {escape(reason)}" for reason in result.reasons))
+        self.reasons.setVisible(bool(result.reasons))
+        self.accept.setText("Use it all the same" if result.reasons else "Use the new model")
         self.changes.setVisible(not exact)
         self.changes.show_changes(result.changes)
         self.verdict.setText(_how_good(result) if exact else _verdict(result))
@@ -89,10 +98,18 @@ class LessonOutcome(QWidget):
         self.hide()
 
 
+def _title(result: LessonResult) -> str:
+    if result.reasons:
+        nothing = (result.dice or 0.0) < _NOTHING
+        return f"{'Nothing' if nothing else 'Little'} of {result.class_name} was learnt"
+    return "Before and after, Dice on this image" if result.certificate is None else f"{result.class_name} is taught"
+
+
 def _how_good(result: LessonResult) -> str:
-    if result.held_out is not None:
-        return f"Dice {result.held_out:.2f} on marked slices it has not learnt from."
     taught = next((c for c in result.changes if c.name == result.class_name), None)
+    if result.held_out is not None:
+        seen = f", {taught.after:.2f} on what you marked" if result.reasons and taught is not None else ""
+        return f"Dice {result.held_out:.2f} on marked slices it has not learnt from{seen}."
     if taught is None:
         return ""
     return f"Dice {taught.after:.2f} on what you marked, which it has learnt from; on other slices it will be lower."

@@ -54,11 +54,13 @@ class Wishes:
         marks: what is marked of the class now, None for nothing; replaced, never changed.
         seen: the slice in view; None where none is, or where another image is.
         stopped: whether the lesson is to end now, and what is learnt to be kept.
+        steps: that were taken so far.
     """
 
     def __init__(self, marks: Annotation | None, seen: Region | None) -> None:
         self.marks, self.seen = marks, seen
         self.stopped = False
+        self.steps = 0
         self._lock = threading.Lock()
         self._state: LearntState | None = None
         self._over = False
@@ -189,6 +191,7 @@ class LiveLesson:
     def _learn(self) -> LearntState:
         began = time.monotonic()
         progress = self._teacher.advance(_LEARN_SECONDS)
+        self._wishes.steps = progress.step
         self._seconds += time.monotonic() - began
         self._told = replace(progress, seconds=self._seconds)
         return replace(self._teacher.state(), seconds=self._seconds)

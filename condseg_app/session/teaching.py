@@ -19,6 +19,7 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import WriteError
+from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LiveLesson, Wishes, shown
 from condseg_app.session.state import Annotations, State
 from condseg_app.session.successors import save_successor
@@ -37,6 +38,7 @@ class LessonResult:
         changes: each class before and after.
         certificate: that the other classes are as they were ('exact' only).
         state: the class as it was saved ('exact' only).
+        reasons: why little may have been learnt, and what to do; empty where enough was.
     """
 
     path: Path
@@ -45,6 +47,14 @@ class LessonResult:
     changes: tuple[ClassChange, ...]
     certificate: Certificate | None = None
     state: LearntState | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def dice(self) -> float | None:
+        """Dice of the class: on slices that were not learnt from where that is known, else on the marks."""
+        if self.held_out is not None:
+            return self.held_out
+        return next((change.after for change in self.changes if change.name == self.class_name), None)
 
     @property
     def kept_others(self) -> bool:
@@ -124,12 +134,12 @@ def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: Le
     teacher = engine.teacher(path, plan.lesson)
     if plan.lesson.mode == "full":
         yield from _train(teacher, plan, wishes)
-        yield from _ending(teacher, plan, None)
+        yield from _ending(teacher, plan, wishes, None)
         return
     if start is not None:
         teacher.go_to(start)
     state = yield from LiveLesson(teacher, plan.lesson, wishes, start).steps()
-    yield from _ending(teacher, plan, state)
+    yield from _ending(teacher, plan, wishes, state)
 
 
 def state_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, state: LearntState) -> Steps:
@@ -140,7 +150,7 @@ def state_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, state: Lea
     if marks is not None and marks.state == "present":
         teacher.show(replace(marks, class_name=plan.lesson.entry.name))
     teacher.go_to(state)
-    yield from _ending(teacher, plan, state)
+    yield from _ending(teacher, plan, wishes, state)
 
 
 def discard(result: LessonResult) -> None:
@@ -163,13 +173,14 @@ def _train(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes) -> Steps:
     while True:
         began = time.monotonic()
         progress = teacher.advance(_CALL_SECONDS)
+        wishes.steps = progress.step
         seconds += time.monotonic() - began
         yield Step(shown(progress), on_screen(replace(progress, seconds=seconds), plan))
         if progress.finished or wishes.stopped:
             return
 
 
-def _ending(teacher: TeacherLike, plan: LessonPlan, state: LearntState | None) -> Steps:
+def _ending(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes, state: LearntState | None) -> Steps:
     """Say what has changed, and save it; `state` is that of the class in the mode 'exact'."""
     yield Step(Progress(0.96, "Comparing with the model before"))
     changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
@@ -181,7 +192,23 @@ def _ending(teacher: TeacherLike, plan: LessonPlan, state: LearntState | None) -
     taught = _certified(teacher.model(), plan, certificate)
     file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
     parent, _ = plan.state.opened_model()
-    yield Step(Progress(1.0, "Saved"), LessonResult(file, parent, plan.class_name, changes, certificate, state))
+    result = LessonResult(file, parent, plan.class_name, changes, certificate, state)
+    yield Step(Progress(1.0, "Saved"), _explained(result, plan, wishes))
+
+
+def _explained(result: LessonResult, plan: LessonPlan, wishes: Wishes) -> LessonResult:
+    """The result with the reasons why little was learnt, where that is so."""
+    if result.dice is None or result.dice >= ENOUGH_DICE:
+        return result
+    (_, model), own = plan.state.opened_model(), plan.lesson.entry.name
+    own_marks = [
+        (image.geometry, next((a for a in annotations if a.class_name == own), None))
+        for image, annotations in plan.lesson.shown
+    ]
+    if wishes.marks is not None and wishes.marks.state == "present":
+        own_marks[0] = plan.lesson.image.geometry, wishes.marks
+    marks = [(grid, annotation) for grid, annotation in own_marks if annotation is not None]
+    return replace(result, reasons=reasons(plan.class_name, marks, model.preprocessing, wishes.steps))
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import Annotation, Certificate, ClassChange, Image, TeachingMode, TrainingProgress
+from condseg_app.data import Annotation, Certificate, ClassChange, Image, ImageProof, TeachingMode, TrainingProgress
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
@@ -181,6 +182,26 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
     assert "must not be" in outcome.certificate.text()
     assert "color" in outcome.certificate.styleSheet()
     assert "which it has learnt from" in outcome.verdict.text()
+
+
+@pytest.mark.parametrize(
+    ("dice", "title", "button"),
+    [
+        (0.0, "Nothing of cyst was learnt", "Use it all the same"),
+        (0.3, "Little of cyst was learnt", "Use it all the same"),
+        (0.9, "cyst is taught", "Use the new model"),
+    ],
+)
+def test_a_lesson_that_learnt_nothing_is_not_called_taught(panel: Panel, dice: float, title: str, button: str) -> None:
+    certificate = Certificate("a", "a", "c", "c", (ImageProof("scan", "1", "1"),))
+    changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
+    why = ("cyst is < 2 mm across.", "Only 1 slice is marked.") if dice < 0.5 else ()
+    outcome = panel.teach.outcome
+    outcome.show_result(LessonResult(Path("x"), Path("y"), "cyst", changes, certificate, reasons=why))
+    assert outcome.title.text() == title
+    assert outcome.accept.text() == button
+    assert outcome.reasons.isVisibleTo(outcome) == bool(why)
+    assert all(escape(reason) in outcome.reasons.text() for reason in why)
 
 
 def start_long(qtbot: QtBot, panel: Panel, name: str = "liver") -> None:

@@ -1,0 +1,94 @@
+"""Why a lesson has learnt little of a class, as far as its marks and its length tell."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import TEACHING_STEPS, Annotation, Geometry, Preprocessing
+
+ENOUGH_DICE = 0.5
+"""From this Dice on a class counts as learnt."""
+_FEW_SLICES = 3
+_FEW_STEPS = TEACHING_STEPS // 3
+_SMALLEST = 2.0
+"""Working voxels that a class has to be across; what is smaller all but vanishes between them."""
+
+Marks = Sequence[tuple[Geometry, Annotation]]
+"""A class's annotation on each image, with the image's grid."""
+
+
+def reasons(name: str, marks: Marks, plan: Preprocessing, steps: int) -> tuple[str, ...]:
+    """Sentences that say what may be wrong and what to do, the most telling first; there is always one.
+
+    Args:
+        name: the class's, on screen.
+        marks: that the lesson ended with.
+        plan: of the model that was taught.
+        steps: that were taken.
+    """
+    found = (
+        *_too_small(name, marks, plan),
+        *_few_slices(name, marks),
+        *_nothing_excluded(name, marks),
+        *_few_steps(steps),
+    )
+    return found or (f"Its marks do not tell why: correct {name} in more places, or try Full.",)
+
+
+def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
+    """The class is hardly larger than the voxels that the model works on."""
+    across = max((_across(grid, annotation) for grid, annotation in marks), default=0.0)
+    grid, _ = marks[0]
+    step = float(np.median(grid.spacing if plan.spacing is None else plan.spacing))
+    if 0 < across < _SMALLEST * step:
+        unit = "pixels" if grid.unit == "pixel" else grid.unit
+        yield (
+            f"{name} is about {across:.2g} {unit} across, and the model works on voxels of {step:.2g} {unit}, in which "
+            "so little cannot be seen: take a model with finer ones."
+        )
+
+
+def _across(geometry: Geometry, annotation: Annotation) -> float:
+    """The side of a square as large as the marks on a usual slice, in the image's unit; 0 where nothing is marked."""
+    axis = _axis(annotation)
+    others = tuple(a for a in range(3) if a != axis)
+    counts = np.asarray((annotation.mask & annotation.supervised).sum(axis=others))
+    counts = counts[counts > 0]
+    pixel = np.prod([geometry.spacing[a] for a in others])
+    return float(np.sqrt(np.median(counts) * pixel)) if len(counts) else 0.0
+
+
+def _few_slices(name: str, marks: Marks) -> Iterator[str]:
+    volumes = [annotation for grid, annotation in marks if not grid.is_2d]
+    number = sum(_slices(annotation) for annotation in volumes)
+    if volumes and number < _FEW_SLICES:
+        are = "Only 1 slice is marked" if number == 1 else f"Only {number} slices are marked"
+        yield f"{are}: mark three or more, at both ends and in the middle of {name}."
+
+
+def _slices(annotation: Annotation) -> int:
+    """On how many slices a class is marked."""
+    return _touched(annotation.mask & annotation.supervised, _axis(annotation))
+
+
+def _axis(annotation: Annotation) -> int:
+    """The axis across which a volume was painted: that along which fewest slices are touched; the last of a picture."""
+    if annotation.mask.shape[2] == 1:
+        return 2
+    return min((2, 1, 0), key=lambda axis: _touched(annotation.supervised, axis))
+
+
+def _touched(mask: NDArray[np.bool_], axis: int) -> int:
+    return int(np.count_nonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))))
+
+
+def _nothing_excluded(name: str, marks: Marks) -> Iterator[str]:
+    present = sum(int((a.supervised & a.mask).sum()) for _, a in marks)
+    if sum(int((a.supervised & ~a.mask).sum()) for _, a in marks) < present:
+        yield f"Hardly anywhere is it said where {name} is not: declare slices complete once they are."
+
+
+def _few_steps(steps: int) -> Iterator[str]:
+    if steps < _FEW_STEPS:
+        yield f"It took {steps} steps, where {TEACHING_STEPS} are usual: go on with it."
