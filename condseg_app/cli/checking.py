@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from condseg_app.cli.console import CONSOLE, progress_bar, row, say, table
+from condseg_app.cli.console import progress_bar, row, say, show, table
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ def show_check(choice: "Choice") -> None:
         report = check(
             choice, lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
         )
-    CONSOLE.print(_classes(report))
-    CONSOLE.print(_images(report))
+    show(_classes(report))
+    show(_images(report))
     for kind, sentences in (("wrong", report.wrong), ("odd", report.odd)):
         for sentence in sentences:
             say(f"{kind}: {sentence}")

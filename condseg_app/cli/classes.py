@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from condseg_app.cli.console import CONSOLE, row, say, shown_number, table
+from condseg_app.cli.console import row, say, show, shown_number, table
 from condseg_app.cli.shared import ModelName
 
 if TYPE_CHECKING:
@@ -77,4 +77,4 @@ def show_teaching(name: str, result: "TeachingResult") -> None:
             style = "red" if change.name in result.lost else None
             cells = change.name, before, shown_number(change.after), change.reference
             shown.add_row(*row(cells), style=style)
-        CONSOLE.print(shown)
+        show(shown)

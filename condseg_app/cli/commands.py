@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with warnings_told():
             code = app(args=arguments, standalone_mode=False)
+    except SystemExit:  # click's and rich's way to end where nobody reads what they print any more
+        return 0
     except Exception as error:  # noqa: BLE001 - told in a sentence, and logged
         return _told(error)
     # Commands return nothing; what arrives here is click's own code, 130 for Ctrl-C.

@@ -14,6 +14,8 @@ from rich.table import Column, Table
 
 from condseg_app.errors import printable
 
+_NARROWEST = 40
+
 
 class _Console(Console):
     """A console to which all text is plain, and which is silent once nobody reads it any more (`| head`)."""
@@ -37,6 +39,11 @@ def say(line: str) -> None:
 def complain(line: str) -> None:
     """Print a line on standard error."""
     ERRORS.print(printable(line), soft_wrap=True)
+
+
+def show(shown: Table) -> None:
+    """Print a table; one that would be too narrow to be read is left to the terminal to wrap."""
+    CONSOLE.print(shown, width=max(CONSOLE.width, _NARROWEST), crop=False)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from condseg_app.cli.console import CONSOLE, complain, progress_bar, row, say, shown_number, table
+from condseg_app.cli.console import complain, progress_bar, row, say, show, shown_number, table
 from condseg_app.cli.shared import (
     Channel,
     ClassNames,
@@ -179,4 +179,4 @@ def evaluate(
         shown.add_row(*row((class_name, *(shown_number(value) for value in mean), outcomes)))
     overall = figures["mean"]["overall_dice"]
     shown.add_row("mean of classes", shown_number(overall), "", "", "")
-    CONSOLE.print(shown)
+    show(shown)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from condseg_app.cli.console import CONSOLE, print_json, row, table
+from condseg_app.cli.console import CONSOLE, print_json, row, show, table
 from condseg_app.cli.shared import AsJson, Channel, Frame, Series, Untrusted
 from condseg_app.data import Pick
 
@@ -50,7 +50,7 @@ def models(as_json: AsJson = False) -> None:
         names = ", ".join(m.description.classes.names)
         cells = m.name, m.description.preprocessing.dimensions, names, m.description.licence, str(m.path)
         shown.add_row(*row(cells))
-    CONSOLE.print(shown)
+    show(shown)
 
 
 def networks(as_json: AsJson = False) -> None:
@@ -74,7 +74,7 @@ def networks(as_json: AsJson = False) -> None:
     for each in rows:
         window = " x ".join(str(n) for n in each["window"])  # type: ignore[attr-defined]
         shown.add_row(each["name"], each["dimensions"], window, f"{each['parameters']:,}", each["summary"])  # type: ignore[arg-type]
-    CONSOLE.print(shown)
+    show(shown)
 
 
 def classes(model: Annotated[str, typer.Argument(help="a model's name, or its file")], as_json: AsJson = False) -> None:
@@ -91,4 +91,4 @@ def classes(model: Annotated[str, typer.Argument(help="a model's name, or its fi
         block = "*" if CONSOLE.options.ascii_only else "■"
         colour = Text.assemble((block, f"rgb({red},{green},{blue})"), f" {red}, {green}, {blue}")
         shown.add_row(*row((str(e.value), e.name, colour, f"{e.code:g}", e.part_of or "")))
-    CONSOLE.print(shown)
+    show(shown)

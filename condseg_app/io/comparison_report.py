@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.comparison_config import ComparisonConfig, SystemConfig
+from condseg_app.io.plot_text import plain_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Figures = Mapping[str, Any]
 
 _COSTS = ("parameters", "gflop_one", "gflop_all", "seconds_one", "seconds_all")
+_BAR = r"\|"  # one that ends no cell
 _COLUMNS = (
     *("system", "data", "seed", "class", "cases", "missed", "dice", "hd95_mm", "assd_mm", "iou", "unit"),
     *("confusion_percent", *_COSTS, "training_seconds", "steps"),
@@ -146,16 +151,23 @@ def _mean_of_paper(system: SystemConfig, classes: Sequence[str]) -> float | None
 def _table(lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
     ruled = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in ruled)
+    return "\n".join(f"| {' | '.join(cell.replace('|', _BAR) for cell in line)} |" for line in ruled)
 
 
 def _draw(path: Path, config: ComparisonConfig, rows: Sequence[Mapping[str, Any]]) -> None:
     """A panel for each data set: a bar for each system, a point for each seed."""
+    names = list(dict.fromkeys(row["data"] for row in rows))
+    systems = [system.name for system in config.system if any(row["system"] == system.name for row in rows)]
+    with plain_text([*names, *systems]), atomic_write(path) as temporary:
+        _figure(config, rows, names, systems).savefig(temporary, format="png", dpi=120)
+
+
+def _figure(
+    config: ComparisonConfig, rows: Sequence[Mapping[str, Any]], names: Sequence[str], systems: Sequence[str]
+) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(row["data"] for row in rows))
-    systems = [system.name for system in config.system if any(row["system"] == system.name for row in rows)]
     figure = Figure(figsize=(3 + 4 * len(names), 1 + 0.32 * len(systems)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
@@ -166,8 +178,7 @@ def _draw(path: Path, config: ComparisonConfig, rows: Sequence[Mapping[str, Any]
             panel.plot(values[system], [system] * len(values[system]), ".", color="#1b3a4b")
         panel.set(title=data, xlabel=f"mean {config.measure} of the classes", xlim=(0, 1))
     panels[0].invert_yaxis()
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    return figure
 
 
 def _values(rows: Sequence[Mapping[str, Any]], data: str, measure: str) -> dict[str, list[float]]:

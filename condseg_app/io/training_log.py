@@ -4,9 +4,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.plot_text import labels_of, plain_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_training_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
@@ -23,7 +27,16 @@ def write_training_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None
 
 
 def write_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Draw loss and Dice over the steps into a PNG; running means, for single steps jump."""
+    """Draw loss and Dice over the steps into a PNG; running means, for single steps jump.
+
+    Classes whose names no font here can write are numbered as the columns of the log.
+    """
+    names = sorted({name for step in history for name in step["dice"]})
+    with plain_text(names), atomic_write(path) as temporary:
+        _curves(history, names).savefig(temporary, format="png", dpi=120)
+
+
+def _curves(history: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -32,13 +45,15 @@ def write_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     loss_axes, dice_axes = figure.subplots(1, 2)
     loss_axes.plot(*_running_mean([(s["step"], s["loss"]) for s in history]))
     loss_axes.set(xlabel="step", ylabel="loss", title="Loss")
-    for name in sorted({name for step in history for name in step["dice"]}):
+    labels, written_out = labels_of(names)
+    for name, label in zip(names, labels, strict=True):
         points = [(s["step"], s["dice"][name]) for s in history if name in s["dice"]]
-        dice_axes.plot(*_running_mean(points), label=name)
+        dice_axes.plot(*_running_mean(points), label=label)
     dice_axes.set(xlabel="step", ylabel="Dice", title="Dice of training samples", ylim=(0, 1))
-    dice_axes.legend(loc="lower right", fontsize="small")
-    with atomic_write(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
+    if names:
+        title = None if written_out else "numbers: the log's Dice columns"
+        dice_axes.legend(loc="lower right", fontsize="small", title=title, title_fontsize="small")
+    return figure
 
 
 def _figure(value: float | None) -> str:

@@ -1,0 +1,56 @@
+"""Names of any script in figures: with fonts that have their letters, or as numbers where no font here has them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+
+
+@contextmanager
+def plain_text(texts: Sequence[str]) -> Iterator[None]:
+    """Draw texts as they are: in fonts that have their letters, and without formulas in names like 'T$1'.
+
+    Args:
+        texts: what is to be drawn.
+    """
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.family": [*_fonts_for(set().union(*texts))], "text.parse_math": False}):
+        yield
+
+
+def labels_of(names: Sequence[str]) -> tuple[list[str], bool]:
+    """What to write for each name, and whether all are written out; '3' stands for the third where they cannot be."""
+    drawn = {letter for font in _fonts_for(set().union(*names)) for letter in set().union(*names) if _has(font, letter)}
+    written = [name if set(name) <= drawn else str(number) for number, name in enumerate(names, start=1)]
+    return [f" {text}" if text.startswith("_") else text for text in written], written == list(names)
+
+
+def _fonts_for(letters: set[str]) -> list[str]:
+    """Names of fonts, the usual one first, that have as many of some letters as the fonts here do."""
+    fonts = ["DejaVu Sans"]
+    missing = {letter for letter in letters if not _has(fonts[0], letter)}
+    for font in _installed() if missing else ():
+        found = {letter for letter in missing if _has(font, letter)}
+        if found:
+            fonts.append(font)
+            missing -= found
+        if not missing:
+            break
+    return fonts
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    return tuple(sorted({entry.name for entry in fontManager.ttflist}))
+
+
+@cache
+def _has(font: str, letter: str) -> bool:
+    from matplotlib.font_manager import FontProperties, fontManager, get_font
+
+    try:
+        return bool(get_font(fontManager.findfont(FontProperties(family=font))).get_char_index(ord(letter)))
+    except (RuntimeError, OSError, ValueError):  # a font that cannot be drawn with, such as one of bitmaps
+        return False
