@@ -1,11 +1,32 @@
 """The dialogs that ask for a file or a folder to open."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from condseg_app.io.formats import FORMATS, Suffixes
+from condseg_app.qt.labels_dialog import LabelsDialog
+from condseg_app.session import LabelsFound, Session
+
+
+def ask_about_labels(session: Session, found: LabelsFound, folder: Path | None, parent: QWidget) -> None:
+    """Ask what is to become of labels that were opened.
+
+    Args:
+        session: what is open.
+        found: the labels.
+        folder: where a dialog for their image begins; that of the labels if None.
+        parent: what the dialogs lie over.
+    """
+
+    def ask_for_image(then: Callable[[Path], object], is_folder: bool) -> None:
+        dialog = (folder_dialog if is_folder else file_dialog)(parent, folder or found.path.parent)
+        dialog.fileSelected.connect(lambda name: then(Path(name)))
+        dialog.open()
+
+    LabelsDialog(session, found, ask_for_image, parent).open()
 
 
 def image_filters() -> list[str]:

@@ -12,7 +12,7 @@ from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build, plain
-from condseg_app.desktop.open_dialogs import file_dialog, folder_dialog
+from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, folder_dialog
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_file import is_class_file
@@ -24,7 +24,7 @@ from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
 from condseg_app.qt.text import file_text
 from condseg_app.qt.text_dialog import TextDialog
-from condseg_app.session import Choice, Session
+from condseg_app.session import Choice, LabelsFound, Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout
@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         connections = Connections(self)
         connections.to(self.session.image_changed, self._follow_image)
         connections.to(self.session.choice_needed, self._ask_which)
+        connections.to(self.session.labels_found, self._ask_about_labels)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
@@ -189,16 +190,25 @@ class MainWindow(QMainWindow):
         dialog.chosen.connect(lambda value: self.session.choose(choice, value))
         dialog.open()
 
+    def _ask_about_labels(self, found: LabelsFound) -> None:
+        self.under_mouse.setText("")
+        ask_about_labels(self.session, found, self.settings.last_folder, self)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files and folders."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Open what was dropped: models first, then the last image."""
+        """Open what was dropped: models first, then the last image, then label maps onto it."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        for path in sorted(paths, key=lambda p: p.suffix != ".safetensors"):
+        models = [path for path in paths if path.suffix == ".safetensors"]
+        for path in models:
             self.open_path(path)
+        images = [path for path in paths if path not in models]
+        if images:
+            self.under_mouse.setText(f"Opening {listed([path.name for path in images])}…")
+            self.session.open_files(images)
         event.acceptProposedAction()
 
     def _show_recent(self) -> None:

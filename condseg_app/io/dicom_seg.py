@@ -1,8 +1,7 @@
 """DICOM segmentations: masks that know their classes and where they lie."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_slices import SEGMENTATIONS, DicomSlice, slices_of
 from condseg_app.io.dicom_voxels import decoded
 from condseg_app.io.file_start import reading
-from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
+from condseg_app.io.stored_labels import StoredLabels, StoredSegments, one_class_a_voxel
 from condseg_app.memory import require_memory
 
 PRIVATE_GROUP, PRIVATE_CREATOR, PRIVATE_ELEMENT = 0x0077, "CondSeg", 0x01
@@ -37,25 +36,10 @@ _OFF = 0.05
 _HALF = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class DicomSegmentation:
-    """What a DICOM SEG file holds.
-
-    Attributes:
-        masks: class name -> where it is, (I, J, K); classes may overlap.
-        geometry: the grid of the masks.
-        classes: the table; without condseg's own in the file a segment's number is its value.
-        warnings: what was odd about the file, a sentence each.
-    """
-
-    masks: Mapping[str, NDArray[np.bool_]]
-    geometry: Geometry
-    classes: ClassTable
-    warnings: tuple[str, ...] = ()
-
-
-def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentation:
+def read_dicom_seg(path: Path, image: Geometry | None = None) -> StoredSegments:
     """Read the segments of a file; frames that are not there are empty.
+
+    Without condseg's own class table in the file a segment's number is its value.
 
     Args:
         path: the DICOM SEG file: binary, fractional (half and more counts as inside), or a label map.
@@ -90,7 +74,7 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> DicomSegmentati
         classes[number].name: mask if axes is None else axes.undo(mask).astype(np.bool_, copy=False)
         for number, mask in masks.items()
     }
-    return DicomSegmentation(turned, grid if image is None else image, ClassTable(tuple(classes.values())), notes)
+    return StoredSegments(turned, grid if image is None else image, ClassTable(tuple(classes.values())), notes)
 
 
 def is_dicom_seg(path: Path) -> bool:

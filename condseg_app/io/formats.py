@@ -15,7 +15,7 @@ from condseg_app.data import ClassTable, Geometry, Image, Pick
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.choices import chosen_channel
 from condseg_app.io.regions import Put
-from condseg_app.io.stored_labels import LabelGrid, StoredLabels
+from condseg_app.io.stored_labels import LabelGrid, StoredLabels, StoredSegments
 
 Suffixes = tuple[str, ...]
 """Endings of files' names, in small letters and with their dots."""
@@ -72,6 +72,14 @@ class Format(Protocol):
         """
         ...
 
+    def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
+        """Read segments that may overlap, of a format that holds them one by one; None where there are none.
+
+        Raises:
+            ReadError, GeometryError, OutOfMemory: they cannot be read.
+        """
+        ...
+
     def classes_inside(self, path: Path) -> ClassTable | None:
         """The class table in the file itself, if there is one.
 
@@ -125,6 +133,9 @@ class _Readable:
         image = self.read_image(path, pick)
         channel = chosen_channel(image.channels, pick, path)
         return StoredLabels(np.asarray(image.array[channel]), image.geometry)
+
+    def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
+        return None
 
     def classes_inside(self, path: Path) -> ClassTable | None:
         return None
@@ -189,6 +200,11 @@ class _Nrrd(_Readable):
         from condseg_app.io.nrrd_segments import read_segments
 
         return read_segments(path) or super().read_labels(path, pick, onto)
+
+    def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
+        from condseg_app.io.nrrd_segments import segments_in_nrrd
+
+        return segments_in_nrrd(path)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
         from condseg_app.io.nrrd_segments import classes_in_nrrd
@@ -259,6 +275,11 @@ class _Dicom(_Readable):
         from condseg_app.io.dicom_seg import is_dicom_seg, labels_in_dicom
 
         return labels_in_dicom(path, onto) if is_dicom_seg(path) else super().read_labels(path, pick, onto)
+
+    def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
+        from condseg_app.io.dicom_seg import is_dicom_seg, read_dicom_seg
+
+        return read_dicom_seg(path, onto) if is_dicom_seg(path) else None
 
     def classes_inside(self, path: Path) -> ClassTable | None:
         from condseg_app.io.dicom_seg import classes_in_dicom, is_dicom_seg

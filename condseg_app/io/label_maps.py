@@ -46,7 +46,7 @@ def read_label_map(
     )
     geometry = stored.geometry
     if image is not None:
-        values, geometry = _onto(values, geometry, image.geometry, path), image.geometry
+        values, geometry = onto_grid(values, geometry, image.geometry, path), image.geometry
     empty = () if values.any() else ("it marks no voxel of any class",)
     table = found if found is not None else _unnamed(values)
     return LabelMap(values, geometry, table, (*stored.warnings, *warnings, *notes, *empty))
@@ -61,7 +61,7 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
     """
     stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
     marked = (stored.voxels != 0) & ~np.isnan(stored.voxels)
-    mask = _onto(marked.any(axis=0) if marked.ndim == 4 else marked, stored.geometry, image.geometry, path)
+    mask = onto_grid(marked.any(axis=0) if marked.ndim == 4 else marked, stored.geometry, image.geometry, path)
     if not mask.any():
         raise ReadError("is a mask with no voxel of its class; mark the class in it, or remove the pair", path=path)
     return mask
@@ -75,7 +75,7 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
         GeometryError: it does not fit the image.
     """
     stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
-    values = _onto(_whole_numbers(stored.voxels, path)[0], stored.geometry, image.geometry, path)
+    values = onto_grid(_whole_numbers(stored.voxels, path)[0], stored.geometry, image.geometry, path)
     if not np.isin(values, (0, 1, MACHINE_UNKNOWN)).all():
         raise ReadError("is no machine-made mask, which holds 0, 1 and 255 only; complete the labels again", path=path)
     return values == 1, values != MACHINE_UNKNOWN
@@ -115,7 +115,7 @@ def _values_of_colors(colors: NDArray[np.generic], classes: ClassTable | None, p
     return (values if values.max() > 255 else values.astype(np.uint8)), ()
 
 
-def _onto(array: NDArray[Any], geometry: Geometry, wanted: Geometry, path: Path) -> NDArray[Any]:
+def onto_grid(array: NDArray[Any], geometry: Geometry, wanted: Geometry, path: Path) -> NDArray[Any]:
     """An array on another grid's axes; voxels move in the array, never in space."""
     placeless = geometry.unit == "pixel"  # a picture does not say where it lies; its pixels are the image's
     if sorted(geometry.shape) != sorted(wanted.shape) or (placeless and geometry.shape != wanted.shape):

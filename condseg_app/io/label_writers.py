@@ -17,7 +17,7 @@ from condseg_app.io.label_parts import label_map_by_parts, label_map_files
 from condseg_app.io.regions import slabs, whole
 from condseg_app.io.stored_labels import LabelGrid
 
-_TABLE_OF_MASKS = "classes.json"
+TABLE_OF_MASKS = "classes.json"
 
 
 def write_label_map(path: Path, labels: LabelMap, extra: Mapping[str, Any] | None = None) -> tuple[Path, ...]:
@@ -119,7 +119,7 @@ def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ..
         if path.name.casefold() in taken:  # 'a/b' after 'a:b', which file systems cannot tell apart
             path = folder / f"{as_file_name(entry.name)}_{entry.value}{suffix}"
         paths.append(path)
-    return (*paths, folder / _TABLE_OF_MASKS)
+    return (*paths, folder / TABLE_OF_MASKS)
 
 
 def _check_mask(name: str, mask: NDArray[np.bool_], geometry: Geometry) -> None:

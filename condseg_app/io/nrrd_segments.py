@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from condseg_app.data import LONGEST_NAME, ClassEntry, ClassTable, Color, as_class_name
+from condseg_app.data import LONGEST_NAME, ClassEntry, ClassTable, Color, LazyArray, OnDemand, as_class_name
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_voxels import voxels_of
-from condseg_app.io.nrrd_header import read_fields, read_header
-from condseg_app.io.stored_labels import StoredLabels, one_class_a_voxel
+from condseg_app.io.nrrd_header import NrrdHeader, read_fields, read_header
+from condseg_app.io.stored_labels import StoredLabels, StoredSegments, one_class_a_voxel
 
 _FIELD = re.compile(r"Segment(\d{1,6})_(\w+)")
 _LARGEST_VALUE = 65535
@@ -52,14 +53,40 @@ def read_segments(path: Path) -> StoredLabels | None:
     segments = _segments(header.fields, path)
     if not segments:
         return None
-    array = voxels_of(header.layout)
-    if len({s.layer for s in segments} | {0}) == array.shape[0] == 1 and not _renumbered(segments):
+    array = _layers_of(header, segments, path)
+    if array.shape[0] == 1 and not _renumbered(segments):
         return StoredLabels(array[0], header.geometry, header.warnings)
-    if max(s.layer for s in segments) >= array.shape[0]:
-        raise ReadError(f"has {array.shape[0]} layers, but segments in others; save it again", path=path)
     masks = ((segment.entry, array[segment.layer] == segment.value) for segment in segments)
     values, notes = one_class_a_voxel(masks, header.geometry.shape, np.dtype(np.uint16))
     return StoredLabels(values, header.geometry, (*header.warnings, *notes))
+
+
+def segments_in_nrrd(path: Path) -> StoredSegments | None:
+    """Read a segmentation's segments, which may overlap; None where there are none.
+
+    Raises:
+        ReadError, GeometryError, ClassTableError, OutOfMemory: it cannot be read.
+    """
+    header = read_header(path, EVERYTHING)
+    segments = {segment.entry.name: segment for segment in _segments(header.fields, path)}
+    if not segments:
+        return None
+    array = _layers_of(header, tuple(segments.values()), path)
+
+    def mask_of(name: str) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = array[segments[name].layer] == segments[name].value
+        return mask
+
+    table = ClassTable(tuple(segment.entry for segment in segments.values()))
+    return StoredSegments(OnDemand(tuple(segments), mask_of), header.geometry, table, header.warnings)
+
+
+def _layers_of(header: NrrdHeader, segments: Sequence[Segment], path: Path) -> LazyArray:
+    """The volumes that the segments are in, (layers, I, J, K)."""
+    array = voxels_of(header.layout)
+    if max(s.layer for s in segments) >= array.shape[0]:
+        raise ReadError(f"has {array.shape[0]} layers, but segments in others; save it again", path=path)
+    return array
 
 
 def classes_in_nrrd(path: Path) -> ClassTable | None:

@@ -1,6 +1,6 @@
 """What passes between label maps and the formats that they are stored in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,23 @@ class StoredLabels:
 
     voxels: NDArray[np.generic]
     geometry: Geometry
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class StoredSegments:
+    """Segments that a file holds one by one, so that they may overlap.
+
+    Attributes:
+        masks: class name -> where it is, (I, J, K).
+        geometry: the grid of the masks.
+        classes: their rows.
+        warnings: what was odd, a sentence each.
+    """
+
+    masks: Mapping[str, NDArray[np.bool_]]
+    geometry: Geometry
+    classes: ClassTable
     warnings: tuple[str, ...] = ()
 
 

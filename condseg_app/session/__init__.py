@@ -2,9 +2,9 @@
 
 from condseg_app.data import Measure
 from condseg_app.session.proposing import ImageProposal, Proposal
-from condseg_app.session.reading import Choice
+from condseg_app.session.reading import Choice, LabelsFound
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState
 from condseg_app.session.teaching import LessonResult
 
-__all__ = ["Choice", "ClassState", "ImageProposal", "LessonResult", "Measure", "Proposal", "Session"]
+__all__ = ["Choice", "ClassState", "ImageProposal", "LabelsFound", "LessonResult", "Measure", "Proposal", "Session"]

@@ -26,7 +26,7 @@ from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.history import History
 from condseg_app.session.proposing import ImageProposal, Proposal
-from condseg_app.session.reading import Choice
+from condseg_app.session.reading import Choice, LabelsFound
 from condseg_app.session.state import ClassState, State
 from condseg_app.session.teaching import LessonResult
 
@@ -38,6 +38,8 @@ class Opened:
     """Another image is open, or none."""
     choice_needed = Signal(Choice)
     """A file holds more than one image: ask which is meant, then call `choose`. What is open stays until then."""
+    labels_found = Signal(LabelsFound)
+    """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
     model_changed = Signal()
     """Another model is open."""
     classes_changed = Signal()

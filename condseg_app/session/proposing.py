@@ -15,7 +15,7 @@ from condseg_app.io import is_image
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.file_start import name_of
-from condseg_app.session.reading import Reading, reading_steps
+from condseg_app.session.reading import Request, images_in, reading_steps
 from condseg_app.session.state import Marked, State
 
 # Images that are looked at: a person who waits has time for some.
@@ -104,10 +104,8 @@ def _read(other: Marked | Path, pick: Pick, check: bool) -> Marked | None:
     """An image with its marks; None where a file holds several."""
     if isinstance(other, Marked):
         return other
-    for step in reading_steps(other, None, pick, check=check):
-        if isinstance(step.result, Reading):
-            return Marked(step.result.image, {})
-    return None
+    read = images_in(reading_steps(Request(other, pick=pick, taken_as="image"), check=check))
+    return next((Marked(image, {}) for image in read), None)
 
 
 def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Iterator[float]:

@@ -1,14 +1,48 @@
-"""Reading an image's file, as a job: a packed volume takes seconds."""
+"""Reading an image's file, or a segmentation of it, as a job: a packed volume takes seconds."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
 
 from condseg_app import io
 from condseg_app.compute import Progress, Step, Steps
 from condseg_app.data import Image, Model, Pick
+from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
+from condseg_app.io.grids import difference
+from condseg_app.io.segmentations import (
+    Segmentation,
+    is_segmentation,
+    looks_like_labels,
+    read_segmentation,
+    sorted_out,
+)
 from condseg_app.session import table
 from condseg_app.session.state import State, with_image
+
+TakenAs = Literal["unknown", "image", "labels"]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A file to open, and how.
+
+    Attributes:
+        path: the file or folder.
+        model: name or file of a model to open with it; None for none.
+        pick: what was chosen of a file that holds more than one image.
+        taken_as: an image, the labels of the image in view, or whichever it is.
+        labels: label maps of this image, which are opened after it.
+    """
+
+    path: Path
+    model: str | Path | None = None
+    pick: Pick = EVERYTHING
+    taken_as: TakenAs = "unknown"
+    labels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,39 +63,114 @@ class Choice:
     """A file that holds more than one image, and how to open it once one is chosen.
 
     Attributes:
-        path: the file.
+        request: the file, and what was chosen of it before.
         needed: what to choose from.
-        pick: what was chosen of the file before.
-        model: to open with the image, if any.
     """
 
-    path: Path
+    request: Request
     needed: ChoiceNeeded
-    pick: Pick = EVERYTHING
-    model: str | Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.request.path
+
+    def chosen(self, value: str | int) -> Request:
+        """The file with one of the options."""
+        return replace(self.request, pick=self.needed.picked(value, self.request.pick))
 
 
-def reading_steps(path: Path, model: str | Path | None, pick: Pick, *, check: bool) -> Steps:
-    """Read an image and a model's description: brings a `Reading`, or the `Choice` that has to be made first.
+@dataclass(frozen=True, eq=False)
+class LabelsFound:
+    """A file that holds labels, and whether they lie on the image in view.
+
+    Attributes:
+        segmentation: on the grid of the image where it fits, else on its own.
+        certain: whether the file says itself that it holds labels.
+        image: the image in view when it was read; None without one.
+        misfit: how its grid differs from the image's, the end of a sentence; None where it fits.
+        pick: what was chosen of the file.
+    """
+
+    segmentation: Segmentation
+    certain: bool
+    image: Image | None
+    misfit: str | None = None
+    pick: Pick = field(default=EVERYTHING)
+
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+        return self.segmentation.path
+
+    @property
+    def fits(self) -> bool:
+        """Whether it can become the segmentation of the image in view."""
+        return self.image is not None and self.misfit is None
+
+
+def reading_steps(request: Request, onto: Image | None = None, *, check: bool = False) -> Steps:
+    """Read an image, or labels: brings a `Reading`, `LabelsFound`, or the `Choice` that has to be made first.
 
     Args:
-        path: of the image.
-        model: name or file; None for none.
-        pick: what was chosen of a file that holds more than one image.
-        check: whether to read the file in a process of its own first.
+        request: what to open.
+        onto: the image in view.
+        check: whether to read files in a process of their own first.
     """
     if check:
-        from condseg_app.compute.untrusted import check_untrusted  # the start stays quick
-
-        check_untrusted(path, pick)
+        _check(request.path, request.pick)
         yield Step(Progress(0.5))
     try:
-        image = io.read_image(path, pick)
+        found = None if request.taken_as == "image" else _labels(request, onto)
+        if found is not None:
+            yield Step(Progress(1.0), found)
+            return
+        image = io.read_image(request.path, request.pick)
+        if request.taken_as == "unknown" and not _is_same(request, onto) and looks_like_labels(image):
+            yield Step(Progress(1.0), _on_grid(request, onto, certain=False))
+            return
     except ChoiceNeeded as needed:
-        yield Step(Progress(1.0), Choice(path, needed, pick, model))
+        yield Step(Progress(1.0), Choice(request, needed))
         return
-    found = None if model is None else io.find_model(model)
-    yield Step(Progress(1.0), Reading(image, None if found is None else (found, io.read_model_description(found))))
+    path = None if request.model is None else io.find_model(request.model)
+    model = None if path is None else (path, io.read_model_description(path))
+    yield Step(Progress(1.0 if not request.labels else 0.5), Reading(image, model))
+    for labels in request.labels:
+        yield from reading_steps(Request(labels, taken_as="labels"), image, check=check)
+
+
+def gathering_steps(paths: Sequence[Path], onto: Image | None, *, check: bool) -> Steps:
+    """Read files that were given together: the last image, and label maps onto it, or onto the image in view."""
+    images: list[Path] = []
+    labels: list[Path] = []
+    for path in sorted_out(paths):
+        if check:
+            _check(path, EVERYTHING)
+        (labels if _holds_labels(path) else images).append(path)
+    if images:
+        yield from reading_steps(Request(images[-1], taken_as="image", labels=tuple(labels)), check=check)
+        return
+    for path in labels:
+        yield from reading_steps(Request(path), onto, check=check)
+
+
+def labels_as_image_steps(found: LabelsFound) -> Steps:
+    """Open labels where the image that they belong to is not at hand: as a grey image, with themselves upon it."""
+    segmentation = read_segmentation(found.path, None, found.pick)
+    image = replace(segmentation.as_image(), pick=found.pick)
+    yield Step(Progress(0.5), Reading(image))
+    yield Step(Progress(1.0), LabelsFound(in_memory(segmentation), True, image, pick=found.pick))
+
+
+def renaming_steps(found: LabelsFound, names: dict[str, str]) -> Steps:
+    """Give labels the names that they are to have; some may become one class."""
+    segmentation = in_memory(found.segmentation.renamed(names))
+    yield Step(Progress(1.0), replace(found, segmentation=segmentation, certain=True))
+
+
+def in_memory(segmentation: Segmentation) -> Segmentation:
+    """The same with all its masks made, which takes a while."""
+    return replace(segmentation, masks={n: np.ascontiguousarray(segmentation.masks[n]) for n in segmentation.masks})
 
 
 def channel_choice(image: Image) -> Choice | None:
@@ -69,4 +178,68 @@ def channel_choice(image: Image) -> Choice | None:
     if image.source is None or image.is_rgb or len(image.channels) == 1:
         return None
     options = [(name, name) for name in image.channels]
-    return Choice(image.source, ChoiceNeeded("channel", options, image.source), image.pick)
+    return Choice(Request(image.source, pick=image.pick), ChoiceNeeded("channel", options, image.source))
+
+
+def images_in(steps: Steps) -> Iterator[Image]:
+    """The images that some steps of reading bring."""
+    for step in steps:
+        if isinstance(step.result, Reading):
+            yield step.result.image
+
+
+def _check(path: Path, pick: Pick) -> None:
+    from condseg_app.compute.untrusted import check_untrusted  # the start stays quick
+
+    check_untrusted(path, pick)
+
+
+def _labels(request: Request, onto: Image | None) -> LabelsFound | None:
+    """What a file holds that says itself that it holds labels; None where it is an image."""
+    if _is_same(request, onto):
+        return None
+    sure = request.taken_as == "labels"
+    if not sure and not is_segmentation(request.path):
+        return None
+    try:
+        return _on_grid(request, onto, certain=True)
+    except ReadError:
+        if sure or isinstance(_error_of_image(request), CondsegError):
+            raise
+        return None  # a table of classes beside what holds no labels
+
+
+def _error_of_image(request: Request) -> CondsegError | None:
+    """Why a file cannot be read as an image either."""
+    try:
+        io.read_image(request.path, request.pick)
+    except ChoiceNeeded:
+        return None
+    except CondsegError as error:
+        return error
+    return None
+
+
+def _on_grid(request: Request, onto: Image | None, *, certain: bool) -> LabelsFound:
+    """Labels on the grid of the image in view, or on their own with how that differs."""
+    if onto is not None:
+        try:
+            found = read_segmentation(request.path, onto, request.pick)
+            return LabelsFound(in_memory(found), certain, onto, pick=request.pick)
+        except GeometryError as error:
+            own = read_segmentation(request.path, None, request.pick)
+            misfit = difference(own.geometry, onto.geometry) or error.message
+            return LabelsFound(own, certain, onto, misfit, request.pick)
+    return LabelsFound(read_segmentation(request.path, None, request.pick), certain, None, pick=request.pick)
+
+
+def _holds_labels(path: Path) -> bool:
+    try:
+        return is_segmentation(path) or looks_like_labels(io.read_image(path))
+    except CondsegError:
+        return False  # what is wrong is told when it is read as an image
+
+
+def _is_same(request: Request, onto: Image | None) -> bool:
+    """Whether a file is that of the image in view, opened again."""
+    return onto is not None and onto.source is not None and onto.source.resolve() == request.path.resolve()

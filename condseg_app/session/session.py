@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job, Progress
-from condseg_app.data import ClassEntry, Color, Image, Pick, Region
-from condseg_app.errors import ModelError
-from condseg_app.io.choices import EVERYTHING
+from condseg_app.data import ClassEntry, Color, Region
 from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,
@@ -27,16 +25,14 @@ from condseg_app.session.command import command
 from condseg_app.session.desk import FileJob, ignore
 from condseg_app.session.exporting import ExportPlan
 from condseg_app.session.exports import Exports
-from condseg_app.session.lessons import Lessons
 from condseg_app.session.marks import marking, unmarking
+from condseg_app.session.opening import Opening
 from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
 from condseg_app.session.proposing import ImageProposal, Proposal, next_image_steps, proposal_steps
-from condseg_app.session.reading import Choice, Reading, channel_choice, reading_steps
-from condseg_app.session.state import with_image
 from condseg_app.session.unsaved import Unsaved, plans_of_marks, unsaved_marks
 
 
-class Session(Lessons):
+class Session(Opening):
     """What is open, with the commands that change it.
 
     All calls and all emissions are on one thread. A command does not raise what the user can act on: it
@@ -46,66 +42,13 @@ class Session(Lessons):
     Args:
         engine: what computes; one in a process of its own, started when first needed, if None.
         models_folder: where taught models are saved; the user's folder for models if None.
-
-    Attributes:
-        checks_files: whether image files are read in a process of their own first, in limited memory and time.
     """
 
     def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
         folder = io.user_models_folder() if models_folder is None else models_folder
         super().__init__(Engine() if engine is None else engine, folder)
         self._windows: Windows | None = None
-        self._opening: Job | None = None
         self._exports = Exports(self._desk, self.export_changed, self.exported, self._on_end)
-        self.checks_files = False
-
-    # What is open
-
-    @command
-    def open_image(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
-        """Open a file, and a model with it if one is named, once they are read in the background.
-
-        What was open stays if one of them cannot be read. Of several files the last one asked for is opened.
-        Where it holds more than one image, and it was not picked which to take, `choice_needed` is emitted.
-        """
-        self._opening = Job(f"Opening {path.name}", partial(reading_steps, path, model, pick, check=self.checks_files))
-        self._run(self._opening)
-
-    def choose(self, choice: Choice, value: str | int) -> None:
-        """Open a file again with one of the options that it was asked to choose from."""
-        self.open_image(choice.path, choice.model, choice.needed.picked(value, choice.pick))
-
-    @command
-    def choose_again(self) -> None:
-        """Ask anew which image is wanted of those that the file of the open one holds."""
-        image = self._state.opened_image()
-        channels = channel_choice(image)
-        if channels is not None:
-            self.choice_needed.emit(channels)
-        elif image.source is not None:
-            self.open_image(image.source)
-
-    @command
-    def set_image(self, image: Image) -> None:
-        """Open what another part of the program has read."""
-        self._open(with_image(self._state, image))
-
-    @command
-    def close_image(self) -> None:
-        """Have no image open; what was marked on it comes back with it."""
-        self._open(with_image(self._state, None))
-
-    @command
-    def open_model(self, name_or_path: str | Path) -> None:
-        """Open a model; what was marked stays, what was predicted goes."""
-        path = io.find_model(name_or_path)
-        self._open_model(partial(table.with_model, path=path, model=io.read_model_description(path)))
-
-    @property
-    def can_choose_again(self) -> bool:
-        """Whether the open image's file holds more than it."""
-        image = self.image
-        return image is not None and (image.pick != EVERYTHING or channel_choice(image) is not None)
 
     # The class in hand, and how classes are shown
 
@@ -274,10 +217,7 @@ class Session(Lessons):
         It ends for the user at once, whatever the engine is at; that ends in the background, or is dropped.
         """
         taught = self.is_teaching
-        opening, self._opening = self._opening, None
-        if opening is not None and opening.state != "failed":
-            opening.cancel()
-            self.notice.emit(f"{opening.title} was stopped.")
+        self._stop_opening()
         self._give_up_job()
         if taught:
             self._leave_lesson()
@@ -346,16 +286,6 @@ class Session(Lessons):
         marks = unsaved_marks(self._state, self._exports.written_marks)
         return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
 
-    def _take_in(self, reading: Reading) -> None:
-        """Open what was read; where the model takes one channel of several, it is asked for."""
-        try:
-            self._open(reading.onto(self._state))
-        except ModelError:
-            choice = channel_choice(reading.image)
-            if choice is None or self.model is None or self.model.preprocessing.channels > 1:
-                raise
-            self.choice_needed.emit(choice)
-
     def _succeed(self, successor: Successor) -> None:
         """Go on with a new model, unless another one was opened in the meantime."""
         if self.model_path == successor.parent:
@@ -384,12 +314,6 @@ class Session(Lessons):
 
     @command
     def _on_answer(self, job: Job, answer: object) -> None:
-        if isinstance(answer, Reading) and job is self._opening:
-            self._opening = None
-            self._take_in(answer)
-        if isinstance(answer, Choice) and job is self._opening:
-            self._opening = None
-            self.choice_needed.emit(answer)
         if isinstance(answer, Proposal):
             self.slice_proposed.emit(answer)
         if isinstance(answer, ImageProposal) and job is self._job:

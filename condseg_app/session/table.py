@@ -88,7 +88,7 @@ def with_model(state: State, path: Path, model: Model) -> State:
     for entry in state.classes:
         own = entry.name not in state.asked_as
         if (own or entry.name in marked) and entry.name not in names:
-            table = _appended(table, entry)
+            table = appended(table, entry)
     current = state.current_class if state.current_class in table else None
     return replace(
         state,
@@ -126,7 +126,8 @@ def personal(state: State, table: ClassTable) -> ClassTable:
     )
 
 
-def _appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
+def appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
+    """A table with a row more, which gets a free value where its own is taken; nothing for a name that is there."""
     try:
         return table.adding(entry)
     except ClassTableError:  # its value, or its name in other letters, is taken

@@ -1,0 +1,59 @@
+"""A segmentation from a file as the marks of its classes on the image in view."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from condseg_app.data import ClassEntry, Image
+from condseg_app.io.segmentations import Segmentation
+from condseg_app.session import table
+from condseg_app.session.marks import marking
+from condseg_app.session.state import State
+
+_NAMED = 4
+
+
+def segmented(state: State, segmentation: Segmentation) -> State:
+    """The state with each class of a segmentation marked, wherever nothing else is said of it in the file.
+
+    Raises:
+        CondsegError: there is no image, or the masks are not on its grid.
+    """
+    shape = state.opened_image().geometry.shape
+    everywhere = np.broadcast_to(np.True_, shape)
+    names: list[str] = []
+    for entry in segmentation.classes:
+        mask = segmentation.masks[entry.name]
+        state, name = _with_row(state, entry, segmentation)
+        # Outside of the mask of a class that was predicted in part nothing is known.
+        state = marking(state, name, mask, mask if entry.name in segmentation.incomplete else everywhere)
+        names.append(name)
+    return replace(state, current_class=names[0] if names else state.current_class)
+
+
+def told(segmentation: Segmentation, image: Image) -> str:
+    """What has become of it, and how to take it back."""
+    names = segmentation.classes.names
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    odd = f" {segmentation.warnings[0][:1].upper()}{segmentation.warnings[0][1:]}." if segmentation.warnings else ""
+    return (
+        f"{segmentation.path.name} is now the segmentation of {image.name}: {', '.join(names[:_NAMED])}{more}. "
+        f"Ctrl+Z takes it back.{odd}"
+    )
+
+
+def _with_row(state: State, entry: ClassEntry, segmentation: Segmentation) -> tuple[State, str]:
+    """The state with a row for a class, and the name that it has there.
+
+    A class that the table or the model knows by that name, in capitals or not, is that class.
+    """
+    others = {e.color for e in state.classes if e.name not in segmentation.classes}
+    known = {e.name.casefold(): e for e in (*table.removed(state), *state.classes)}.get(entry.name.casefold())
+    if known is None:
+        row = entry if entry.color not in others else replace(entry, color=table.propose(state, entry.name).color)
+        return replace(state, classes=table.appended(state.classes, row)), entry.name
+    if known.name not in state.classes:
+        state = table.adding(state, known)
+    if entry.color not in others:
+        state = replace(state, classes=state.classes.replacing(known.name, color=entry.color))
+    return state, known.name
