@@ -33,11 +33,10 @@ VOXELS = [form.key for form in io.EXPORT_FORMATS if form.content in ("labels", "
 
 @pytest.fixture(scope="module")
 def own_window(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MainWindow]:
-    """One window for all tests here, as it takes seconds to open."""
+    """One window for all tests here, as it takes seconds to open; it is not shown, so nothing has to be drawn."""
     session = Session(Engine(), tmp_path_factory.mktemp("models"))
     window = MainWindow(session, Settings(), None, lambda: ())
     window.ask_before_closing = False
-    window.show()
     yield window
     window.close()
 
