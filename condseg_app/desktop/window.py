@@ -22,7 +22,7 @@ from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
-from condseg_app.qt.text import file_text
+from condseg_app.qt.text import file_text, listed
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Choice, LabelsFound, Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from condseg_app import io
 from condseg_app.compute import Job, JobEnd, Steps
-from condseg_app.data import Image, Pick
+from condseg_app.data import Annotation, Image, Pick
 from condseg_app.errors import ModelError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.segmentations import Segmentation
@@ -111,7 +111,9 @@ class Opening(Lessons):
     @command
     def use_segmentation(self, segmentation: Segmentation) -> None:
         """Make masks in memory the marks of their classes on the image in view; this can be undone."""
+        before = self._state.annotations
         self._edit(segmented(self._state, segmentation))
+        self._keep_in_mind([a for name, a in self._state.annotations.items() if a is not before.get(name)])
         self.notice.emit(told(segmentation, self._state.opened_image()))
 
     def open_labels_alone(self, found: LabelsFound) -> None:
@@ -172,6 +174,9 @@ class Opening(Lessons):
             self.open_labels_as_image(found)
         else:
             self.labels_found.emit(found)
+
+    def _keep_in_mind(self, marks: Sequence[Annotation]) -> None:
+        """These marks are in a file: closing the program does not lose them."""
 
     def _stop_opening(self) -> None:
         opening, self._opening = self._opening, None

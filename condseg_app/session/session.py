@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job, Progress
-from condseg_app.data import ClassEntry, Color, Region
+from condseg_app.data import Annotation, ClassEntry, Color, Region
 from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,
@@ -285,6 +285,9 @@ class Session(Opening):
         """What closing the program would lose."""
         marks = unsaved_marks(self._state, self._exports.written_marks)
         return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
+
+    def _keep_in_mind(self, marks: Sequence[Annotation]) -> None:
+        self._exports.written_marks.update(marks)
 
     def _succeed(self, successor: Successor) -> None:
         """Go on with a new model, unless another one was opened in the meantime."""

@@ -188,6 +188,7 @@ def test_what_was_exported_opens_again_to_the_bit(window: MainWindow, tmp_path: 
         if form.keeps_overlap:
             assert np.array_equal(session.mask_of(name), masks[name])
     assert session.current_class == session.classes.names[0]
+    assert not session.unsaved  # the file keeps them
     session.undo()
     assert not session.annotations
     assert session.classes.names == ()
