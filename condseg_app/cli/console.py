@@ -43,7 +43,9 @@ def complain(line: str) -> None:
 
 def show(shown: Table) -> None:
     """Print a table; one that would be too narrow to be read is left to the terminal to wrap."""
-    CONSOLE.print(shown, width=max(CONSOLE.width, _NARROWEST), crop=False)
+    if CONSOLE.width < _NARROWEST:
+        CONSOLE.width = _NARROWEST
+    CONSOLE.print(shown)
 
 
 def print_json(value: object) -> None:

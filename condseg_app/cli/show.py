@@ -2,39 +2,61 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from condseg_app.cli.console import CONSOLE, print_json, row, show, table
+from condseg_app.cli.console import CONSOLE, complain, print_json, row, show, table
+from condseg_app.cli.describing import show_description
 from condseg_app.cli.shared import AsJson, Channel, Frame, Series, Untrusted
 from condseg_app.data import Pick
+from condseg_app.errors import CondsegError
+
+if TYPE_CHECKING:
+    from condseg_app.io.describe import FileDescription
 
 
 def info(
-    path: Path,
+    paths: Annotated[list[Path], typer.Argument(help="files and folders")],
     as_json: AsJson = False,
     untrusted: Untrusted = False,
     series: Series = None,
     frame: Frame = None,
     channel: Channel = None,
 ) -> None:
-    """Say what a file or folder is: format, shape, spacing, orientation, warnings."""
+    """Say what files or folders are: format, shape, spacing, orientation, warnings."""
+    pick = Pick(series, frame, channel)
+    if len(paths) == 1:
+        found = _described(paths[0], pick, untrusted)
+        print_json(asdict(found)) if as_json else show_description(found)
+        return
+    rows, failed = [], 0
+    for path in paths:
+        try:
+            found = _described(path, pick, untrusted)
+        except CondsegError as error:
+            failed += 1
+            rows.append({"path": str(path), "error": error.message})
+            complain(f"condseg: {error}")
+        else:
+            rows.append(asdict(found))
+            if not as_json:
+                show_description(found)
+    if as_json:
+        print_json(rows)
+    if failed:
+        raise CondsegError(f"{failed} of {len(paths)} could not be read; see above")
+
+
+def _described(path: Path, pick: Pick, untrusted: bool) -> "FileDescription":
     from condseg_app.io import describe
 
-    pick = Pick(series, frame, channel)
     if untrusted:
         from condseg_app.compute.untrusted import check_untrusted
 
         check_untrusted(path, pick)
-    description = asdict(describe(path, pick))
-    if as_json:
-        print_json(description)
-        return
-    for key, value in description.items():
-        if value not in (None, "", (), {}):
-            CONSOLE.print(f"[bold]{key:12}[/] {value}", highlight=False)
+    return describe(path, pick)
 
 
 def models(as_json: AsJson = False) -> None:

@@ -1,5 +1,6 @@
 """Which format a file is in, told by its first bytes rather than by its name; some are folders."""
 
+import re
 from pathlib import Path
 
 from condseg_app.errors import ReadError
@@ -19,6 +20,7 @@ _NOT_READ = (
     (0, b"%PDF", "PDF"),
     (0, b"PK\x03\x04", "zip"),
 )
+_WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype html|html|head)", re.IGNORECASE)
 _USE = "use one of " + ", ".join(SUFFIXES)
 
 
@@ -79,6 +81,8 @@ def _what_else(start: bytes, path: Path) -> str:
         return "is a git-LFS pointer, not the file itself; fetch it with 'git lfs pull'"
     if begins_dicom(start):
         return "is a DICOM file that is compressed with gzip; unpack it (gunzip does)"
+    if _WEB_PAGE.match(start):
+        return "is a web page, not the file itself; download it again, logged in where that is needed"
     for position, magic, name in _NOT_READ:
         if start[position:].startswith(magic):
             return f"the format {name} is not supported; {_USE}"

@@ -7,14 +7,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from condseg_app.data import Image, Pick
+from condseg_app.data import Geometry, Image, Pick
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import folder_format, format_of
 from condseg_app.io.data_sets import read_data_set
 from condseg_app.io.images import read_image
+from condseg_app.io.label_writers import TABLE_OF_MASKS
 from condseg_app.io.model_file import SUFFIX, read_model_description
 from condseg_app.io.regions import slabs
+from condseg_app.io.segmentations import is_segmentation, looks_like_labels, read_segmentation
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def describe(path: Path, pick: Pick = EVERYTHING) -> FileDescription:
     Raises:
         CondsegError: it cannot be read as any of them.
     """
-    if path.is_dir() and folder_format(path) is None:
+    folder = path.is_dir() and folder_format(path) is None
+    if folder and not (path / TABLE_OF_MASKS).is_file():
         return _describe_data_set(path)
     if path.suffix == SUFFIX:
         return _describe_model(path)
@@ -52,24 +55,46 @@ def describe(path: Path, pick: Pick = EVERYTHING) -> FileDescription:
 
 
 def _describe_image(path: Path, pick: Pick) -> FileDescription:
-    """An image; a label map where a class table comes with it."""
+    """An image; a label map where it says so, or where its values are a label map's."""
+    if is_segmentation(path):
+        return _describe_labels(path, pick)
     image, found = read_image(path, pick), format_of(path)
-    classes, odd = classes_beside(path)
-    geometry = image.geometry
-    details = _range(image) if classes is None else {"classes": {e.name: e.value for e in classes}}
+    if looks_like_labels(image):
+        return _describe_labels(path, pick)
     return FileDescription(
         str(path),
-        "image" if classes is None else "label map",
+        "image",
         found.name,
-        geometry.shape,
-        tuple(round(s, 6) for s in geometry.spacing),
-        geometry.unit,
-        geometry.orientation if found.knows_orientation else None,
-        str(image.array.dtype),
-        image.channels,
-        (*image.warnings, *odd),
-        details,
+        **_grid(image.geometry, known=found.knows_orientation),
+        dtype=str(image.array.dtype),
+        channels=image.channels,
+        warnings=image.warnings,
+        details=_range(image),
     )
+
+
+def _describe_labels(path: Path, pick: Pick) -> FileDescription:
+    """A label map, a file of segments, or a folder with a mask a class."""
+    labels, (_, odd) = read_segmentation(path, pick=pick), classes_beside(path)
+    found = None if path.is_dir() and folder_format(path) is None else format_of(path)
+    values = {e.name: e.value for e in labels.classes}
+    return FileDescription(
+        str(path),
+        "label map",
+        "masks in a folder" if found is None else "DICOM SEG" if found.name == "DICOM" else found.name,
+        **_grid(labels.geometry, known=found is None or found.knows_orientation),
+        warnings=tuple(dict.fromkeys((*labels.warnings, *odd))),
+        details={"classes": values} if labels.named else {"values": list(values.values())},
+    )
+
+
+def _grid(geometry: Geometry, *, known: bool) -> dict[str, Any]:
+    return {
+        "shape": geometry.shape,
+        "spacing": tuple(round(s, 6) for s in geometry.spacing),
+        "unit": geometry.unit,
+        "orientation": geometry.orientation if known else None,
+    }
 
 
 def _range(image: Image) -> dict[str, float]:

@@ -32,6 +32,8 @@ _OTHER_TYPES = {
 _VECTOR = 1007  # an intent that ITK gives to channels of any kind
 _VECTORS = (1006, 2003, 2004)  # intents: displacement, RGB, RGBA
 
+_CIFTI = range(3000, 3100)  # intent codes
+
 
 @dataclass(frozen=True, eq=False)
 class NiftiHeader:
@@ -137,6 +139,8 @@ def _shape(header: Any, path: Path) -> tuple[Shape, tuple[int, int]]:
     i, j, k, frames, channels, *more = (*shape, 1, 1, 1, 1)
     if channels > 1 and _holds_vectors(header, channels):
         raise ReadError(f"holds vectors, not intensities (shape {shape}); choose another file", path=path)
+    if int(header["intent_code"]) in _CIFTI:
+        raise ReadError("is CIFTI-2, values on a brain's surface and not a volume; choose another file", path=path)
     if math.prod(more) > 1:
         raise ReadError(f"has more axes than space, time and channels (shape {shape}); save one volume", path=path)
     if sum(n > 1 for n in (i, j, k)) < 2:
