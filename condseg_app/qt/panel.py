@@ -12,6 +12,7 @@ from condseg_app.io import models_available
 from condseg_app.qt.classes_page import ClassesPage
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.export_page import ExportPage
+from condseg_app.qt.graphics import keep_own_context
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
@@ -42,6 +43,7 @@ class Panel(QWidget):
         self.keyboard = Keyboard(self, self.session)
         self._connect()
         self._start_timers()
+        keep_own_context(binding.viewer)
 
     def _build(self, models: Models) -> None:
         self.header = Header(self.session, models)

@@ -1,0 +1,38 @@
+"""napari's canvas and the OpenGL context that its drawings live in."""
+
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from qtpy.compat import isalive
+from qtpy.QtGui import QOpenGLContext
+from qtpy.QtWidgets import QApplication
+
+
+def canvas_of(viewer: ViewerModel) -> QtViewer | None:
+    """The widget that shows a viewer, None where none does."""
+    model = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in
+    shown = (widget for widget in QApplication.allWidgets() if isinstance(widget, QtViewer))
+    return next((widget for widget in shown if widget.viewer is model), None)
+
+
+def keep_own_context(viewer: ViewerModel) -> None:
+    """Run a viewer's drawing commands in its canvas's own OpenGL context only.
+
+    As soon as a layer is removed, napari frees the layer's programs, textures and buffers in whichever context is
+    current: between two frames the one in which Qt puts the window together. Mesa's software drawing then crashes in
+    one of the next frames (docs/decisions/0016).
+    """
+    widget = canvas_of(viewer)
+    if widget is None:
+        return
+    scene, native = widget.canvas._scene_canvas, widget.canvas.native
+    if "flush_commands" in vars(scene.context):
+        return  # an earlier panel's, closed since
+    run_commands = scene.context.flush_commands
+
+    def run_commands_in_own_context(event: object = None) -> None:
+        alive = isalive(native)  # type: ignore[no-untyped-call]
+        if alive and native.isValid() and QOpenGLContext.currentContext() != native.context():
+            scene.set_current()
+        run_commands(event)
+
+    scene.context.flush_commands = run_commands_in_own_context

@@ -1,0 +1,58 @@
+"""What napari frees of removed layers is freed where it lives: in the canvas's own OpenGL context."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtGui import QOpenGLContext
+
+from condseg_app.qt.graphics import canvas_of, keep_own_context
+
+
+@pytest.fixture
+def canvas(qtbot: QtBot) -> Iterator[QtViewer]:
+    widget = QtViewer(ViewerModel())
+    widget.show()
+    qtbot.waitExposed(widget)
+    yield widget
+    widget.close()
+
+
+def run_in(canvas: QtViewer) -> list[bool]:
+    """Of each lot of drawing commands from now on: whether it is run in the canvas's context."""
+    found: list[bool] = []
+    parser = canvas.canvas._scene_canvas.context.shared.parser
+    parse = parser.parse
+
+    def look_and_parse(commands: Any) -> None:
+        found.append(QOpenGLContext.currentContext() == canvas.canvas.native.context())
+        parse(commands)
+
+    parser.parse = look_and_parse
+    return found
+
+
+def test_removed_layers_are_freed_in_the_canvas_s_context(canvas: QtViewer, qtbot: QtBot) -> None:
+    keep_own_context(canvas.viewer)
+    keep_own_context(canvas.viewer)  # as by a panel that is opened again
+    own = run_in(canvas)
+    for _ in range(2):
+        canvas.viewer.add_image(np.zeros((4, 5, 6), np.int16))
+        canvas.viewer.add_labels(np.zeros((4, 5, 6), np.uint8))
+        qtbot.wait(100)
+        QOpenGLContext.currentContext().doneCurrent()  # as Qt leaves it between two frames
+        canvas.viewer.layers.remove(canvas.viewer.layers[1])
+        canvas.viewer.layers.clear()
+        qtbot.wait(100)
+    assert len(own) > 4
+    assert all(own)
+
+
+def test_a_viewer_that_nothing_shows_is_left_alone(canvas: QtViewer) -> None:
+    assert canvas_of(canvas.viewer) is canvas
+    assert canvas_of(ViewerModel()) is None
+    keep_own_context(ViewerModel())
