@@ -1,6 +1,8 @@
 """Values: what the rest of the program is about. Frozen, numpy only, no files and no networks."""
 
 from condseg_app.data.annotation import Annotation
+from condseg_app.data.chunked_annotation import ChunkedAnnotation
+from condseg_app.data.chunks import EVERYWHERE, Region
 from condseg_app.data.classes import (
     LONGEST_NAME,
     PALETTE,
@@ -26,7 +28,7 @@ from condseg_app.data.lesson import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.data.levels import ClassLevels, Levels, Region, extent_of
+from condseg_app.data.levels import ClassLevels, Levels, extent_of, level_counts
 from condseg_app.data.measure import Measure, measure
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.on_demand import OnDemand
@@ -36,6 +38,7 @@ from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
 
 __all__ = [
+    "EVERYWHERE",
     "LONGEST_NAME",
     "PALETTE",
     "TEACHING_STEPS",
@@ -45,6 +48,7 @@ __all__ = [
     "Block",
     "Case",
     "Certificate",
+    "ChunkedAnnotation",
     "ClassChange",
     "ClassEntry",
     "ClassLevels",
@@ -86,6 +90,7 @@ __all__ = [
     "extent_of",
     "fuse",
     "in_order",
+    "level_counts",
     "listed",
     "measure",
     "spread_code",

@@ -1,16 +1,15 @@
 """Probabilities of many classes, kept only where each class is."""
 
 from collections.abc import Iterator, Mapping
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region
 from condseg_app.data.geometry import Shape
 
-Region = tuple[slice, slice, slice]
-
 _CHUNK = 64
+_STEPS = 256
 _NOT_THERE = 3
 """Where its level does not reach this (1 %), a class is not there, and the level counts as 0."""
 
@@ -23,76 +22,69 @@ class ClassLevels:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
+        self._grid = ChunkGrid(shape, _CHUNK)
         self._chunks: Mapping[Shape, NDArray[np.uint8]] = {}
+        self._counts = np.zeros(_STEPS, np.int64)
 
     def copy(self) -> "ClassLevels":
         """The same levels, to be pasted into without the ones here changing."""
         copied = ClassLevels(self.shape)
         copied._chunks = {place: chunk.copy() for place, chunk in self._chunks.items()}
+        copied._counts = self._counts.copy()
         return copied
 
     def paste(self, region: Region, levels: NDArray[np.uint8]) -> None:
         """Put a block into its place; what was there before is gone."""
         kept = levels * (levels >= _NOT_THERE)
         new: dict[Shape, NDArray[np.uint8]] = {}
-        for place, inside, beside in self._meetings(region):
+        for place, inside, beside in self._grid.meetings(region):
             piece, chunk = kept[beside], self._chunks.get(place)
             if chunk is not None:
+                self._counts += level_counts(piece) - level_counts(chunk[inside])
                 chunk[inside] = piece
             elif piece.any():
-                new[place] = self._empty(place)
+                self._counts += level_counts(piece)
+                new[place] = np.zeros(self._grid.chunk_shape(place), np.uint8)
                 new[place][inside] = piece
         if new:  # another dictionary: whoever goes through the old one is not disturbed
             self._chunks = {**self._chunks, **new}
 
     def read(self, region: Region) -> NDArray[np.uint8]:
         """The levels in a region: a new array, at the cost of the region alone."""
-        found = np.zeros([stop - start for start, stop in self._bounds(region)], np.uint8)
+        found = np.zeros(self._grid.shape_of(region), np.uint8)
         chunks = self._chunks
-        for place, inside, beside in self._meetings(region):
+        for place, inside, beside in self._grid.meetings(region):
             if place in chunks:
                 found[beside] = chunks[place][inside]
         return found
 
     def whole(self) -> NDArray[np.uint8]:
         """The levels everywhere: a new array."""
-        return self.read((slice(None), slice(None), slice(None)))
+        return self.read(EVERYWHERE)
 
     def chunks(self) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
         """Where the class may be, and its levels there; everywhere else they are 0."""
         for place, chunk in self._chunks.items():
-            i, j, k = (slice(at * _CHUNK, at * _CHUNK + n) for at, n in zip(place, chunk.shape, strict=True))
-            yield (i, j, k), chunk
+            yield self._grid.region_of(place), chunk
 
     def may_be_in(self, region: Region) -> bool:
         """Whether a region shares a chunk with the class; it is not there if not."""
         chunks = self._chunks
-        return any(place in chunks for place in product(*self._touched(region)))
+        return any(place in chunks for place in self._grid.touched(region))
+
+    def reaching(self, level: int) -> int:
+        """How many voxels have at least a level of 1 to 255, without looking at them."""
+        return int(self._counts[level:].sum())
 
     @property
     def nbytes(self) -> int:
         """How much memory the chunks take."""
         return sum(chunk.nbytes for chunk in self._chunks.values())
 
-    def _bounds(self, region: Region) -> list[tuple[int, int]]:
-        return [part.indices(n)[:2] for part, n in zip(region, self.shape, strict=True)]
 
-    def _touched(self, region: Region) -> list[range]:
-        return [range(start // _CHUNK, -(-stop // _CHUNK)) for start, stop in self._bounds(region)]
-
-    def _meetings(self, region: Region) -> Iterator[tuple[Shape, Region, Region]]:
-        """The chunks that a region touches: which, where they meet in the chunk, and where in the region's block."""
-        bounds = self._bounds(region)
-        along = [
-            [(at, *_meeting(at, *ends)) for at in touched]
-            for touched, ends in zip(self._touched(region), bounds, strict=True)
-        ]
-        for i, j, k in product(*along):
-            yield (i[0], j[0], k[0]), (i[1], j[1], k[1]), (i[2], j[2], k[2])
-
-    def _empty(self, place: Shape) -> NDArray[np.uint8]:
-        i, j, k = (min(_CHUNK, n - _CHUNK * at) for at, n in zip(place, self.shape, strict=True))
-        return np.zeros((i, j, k), np.uint8)
+def level_counts(levels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many voxels have each level of 0 to 255."""
+    return np.bincount(levels.ravel(), minlength=_STEPS)
 
 
 class Levels(Mapping[str, NDArray[np.uint8]]):
@@ -123,7 +115,7 @@ class Levels(Mapping[str, NDArray[np.uint8]]):
 
     def put(self, name: str, levels: NDArray[np.uint8]) -> None:
         """Keep a class's levels on all of the grid."""
-        self.paste(name, (slice(None), slice(None), slice(None)), levels)
+        self.paste(name, EVERYWHERE, levels)
 
     def paste(self, name: str, region: Region, levels: NDArray[np.uint8]) -> None:
         """Put a block into its place; what was there before is gone."""
@@ -149,9 +141,3 @@ def extent_of(mask: NDArray[np.bool_]) -> Region | None:
             return None
         ranges.append(slice(int(held[0]), int(held[-1]) + 1))
     return ranges[0], ranges[1], ranges[2]
-
-
-def _meeting(place: int, start: int, stop: int) -> tuple[slice, slice]:
-    """Where a chunk and a region meet along an axis: in the chunk, and in the region's block."""
-    first, last = max(place * _CHUNK, start), min((place + 1) * _CHUNK, stop)
-    return slice(first - place * _CHUNK, last - place * _CHUNK), slice(first - start, last - start)

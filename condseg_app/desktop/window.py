@@ -230,12 +230,11 @@ class MainWindow(QMainWindow):
 
     def undo(self) -> None:
         """Take back the last mark or change of the class table."""
-        self.binding.collect()
-        self.session.undo()
+        self.binding.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
-        self.session.redo()
+        self.binding.redo()
 
     def ask_where_to_compute(self) -> None:
         """Ask whether this computer or another one computes."""

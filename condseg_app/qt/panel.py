@@ -22,8 +22,7 @@ from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import ViewerKeys
 
-_FRAME_MS, _HEARTBEAT_MS = 50, 1000
-_COMPARED_AT_REST = 2**24  # voxels that are compared within a few milliseconds
+_FRAME_MS = 50
 MINIMUM_WIDTH = 320
 
 
@@ -95,10 +94,6 @@ class Panel(QWidget):
         self._frame.setInterval(_FRAME_MS)
         self._frame.timeout.connect(self.binding.flush)
         self._frame.start()
-        self._heartbeat = QTimer(self)
-        self._heartbeat.setInterval(_HEARTBEAT_MS)
-        self._heartbeat.timeout.connect(self._keep_marks)
-        self._heartbeat.start()
 
     def show_teach(self, name: str) -> None:
         """Turn to the page for teaching a class."""
@@ -140,12 +135,6 @@ class Panel(QWidget):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """As for the press."""
         self.keyboard.pass_on(event)
-
-    def _keep_marks(self) -> None:
-        """Napari's undo tells nobody, so what is painted is looked at now and then."""
-        draft = self.binding.annotation.draft
-        if draft is not None and draft.work.size <= _COMPARED_AT_REST:
-            self.binding.collect()
 
     def _step(self, by: int) -> None:
         names = self.session.classes.names

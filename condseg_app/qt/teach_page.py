@@ -1,7 +1,6 @@
 """The second page: what is marked of a class, and teaching it to the model."""
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -15,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from condseg_app.data import TEACHING_STEPS, Annotation, TeachingMode, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, TeachingMode, TrainingProgress
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
@@ -47,7 +46,6 @@ class TeachPage(QWidget):
         super().__init__(parent)
         self._binding = binding
         self._session = binding.session
-        self._told_of: Annotation | None = None
         self._build()
         session = self._session
         connections = Connections(self)
@@ -231,10 +229,8 @@ class TeachPage(QWidget):
             self.which.addItems(list(self._session.classes.names))
             self.which.setCurrentIndex(-1 if name is None else self.which.findText(name))
         annotation = None if name is None else self._session.annotations.get(name)
-        if annotation is None or annotation is not self._told_of:  # counting takes its time
-            self._told_of = annotation
-            others = 0 if name is None else self._session.images_marked_elsewhere(name)
-            self.marked.setText(marked_text(annotation, others))
+        others = 0 if name is None else self._session.images_marked_elsewhere(name)
+        self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
         self.paint.setText("Put the brush down" if painting else f"Paint {name}" if name else "Paint")
         why_not = self._why_not_mark(name)
@@ -277,7 +273,7 @@ class TeachPage(QWidget):
             return "Open an image first"
         return "Choose a class first" if name is None else None
 
-    def _why_not_teach(self, name: str | None, annotation: Annotation | None) -> str | None:
+    def _why_not_teach(self, name: str | None, annotation: ChunkedAnnotation | None) -> str | None:
         if self._session.image is None or name is None:
             return self._why_not_mark(name)
         if self._session.model is None:
@@ -291,31 +287,23 @@ class TeachPage(QWidget):
         return None
 
 
-def marked_text(annotation: Annotation | None, others: int = 0) -> str:
+def marked_text(annotation: ChunkedAnnotation | None, others: int = 0) -> str:
     """'412 voxels on 3 slices, 2 complete; 1 other image marked'."""
     here = _marked_here(annotation)
     return f"{here}; {counted(others, 'other image')} marked" if others else here
 
 
-def _marked_here(annotation: Annotation | None) -> str:
+def _marked_here(annotation: ChunkedAnnotation | None) -> str:
     if annotation is None or annotation.state == "unlabelled":
         return "nothing yet"
-    voxel = "pixel" if annotation.mask.shape[2] == 1 else "voxel"
-    if annotation.supervised.all():
-        return f"{counted(int(annotation.mask.sum()), voxel)}, the whole image is complete"
-    axis, touched = _touched(annotation.supervised)
-    supervised = annotation.supervised.take(touched, axis)
-    count = counted(int((annotation.mask.take(touched, axis) & supervised).sum()), voxel)
-    if voxel == "pixel":
-        return count
-    complete = np.count_nonzero(supervised.all(axis=tuple(a for a in range(3) if a != axis)))
-    text = f"{count} on {counted(len(touched), 'slice')}"
+    i, j, k = annotation.shape
+    voxels = counted(annotation.present, "pixel" if k == 1 else "voxel")
+    if annotation.decided == i * j * k:
+        return f"{voxels}, the whole image is complete"
+    if k == 1:
+        return voxels
+    # What was painted across is the axis along which fewest slices are touched.
+    on_slices = min(annotation.decided_on, key=np.count_nonzero)
+    touched, complete = (int(np.count_nonzero(on_slices >= least)) for least in (1, i * j * k // len(on_slices)))
+    text = f"{voxels} on {counted(touched, 'slice')}"
     return f"{text}, {complete} complete" if complete else text
-
-
-def _touched(supervised: NDArray[np.bool_]) -> tuple[int, NDArray[np.intp]]:
-    """The axis along which fewest slices are touched, the one that was painted across, and these slices."""
-    first, last = np.asarray(supervised.any(axis=2)), np.asarray(supervised.any(axis=0))
-    touched = [np.flatnonzero(along) for along in (first.any(axis=1), last.any(axis=1), last.any(axis=0))]
-    axis = min(range(3), key=lambda a: len(touched[a]))
-    return axis, touched[axis]

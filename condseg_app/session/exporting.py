@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Progress, Step, Steps
-from condseg_app.data import Annotation, LabelMap, OnDemand, Overlap
+from condseg_app.data import ChunkedAnnotation, LabelMap, OnDemand, Overlap
 from condseg_app.errors import Cancelled, CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.desk import FileJob
@@ -34,7 +34,7 @@ class ExportPlan:
     names: tuple[str, ...]
 
     @property
-    def kept_marks(self) -> tuple[Annotation, ...]:
+    def kept_marks(self) -> tuple[ChunkedAnnotation, ...]:
         """The marks that are in the files once they are written, so that they can be opened again."""
         marked = self.state.annotations
         return tuple(marked[name] for name in self.names if name in marked) if self.format.keeps_marks else ()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from psygnal import SignalInstance
 
 from condseg_app.compute import Job, JobEnd, Progress
-from condseg_app.data import Annotation
+from condseg_app.data import ChunkedAnnotation
 from condseg_app.session.desk import Desk
 from condseg_app.session.exporting import ExportJob, ExportPlan
 
@@ -26,7 +26,7 @@ class Exports:
     ) -> None:
         self._desk, self._changed, self._written, self._ended = desk, changed, written, ended
         self._jobs: list[ExportJob] = []
-        self.written_marks = weakref.WeakSet[Annotation]()
+        self.written_marks = weakref.WeakSet[ChunkedAnnotation]()
 
     @property
     def progress(self) -> Progress | None:

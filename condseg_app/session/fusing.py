@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import (
-    Annotation,
+    EVERYWHERE,
+    ChunkedAnnotation,
     ClassLevels,
     Geometry,
     LabelMap,
@@ -19,9 +20,8 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
+from condseg_app.data.chunked_annotation import ABSENT, PRESENT
 from condseg_app.session.state import State
-
-_EVERYWHERE: Region = (slice(None), slice(None), slice(None))
 
 
 def labels(state: State, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
@@ -31,7 +31,7 @@ def labels(state: State, names: Sequence[str] | None = None, region: Region | No
     precedence over both.
     """
     grid = state.opened_image().geometry
-    part = _EVERYWHERE if region is None else region
+    part = EVERYWHERE if region is None else region
     known = [name for name in (state.classes.names if names is None else names) if _may_be_in(state, name, part)]
     levels = OnDemand(tuple(known), partial(corrected, state, region=part))
     thresholds = {name: state.threshold(name) for name in known}
@@ -42,7 +42,7 @@ def labels(state: State, names: Sequence[str] | None = None, region: Region | No
 def mask(state: State, name: str) -> NDArray[np.bool_]:
     """Where a class is by itself, whatever other classes are there: a new (I, J, K) array."""
     state.classes.row(name)
-    return corrected(state, name, _EVERYWHERE) >= as_level(state.threshold(name))
+    return corrected(state, name, EVERYWHERE) >= as_level(state.threshold(name))
 
 
 def masks(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]:
@@ -53,7 +53,7 @@ def masks(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]
 def probabilities(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.uint8]]:
     """Class name -> `corrected` of the whole image, made when it is looked up; of the classes that were asked for."""
     asked = tuple(name for name in names if state.levels_of(name) is not None)
-    return OnDemand(asked, lambda name: corrected(state, name, _EVERYWHERE))
+    return OnDemand(asked, lambda name: corrected(state, name, EVERYWHERE))
 
 
 def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
@@ -79,33 +79,30 @@ def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
     return contested
 
 
-def voxels(state: State, name: str) -> int:
-    """How many voxels `mask` has, at the cost of the places where the class is."""
-    level, annotation = state.levels_of(name), state.annotations.get(name)
-    reaches = as_level(state.threshold(name))
-    count = 0 if annotation is None else np.count_nonzero(_marked(annotation, _EVERYWHERE))
-    for region, chunk in () if level is None else level.chunks():
-        there = chunk >= reaches
-        if annotation is not None:
-            there &= ~annotation.supervised[region]
-        count += np.count_nonzero(there)
-    return int(count)
+def predicted(state: State, name: str, region: Region) -> NDArray[np.bool_]:
+    """Where in a region a class reaches its threshold, without a person's corrections: a new array."""
+    return np.asarray(_levels(state, name, region) >= as_level(state.threshold(name)))
 
 
 def corrected(state: State, name: str, region: Region) -> NDArray[np.uint8]:
     """A class's probabilities in a region, certain where a person has decided; 0 where nothing is known."""
-    level, annotation = state.levels_of(name), state.annotations.get(name)
-    shape = state.opened_image().geometry.shape
-    found = (ClassLevels(shape) if level is None else level).read(region)
-    if annotation is not None:
-        decided = annotation.supervised[region]
-        found[decided] = np.where(annotation.mask[region][decided], np.uint8(255), np.uint8(0))
+    found, annotation = _levels(state, name, region), state.annotations.get(name)
+    if annotation is not None and annotation.may_be_in(region):
+        said = annotation.read(region)
+        found[said == ABSENT] = 0
+        found[said == PRESENT] = 255
     return found
 
 
-def _may_be_in(state: State, name: str, region: Region) -> bool:
+def _levels(state: State, name: str, region: Region) -> NDArray[np.uint8]:
     level = state.levels_of(name)
-    return name in state.annotations or (level is not None and level.may_be_in(region))
+    return (ClassLevels(state.opened_image().geometry.shape) if level is None else level).read(region)
+
+
+def _may_be_in(state: State, name: str, region: Region) -> bool:
+    level, annotation = state.levels_of(name), state.annotations.get(name)
+    marked = annotation is not None and annotation.may_be_in(region)
+    return marked or (level is not None and level.may_be_in(region))
 
 
 def _marked_on_top(
@@ -117,8 +114,8 @@ def _marked_on_top(
     return array
 
 
-def _marked(annotation: Annotation, region: Region) -> NDArray[np.bool_]:
-    return annotation.mask[region] & annotation.supervised[region]
+def _marked(annotation: ChunkedAnnotation, region: Region) -> NDArray[np.bool_]:
+    return np.asarray(annotation.read(region) == PRESENT)
 
 
 def _sub_grid(grid: Geometry, region: Region) -> Geometry:

@@ -7,23 +7,29 @@ from condseg_app.data import ClassTable
 from condseg_app.session.state import Annotations, Marked, State
 
 _MOST_STEPS = 100
-_MOST_BYTES = 1 << 30  # masks of a large volume would otherwise fill the memory
+_MOST_BYTES = 1 << 28  # whole slices that are marked one after another would otherwise fill the memory
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """The part of a state that undo brings back: the class table and what is marked."""
+    """The part of a state that undo brings back: the class table and what is marked.
+
+    Attributes:
+        classes: as in the state, and so are the others.
+        nbytes: how much memory keeping it takes, beside what is kept of the states before and after it.
+    """
 
     classes: ClassTable
     asked_as: Mapping[str, str]
     annotations: Annotations
     elsewhere: Mapping[str, Marked]
     current_class: str | None
+    nbytes: int
 
     @classmethod
-    def of(cls, state: State) -> "Edit":
+    def of(cls, state: State, nbytes: int) -> "Edit":
         """That part of a state."""
-        return cls(state.classes, state.asked_as, state.annotations, state.elsewhere, state.current_class)
+        return cls(state.classes, state.asked_as, state.annotations, state.elsewhere, state.current_class, nbytes)
 
     def restored(self, state: State) -> State:
         """A state with this part put back."""
@@ -54,11 +60,11 @@ class History:
         """Whether there is an undone edit."""
         return bool(self._after)
 
-    def keep(self, state: State) -> None:
-        """Remember a state that is about to be changed."""
+    def keep(self, state: State, changed: State) -> None:
+        """Remember a state that is changed into another one."""
         self._after.clear()
-        self._before.append(Edit.of(state))
-        while len(self._before) > _MOST_STEPS or (len(self._before) > 1 and _bytes_of(self._before) > _MOST_BYTES):
+        self._before.append(Edit.of(state, _bytes_beside(state.annotations, changed.annotations)))
+        while len(self._before) > _MOST_STEPS or (len(self._before) > 1 and self._nbytes > _MOST_BYTES):
             del self._before[0]
 
     def undone(self, state: State) -> State:
@@ -82,21 +88,25 @@ class History:
             change: what happens to it.
         """
         for edits in (self._before, self._after):
-            edits[:] = [Edit.of(change(edit.restored(state))) for edit in edits]
+            edits[:] = [Edit.of(change(edit.restored(state)), edit.nbytes) for edit in edits]
+
+    @property
+    def _nbytes(self) -> int:
+        return sum(edit.nbytes for edit in self._before)
 
     @staticmethod
     def _moved(source: list[Edit], target: list[Edit], state: State) -> State:
         if not source:
             return state
-        target.append(Edit.of(state))
-        return source.pop().restored(state)
+        edit = source.pop()
+        target.append(Edit.of(state, edit.nbytes))
+        return edit.restored(state)
 
 
-def _bytes_of(edits: list[Edit]) -> int:
-    arrays = {
-        id(array): array.nbytes
-        for edit in edits
-        for annotation in edit.annotations.values()
-        for array in (annotation.mask, annotation.supervised)
-    }
-    return sum(arrays.values())
+def _bytes_beside(annotations: Annotations, others: Annotations) -> int:
+    """How much memory it takes to keep some annotations where the others are kept anyway."""
+    return sum(
+        annotation.bytes_beside(others.get(name))
+        for name, annotation in annotations.items()
+        if annotation is not others.get(name)
+    )

@@ -127,7 +127,7 @@ class Lessons(Working):
             return
         if self.model_path != record.plan.state.model_path:
             raise ModelError("the lesson is on another model; open that one to go on with it")
-        steps, last = record.plan.lesson.steps, record.last
+        steps, last = record.plan.steps, record.last
         steps = steps if last.step < steps else last.step + TEACHING_STEPS
         plan = LessonPlan.of(self._state, record.plan.class_name, steps, self._models_folder)
         self._learn(replace(record, plan=plan, wishes=self._wishes_for(plan)))
@@ -201,7 +201,7 @@ class Lessons(Working):
     def _learn(self, record: LessonRecord) -> None:
         self._drop_job()
         plan = record.plan
-        self._record, self._wishes = record if plan.lesson.mode == "exact" else None, record.wishes
+        self._record, self._wishes = record if plan.mode == "exact" else None, record.wishes
         self._taught_class = plan.class_name
         self._told = None if record.last is None else self._told
         steps = partial(lesson_steps, self.engine, plan, record.wishes, record.last)
@@ -307,11 +307,7 @@ class Lessons(Working):
     def _on_preview(self, plan: LessonPlan, preview: Preview) -> None:
         name = self._called_now(plan)
         if name is not None and plan.is_on(self.image):
-            self._state = previewed(self._state, name, preview.block)
-            self._measured.pop(name, None)
-            self.prediction_changed.emit(name, preview.block.region)
-            if preview.block.notice:
-                self.notice.emit(preview.block.notice)
+            self._fill([name], preview.block, lambda state: previewed(state, name, preview.block))
 
     def _on_result(self, result: LessonResult) -> None:
         earlier, self._lesson = self._lesson, result

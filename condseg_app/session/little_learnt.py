@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from condseg_app.data import TEACHING_STEPS, Annotation, Geometry, Preprocessing
+from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, Geometry, Preprocessing
 
 ENOUGH_DICE = 0.5
 """From this Dice on a class counts as learnt."""
@@ -14,7 +13,7 @@ _FEW_STEPS = TEACHING_STEPS // 3
 _SMALLEST = 2.0
 """Working voxels that a class has to be across; what is smaller all but vanishes between them."""
 
-Marks = Sequence[tuple[Geometry, Annotation]]
+Marks = Sequence[tuple[Geometry, ChunkedAnnotation]]
 """A class's annotation on each image, with the image's grid."""
 
 
@@ -49,12 +48,11 @@ def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
         )
 
 
-def _across(geometry: Geometry, annotation: Annotation) -> float:
+def _across(geometry: Geometry, annotation: ChunkedAnnotation) -> float:
     """The side of a square as large as the marks on a usual slice, in the image's unit; 0 where nothing is marked."""
     axis = _axis(annotation)
     others = tuple(a for a in range(3) if a != axis)
-    counts = np.asarray((annotation.mask & annotation.supervised).sum(axis=others))
-    counts = counts[counts > 0]
+    counts = annotation.present_on[axis][annotation.present_on[axis] > 0]
     pixel = np.prod([geometry.spacing[a] for a in others])
     return float(np.sqrt(np.median(counts) * pixel)) if len(counts) else 0.0
 
@@ -67,25 +65,21 @@ def _few_slices(name: str, marks: Marks) -> Iterator[str]:
         yield f"{are}: mark three or more, at both ends and in the middle of {name}."
 
 
-def _slices(annotation: Annotation) -> int:
+def _slices(annotation: ChunkedAnnotation) -> int:
     """On how many slices a class is marked."""
-    return _touched(annotation.mask & annotation.supervised, _axis(annotation))
+    return int(np.count_nonzero(annotation.present_on[_axis(annotation)]))
 
 
-def _axis(annotation: Annotation) -> int:
+def _axis(annotation: ChunkedAnnotation) -> int:
     """The axis across which a volume was painted: that along which fewest slices are touched; the last of a picture."""
-    if annotation.mask.shape[2] == 1:
+    if annotation.shape[2] == 1:
         return 2
-    return min((2, 1, 0), key=lambda axis: _touched(annotation.supervised, axis))
-
-
-def _touched(mask: NDArray[np.bool_], axis: int) -> int:
-    return int(np.count_nonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))))
+    return min((2, 1, 0), key=lambda axis: np.count_nonzero(annotation.decided_on[axis]))
 
 
 def _nothing_excluded(name: str, marks: Marks) -> Iterator[str]:
-    present = sum(int((a.supervised & a.mask).sum()) for _, a in marks)
-    if sum(int((a.supervised & ~a.mask).sum()) for _, a in marks) < present:
+    present, decided = sum(a.present for _, a in marks), sum(a.decided for _, a in marks)
+    if decided - present < present:
         yield f"Hardly anywhere is it said where {name} is not: declare slices complete once they are."
 
 

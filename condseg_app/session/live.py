@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from condseg_app.compute import Progress, Step, TeacherLike
-from condseg_app.data import Annotation, Block, LearntState, Lesson, Region, Shape, TrainingProgress
+from condseg_app.data import Block, ChunkedAnnotation, LearntState, Lesson, Region, Shape, TrainingProgress
 
 _LEARN_SECONDS, _LOOK_SECONDS = 0.5, 0.3  # what one turn takes
 _BETWEEN_SHOWS, _BETWEEN_LOOKS = 2.0, 3.0  # seconds, at least
@@ -57,7 +57,7 @@ class Wishes:
         steps: that were taken so far.
     """
 
-    def __init__(self, marks: Annotation | None, seen: Region | None) -> None:
+    def __init__(self, marks: ChunkedAnnotation | None, seen: Region | None) -> None:
         self.marks, self.seen = marks, seen
         self.stopped = False
         self.steps = 0
@@ -232,14 +232,14 @@ class LiveLesson:
             self._marks = marks
             yield from self._show(marks)
 
-    def _show(self, marks: Annotation | None) -> Iterator[Step]:
+    def _show(self, marks: ChunkedAnnotation | None) -> Iterator[Step]:
         if marks is None or marks.state != "present":
             yield self._step(Remark(_NOTHING_MARKED))
             return
         if self._state is not None and self._state is not self._kept:
             yield self._learnt(self._state, kept=True)
         began = time.monotonic()
-        self._teacher.show(replace(marks, class_name=self._lesson.entry.name))
+        self._teacher.show(marks.dense(self._lesson.entry.name))
         self._shows.rest(time.monotonic() - began)
 
 

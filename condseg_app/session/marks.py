@@ -2,21 +2,18 @@
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from condseg_app.data import Annotation
+from condseg_app.data import ChunkedAnnotation
 from condseg_app.errors import GeometryError
 from condseg_app.session.state import State
 
 
-def marking(state: State, name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> State:
-    """Where a class is, and for which voxels that is decided, in place of what was said of it before."""
+def marking(state: State, annotation: ChunkedAnnotation) -> State:
+    """What is said of a class, in place of what was said of it before."""
+    name = annotation.class_name
     state.classes.row(name)
     shape = state.opened_image().geometry.shape
-    if mask.shape != shape:
-        raise GeometryError(f"the mask's shape {mask.shape} is not the image's {shape}; make it on this image")
-    annotation = Annotation(name, mask, supervised)
+    if annotation.shape != shape:
+        raise GeometryError(f"the mask's shape {annotation.shape} is not the image's {shape}; make it on this image")
     return replace(state, annotations={**unmarking(state, name).annotations, name: annotation})
 
 

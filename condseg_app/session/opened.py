@@ -1,6 +1,6 @@
 """The session to look at: what is open, and the signals that tell of changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ from psygnal import Signal
 
 from condseg_app.compute import Job, Progress
 from condseg_app.data import (
-    Annotation,
+    Block,
+    ChunkedAnnotation,
     ClassTable,
     DeviceInfo,
     Image,
@@ -24,6 +25,7 @@ from condseg_app.data import (
 from condseg_app.errors import CondsegError
 from condseg_app.session import fusing
 from condseg_app.session.changes import changes
+from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.history import History
 from condseg_app.session.proposing import ImageProposal, Proposal
 from condseg_app.session.reading import Choice, LabelsFound
@@ -87,7 +89,7 @@ class Opened:
         self._job: Job | None = None
         self._lesson: LessonResult | None = None
         self._device: DeviceInfo | None = None
-        self._measured: dict[str, Measure] = {}
+        self._counts = VoxelCounts()
 
     @property
     def image(self) -> Image | None:
@@ -115,7 +117,7 @@ class Opened:
         return self._state.prediction
 
     @property
-    def annotations(self) -> Mapping[str, Annotation]:
+    def annotations(self) -> Mapping[str, ChunkedAnnotation]:
         """Class name -> what is marked on the image; the latest last."""
         return self._state.annotations
 
@@ -189,9 +191,7 @@ class Opened:
         known = name in self._state.annotations or self.state_of(name) != "not asked"
         if self.image is None or name not in self.classes or not known:
             return None
-        if name not in self._measured:
-            self._measured[name] = measure(fusing.voxels(self._state, name), self.image.geometry)
-        return self._measured[name]
+        return measure(self._counts.voxels(self._state, name), self.image.geometry)
 
     def levels_of(self, name: str, region: Region) -> NDArray[np.uint8]:
         """A class's probabilities in a region, 255 for certainty, corrections in: a new array; 0 where unknown.
@@ -200,6 +200,19 @@ class Opened:
             CondsegError: there is no image.
         """
         return fusing.corrected(self._state, name, region)
+
+    def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
+        """Where in a region a class reaches its threshold, without what a person has marked: a new array.
+
+        Raises:
+            CondsegError: there is no image.
+        """
+        return fusing.predicted(self._state, name, region)
+
+    def may_be_predicted_in(self, name: str, region: Region) -> bool:
+        """Whether a class may be predicted in a region, found without looking at its voxels; it is not there if not."""
+        levels = self._state.levels_of(name)
+        return levels is not None and levels.may_be_in(region)
 
     def mask_of(self, name: str) -> NDArray[np.bool_]:
         """Where a class is by itself, corrections in: a new (I, J, K) array.
@@ -234,14 +247,19 @@ class Opened:
         old, self._state = self._state, state
         if old.image is not state.image:
             self._history.clear()
-        found = tuple(changes(old, state))
-        for _, arguments in found:
-            self._measured.pop(str(arguments[0]) if arguments else "", None)
-        for signal, arguments in found:
+        for signal, arguments in tuple(changes(old, state)):
             getattr(self, signal).emit(*arguments)
+
+    def _fill(self, names: Sequence[str], block: Block, fill: Callable[[State], State]) -> None:
+        """Let what was found of some classes come into the state, and tell of it."""
+        self._state = self._counts.following(self._state, names, block.region, fill)
+        for name in names:
+            self.prediction_changed.emit(name, block.region)
+        if block.notice:
+            self.notice.emit(block.notice)
 
     def _edit(self, state: State) -> None:
         """Become a state in a way that can be undone."""
         if state is not self._state:
-            self._history.keep(self._state)
+            self._history.keep(self._state, state)
             self._become(state)

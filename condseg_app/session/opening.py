@@ -6,7 +6,7 @@ from pathlib import Path
 
 from condseg_app import io
 from condseg_app.compute import Job, JobEnd, Steps
-from condseg_app.data import Annotation, Image, Pick
+from condseg_app.data import ChunkedAnnotation, Image, Pick
 from condseg_app.errors import ModelError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.segmentations import Segmentation
@@ -175,7 +175,7 @@ class Opening(Lessons):
         else:
             self.labels_found.emit(found)
 
-    def _keep_in_mind(self, marks: Sequence[Annotation]) -> None:
+    def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
         """These marks are in a file: closing the program does not lose them."""
 
     def _stop_opening(self) -> None:

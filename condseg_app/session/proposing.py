@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
-from condseg_app.data import Annotation, ClassLevels, Image, Pick, uncertainty_by_slice
+from condseg_app.data import ChunkedAnnotation, ClassLevels, Image, Pick, uncertainty_by_slice
 from condseg_app.errors import CondsegError, EngineLost
 from condseg_app.io import is_image
 from condseg_app.io.choices import EVERYTHING
@@ -116,11 +116,11 @@ def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Itera
         yield (window + 1) / predictor.windows
 
 
-def _least_certain(levels: ClassLevels, axis: int, annotation: Annotation | None) -> tuple[int, float] | None:
+def _least_certain(levels: ClassLevels, axis: int, annotation: ChunkedAnnotation | None) -> tuple[int, float] | None:
     """The least certain slice without marks, and how uncertain it is; None where nothing is uncertain."""
     uncertain: NDArray[np.float64] = uncertainty_by_slice(levels, axis)
     if annotation is not None:
-        uncertain[annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis))] = 0
+        uncertain[annotation.decided_on[axis] > 0] = 0
     index = int(np.argmax(uncertain))
     return (index, float(uncertain[index])) if uncertain.any() else None
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.compute import Engine, EngineLike, Job, Progress
-from condseg_app.data import Annotation, ClassEntry, Color, Region
+from condseg_app.data import ChunkedAnnotation, ClassEntry, Color, Region
 from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,
@@ -121,8 +121,13 @@ class Session(Opening):
 
     @command
     def annotate(self, name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> None:
-        """Say where a class is, and for which voxels that is decided; both (I, J, K), kept and not copied."""
-        self._edit(marking(self._state, name, mask, supervised))
+        """Say where a class is, and for which voxels that is decided; both (I, J, K)."""
+        self.put_annotation(ChunkedAnnotation.of(name, mask, supervised))
+
+    @command
+    def put_annotation(self, annotation: ChunkedAnnotation) -> None:
+        """Say of a class what an annotation says, in place of what was said before."""
+        self._edit(marking(self._state, annotation))
 
     @command
     def clear_annotation(self, name: str) -> None:
@@ -286,7 +291,7 @@ class Session(Opening):
         marks = unsaved_marks(self._state, self._exports.written_marks)
         return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
 
-    def _keep_in_mind(self, marks: Sequence[Annotation]) -> None:
+    def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
         self._exports.written_marks.update(marks)
 
     def _succeed(self, successor: Successor) -> None:
@@ -308,12 +313,9 @@ class Session(Opening):
 
     def _on_block(self, _job: Job, delivery: object) -> None:
         if isinstance(delivery, Delivery) and delivery.windows is self._windows:
-            self._state = pasted(self._state, delivery)
-            for name in self._state.names_on_screen(delivery.block.probabilities):
-                self._measured.pop(name, None)
-                self.prediction_changed.emit(name, delivery.block.region)
-            if delivery.block.notice:
-                self.notice.emit(delivery.block.notice)
+            block = delivery.block
+            names = self._state.names_on_screen(block.probabilities)
+            self._fill(names, block, lambda state: pasted(state, delivery))
 
     @command
     def _on_answer(self, job: Job, answer: object) -> None:

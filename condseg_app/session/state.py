@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from condseg_app.data import Annotation, ClassLevels, ClassTable, Image, Levels, Model, Prediction
+from condseg_app.data import ChunkedAnnotation, ClassLevels, ClassTable, Image, Levels, Model, Prediction
 from condseg_app.errors import CondsegError, ModelError
 
 ClassState = Literal["not asked", "filling", "complete"]
-Annotations = Mapping[str, Annotation]
+Annotations = Mapping[str, ChunkedAnnotation]
 
 DEFAULT_THRESHOLD = 0.5
 

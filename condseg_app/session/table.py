@@ -1,11 +1,11 @@
 """Changes of the class table, from one state to the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from condseg_app.data import Annotation, ClassEntry, ClassTable, Color, Model
+from condseg_app.data import ClassEntry, ClassTable, Color, Model
 from condseg_app.errors import ClassTableError
 from condseg_app.session.state import Annotations, Marked, State
 
@@ -171,5 +171,5 @@ def _renamed(annotations: Annotations, old: str, new: str) -> Annotations:
     }
 
 
-def _without(annotations: Mapping[str, Annotation], name: str) -> Annotations:
+def _without(annotations: Annotations, name: str) -> Annotations:
     return {other: annotation for other, annotation in annotations.items() if other != name}

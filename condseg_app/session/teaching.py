@@ -8,9 +8,10 @@ from typing import Any
 
 from condseg_app.compute import EngineLike, Progress, Step, Steps, TeacherLike
 from condseg_app.data import (
-    Annotation,
     Certificate,
+    ChunkedAnnotation,
     ClassChange,
+    ClassEntry,
     Image,
     LearntState,
     Lesson,
@@ -18,7 +19,7 @@ from condseg_app.data import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.errors import WriteError
+from condseg_app.errors import ClassTableError, WriteError
 from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LiveLesson, Wishes, shown
 from condseg_app.session.state import Annotations, State
@@ -73,13 +74,19 @@ class LessonPlan:
 
     Attributes:
         state: what was open when it began.
-        lesson: by the model's names.
+        shown: the image in view, and the others, with what is marked on them by the model's names.
+        entry: the class, by the model's name.
+        steps: training steps.
+        mode: what may change.
         class_name: the class's name on screen.
         folder: where the new model goes.
     """
 
     state: State
-    lesson: Lesson
+    shown: tuple[tuple[Image, tuple[ChunkedAnnotation, ...]], ...]
+    entry: ClassEntry
+    steps: int
+    mode: TeachingMode
     class_name: str
     folder: Path
 
@@ -94,9 +101,16 @@ class LessonPlan:
         model.check_fits(image)
         known = {**state.asked_as, name: state.asked_as.get(name, name)}
         entry = replace(state.classes[name], name=known[name])
+        if name not in state.annotations or state.annotations[name].state != "present":
+            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
         beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
-        lesson = Lesson(entry, image, _named(state.annotations, known), steps, mode, beside)
-        return cls(state, lesson, name, folder)
+        shown = ((image, _named(state.annotations, known)), *beside)
+        return cls(state, shown, entry, steps, mode, name, folder)
+
+    def lesson(self) -> Lesson:
+        """The lesson with all marks as whole arrays, made anew: on the thread that gives it."""
+        (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in self.shown]
+        return Lesson(self.entry, image, annotations, self.steps, self.mode, tuple(beside))
 
     def name_of(self, own: str) -> str:
         """What a class of the model's, or the one that is taught, is called on screen."""
@@ -105,14 +119,14 @@ class LessonPlan:
 
     def is_on(self, image: Image | None) -> bool:
         """Whether an image is the one that the lesson is on, on the same grid."""
-        return self.is_of(image) and image is not None and image.geometry.fits(self.lesson.image.geometry)
+        return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
 
     def is_of(self, image: Image | None) -> bool:
         """Whether an image is of the lesson's file, maybe on another grid by now."""
-        return image is not None and image.key == self.lesson.image.key
+        return image is not None and image.key == self.shown[0][0].key
 
 
-def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[Annotation, ...]:
+def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[ChunkedAnnotation, ...]:
     """What is marked of the classes that the model knows, or is taught, by its names."""
     return tuple(replace(marks, class_name=known[name]) for name, marks in annotations.items() if name in known)
 
@@ -131,14 +145,15 @@ def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: Le
     """
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, "Starting"))
-    teacher = engine.teacher(path, plan.lesson)
-    if plan.lesson.mode == "full":
+    lesson = plan.lesson()
+    teacher = engine.teacher(path, lesson)
+    if plan.mode == "full":
         yield from _train(teacher, plan, wishes)
         yield from _ending(teacher, plan, wishes, None)
         return
     if start is not None:
         teacher.go_to(start)
-    state = yield from LiveLesson(teacher, plan.lesson, wishes, start).steps()
+    state = yield from LiveLesson(teacher, lesson, wishes, start).steps()
     yield from _ending(teacher, plan, wishes, state)
 
 
@@ -146,9 +161,9 @@ def state_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, state: Lea
     """Compare, certify and save an earlier state of a lesson that runs no more: a `LessonResult`."""
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, f"Going back to step {state.step}"))
-    teacher, marks = engine.teacher(path, plan.lesson), wishes.marks
+    teacher, marks = engine.teacher(path, plan.lesson()), wishes.marks
     if marks is not None and marks.state == "present":
-        teacher.show(replace(marks, class_name=plan.lesson.entry.name))
+        teacher.show(marks.dense(plan.entry.name))
     teacher.go_to(state)
     yield from _ending(teacher, plan, wishes, state)
 
@@ -200,13 +215,13 @@ def _explained(result: LessonResult, plan: LessonPlan, wishes: Wishes) -> Lesson
     """The result with the reasons why little was learnt, where that is so."""
     if result.dice is None or result.dice >= ENOUGH_DICE:
         return result
-    (_, model), own = plan.state.opened_model(), plan.lesson.entry.name
+    (_, model), own = plan.state.opened_model(), plan.entry.name
     own_marks = [
         (image.geometry, next((a for a in annotations if a.class_name == own), None))
-        for image, annotations in plan.lesson.shown
+        for image, annotations in plan.shown
     ]
     if wishes.marks is not None and wishes.marks.state == "present":
-        own_marks[0] = plan.lesson.image.geometry, wishes.marks
+        own_marks[0] = plan.shown[0][0].geometry, wishes.marks
     marks = [(grid, annotation) for grid, annotation in own_marks if annotation is not None]
     return replace(result, reasons=reasons(plan.class_name, marks, model.preprocessing, wishes.steps))
 
@@ -215,7 +230,7 @@ def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None)
     """The model with the certificate in what is noted of its class."""
     if certificate is None:
         return taught
-    own = plan.lesson.entry.name
+    own = plan.entry.name
     noted: Mapping[str, Mapping[str, Any]] = taught.training.get("classes", {})
     record = {**noted.get(own, {}), "certificate": asdict(certificate)}
     return replace(taught, training={**taught.training, "classes": {**noted, own: record}})

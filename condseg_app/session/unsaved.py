@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.data import Annotation, Image
+from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.file_start import name_of
 from condseg_app.session.exporting import ExportPlan
@@ -65,7 +65,7 @@ class Unsaved:
         return bool(self.marks or self.writing) or self.lesson is not None
 
 
-def unsaved_marks(state: State, written: Container[Annotation]) -> Iterator[UnsavedMarks]:
+def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterator[UnsavedMarks]:
     """The images with marks that no file keeps, the one in view first.
 
     Args:

@@ -1,39 +1,57 @@
 """The brush's layer: a Labels layer bound to one class."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
-from condseg_app.data import ClassEntry, Region
+from condseg_app.data import ClassEntry
 from condseg_app.viewer.draft import Draft
+from condseg_app.viewer.lazy import PaintedView
 from condseg_app.viewer.overlay import rgba
 from condseg_app.viewer.placement import Placement
 
 
 class AnnotationLayer:
-    """Shows one class's draft and lets the brush write into it, with 0 and the class's value only."""
+    """Shows one class's draft and lets the brush write into it, with 0 and the class's value only.
+
+    Attributes:
+        stroking: whether a mouse button is held down on it.
+    """
 
     painted = Signal()  # a stroke has ended
+    undo_asked = Signal()
+    redo_asked = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self.layer: Labels | None = None
         self.draft: Draft | None = None
-        self.class_name: str | None = None
+        self.stroking = False
+
+    @property
+    def class_name(self) -> str | None:
+        """The class that is painted; None where the brush is down."""
+        return None if self.draft is None else self.draft.class_name
 
     def begin(self, entry: ClassEntry, draft: Draft, placement: Placement) -> None:
         """Put a draft up and take up the brush."""
         self.clear()
-        self.class_name, self.draft = entry.name, draft
+        self.draft = draft
         # At the depth of the map of all classes, one that is tested for depth would be hidden behind it.
-        layer = Labels(
-            placement.to_display(draft.work), opacity=0.7, blending="translucent_no_depth", **placement.layer
-        )
+        data = PaintedView(draft.read, draft.write, placement, draft.dtype)
+        layer = Labels(data, opacity=0.7, blending="translucent_no_depth", **placement.layer)
         layer.brush_size = max(3, round(min(placement.display_shape[-2:]) / 25))
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._keep_to_class)
+        layer.mouse_drag_callbacks.append(self._follow_stroke)
+        # The session's history knows what was decided; napari's own knows only what was drawn.
+        layer.bind_key("Control-Z", lambda _: self.undo_asked.emit(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: self.redo_asked.emit(), overwrite=True)
         self.layer = layer
         self.paint_as(entry)
         self._viewer.layers.append(layer)
@@ -43,17 +61,12 @@ class AnnotationLayer:
 
     def paint_as(self, entry: ClassEntry) -> None:
         """Take over a class's name and colour."""
-        if self.layer is None:
+        if self.layer is None or self.draft is None:
             return
-        self.class_name = entry.name
+        self.draft.rename(entry.name)
         self.layer.name = f"{entry.name}, marked"
         clear = np.zeros(4, np.float32)
         self.layer.colormap = DirectLabelColormap(color_dict={None: clear, 0: clear, entry.value: rgba(entry.color)})
-
-    def complete(self, region: Region) -> None:
-        """Declare a region of the image complete."""
-        if self.draft is not None:
-            self.draft.complete(region)
 
     def refresh(self) -> None:
         """Show the draft again after it was changed from outside."""
@@ -62,12 +75,20 @@ class AnnotationLayer:
 
     def clear(self) -> None:
         """Put the brush down and take the layer away."""
-        layer, self.layer, self.draft, self.class_name = self.layer, None, None, None
+        layer, self.layer, self.draft, self.stroking = self.layer, None, None, False
         if layer is not None:
             layer.events.paint.disconnect(self._on_paint)
             layer.events.selected_label.disconnect(self._keep_to_class)
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+    def _follow_stroke(self, layer: Labels, event: Any) -> Iterator[None]:
+        del layer
+        self.stroking = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self.stroking = False
 
     def _on_paint(self) -> None:
         self.painted.emit()

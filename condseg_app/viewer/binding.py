@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import Region, as_level
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Region, Shape, as_level
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
@@ -42,6 +42,7 @@ class LayerBinding:
         self._adopting: Layer | None = None
         self._adopted_placement: Placement | None = None
         self._writing = False
+        self._marks_are_old = False
         self._rest: tuple[str | None, Region, NDArray[np.unsignedinteger]] | None = None
         self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
         self._collect = Throttle(self.collect, _REFRESH_SECONDS)
@@ -62,6 +63,8 @@ class LayerBinding:
             (session.annotation_changed, self._on_annotation),
             (session.job_changed, self._redraw_all),
             (self.annotation.painted, self._collect.request),
+            (self.annotation.undo_asked, self.undo),
+            (self.annotation.redo_asked, self.redo),
             (viewer.layers.events.removed, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
             (viewer.dims.events.order, self.tell_view),
@@ -108,7 +111,9 @@ class LayerBinding:
         if self.placement is None or self.session.image is None:
             return
         entry = self.session.classes[name]
-        self.annotation.begin(entry, self._draft(name, entry.value), self.placement)
+        draft = Draft(self.session, entry, self._marked(name, self.placement.shape))
+        draft.written.connect(self._collect.later)
+        self.annotation.begin(entry, draft, self.placement)
         self._redraw.request()
 
     def stop_painting(self) -> None:
@@ -124,25 +129,36 @@ class LayerBinding:
 
     def complete_volume(self) -> bool:
         """Declare all of the image complete for the class that is painted."""
-        return self._complete((slice(None), slice(None), slice(None)))
+        return self._complete(EVERYWHERE)
+
+    def undo(self) -> None:
+        """Take back the last stroke, or what else was changed last."""
+        self.collect()
+        self.session.undo()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self.collect()
+        self.session.redo()
 
     def collect(self) -> None:
         """Hand what was painted to the session."""
-        name, draft = self.annotation.class_name, self.annotation.draft
-        if name is None or draft is None or name not in self.session.classes:
+        draft = self.annotation.draft
+        if draft is None or draft.class_name not in self.session.classes:
             return
-        if not draft.differs_from(self.session.annotations.get(name)):
+        if draft.annotation.says_as(self.session.annotations.get(draft.class_name)):
             return
         self._writing = True
         try:
-            self.session.annotate(name, draft.mask(), draft.supervised())
+            self.session.put_annotation(draft.annotation)
         finally:
             self._writing = False
 
     def flush(self) -> None:
         """Draw what is waiting to be drawn."""
         self._redraw.flush()
-        self._collect.flush()
+        if not self.annotation.stroking:  # a stroke is one step for undo
+            self._collect.flush()
 
     # what is looked at
 
@@ -207,14 +223,14 @@ class LayerBinding:
     def _on_prediction(self, name: str, region: Region | None) -> None:
         if self.class_map.layer is None:
             self._show_map()
-        if name == self.annotation.class_name:
-            self._follow(name, region)
         self._rest = None
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
+            self._marks_are_old |= name == self.annotation.class_name
             self._redraw.request()
 
     def _on_threshold(self, name: str) -> None:
+        self._marks_are_old |= name == self.annotation.class_name
         if name == self.session.current_class:
             self._redraw.request()
         else:
@@ -223,11 +239,16 @@ class LayerBinding:
     def _on_annotation(self, name: str) -> None:
         """Take over what undo, redo or clear have made of the marks being painted."""
         draft = self.annotation.draft
-        if not self._writing and draft is not None and name == self.annotation.class_name:
-            fresh = self._draft(name, draft.value)
-            draft.restart(fresh.start, fresh.known)
+        if draft is None or name != draft.class_name:
+            self._show_map()
+            return
+        if not self._writing:
+            draft.restart(self._marked(name, draft.annotation.shape))
             self.annotation.refresh()
-        self._show_map()
+        if self.class_map.layer is None:
+            self._show_map()
+        elif self.session.shows_conflicts:  # the map shows nothing of what is painted
+            self._redraw.request()
 
     def _on_ndisplay(self) -> None:
         self.tell_view()
@@ -244,27 +265,18 @@ class LayerBinding:
         elif layer in self.source:
             self.session.close_image()
 
-    def _follow(self, name: str, region: Region | None) -> None:
-        """Let the marks being painted show what is predicted by now; None stands for wherever they did so before."""
-        draft = self.annotation.draft
-        if draft is None:
-            return
-        reaches = as_level(self.session.thresholds[name])
-        for part in [*draft.followed] if region is None else [region]:
-            draft.follow(part, self.session.levels_of(name, part) >= reaches)
-        self.annotation.refresh()
-
     # drawing
 
-    def _draft(self, name: str, value: int) -> Draft:
+    def _marked(self, name: str, shape: Shape) -> ChunkedAnnotation:
+        """What is marked of a class on the image in view, which has that shape."""
         annotation = self.session.annotations.get(name)
-        known = None if annotation is None else annotation.supervised
-        return Draft.begin(value, self.session.mask_of(name), known)
+        return ChunkedAnnotation.empty(name, shape) if annotation is None else annotation
 
     def _complete(self, region: Region | None) -> bool:
-        if region is None or self.annotation.draft is None:
+        draft = self.annotation.draft
+        if region is None or draft is None:
             return False
-        self.annotation.complete(region)
+        draft.complete(region)
         self.collect()
         return True
 
@@ -334,6 +346,9 @@ class LayerBinding:
     def _refresh(self) -> None:
         self.class_map.refresh(thumbnail=self._rest is None)  # a millisecond that a switch of classes does without
         self.conflicts.refresh()
+        if self._marks_are_old:
+            self._marks_are_old = False
+            self.annotation.refresh()
 
     def _clear(self) -> None:
         self.annotation.clear()

@@ -1,82 +1,91 @@
 """What a person is painting, and what of it counts as said."""
 
-from dataclasses import dataclass, field
+from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
-from condseg_app.data import Annotation, Region
+from condseg_app.data import ChunkedAnnotation, ClassEntry, Region
+from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 
-_AT_ONCE = 1 << 18  # voxels
+
+class Predictions(Protocol):
+    """Where classes are predicted by now, as a `Session` knows it."""
+
+    def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
+        """Where in a region a class is predicted: a new array."""
+
+    def may_be_predicted_in(self, name: str, region: Region) -> bool:
+        """Whether a class may be predicted in a region; it is nowhere in it if not."""
 
 
-@dataclass(frozen=True, eq=False)
 class Draft:
-    """A class's mask in the making, on the image's own axes.
+    """A class's annotation while it is painted, on the image's own axes.
 
-    Corrections are found by comparing, for napari's undo and redo tell nobody: what differs from the
-    start has been decided by the person, and what equals it again has not.
+    It holds what is said and nothing else: of what is undecided it shows what is predicted at that moment, so that
+    nothing has to be made when painting begins. Reading and writing a box costs that box.
+
+    What differs from the prediction has been decided by the person, and what is painted back to equal it has not;
+    but what was decided when painting began, or was declared complete since, stays so.
 
     Attributes:
-        value: the class's value, as it stands in `work`.
-        start: (I, J, K) bool, the mask when painting began.
-        known: (I, J, K) bool, what had been decided by then, and what was declared complete since.
-        work: (I, J, K) unsigned, `value` or 0; written by the brush.
-        followed: where it has followed a prediction that came while painting.
+        value: the class's value, which the brush paints with.
+        annotation: what is said by now; replaced with every change.
+        written: emitted after something was painted.
     """
 
-    value: int
-    start: NDArray[np.bool_]
-    known: NDArray[np.bool_]
-    work: NDArray[np.unsignedinteger]
-    followed: list[Region] = field(default_factory=list)
+    written = Signal()
 
-    @classmethod
-    def begin(cls, value: int, start: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> "Draft":
-        """Begin with a mask, of which the voxels in `known` are decided already."""
-        work = np.zeros(start.shape, np.uint8 if value <= 255 else np.uint16)
-        work[start] = value
-        return cls(value, start.copy(), np.zeros_like(start) if known is None else known.copy(), work)
+    def __init__(self, predictions: Predictions, entry: ClassEntry, annotation: ChunkedAnnotation) -> None:
+        self._predictions = predictions
+        self.value = entry.value
+        self.annotation = self._known = annotation
+        self.dtype = np.dtype(np.uint8 if entry.value <= 255 else np.uint16)
 
-    def mask(self) -> NDArray[np.bool_]:
-        """Where the class is now, (I, J, K)."""
-        return np.asarray(self.work == self.value)
+    @property
+    def class_name(self) -> str:
+        """The class, as it is called by now."""
+        return self.annotation.class_name
 
-    def supervised(self) -> NDArray[np.bool_]:
-        """What the person has decided by now, (I, J, K)."""
-        return np.asarray(self.known | (self.mask() != self.start))
+    def read(self, region: Region) -> NDArray[np.unsignedinteger]:
+        """What the brush finds in a region: `value` or 0, a new array."""
+        return np.where(self.shown(region), self.dtype.type(self.value), self.dtype.type(0))
+
+    def shown(self, region: Region) -> NDArray[np.bool_]:
+        """Where the class is now, in a region: a new array."""
+        mask = self._predictions.predicted_in(self.class_name, region)
+        if self.annotation.may_be_in(region):
+            said = self.annotation.read(region)
+            mask[said == PRESENT] = True
+            mask[said == ABSENT] = False
+        return mask
+
+    def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
+        """Paint a region: the class is where its `value` is."""
+        painted = values == self.value
+        changed = painted != self.shown(region)
+        if not changed.any():
+            return
+        decided = painted != self._predictions.predicted_in(self.class_name, region)
+        decided |= self._known.read(region) != UNDECIDED
+        said = np.where(painted, np.uint8(PRESENT), np.uint8(ABSENT)) * decided
+        self.annotation = self.annotation.edited(region, np.where(changed, said, self.annotation.read(region)))
+        self.written.emit()
 
     def complete(self, region: Region) -> None:
         """Declare a region complete: where nothing is marked, the class is absent."""
-        self.known[region] = True
+        name, predicted = self.class_name, self._predictions.may_be_predicted_in
+        self.annotation = self.annotation.completed(region, self.shown, lambda part: predicted(name, part))
+        known = self._known
+        self._known = known.completed(region, lambda part: known.read(part) == PRESENT, lambda part: False)
 
-    def follow(self, region: Region, mask: NDArray[np.bool_]) -> None:
-        """Take over what is predicted in a region by now, in place, but where the person has decided otherwise."""
-        work, start = self.work[region], self.start[region]
-        undecided = ~self.known[region] & ((work == self.value) == start)
-        start[undecided] = mask[undecided]
-        work[undecided] = np.where(mask[undecided], self.value, 0)
-        if region not in self.followed:
-            self.followed.append(region)
+    def rename(self, class_name: str) -> None:
+        """Take over another name of the class."""
+        if class_name != self.class_name:
+            self.annotation = replace(self.annotation, class_name=class_name)
 
-    def restart(self, start: NDArray[np.bool_], known: NDArray[np.bool_] | None) -> None:
-        """Take up from another state, in place: the layer keeps its array."""
-        self.work[...] = np.where(start, self.value, 0)
-        self.start[...] = start
-        self.known[...] = False if known is None else known
-
-    def differs_from(self, annotation: Annotation | None) -> bool:
-        """Whether anything was painted or declared that the annotation does not hold yet."""
-        # A few slices at a time stay in the processor's cache, and the first difference is enough.
-        step = max(1, _AT_ONCE * len(self.work) // max(1, self.work.size))
-        parts = (slice(first, first + step) for first in range(0, len(self.work), step))
-        return any(self._differs_in(part, annotation) for part in parts)
-
-    def _differs_in(self, part: slice, annotation: Annotation | None) -> bool:
-        mask = self.work[part] == self.value
-        supervised = self.known[part] | (mask != self.start[part])
-        if annotation is None:
-            return bool(supervised.any())
-        if not np.array_equal(supervised, annotation.supervised[part]):
-            return True
-        return bool(((mask != annotation.mask[part]) & supervised).any())
+    def restart(self, annotation: ChunkedAnnotation) -> None:
+        """Take up from another annotation, all of which is decided."""
+        self.annotation = self._known = annotation

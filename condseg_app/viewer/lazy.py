@@ -10,6 +10,7 @@ from condseg_app.data import Region
 from condseg_app.viewer.placement import Placement
 
 Read = Callable[[Region], NDArray[Any]]
+Write = Callable[[Region, NDArray[Any]], None]
 
 
 class LazyView:
@@ -43,8 +44,7 @@ class LazyView:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         parts = list(key) if isinstance(key, tuple) else [key]
         if not all(isinstance(part, int | np.integer | slice) for part in parts):
-            picked: NDArray[Any] = np.asarray(self)[key]
-            return picked
+            return self._picked(key)
         parts += [slice(None)] * (self.ndim - len(parts))
         spatial = parts[: self._placement.ndim]
         block = self._block(self._read, [_as_slice(part, n) for part, n in zip(spatial, self.shape, strict=False)])
@@ -56,9 +56,58 @@ class LazyView:
         whole = self._block(self._whole, [slice(0, n) for n in self._placement.display_shape])
         return whole if dtype is None else whole.astype(dtype)
 
+    def _picked(self, key: Any) -> NDArray[Any]:
+        """What single voxels hold: of the box that they are in, or of the whole where it is not clear which that is."""
+        box = _box_of(key, self.shape)
+        if box is None:
+            whole: NDArray[Any] = np.asarray(self)[key]
+            return whole
+        spatial, within = box
+        picked: NDArray[Any] = self._block(self._whole, spatial)[within]
+        return picked
+
     def _block(self, read: Read, spatial: list[slice]) -> NDArray[Any]:
         shown = self._placement.to_display(np.asarray(read(self._placement.region(spatial))))
         return np.moveaxis(shown, 0, -1) if self._colors else shown
+
+
+class PaintedView(LazyView):
+    """The same over a function that writes a region, too: for a layer that is painted on.
+
+    Whatever napari does with the brush, the bucket, polygons, undo and redo ends in an assignment to a part of the
+    layer's data, and so does what other plugins write.
+
+    Args:
+        read: region of (I, J, K) -> (i, j, k) voxels.
+        write: puts voxels into a region.
+        placement: how source axes are laid out.
+        dtype: of the voxels.
+    """
+
+    def __init__(self, read: Read, write: Write, placement: Placement, dtype: DTypeLike) -> None:
+        super().__init__(read, placement, dtype)
+        self._write = write
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        spatial, within = _box_of(key, self.shape) or ([slice(0, n) for n in self.shape], key)
+        block = self._block(self._read, spatial)
+        block[within] = value
+        self._write(self._placement.region(spatial), self._placement.to_source(block))
+
+
+def _box_of(key: Any, shape: tuple[int, ...]) -> tuple[list[slice], tuple[Any, ...]] | None:
+    """The box that a key touches, and the key within it; None where that is not clear, as with a mask or `...`."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if all(isinstance(part, int | np.integer | slice) for part in parts):
+        parts += [slice(None)] * (len(shape) - len(parts))
+        within = tuple(slice(None, None, p.step) if isinstance(p, slice) else 0 for p in parts)
+        return [_as_slice(part, n) for part, n in zip(parts, shape, strict=True)], within
+    arrays = [np.asarray(part) for part in parts if not isinstance(part, slice)]
+    if len(arrays) != len(shape) or any(array.dtype.kind not in "iu" or array.size == 0 for array in arrays):
+        return None
+    inside = [np.where(array < 0, array + n, array) for array, n in zip(arrays, shape, strict=True)]
+    spatial = [slice(int(array.min()), int(array.max()) + 1) for array in inside]
+    return spatial, tuple(array - part.start for array, part in zip(inside, spatial, strict=True))
 
 
 def _as_slice(part: Any, length: int) -> slice:

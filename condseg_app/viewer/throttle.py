@@ -28,6 +28,10 @@ class Throttle:
         self.pending = True
         self.flush()
 
+    def later(self) -> None:
+        """Ask for the action at the next `flush`."""
+        self.pending = True
+
     def flush(self) -> None:
         """Run the action if it was asked for since its last run, and that is long enough ago."""
         began = time.monotonic()

@@ -12,7 +12,7 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton
 
 from condseg_app.compute import Place
-from condseg_app.data import Image, Pick
+from condseg_app.data import EVERYWHERE, Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
 from condseg_app.desktop.open_dialogs import image_filters
@@ -271,9 +271,9 @@ def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, s
     window.binding.begin_painting("lesion")
     draft = window.binding.annotation.draft
     assert draft is not None
-    draft.work[1, 1, 1] = draft.value
+    draft.write((slice(1, 2),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
     window._actions["undo"].trigger()
-    assert not draft.mask().any()
+    assert not draft.shown(EVERYWHERE).any()
     window._actions["undo"].trigger()
     assert "lesion" not in stage.session.classes
     window._actions["redo"].trigger()

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
@@ -81,7 +82,7 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     panel.binding.begin_painting("lesion")
     draft = panel.binding.annotation.draft
     assert draft is not None
-    draft.work[2, 2, 2] = draft.value
+    draft.write((slice(2, 3),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
     panel.binding.collect()
     panel.session.teach("lesion", 100_000)
     qtbot.waitUntil(lambda: panel.job.bar.fraction > 0, timeout=10_000)

@@ -11,7 +11,16 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import Annotation, Certificate, ClassChange, Image, ImageProof, TeachingMode, TrainingProgress
+from condseg_app.data import (
+    EVERYWHERE,
+    Certificate,
+    ChunkedAnnotation,
+    ClassChange,
+    Image,
+    ImageProof,
+    TeachingMode,
+    TrainingProgress,
+)
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
@@ -375,7 +384,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     assert draft is not None
     seen = panel.binding.visible_slice()
     assert seen is not None
-    qtbot.waitUntil(lambda: bool(draft.mask()[seen][1::2].all()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(draft.shown(seen)[1::2].all()), timeout=20_000)
     layer = panel.binding.annotation.layer
     assert layer is not None
     panel.binding.viewer.dims.set_current_step(0, 1)
@@ -387,7 +396,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     qtbot.mouseClick(panel.teach.cancel, LEFT)
     answer(qtbot, panel, "forget")
     assert panel.binding.annotation.draft is draft
-    assert int(draft.mask().sum()) == int(draft.supervised().sum()), "what was learnt is seen no more"
+    assert draft.shown(EVERYWHERE).sum() == draft.annotation.decided, "what was learnt is seen no more"
 
 
 def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) -> None:
@@ -487,7 +496,7 @@ def test_marked_text_counts_across_the_axis_that_was_painted() -> None:
     supervised[:, 2] = True
     supervised[0, 4, 0] = True
     mask[1, 2, 3] = mask[0, 4, 0] = True
-    assert marked_text(Annotation("x", mask, supervised)) == "2 voxels on 2 slices, 1 complete"
-    flat = Annotation("x", mask[:, :, 3:4], supervised[:, :, 3:4])
+    assert marked_text(ChunkedAnnotation.of("x", mask, supervised)) == "2 voxels on 2 slices, 1 complete"
+    flat = ChunkedAnnotation.of("x", mask[:, :, 3:4], supervised[:, :, 3:4])
     assert marked_text(flat) == "1 pixel"
     assert marked_text(None) == "nothing yet"

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from condseg_app.data import Annotation, ClassLevels, ClassTable, Geometry, Image, Measure, as_level, measure
+from condseg_app.data import ChunkedAnnotation, ClassLevels, ClassTable, Geometry, Image, Measure, as_level, measure
 from condseg_app.session import fusing
+from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.state import State
 
 SHAPE = (4, 3, 2)
@@ -24,6 +25,10 @@ def opened(**levels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> State:
     return State(image=image, classes=TABLE, asked_as={"a": "a", "b": "b"}, levels={n: kept(levels[n]) for n in levels})
 
 
+def voxels(state: State, name: str) -> int:
+    return VoxelCounts().voxels(state, name)
+
+
 def kept(level: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> ClassLevels:
     levels = ClassLevels((level.shape[0], level.shape[1], level.shape[2]))
     levels.paste((slice(None), slice(None), slice(None)), level)
@@ -34,7 +39,7 @@ def kept(level: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> ClassLevels:
 def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -> None:  # type: ignore[no-untyped-def]
     (a, b), (mask_a, mask_b), (seen_a, seen_b) = levels, masks, seen
     state = opened(a=a, b=b)
-    marks = {"b": Annotation("b", mask_b, seen_b), "a": Annotation("a", mask_a, seen_a)}
+    marks = {"b": ChunkedAnnotation.of("b", mask_b, seen_b), "a": ChunkedAnnotation.of("a", mask_a, seen_a)}
     state = replace(state, annotations=marks, thresholds={"a": threshold})
     labels = fusing.labels(state).values
     marked_a, marked_b = mask_a & seen_a, mask_b & seen_b
@@ -45,7 +50,7 @@ def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -
     own = fusing.mask(state, "a")
     np.testing.assert_array_equal(own[seen_a], mask_a[seen_a])
     np.testing.assert_array_equal(own[~seen_a], (a >= as_level(threshold))[~seen_a])
-    assert fusing.voxels(state, "a") == own.sum()
+    assert voxels(state, "a") == own.sum()
     np.testing.assert_array_equal(fusing.masks(state, ["b", "a"])["a"], own)
 
 
@@ -55,17 +60,17 @@ def test_a_class_of_many_chunks_is_measured_as_its_mask_is() -> None:
     level, mask, seen = (rng.integers(0, top, shape, dtype=np.uint8) for top in (255, 2, 2))
     level[:64] = 0
     image = Image(np.zeros((1, *shape), np.int16), Geometry(shape, AFFINE))
-    marks = {"a": Annotation("a", mask > 0, seen > 0)}
+    marks = {"a": ChunkedAnnotation.of("a", mask > 0, seen > 0)}
     state = State(image, classes=TABLE, asked_as={"a": "a"}, levels={"a": kept(level)}, annotations=marks)
-    assert fusing.voxels(state, "a") == fusing.mask(state, "a").sum()
+    assert voxels(state, "a") == fusing.mask(state, "a").sum()
     without = replace(state, annotations={})
-    assert fusing.voxels(without, "a") == (level >= 128).sum()
-    assert fusing.voxels(without, "b") == 0
+    assert voxels(without, "a") == (level >= 128).sum()
+    assert voxels(without, "b") == 0
 
 
 @given(LEVELS, MASKS, MASKS, st.integers(0, 3), st.integers(0, 2), st.integers(0, 1))
 def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # type: ignore[no-untyped-def]
-    state = replace(opened(a=a), annotations={"b": Annotation("b", mask, seen)})
+    state = replace(opened(a=a), annotations={"b": ChunkedAnnotation.of("b", mask, seen)})
     whole = fusing.labels(state)
     part = fusing.labels(state, region=(slice(i, 4), slice(j, 3), slice(k, 2)))
     np.testing.assert_array_equal(part.array, whole.array[i:, j:, k:])
@@ -81,7 +86,7 @@ def test_by_priority_the_first_class_has_all_that_it_reaches(levels, mask, seen)
     labels = fusing.labels(state).values
     np.testing.assert_array_equal(labels == 2, b >= 128)
     np.testing.assert_array_equal(labels == 1, (a >= 128) & (b < 128))
-    marked = replace(state, annotations={"a": Annotation("a", mask, seen)})
+    marked = replace(state, annotations={"a": ChunkedAnnotation.of("a", mask, seen)})
     assert (fusing.labels(marked).values[mask & seen] == 1).all(), "marks win over any order"
 
 
@@ -92,7 +97,7 @@ def test_conflicts_are_where_both_reach_their_thresholds(levels, mask, seen, thr
     region = (slice(i, None), slice(None), slice(k, None))
     expected = (a >= as_level(threshold)) & (b >= 128)
     np.testing.assert_array_equal(fusing.conflicts(state, region), expected[region])
-    marked = replace(state, annotations={"a": Annotation("a", mask, seen)})
+    marked = replace(state, annotations={"a": ChunkedAnnotation.of("a", mask, seen)})
     decided = expected & ~seen  # marked as a, or as not a: then only b is left
     np.testing.assert_array_equal(fusing.conflicts(marked, region), decided[region])
 
@@ -121,7 +126,7 @@ def test_nothing_known_is_no_conflict() -> None:
 def test_making_the_map_changes_nothing() -> None:
     level = np.full(SHAPE, 200, np.uint8)
     everywhere = np.ones(SHAPE, bool)
-    state = replace(opened(a=level), annotations={"a": Annotation("a", ~everywhere, everywhere)})
+    state = replace(opened(a=level), annotations={"a": ChunkedAnnotation.of("a", ~everywhere, everywhere)})
     assert not fusing.labels(state).values.any()
     assert not fusing.mask(state, "a").any()
     assert (state.levels["a"].whole() == 200).all()
@@ -138,7 +143,7 @@ def test_only_the_named_classes_take_part() -> None:
 def test_a_class_that_is_only_marked_is_in_the_map() -> None:
     mask = np.zeros(SHAPE, bool)
     mask[1, 1, 1] = True
-    state = replace(opened(), annotations={"b": Annotation("b", mask, np.ones(SHAPE, bool))})
+    state = replace(opened(), annotations={"b": ChunkedAnnotation.of("b", mask, np.ones(SHAPE, bool))})
     labels = fusing.labels(state)
     assert labels.values.sum() == 2
     np.testing.assert_array_equal(labels.mask("b"), mask)

@@ -6,23 +6,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from condseg_app.data import Annotation, ClassChange, Geometry, Preprocessing
+from condseg_app.data import ChunkedAnnotation, ClassChange, Geometry, Preprocessing
 from condseg_app.session.little_learnt import reasons
 
 PLAN = Preprocessing("3D", (32, 32, 16), orientation="RAS", spacing=(1.5, 1.5, 3.0))
 GRID = Geometry.with_spacing((40, 40, 20), (1.0, 1.0, 3.0))
 
 
-def marks(size: int, slices: int, *, complete: bool = True, axis: int = 2) -> Annotation:
+def marks(size: int, slices: int, *, complete: bool = True, axis: int = 2) -> ChunkedAnnotation:
     """A square on some slices."""
     mask, seen = np.zeros(GRID.shape, bool), np.zeros(GRID.shape, bool)
     mask[10 : 10 + size, 10 : 10 + size, 2 : 2 + slices] = True
     seen[:, :, 2 : 2 + slices] = True
     seen = seen if complete else mask.copy()
-    return Annotation("cyst", np.moveaxis(mask, 2, axis), np.moveaxis(seen, 2, axis))
+    return ChunkedAnnotation.of("cyst", np.moveaxis(mask, 2, axis), np.moveaxis(seen, 2, axis))
 
 
-def why(annotation: Annotation, steps: int = 600, plan: Preprocessing = PLAN, grid: Geometry = GRID) -> str:
+def why(annotation: ChunkedAnnotation, steps: int = 600, plan: Preprocessing = PLAN, grid: Geometry = GRID) -> str:
     return " ".join(reasons("cyst", [(grid, annotation)], plan, steps))
 
 
@@ -38,7 +38,7 @@ def test_a_class_smaller_than_the_models_voxels() -> None:
 def test_the_slices_are_those_across_which_it_was_painted() -> None:
     turned = Geometry.with_spacing((20, 40, 40), (3.0, 1.0, 1.0))
     annotation = marks(8, 2, axis=0)
-    assert annotation.mask.shape == turned.shape
+    assert annotation.shape == turned.shape
     assert "Only 2 slices are marked" in why(annotation, grid=turned)
     assert "across" not in why(annotation, grid=turned)
 
@@ -65,7 +65,7 @@ def test_a_picture_has_no_slices() -> None:
     grid = Geometry.of_picture(30, 30)
     mask = np.zeros(grid.shape, bool)
     mask[3:5, 3:5] = True
-    annotation = Annotation("cyst", mask, np.ones_like(mask))
+    annotation = ChunkedAnnotation("cyst", mask, np.ones_like(mask))
     flat = Preprocessing("2D", (16, 16, 1))
     assert "slice" not in why(annotation, plan=flat, grid=grid)
     assert why(annotation, plan=flat, grid=grid).startswith("Its marks do not tell why")

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.data import Annotation, ClassTable, Geometry, Image
+from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image
 from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ModelError, ReadError, WriteError
 from condseg_app.io.image_files import write_image
 from condseg_app.session import Measure, Session, fusing
@@ -120,7 +120,7 @@ def test_adding_marking_and_taking_it_all_back(desk: Any, volume: Image) -> None
     for _ in range(3):
         session.undo()
     assert session.classes.names[-1] == "tumour"
-    assert isinstance(session.annotations["tumour"], Annotation)
+    assert isinstance(session.annotations["tumour"], ChunkedAnnotation)
     session.undo()
     assert session.annotations == {}
     session.undo()

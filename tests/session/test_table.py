@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condseg_app.data import Annotation, ClassTable, Geometry, Image, Model, Preprocessing
+from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image, Model, Preprocessing
 from condseg_app.errors import ClassTableError
 from condseg_app.session import table
 from condseg_app.session.history import Edit, History
@@ -31,8 +31,9 @@ def start(*names: str) -> State:
 
 
 def marked(state: State, name: str) -> State:
-    everywhere = np.ones(SHAPE, bool)
-    return replace(state, annotations={**state.annotations, name: Annotation(name, everywhere, everywhere)})
+    mask = np.ones(SHAPE, bool)
+    mask[0] = False
+    return replace(state, annotations={**state.annotations, name: ChunkedAnnotation.of(name, mask, np.ones_like(mask))})
 
 
 def test_a_new_class_gets_a_free_value_and_cannot_be_predicted() -> None:
@@ -164,7 +165,7 @@ def edited(state: State, kind: str, name: str, other: str) -> State:
 
 
 def content(state: State) -> tuple[object, ...]:
-    edit = Edit.of(state)
+    edit = Edit.of(state, 0)
     return edit.classes, dict(edit.asked_as), dict(edit.annotations), edit.current_class
 
 
@@ -175,7 +176,7 @@ def test_every_edit_leaves_a_sound_table_and_can_be_taken_back(edits: list[tuple
     for kind, name, other in edits:
         new = edited(state, kind, name, other)
         if new is not state:
-            history.keep(state)
+            history.keep(state, new)
             state = new
             seen.append(state)
         assert set(state.asked_as) <= set(state.classes.names)
@@ -198,9 +199,10 @@ def test_every_edit_leaves_a_sound_table_and_can_be_taken_back(edits: list[tuple
 def test_large_masks_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("condseg_app.session.history._MOST_BYTES", 1000)
     history, state = History(), start("liver")
-    for _ in range(60):  # 24 bytes for each new mask, shared with what is supervised
-        history.keep(state)
-        state = marked(state, "liver")
+    for _ in range(60):  # 24 bytes for each new one
+        new = marked(state, "liver")
+        history.keep(state, new)
+        state = new
     steps = 0
     while history.can_undo:
         state = history.undone(state)

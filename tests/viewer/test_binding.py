@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 
-from condseg_app.data import Image
+from condseg_app.data import EVERYWHERE, Image
 from condseg_app.viewer import LayerBinding, Placement
 from condseg_app.viewer.source import image_layers
 
@@ -192,7 +192,7 @@ def test_painting_marks_only_what_was_touched(opened: LayerBinding) -> None:
     opened.collect()
     annotation = opened.session.annotations["liver"]
     changed = annotation.supervised
-    assert np.array_equal(changed, annotation.mask != before)
+    assert np.array_equal(changed, opened.session.mask_of("liver") != before)
     assert 0 < changed.sum() <= 2
 
 
@@ -227,13 +227,15 @@ def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding)
     opened.begin_painting("liver")
     draft = opened.annotation.draft
     assert draft is not None
-    before = draft.work.copy()
-    draft.work[:3] = 1
-    opened.collect()
-    opened.session.undo()
-    assert np.array_equal(draft.work, before)
-    opened.session.redo()
-    assert (draft.work[:3] == 1).all()
+    assert opened.annotation.layer is not None
+    before = draft.shown(EVERYWHERE)
+    opened.annotation.layer.data[:3] = 1
+    painted = draft.shown(EVERYWHERE)
+    assert painted.sum() > before.sum()
+    opened.undo()
+    assert np.array_equal(draft.shown(EVERYWHERE), before)
+    opened.redo()
+    assert np.array_equal(draft.shown(EVERYWHERE), painted)
 
 
 def test_the_brush_keeps_to_its_class(opened: LayerBinding) -> None:
@@ -250,10 +252,11 @@ def test_putting_the_brush_down_keeps_the_strokes(opened: LayerBinding, viewer: 
     opened.begin_painting("liver")
     draft = opened.annotation.draft
     assert draft is not None
-    draft.work[...] = 1  # no event at all
+    assert opened.annotation.layer is not None
+    opened.annotation.layer.data[...] = 1  # no event at all
     opened.session.choose_class("kidney")
     assert opened.annotation.layer is None
-    assert opened.session.annotations["liver"].mask.all()
+    assert opened.session.mask_of("liver").all()
     opened.session.choose_class("liver")
     assert shown(opened, "liver").all()
 
@@ -262,9 +265,10 @@ def test_a_layer_taken_away_by_hand_keeps_the_strokes(opened: LayerBinding, view
     opened.begin_painting("liver")
     draft, layer = opened.annotation.draft, opened.annotation.layer
     assert draft is not None
-    draft.work[...] = 1
+    assert layer is not None
+    layer.data[...] = 1
     viewer.layers.remove(layer)
-    assert opened.session.annotations["liver"].mask.all()
+    assert opened.session.mask_of("liver").all()
     assert opened.annotation.layer is None
 
 
@@ -273,7 +277,7 @@ def test_a_new_class_is_painted_from_nothing(opened: LayerBinding) -> None:
     opened.session.choose_class("lesion")
     opened.begin_painting("lesion")
     assert opened.annotation.draft is not None
-    assert not opened.annotation.draft.mask().any()
+    assert not opened.annotation.draft.shown(EVERYWHERE).any()
     opened.session.rename_class("lesion", "cyst")
     assert opened.annotation.class_name == "cyst"
     assert opened.annotation.layer is not None
@@ -376,13 +380,13 @@ def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBind
     layer.brush_size = 1
     layer.paint((2, 3, 3), session.classes["liver"].value)
     binding.collect()
-    painted = draft.mask()
+    painted = draft.shown(EVERYWHERE)
     assert painted.sum() == 1
     session.predict(["liver"])
     assert session.wait(20)
     expected = (scan.voxels()[0] == session.classes["liver"].value) | painted
-    assert np.array_equal(draft.mask(), expected)
-    assert np.array_equal(draft.supervised(), painted), "what is predicted is not taken for decided"
+    assert np.array_equal(draft.shown(EVERYWHERE), expected)
+    assert np.array_equal(draft.annotation.supervised, painted), "what is predicted is not taken for decided"
 
 
 def test_a_slice_of_the_image_is_gone_to(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:

@@ -1,0 +1,65 @@
+"""A grid cut into cubes, so that a part of it can be read, written and kept at the cost of that part."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from condseg_app.data.geometry import Shape
+
+Region = tuple[slice, slice, slice]
+
+EVERYWHERE: Region = (slice(None), slice(None), slice(None))
+
+
+@dataclass(frozen=True)
+class ChunkGrid:
+    """The chunks of a grid.
+
+    Attributes:
+        shape: (I, J, K) of the grid.
+        size: voxels along each edge of a chunk; those at the grid's ends are shorter.
+    """
+
+    shape: Shape
+    size: int
+
+    def bounds(self, region: Region) -> list[tuple[int, int]]:
+        """First and last voxel (exclusive) of a region along each axis."""
+        return [part.indices(n)[:2] for part, n in zip(region, self.shape, strict=True)]
+
+    def shape_of(self, region: Region) -> Shape:
+        """(i, j, k) of a region."""
+        i, j, k = (max(0, stop - start) for start, stop in self.bounds(region))
+        return i, j, k
+
+    def touched(self, region: Region) -> Iterator[Shape]:
+        """Places of the chunks that share a voxel with a region."""
+        i, j, k = (range(start // self.size, -(-stop // self.size)) for start, stop in self.bounds(region))
+        return product(i, j, k)
+
+    def meetings(self, region: Region) -> Iterator[tuple[Shape, Region, Region]]:
+        """The chunks that a region touches: which, where they meet in the chunk, and where in the region's block."""
+        along = []
+        for start, stop in self.bounds(region):
+            touched = range(start // self.size, -(-stop // self.size))
+            along.append([(at, *self._meeting(at, start, stop)) for at in touched])
+        for i, j, k in product(*along):
+            yield (i[0], j[0], k[0]), (i[1], j[1], k[1]), (i[2], j[2], k[2])
+
+    def chunk_shape(self, place: Shape) -> Shape:
+        """(i, j, k) of a chunk."""
+        i, j, k = (min(self.size, n - self.size * at) for at, n in zip(place, self.shape, strict=True))
+        return i, j, k
+
+    def region_of(self, place: Shape) -> Region:
+        """Where a chunk is."""
+        i, j, k = (
+            slice(at * self.size, at * self.size + n) for at, n in zip(place, self.chunk_shape(place), strict=True)
+        )
+        return i, j, k
+
+    def _meeting(self, place: int, start: int, stop: int) -> tuple[slice, slice]:
+        """Where a chunk and a region meet along an axis: in the chunk, and in the region's block."""
+        origin = place * self.size
+        first, last = max(origin, start), min(origin + self.size, stop)
+        return slice(first - origin, last - origin), slice(first - start, last - start)

@@ -1,0 +1,70 @@
+"""How many voxels each class takes up, kept up to date by what changes."""
+
+from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app.data import ChunkedAnnotation, ClassLevels, Region, as_level, level_counts
+from condseg_app.session.state import State
+
+Counts = NDArray[np.int64]
+"""For each level of 0 to 255, so many voxels have it."""
+
+
+class VoxelCounts:
+    """Counts the voxels of classes, each prediction with what a person has marked on it.
+
+    Both are counted by themselves. What is kept here is how many predicted voxels of each level are decided by the
+    person and so do not count: only the boxes that are predicted or painted are looked at for it.
+    """
+
+    def __init__(self) -> None:
+        self._decided: WeakKeyDictionary[ClassLevels, tuple[ChunkedAnnotation | None, Counts]] = WeakKeyDictionary()
+
+    def voxels(self, state: State, name: str) -> int:
+        """How many voxels a class has by itself, corrections in."""
+        levels, annotation = state.levels_of(name), state.annotations.get(name)
+        reaches = as_level(state.threshold(name))
+        count = 0 if annotation is None else annotation.present
+        if levels is not None:
+            count += levels.reaching(reaches) - int(self._counted(levels, annotation)[reaches:].sum())
+        return count
+
+    def following(self, state: State, names: Sequence[str], region: Region, fill: Callable[[State], State]) -> State:
+        """Let some classes be filled in a region, and count what changes there."""
+        counts = {}
+        for name in names:
+            levels, annotation = state.levels_of(name), state.annotations.get(name)
+            before = _none() if levels is None else self._counted(levels, annotation)
+            counts[name] = before - _decided(levels, annotation, region)
+        filled = fill(state)
+        for name in names:
+            levels, annotation = filled.levels_of(name), filled.annotations.get(name)
+            if levels is not None:
+                self._decided[levels] = annotation, counts[name] + _decided(levels, annotation, region)
+        return filled
+
+    def _counted(self, levels: ClassLevels, annotation: ChunkedAnnotation | None) -> Counts:
+        """Voxels that a person has decided, by their level."""
+        if annotation is None:
+            return _none()
+        before, counts = self._decided.get(levels, (None, _none()))
+        if before is not annotation:
+            counts = counts.copy()
+            for part in annotation.changes_from(before):
+                counts += _decided(levels, annotation, part) - _decided(levels, before, part)
+            self._decided[levels] = annotation, counts
+        return counts
+
+
+def _decided(levels: ClassLevels | None, annotation: ChunkedAnnotation | None, region: Region) -> Counts:
+    """Voxels of a region that a person has decided, by their level."""
+    if levels is None or annotation is None or not levels.may_be_in(region) or not annotation.may_be_in(region):
+        return _none()
+    return level_counts(levels.read(region)[annotation.read(region) > 0])
+
+
+def _none() -> Counts:
+    return np.zeros(256, np.int64)
