@@ -12,8 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image
+from condseg_app.compute import EngineLike
+from condseg_app.data import Annotation, Geometry, Image, Shape
 from condseg_app.desktop.main import choose_how_to_draw
 from condseg_app.io import read_case, read_data_set
 from condseg_app.io.image_files import write_image
@@ -37,8 +39,14 @@ def need_a_screen() -> None:
 
 
 @contextmanager
-def opened(data: Path) -> "Iterator[MainWindow]":
-    """The window with a CT of 256 x 256 voxels a slice and a shipped model open, and the engine at hand."""
+def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
+    """The window with a CT and a shipped model open, and the engine at hand.
+
+    Args:
+        data: the data set whose first test volume it is.
+        shape: voxels that it is brought to; 256 x 256 a slice if None.
+        engine: what computes; the real one if None.
+    """
     choose_how_to_draw()
     from napari.qt import get_qapp
 
@@ -50,14 +58,14 @@ def opened(data: Path) -> "Iterator[MainWindow]":
 
     get_qapp()
     with TemporaryDirectory() as folder:
-        session = Session(Engine(), Path(folder))
+        session = Session(Engine() if engine is None else engine, Path(folder))
         session.failed.connect(_end)
         window = MainWindow(session, Settings(), None, models_available)
         window.ask_before_closing = False
         window.show()
         session.find_device()
         file = Path(folder) / "ct.nii"
-        write_image(file, _ct(data))
+        write_image(file, _ct(data, shape))
         session.open_image(file, MODEL)
         until(lambda: session.image is not None and session.device is not None)
         rest(2.0)  # what a person looks at first
@@ -112,16 +120,28 @@ def rest(seconds: float) -> None:
     until(lambda: time.monotonic() >= end)
 
 
-def _ct(data: Path) -> Image:
-    """The first test volume, its slices brought to 256 x 256 by the nearest voxel."""
+def first_test_case(data: Path) -> tuple[Image, tuple[Annotation, ...]]:
+    """The first test volume of a data set, and where its classes are."""
     data_set = read_data_set(data)
-    image, _ = read_case(data_set.part("test").cases[0], data_set.classes)
-    i, j = (((np.arange(SIZE) + 0.5) * n / SIZE).astype(int) for n in image.geometry.shape[:2])
+    return read_case(data_set.part("test").cases[0], data_set.classes)
+
+
+def nearest(n: int, size: int) -> NDArray[np.intp]:
+    """For each of `size` voxels along an axis, the one nearest to it of `n` over the same length."""
+    return ((np.arange(size) + 0.5) * n / size).astype(np.intp)
+
+
+def _ct(data: Path, shape: Shape | None) -> Image:
+    """The first test volume, brought to a shape by the nearest voxel."""
+    image, _ = first_test_case(data)
+    before = image.geometry.shape
+    shape = (SIZE, SIZE, before[2]) if shape is None else shape
+    i, j, k = (nearest(n, size) for n, size in zip(before, shape, strict=True))
     affine = image.geometry.affine.copy()
-    for axis, n in enumerate(image.geometry.shape[:2]):
-        affine[:, axis] *= n / SIZE
-    geometry = Geometry((SIZE, SIZE, image.geometry.shape[2]), affine, image.geometry.unit)
-    return replace(image, array=np.asarray(image.voxels())[:, i][:, :, j], geometry=geometry, source=None)
+    for axis in range(3):
+        affine[:, axis] *= before[axis] / shape[axis]
+    geometry = Geometry(shape, affine, image.geometry.unit)
+    return replace(image, array=np.asarray(image.voxels())[:, i][:, :, j][..., k], geometry=geometry, source=None)
 
 
 def _end(error: Exception) -> None:
