@@ -148,8 +148,7 @@ class Painter:
         from qtpy.QtTest import QTest
 
         binding, canvas = self.window.binding, self.drawings.scene.native
-        layer = binding.annotation.layer
-        layer.mode = "erase" if erase else "paint"
+        binding.annotation.layer.mode = "erase" if erase else "paint"  # type: ignore[union-attr]
         middle = np.array([canvas.width(), canvas.height()]) / 2
         at = middle + self.rng.uniform(-0.25, 0.25, 2) * min(canvas.width(), canvas.height())
         path = [QPoint(*(int(p) for p in at))]
