@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from condseg_app.data import ClassEntry, Image
+from condseg_app.data import ChunkedAnnotation, ClassEntry, Image
 from condseg_app.io.segmentations import Segmentation
 from condseg_app.session import table
 from condseg_app.session.marks import marking
@@ -26,7 +26,8 @@ def segmented(state: State, segmentation: Segmentation) -> State:
         mask = segmentation.masks[entry.name]
         state, name = _with_row(state, entry, segmentation)
         # Outside of the mask of a class that was predicted in part nothing is known.
-        state = marking(state, name, mask, mask if entry.name in segmentation.incomplete else everywhere)
+        known = mask if entry.name in segmentation.incomplete else everywhere
+        state = marking(state, ChunkedAnnotation.of(name, mask, known))
         names.append(name)
     return replace(state, current_class=names[0] if names else state.current_class)
 

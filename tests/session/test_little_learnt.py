@@ -65,7 +65,7 @@ def test_a_picture_has_no_slices() -> None:
     grid = Geometry.of_picture(30, 30)
     mask = np.zeros(grid.shape, bool)
     mask[3:5, 3:5] = True
-    annotation = ChunkedAnnotation("cyst", mask, np.ones_like(mask))
+    annotation = ChunkedAnnotation.of("cyst", mask, np.ones_like(mask))
     flat = Preprocessing("2D", (16, 16, 1))
     assert "slice" not in why(annotation, plan=flat, grid=grid)
     assert why(annotation, plan=flat, grid=grid).startswith("Its marks do not tell why")
