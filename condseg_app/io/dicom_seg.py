@@ -157,7 +157,7 @@ def _classes(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...
             if not number:  # a label map's background
                 continue
             entry = known.get(number)
-            if entry is None or segment_label(entry.name) != label:
+            if entry is None or as_class_name(segment_label(entry.name)) != label:
                 entry = _entry(table, number, label, segment)
             table = table.adding(entry)
             found[number] = entry

@@ -120,10 +120,11 @@ def _meant(parts: Sequence[Any], count: int) -> tuple[float, ...] | None:
         return None
     texts = [_text(part) for part in parts]
     if len(texts) == count:
-        whole = [_NUMBER.match(_COMMA.sub(".", text.lstrip())) for text in texts]
-        return tuple(float(match[0]) for match in whole if match) if all(whole) else None
-    found = _NUMBER.findall(" ".join(texts).replace(",", " "))
-    return tuple(map(float, found)) if len(found) == count else None
+        whole = [_NUMBER.match(_COMMA.sub(".", text)) for text in texts]
+        found = [match[0] for match in whole if match]
+    else:
+        found = _NUMBER.findall(" ".join(texts).replace(",", " "))
+    return _exact(found) if len(found) == count else None
 
 
 def _text(part: Any) -> str:

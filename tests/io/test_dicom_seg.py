@@ -149,7 +149,7 @@ def test_files_of_others_are_read_by_their_segments(written: Path, series: Path)
     found = read_dicom_seg(written, source_slices(series).geometry)
     liver, tumour = found.classes
     assert (liver.value, liver.name, liver.terminology) == (1, LIVER.name, LIVER.terminology)
-    assert (tumour.value, tumour.name[:9], tumour.terminology) == (2, "tumour   ", None)
+    assert (tumour.value, tumour.name[:9], tumour.terminology) == (2, "tumour xx", None)
     assert np.abs(np.subtract(liver.color, LIVER.color)).max() <= 2  # by way of CIELab
     assert np.array_equal(found.masks[liver.name], some_masks()[LIVER.name])
 
