@@ -137,15 +137,22 @@ def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> lis
         apart = one_number(measures, "SliceThickness", odd)
     if not apart:
         return frames
-    note = f"where its frames lie is not stated; they are taken as slices {abs(apart):g} mm apart, in their order"
-    told: Oddities = [note]
-    slices = _along(frames, _steps(frames[0], apart, range(len(frames))), told)
+    order = _in_stack(frames)
+    told = [f"where its frames lie is not stated; they are taken as slices {abs(apart):g} mm apart, in their order"]
+    slices = _along(frames, _steps(frames[0], apart, order or range(len(frames))), told)
     if is_timed:
         return [replace(frame, reading=IN_TIME) for frame in frames] + [
             replace(frame, reading=IN_SPACE, oddities=tuple(told)) for frame in slices
         ]
     odd += told
     return slices
+
+
+def _in_stack(frames: list[Frame]) -> list[float] | None:
+    """The place of each frame in its stack, from 0; None where not all have one."""
+    found = [one_number(frame.of("FrameContentSequence"), "InStackPositionNumber", []) for frame in frames]
+    places = [place for place in found if place is not None]
+    return [place - min(places) for place in places] if len(places) == len(frames) and len(set(places)) > 1 else None
 
 
 def _nuclear(header: DicomHeader, frames: list[Frame], odd: Oddities) -> list[Frame]:

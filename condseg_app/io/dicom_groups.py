@@ -1,7 +1,7 @@
 """DICOM slices sorted into groups that make a volume each: by series, size and orientation, passes and phases."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -63,11 +63,14 @@ def grouped(slices: Sequence[DicomSlice]) -> tuple[SliceGroup, ...]:
             groups.append([one])
         else:
             home.append(one)
-    found = [
-        SliceGroup(f"{uid}#{number}" if number > 1 else uid, part.slices, part.part)
-        for uid, groups in series.items()
-        for number, part in enumerate((part for group in groups for part in _parts(group)), 1)
-    ]
+    found: list[SliceGroup] = []
+    for uid, groups in series.items():
+        parts = [
+            replace(part, part=", ".join(filter(None, (name, part.part))))
+            for name, group in zip(_differences(groups), groups, strict=True)
+            for part in _parts(group)
+        ]
+        found += [replace(part, key=f"{uid}#{n}" if n > 1 else uid) for n, part in enumerate(parts, 1)]
     return tuple(found)
 
 
@@ -81,6 +84,14 @@ def descriptions(groups: Sequence[SliceGroup]) -> list[str]:
         when = f"{series.study or 'no date'}, " if len(days) > 1 else ""
         found.append(f"{whose}{when}{group.text}")
     return found
+
+
+def _differences(groups: Sequence[Sequence[DicomSlice]]) -> list[str]:
+    """What tells groups of one series apart besides their sizes: planes, and sizes of pixels."""
+    planes = [group[0].plane for group in groups]
+    sizes = ["pixels of {:.4g} x {:.4g} mm".format(*group[0].spacing) if group[0].spacing else "" for group in groups]
+    told = [names if len(set(names)) > 1 else [""] * len(groups) for names in (planes, sizes)]
+    return [", ".join(filter(None, names)) for names in zip(*told, strict=True)]
 
 
 def _belong_together(one: DicomSlice, other: DicomSlice) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.uid import UID
 
 from condseg_app.errors import ReadError
@@ -31,6 +32,8 @@ class SliceKind:
         channels: 1, or 3 of a colour picture.
         dtype: of the numbers, in the machine's byte order.
         bits: which bits are a number.
+        photometric: how the numbers of a pixel make a grey or a colour.
+        planar: 1 where each colour has a plane of its own, else 0.
         syntax: how the file is encoded.
         decoder: pydicom's name for what unpacks it, '' where it is not packed.
     """
@@ -40,40 +43,65 @@ class SliceKind:
     channels: int
     dtype: np.dtype[np.generic]
     bits: PixelBits
+    photometric: str
+    planar: int
     syntax: UID
     decoder: str
 
 
 def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
-    """How a file's pixels are stored; `odd` takes what header and packed pixels contradict each other in.
+    """How a file's pixels are stored; `odd` takes what the header lacks, and what packed pixels contradict it in.
 
     Raises:
         ReadError: there are none, or such as are not read.
     """
-    path, photometric = header.path, header.text("PhotometricInterpretation")
-    columns, rows, channels = (header.number(key, 0) for key in ("Columns", "Rows", "SamplesPerPixel"))
+    path = header.path
+    columns, rows = (header.number(key, 0) for key in ("Columns", "Rows"))
     if not header.text("SOPClassUID") and not rows:
         raise ReadError("is not DICOM, or its header is damaged; copy it again", path=path)
-    if header.pixels is None or rows <= 0 or columns <= 0:
+    if header.pixels is None:
         what = header.text("Modality") or "no image"
         raise ReadError(f"holds no pixels ({what}); choose the image series that it belongs to", path=path)
-    if (channels or 1) not in (1, 3) or photometric.startswith("PALETTE"):
-        raise ReadError(f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=path)
+    if rows <= 0 or columns <= 0:
+        raise ReadError(
+            f"its header says that the image has {columns} Columns and {rows} Rows; correct the header with a DICOM "
+            "editor",
+            path=path,
+        )
+    channels, photometric = _colours(header, odd)
     try:
         decoder = decoder_for(header.syntax)
     except ReadError as error:
         raise ReadError(error.message, path=path) from error
-    bits = _bits(header, odd)
-    return SliceKind(columns, rows, channels or 1, _dtype(header, bits), bits, header.syntax, decoder)
+    bits = _bits(header, channels, odd)
+    planar = 1 if header.number("PlanarConfiguration", 0) == 1 else 0
+    return SliceKind(columns, rows, channels, _dtype(header, bits), bits, photometric, planar, header.syntax, decoder)
 
 
-def _bits(header: DicomHeader, odd: Oddities) -> PixelBits:
+def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:
+    """Numbers a pixel, and how they make a colour."""
+    photometric = header.text("PhotometricInterpretation").upper()
+    channels = header.number("SamplesPerPixel", 3 if photometric.startswith(("RGB", "YBR")) else 1)
+    if channels not in (1, 3) or photometric.startswith("PALETTE"):
+        raise ReadError(
+            f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=header.path
+        )
+    if photometric not in PhotometricInterpretation.__members__:
+        taken = "grey pixels" if channels == 1 else "red, green and blue"
+        odd.append(f"its Photometric Interpretation is '{photometric or 'missing'}'; {taken} are taken")
+        photometric = "MONOCHROME2" if channels == 1 else "RGB"
+    return channels, photometric
+
+
+def _bits(header: DicomHeader, channels: int, odd: Oddities) -> PixelBits:
     allocated = header.number("BitsAllocated", 16)
     stored = header.number("BitsStored", allocated)
-    signed = header.number("PixelRepresentation", 0) == 1
-    claim = header.claim if header.number("SamplesPerPixel", 1) == 1 else None
+    representation = header.number("PixelRepresentation", 0)
+    if representation not in (0, 1):
+        odd.append(f"its Pixel Representation is {representation}, not 0 or 1; numbers without a sign are taken")
     if not 1 <= stored <= allocated:
         odd.append(f"its header says that {stored} of {allocated} bits are used; all are taken")
+    claim, signed = header.claim if channels == 1 else None, representation == 1
     bits = pixel_bits(allocated, stored, header.number("HighBit", stored - 1), signed, claim)
     contradictions(bits, allocated, signed, claim, odd)
     return bits

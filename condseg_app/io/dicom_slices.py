@@ -1,5 +1,6 @@
 """The image planes that a DICOM file holds: one of a classic file, many of a multi-frame one."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,13 +15,13 @@ from condseg_app.io.dicom_frames import NUCLEAR_VECTORS, Frame, frames_in
 from condseg_app.io.dicom_header import DicomHeader, read_header, telling
 from condseg_app.io.dicom_mosaic import Mosaic, Tile, mosaic_in
 from condseg_app.io.dicom_pixels import SliceKind, check_is_whole, check_size, kind_of, pixel_oddities
-from condseg_app.io.dicom_values import Oddities, numbers, one_number, value_of
+from condseg_app.io.dicom_spacing import pixel_spacing
+from condseg_app.io.dicom_values import Oddities, one_number, value_of
 
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 """Storage classes of segmentations: of masks, and of label maps."""
 
 _MOST_FRAMES = 100_000
-_CENTIMETRES = 3  # DICOM PS3.3, C.8.5.5.1.15
 
 # What tells frames at the same place apart, the most telling first: elements, or those of a frame's functional group.
 _TRAITS: Mapping[str, tuple[str, str | None]] = {
@@ -36,7 +37,9 @@ _TRAITS: Mapping[str, tuple[str, str | None]] = {
     "kernel": ("ConvolutionKernel", None),
     "inversion time": ("InversionTime", None),
     "flip angle": ("FlipAngle", None),
+    "tube voltage": ("KVP", None),
     "thickness": ("SliceThickness", "PixelMeasuresSequence"),
+    "frame time": ("FrameReferenceTime", None),
     "acquisition time": ("AcquisitionTime", None),
 }
 _INSTANCE = "InstanceNumber"
@@ -77,7 +80,9 @@ class DicomSlice:
         position: centre of the first pixel (3,), None if it is not stated.
         orientation: direction along a row, then down a column (6,), None if it is not stated.
         spacing: distance between pixels along I and J, None if it is not stated.
-        thickness: distance to the next slice as it is claimed, None if it is not stated.
+        thickness: distance to the next slice as it is claimed, or thickness; None if neither is stated.
+        apart: distance to the next slice as it is claimed, None if it is not stated.
+        location: how far along the stack it is by its Slice Location, None if it is not stated.
         uid: its SOP instance UID, '' where it is not stated.
         slope: a value is slope * stored + intercept.
         intercept: see slope.
@@ -95,6 +100,8 @@ class DicomSlice:
     orientation: tuple[float, ...] | None
     spacing: tuple[float, ...] | None
     thickness: float | None
+    apart: float | None
+    location: float | None
     uid: str
     slope: float
     intercept: float
@@ -116,6 +123,16 @@ class DicomSlice:
     def is_localizer(self) -> bool:
         """Whether it is a scout, from which others are planned."""
         return "LOCALIZER" in self.traits[0][1]
+
+    @property
+    def plane(self) -> str:
+        """Which way it cuts the body: 'axial', 'coronal tilted by 20°'; '' if that is not stated."""
+        if self.orientation is None:
+            return ""
+        across = np.abs(self.normal) / np.linalg.norm(self.normal)
+        tilt = round(math.degrees(math.acos(min(1.0, across.max()))))
+        name = ("sagittal", "coronal", "axial")[int(across.argmax())]
+        return f"{name} tilted by {tilt}°" if tilt else name
 
     @property
     def normal(self) -> NDArray[np.float64]:
@@ -146,7 +163,7 @@ def slices_of(header: DicomHeader) -> tuple[DicomSlice, ...]:
     """
     odd: Oddities = list(header.oddities)
     kind = kind_of(header, odd)
-    count = header.number("NumberOfFrames", 1)
+    count = header.number("NumberOfFrames", 1) or 1  # some writers put 0 for an image that is no film
     if not 1 <= count <= _MOST_FRAMES:
         raise ReadError(f"claims {count:,} frames; copy the file again", path=header.path)
     check_is_whole(header, count)
@@ -163,7 +180,7 @@ def slices_of(header: DicomHeader) -> tuple[DicomSlice, ...]:
 
 def _series(header: DicomHeader) -> DicomSeries:
     return DicomSeries(
-        header.text("SeriesInstanceUID"),
+        header.text("SeriesInstanceUID") or "no-number",
         header.text("Modality"),
         header.text("SeriesNumber"),
         header.text("SeriesDescription"),
@@ -174,13 +191,14 @@ def _series(header: DicomHeader) -> DicomSeries:
 
 def _slice(header: DicomHeader, frame: Frame, series: DicomSeries, kind: SliceKind, odd: Oddities) -> DicomSlice:
     measures, scaling = frame.of("PixelMeasuresSequence"), frame.of("PixelValueTransformationSequence")
-    spacing = _spacing(header, measures, odd)
+    spacing = pixel_spacing(header.data, measures, odd)
     slope = one_number(scaling, "RescaleSlope", odd)
     if slope is None:
         slope = one_number(header.data, "DoseGridScaling", odd)
     if slope == 0:
         odd.append("its Rescale Slope is 0, which would make all intensities equal; 1 is taken")
-    thickness = one_number(measures, "SpacingBetweenSlices", odd) or one_number(measures, "SliceThickness", odd)
+    apart = one_number(measures, "SpacingBetweenSlices", odd)
+    thickness = apart or one_number(measures, "SliceThickness", odd)
     return DicomSlice(
         path=header.path,
         frame=frame.number,
@@ -190,6 +208,8 @@ def _slice(header: DicomHeader, frame: Frame, series: DicomSeries, kind: SliceKi
         orientation=None if frame.orientation is None else _checked(frame.orientation, header.path),
         spacing=spacing,
         thickness=abs(thickness) if thickness else None,
+        apart=abs(apart) if apart else None,
+        location=one_number(header.data, "SliceLocation", []),
         uid=header.text("SOPInstanceUID"),
         slope=slope or 1.0,
         intercept=one_number(scaling, "RescaleIntercept", odd) or 0.0,
@@ -197,43 +217,6 @@ def _slice(header: DicomHeader, frame: Frame, series: DicomSeries, kind: SliceKi
         oddities=frame.oddities,
         reading=frame.reading,
     )
-
-
-def _spacing(header: DicomHeader, measures: Dataset, odd: Oddities) -> tuple[float, float] | None:
-    """Distance between pixels along I and J; that on a detector or of a probe where there is no other."""
-    found = _positive(numbers(measures, "PixelSpacing", 2, odd), "Pixel Spacing", odd)
-    if found is None:
-        found = _positive(numbers(header.data, "ImagerPixelSpacing", 2, odd), "Imager Pixel Spacing", odd)
-        if found is not None:
-            odd.append("its pixel sizes are those on the detector; the body is smaller by the magnification")
-    if found is None:
-        found = _positive(
-            numbers(header.data, "NominalScannedPixelSpacing", 2, odd), "Nominal Scanned Pixel Spacing", odd
-        )
-    if found is None:
-        return _of_probe(header.data, odd)
-    down, across = found
-    return across, down
-
-
-def _positive(spacing: tuple[float, ...] | None, name: str, odd: Oddities) -> tuple[float, ...] | None:
-    if spacing is None or min(spacing) > 0:
-        return spacing
-    shown = " x ".join(f"{part:g}" for part in spacing)
-    odd.append(f"its {name} is {shown} mm, which cannot be; it is left aside")
-    return None
-
-
-def _of_probe(data: Dataset, odd: Oddities) -> tuple[float, float] | None:
-    """Pixel sizes of an ultrasound picture with one calibrated region; they are stated in cm."""
-    regions = value_of(data, "SequenceOfUltrasoundRegions") or []
-    if len(regions) != 1:
-        return None
-    units = {value_of(regions[0], f"PhysicalUnits{axis}Direction") for axis in "XY"}
-    across, down = (one_number(regions[0], f"PhysicalDelta{axis}", odd) for axis in "XY")
-    if units != {_CENTIMETRES} or not across or not down:
-        return None
-    return 10 * abs(across), 10 * abs(down)
 
 
 def _cut(one: DicomSlice, mosaic: Mosaic, odd: Oddities) -> Iterator[DicomSlice]:

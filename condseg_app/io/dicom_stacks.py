@@ -18,6 +18,10 @@ from condseg_app.io.dicom_voxels import decoded
 
 # Deviation from an even grid, in slice distances, that is none to speak of.
 _EVEN = 0.01
+# How far off, as a part, a claimed slice distance may be.
+_CLAIM_OFF = 0.05
+# A slice without a place is left out where as many have one.
+_PLACED_FOR_A_LOST = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,19 +77,39 @@ def stacked(group: SliceGroup, frame: int | None, path: Path) -> DicomStack:
 
 def _by_place(group: SliceGroup, path: Path) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
     """The slices at one place each, along the normal; those at one place in the order of their traits."""
-    slices = sorted(group.slices, key=lambda one: one.rank)
+    slices, notes = _placed(sorted(group.slices, key=lambda one: one.rank))
     if any(one.position is None or one.orientation is None for one in slices):
         if len({one.path for one in slices}) == 1:
             return [tuple(slices)], ()
-        slices.sort(key=lambda one: (one.trait("instance"), one.frame, str(one.path)))
-        return [(one,) for one in slices], (
-            "where its slices lie is not stated; they are in the order of their numbers",
-        )
+        return _unplaced(slices)
     places = places_of(slices)
     if places.are_beside_each_other:
         raise GeometryError("its slices lie beside each other, not in a stack; open one of the files", path=path)
     here, copies = _without_copies(places)
-    return here, copies
+    return here, (*notes, *copies)
+
+
+def _unplaced(slices: list[DicomSlice]) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
+    """Slices without places by what else has an order."""
+    locations = {one.location for one in slices if one.location is not None}
+    by_location = len(locations) == len(slices)
+    slices = sorted(
+        slices,
+        key=lambda one: (one.location or 0.0 if by_location else 0.0, one.trait("instance"), one.frame, str(one.path)),
+    )
+    what = "Slice Location" if by_location else "numbers"
+    return [(one,) for one in slices], (f"where its slices lie is not stated; they are in the order of their {what}",)
+
+
+def _placed(slices: list[DicomSlice]) -> tuple[list[DicomSlice], tuple[str, ...]]:
+    """Slices without the few that do not state their place, where all others do."""
+    placed = [one for one in slices if one.position is not None and one.orientation is not None]
+    lost = [one for one in slices if one.position is None or one.orientation is None]
+    if not lost or len(lost) * _PLACED_FOR_A_LOST > len(placed):
+        return slices, ()
+    return placed, (
+        f"{len(lost)} of its slices do not state where they lie and are left out ({lost[0].path.name}, for one)",
+    )
 
 
 def _without_copies(places: Places) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
@@ -175,7 +199,7 @@ def _slots(slices: Sequence[DicomSlice], path: Path) -> tuple[NDArray[np.int64],
     places = places_of(slices)
     found = spaced(places)
     _check_even(slices, found, path)
-    notes: tuple[str, ...] = ()
+    notes = _contradicted(slices[0].apart, found.step)
     if found.off > _EVEN * found.step:
         notes += (f"its slices lie up to {found.off:.2f} mm beside an even grid; they are taken as even",)
     if found.missing:
@@ -187,6 +211,13 @@ def _slots(slices: Sequence[DicomSlice], path: Path) -> tuple[NDArray[np.int64],
             "are left empty",
         )
     return found.slots, notes
+
+
+def _contradicted(claimed: float | None, step: float) -> tuple[str, ...]:
+    """A note where slices lie at another distance than their header claims."""
+    if claimed is None or abs(claimed - step) <= _CLAIM_OFF * step:
+        return ()
+    return (f"its header says that slices are {claimed:.4g} mm apart, they lie {step:.4g} mm apart; that is taken",)
 
 
 def _check_even(slices: Sequence[DicomSlice], found: Spacing, path: Path) -> None:

@@ -138,16 +138,20 @@ def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[
 
 
 def _options(kind: SliceKind) -> dict[str, Any]:
-    """What pydicom has to know; bits and signs are seen to here."""
-    return {
+    """What pydicom has to know, also where the file does not say so; bits and signs are seen to here."""
+    options: dict[str, Any] = {
         "transfer_syntax_uid": kind.syntax,
         "decoding_plugin": kind.decoder,
         "bits_allocated": kind.bits.allocated,
         "bits_stored": kind.bits.most,
+        "pixel_representation": int(kind.bits.signed),
+        "samples_per_pixel": kind.channels,
+        "photometric_interpretation": kind.photometric,
         "correct_unused_bits": False,
         "apply_j2k_sign_correction": False,
         "apply_jls_sign_correction": False,
     }
+    return options if kind.channels == 1 else {**options, "planar_configuration": kind.planar}
 
 
 def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:

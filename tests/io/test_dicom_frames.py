@@ -109,6 +109,17 @@ def test_frames_that_share_a_distance_are_slices(save_frames: Callable[..., Path
         assert any("taken as slices 2.5 mm apart, in their order" in warning for warning in image.warnings)
 
 
+def test_frames_go_by_their_place_in_the_stack(save_frames: Callable[..., Path]) -> None:
+    groups = []
+    for number in range(8):
+        content, group = Dataset(), Dataset()
+        content.StackID, content.InStackPositionNumber = "1", 8 - number
+        group.FrameContentSequence = [content]
+        groups.append(group)
+    image = read_dicom(save_frames(SpacingBetweenSlices=2.5, PerFrameFunctionalGroupsSequence=groups))
+    assert np.array_equal(image.voxels()[0], VOXELS[:, :, ::-1])
+
+
 def test_frames_with_a_distance_and_times_may_be_either(save_frames: Callable[..., Path]) -> None:
     path = save_frames(Modality="US", SpacingBetweenSlices=2.5, FrameTime=40, FrameIncrementPointer=0x00181063)
     with pytest.raises(ChoiceNeeded) as caught:

@@ -157,3 +157,43 @@ def test_a_cause_is_stated_only_where_it_is_known(save_series: SaveSeries, tmp_p
     save_series(tmp_path / "uneven", VOXELS, AFFINE, ImagePositionPatient=lambda k: [-30, 12.5, heights[k]])
     with pytest.raises(GeometryError, match=r"uneven distances \(1 to 8 mm\)"):
         read_dicom(tmp_path / "uneven")
+
+
+def test_planes_of_one_series_are_told(save_series: SaveSeries, tmp_path: Path) -> None:
+    turned = [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1], [np.cos(0.35), 0, np.sin(0.35), 0, 1, 0]
+    for number, directions in enumerate([[1, 0, 0, 0, 1, 0], *turned]):
+        save_series(
+            tmp_path / str(number),
+            VOXELS[:, :, :1],
+            AFFINE,
+            SeriesInstanceUID=UID,
+            ImageOrientationPatient=[round(float(part), 6) for part in directions],
+        )
+    planes = [text.split(", ")[1] for text in options(tmp_path).values()]
+    assert planes == ["axial", "coronal", "sagittal", "axial tilted by 20°"]
+
+
+def test_a_slice_without_a_place_is_left_out_with_a_word(save_series: SaveSeries, tmp_path: Path) -> None:
+    paths = save_series(tmp_path, VOXELS, AFFINE)
+    data = pydicom.dcmread(paths[3])
+    del data.ImagePositionPatient
+    data.save_as(paths[3])
+    image = read_dicom(tmp_path)
+    assert "1 of its slices do not state where they lie and are left out (003.dcm" in image.warnings[0]
+    assert "missing: 1 of 8" in image.warnings[1]
+    assert np.array_equal(image.voxels()[0, :, :, 4:], VOXELS[:, :, 4:])
+
+
+def test_slices_without_places_go_by_their_location(save_series: SaveSeries, tmp_path: Path) -> None:
+    save_series(tmp_path, VOXELS, AFFINE, ImagePositionPatient=None, SliceLocation=lambda k: -2.5 * k)
+    image = read_dicom(tmp_path)
+    assert np.array_equal(image.voxels()[0], VOXELS[:, :, ::-1])
+    assert "order of their Slice Location" in image.warnings[0]
+
+
+def test_a_distance_that_the_places_contradict_is_told(save_series: SaveSeries, tmp_path: Path) -> None:
+    save_series(tmp_path / "wrong", VOXELS, AFFINE, SpacingBetweenSlices=5)
+    assert read_dicom(tmp_path / "wrong").geometry.spacing[2] == pytest.approx(2.5)
+    assert "says that slices are 5 mm apart, they lie 2.5 mm apart" in read_dicom(tmp_path / "wrong").warnings[0]
+    save_series(tmp_path / "right", VOXELS, AFFINE, SpacingBetweenSlices=2.5)
+    assert read_dicom(tmp_path / "right").warnings == ()

@@ -79,6 +79,8 @@ def test_another_element_stands_in_for_pixel_spacing(save_series: SaveSeries, tm
         ("RescaleSlope", b"0", "Rescale Slope is 0"),
         ("RescaleIntercept", b"-1024HU", "written '-1024HU'; -1024 is taken"),
         ("BitsStored", b"\x14\x00", "20 of 16 bits are used"),
+        ("PixelRepresentation", b"\x02\x00", "Pixel Representation is 2, not 0 or 1"),
+        ("PhotometricInterpretation", b"GREY", "Photometric Interpretation is 'GREY'; grey pixels are taken"),
     ],
 )
 def test_a_faulty_value_is_named_and_the_image_opens(
@@ -97,6 +99,7 @@ def test_a_faulty_value_is_named_and_the_image_opens(
     ("keyword", "text", "words"),
     [
         ("NumberOfFrames", b"1A", "Number of Frames is '1A', which is no whole number"),
+        ("Rows", b"\0\0", "6 Columns and 0 Rows"),
         ("ImageOrientationPatient", b"1\\0\\0\\1\\0\\0", "Image Orientation is (1, 0, 0, 1, 0, 0)"),
     ],
 )
@@ -137,3 +140,12 @@ def test_numbers_with_commas_are_the_same(value: tuple[float, float]) -> None:
     odd: Oddities = []
     assert numbers(raw("PixelSpacing", text.replace(".", ",").encode()), "PixelSpacing", 2, odd) == expected
     assert len(odd) == 1
+
+
+@pytest.mark.parametrize(
+    "lacking", ["PhotometricInterpretation", "SamplesPerPixel", "PixelRepresentation", "BitsStored"]
+)
+def test_what_lacks_is_taken_as_it_mostly_is(save_series: SaveSeries, tmp_path: Path, lacking: str) -> None:
+    stored = VOXELS.astype(np.uint16)
+    save_series(tmp_path, stored, AFFINE, NumberOfFrames=0, **{lacking: None})
+    assert np.array_equal(read_dicom(tmp_path).voxels()[0], stored)
