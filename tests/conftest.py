@@ -172,7 +172,8 @@ class Stage:
         assert self.session.wait(20)
 
 
-def _model(name: str, dimensions: str) -> Model:
+def small_model(name: str, dimensions: str) -> Model:
+    """A model that knows three classes."""
     flat = dimensions == "2D"
     plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4), 1, intensity="zscore")
     weights = {"class_rows": np.arange(2 * len(NAMES), dtype=np.float32).reshape(-1, 2)}
@@ -219,7 +220,7 @@ def photo() -> Image:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A session with the stand-in engine and a model for volumes open, and no image."""
     path = tmp_path / "abdomen.safetensors"
-    io.write_model(path, _model("abdomen", "3D"))
+    io.write_model(path, small_model("abdomen", "3D"))
     tools = IntensityTools()
     session = Session(LocalEngine(tools), tmp_path / "models")
     failures: list[CondsegError] = []
@@ -237,5 +238,5 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def flat_model(tmp_path: Path) -> Path:
     """A model for 2D images."""
     path = tmp_path / "flat.safetensors"
-    io.write_model(path, _model("flat", "2D"))
+    io.write_model(path, small_model("flat", "2D"))
     return path

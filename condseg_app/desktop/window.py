@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QStackedWidget
 
 from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
 from condseg_app.desktop.canvas import Canvas
+from condseg_app.desktop.layer_docks import LayerDocks, fitted
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build, plain
 from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, folder_dialog
@@ -20,6 +21,7 @@ from condseg_app.qt import Panel
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
+from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
 from condseg_app.qt.text import file_text, listed
@@ -56,11 +58,12 @@ class MainWindow(QMainWindow):
         self.ask_before_closing = True
         self.setObjectName("condseg_window")
         self.setWindowTitle("CondSeg")
-        self.resize(settings.width, settings.height)
+        self.resize(fitted(QSize(settings.width, settings.height), self))
         self.canvas = Canvas(self)
         self.binding = LayerBinding(session, self.canvas.model)
         self.panel = Panel(self.binding, models)
         self._lay_out()
+        self._focus_ring = FocusRing(self)
         self._actions, self._menus = build(self, self._menu_bar())
         self._leaving = Leaving(session, self, self.close, self.binding.collect)
         self._connect()
@@ -83,7 +86,8 @@ class MainWindow(QMainWindow):
             QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetFloatable
         )
         self.addDockWidget(_RIGHT, self.panel_dock)
-        self.resizeDocks([self.panel_dock], [360], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.panel_dock], [340], Qt.Orientation.Horizontal)
+        self.layer_docks = LayerDocks(self, self.canvas.docks, self.panel_dock)
         self.under_mouse = QLabel()
         self.under_mouse.setObjectName("under_mouse")
         self.statusBar().addWidget(self.under_mouse, 1)
@@ -259,9 +263,7 @@ class MainWindow(QMainWindow):
 
     def toggle_layers(self) -> None:
         """Show or hide napari's docks."""
-        visible = not self.canvas.docks[0].isVisible()
-        for dock in self.canvas.docks:
-            dock.setVisible(visible)
+        self.layer_docks.toggle()
 
     def toggle_panel(self) -> None:
         """Show or hide the panel."""
@@ -274,7 +276,7 @@ class MainWindow(QMainWindow):
     def _show_checks(self) -> None:
         checked = {
             "in_3d": self.canvas.model.dims.ndisplay == 3,
-            "show_layers": self.canvas.docks[0].isVisible(),
+            "show_layers": self.layer_docks.are_shown,
             "show_panel": self.panel_dock.isVisible(),
             "full_screen": self.isFullScreen(),
             "check_files": self.session.checks_files,
@@ -315,8 +317,8 @@ class MainWindow(QMainWindow):
             self._show_recent()
         self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
         self.middle.setCurrentIndex(0 if image is None else 1)
-        for dock in (*self.canvas.docks, self.panel_dock):
-            dock.setVisible(image is not None)
+        self.panel_dock.setVisible(image is not None)
+        self.layer_docks.follow(image is not None)
         soon(self, self.canvas.model.reset_view)  # once the canvas has got its size
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
@@ -328,6 +330,11 @@ class MainWindow(QMainWindow):
         position = getattr(event, "position", None)
         if position is not None:
             self.under_mouse.setText(readout(self.binding, tuple(position)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Make room for the image."""
+        super().resizeEvent(event)
+        self.layer_docks.arrange()
 
     # the end
 

@@ -1,7 +1,7 @@
 """What is being worked on: how far, how long still, and the way to stop it."""
 
 from qtpy.QtCore import QRectF, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QWidget
 
 from condseg_app.compute import Progress
@@ -132,6 +132,7 @@ class DeviceLine(QWidget):
         row.addWidget(self.dot)
         row.addWidget(self.text, 1)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         Connections(self).to(session.device_changed, self.show_device)
         self.show_device()
 
@@ -141,8 +142,16 @@ class DeviceLine(QWidget):
         self.text.setText(device_text(device, place))
         self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
         self.setToolTip(f"{device_hint(device, place)} Click to compute elsewhere.")
+        self.setAccessibleName(f"Where to compute: {device_text(device, place)}")
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Ask to compute elsewhere."""
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.change_asked.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Ask for it with Enter or the space bar, too."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.change_asked.emit()
+        else:
+            super().keyPressEvent(event)

@@ -109,6 +109,7 @@ class TeachPage(QWidget):
     def _controls(self) -> QVBoxLayout:
         self.steps = QSpinBox()
         self.steps.setObjectName("steps")
+        self.steps.setAccessibleName("Training steps")
         self.steps.setRange(_FEWEST, _MOST)
         self.steps.setValue(TEACHING_STEPS)
         self.steps.setSingleStep(50)

@@ -10,6 +10,7 @@ from condseg_app.compute import Engine
 from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
 from condseg_app.qt.engine_dialog import ask_where_to_compute
+from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
 from condseg_app.viewer import LayerBinding
@@ -38,6 +39,7 @@ class CondSegWidget(QWidget):
         self.session = self._own_session() if session is None else session
         self.binding = LayerBinding(self.session, napari_viewer)
         self.panel = Panel(self.binding)
+        self._focus_ring = FocusRing(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.panel)
