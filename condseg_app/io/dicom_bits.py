@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.io.dicom_streams import StreamClaim
+from condseg_app.io.dicom_streams import LOSSY_JPEG, StreamClaim
 from condseg_app.io.dicom_values import Oddities
 
 
@@ -50,8 +50,9 @@ def pixel_bits(allocated: int, stored: int, high: int, signed: bool, claim: Stre
     if claim is None:
         shift = high + 1 - used if used <= high + 1 <= allocated else 0
         return PixelBits(allocated, used, shift, signed)
-    width = next((width for width in (8, 16, 32) if width >= max(allocated, claim.bits)), allocated)
-    return PixelBits(width, used, 0, signed or bool(claim.signed), claim.bits, bool(claim.signed))
+    least = claim.bits if claim.syntax in LOSSY_JPEG else max(allocated, claim.bits)
+    width = next((width for width in (8, 16, 32) if width >= least), allocated)
+    return PixelBits(width, min(used, width), 0, signed or bool(claim.signed), claim.bits, bool(claim.signed))
 
 
 def contradictions(bits: PixelBits, allocated: int, signed: bool, claim: StreamClaim | None, odd: Oddities) -> None:

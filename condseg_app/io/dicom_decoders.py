@@ -15,6 +15,7 @@ from pydicom.uid import (
     HTJ2KLossless,
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
+    JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
@@ -29,6 +30,7 @@ _JPEG_2000 = (JPEG2000, JPEG2000Lossless, HTJ2K, HTJ2KLossless, HTJ2KLosslessRPC
 DECODER_DEPENDENCIES = {
     UID(syntax): ("imagecodecs",)
     for syntax in (
+        JPEGExtended12Bit,
         JPEGLossless,
         JPEGLosslessSV1,
         JPEGLSLossless,
@@ -43,8 +45,12 @@ _END = b"\xff\xd9"
 _PREFERRED = (_LABEL, "pyjpegls", "pydicom", "pillow", "pylibjpeg")
 
 
-def decoder_for(syntax: UID) -> str:
+def decoder_for(syntax: UID, bits: int = 0) -> str:
     """The name of the decoder to be used; '' where nothing is packed.
+
+    Args:
+        syntax: how pixels are packed.
+        bits: of a number in the packed stream, 0 where that is not known.
 
     Raises:
         ReadError: such data are not read, or a package is missing.
@@ -56,7 +62,8 @@ def decoder_for(syntax: UID) -> str:
     if not syntax.is_compressed:
         return ""
     there = decoder.available_plugins
-    for name in _PREFERRED:
+    of_8_bits = syntax == JPEGExtended12Bit and bits <= 8
+    for name in ("pillow", *_PREFERRED) if of_8_bits else _PREFERRED:
         if name in there:
             return name
     lacking = DECODER_DEPENDENCIES.get(syntax, ("pillow",))[0]

@@ -78,7 +78,7 @@ def frames_in(header: DicomHeader, count: int, odd: Oddities) -> list[Frame]:
     placed = [_placed(frame, odd) for frame in _frames(header, count)]
     if count == 1 or any(_says_its_place(frame) for frame in placed):
         return placed
-    if header.text("Modality") == "NM":
+    if _is_nuclear(header):
         return _nuclear(header, placed, odd)
     offsets = _offsets(header, placed[0], count, odd)
     if offsets is not None:
@@ -146,6 +146,12 @@ def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> lis
         ]
     odd += told
     return slices
+
+
+def _is_nuclear(header: DicomHeader) -> bool:
+    """Whether frames are described as those of nuclear medicine."""
+    elements = ("DetectorInformationSequence", "SliceVector", "DetectorVector")
+    return header.text("Modality") == "NM" or any(value_of(header.data, keyword) for keyword in elements)
 
 
 def _in_stack(frames: list[Frame]) -> list[float] | None:

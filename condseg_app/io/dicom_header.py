@@ -161,18 +161,12 @@ def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
         tags: list[Any] = [*_TAGS, *_PRIVATE_TAGS, *more]
         data = pydicom.dcmread(file, stop_before_pixels=True, force=True, specific_tags=tags)
         odd: Oddities = []
-        pixels = pixels_in(file, *_encoding(data))
+        pixels = pixels_in(file, data.original_encoding[1] is not False)
         try:
             syntax, claim = syntax_of(data, pixels, file, odd)
         except ReadError as error:
             raise ReadError(error.message, path=path) from error
         return DicomHeader(path, data, syntax, claim, pixels.keyword, pixels.position, pixels.room, tuple(odd))
-
-
-def _encoding(data: Dataset) -> tuple[bool, bool]:
-    """Whether value representations are implied, and whether the low byte comes first."""
-    is_implicit, is_little = data.original_encoding
-    return bool(is_implicit), is_little is not False
 
 
 def read_whole_header(path: Path) -> Dataset:
@@ -224,6 +218,8 @@ class _InPieces(io.BufferedReader):
 
 
 def reason_of(error: BaseException) -> str:
-    """The first words of an error, to be put in brackets."""
-    first = str(error).split("\n", maxsplit=1)[0].split(";", maxsplit=1)[0].strip(" .")
+    """The first words of an error that say something, to be put in brackets."""
+    lines = [line.strip() for line in str(error).split("\n") if line.strip()]
+    telling = [line for line in lines if not line.endswith(":")] or lines or [""]
+    first = telling[0].split(";", maxsplit=1)[0].strip(" .")
     return first[:120] or type(error).__name__

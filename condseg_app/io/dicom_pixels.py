@@ -11,6 +11,7 @@ from condseg_app.errors import ReadError
 from condseg_app.io.dicom_bits import PixelBits, contradictions, pixel_bits
 from condseg_app.io.dicom_decoders import decoder_for
 from condseg_app.io.dicom_header import DicomHeader
+from condseg_app.io.dicom_streams import LOSSY_JPEG, StreamClaim
 from condseg_app.io.dicom_values import Oddities, one_number, value_of
 
 # No lossless packing of an honest image is as good; claims beyond it are bombs.
@@ -70,7 +71,7 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
         )
     channels, photometric = _colours(header, odd)
     try:
-        decoder = decoder_for(header.syntax)
+        decoder = decoder_for(header.syntax, header.claim.bits if header.claim else 0)
     except ReadError as error:
         raise ReadError(error.message, path=path) from error
     bits = _bits(header, channels, odd)
@@ -79,18 +80,35 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
 
 
 def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:
-    """Numbers a pixel, and how they make a colour."""
-    photometric = header.text("PhotometricInterpretation").upper()
+    """Numbers a pixel, and how they make a colour; a packed stream knows better than the header."""
+    photometric, claim = header.text("PhotometricInterpretation").upper(), header.claim
     channels = header.number("SamplesPerPixel", 3 if photometric.startswith(("RGB", "YBR")) else 1)
     if channels not in (1, 3) or photometric.startswith("PALETTE"):
         raise ReadError(
             f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=header.path
         )
+    if claim is not None and claim.channels != channels and claim.channels in (1, 3):
+        odd.append(
+            f"its header says {channels} numbers a pixel, its packed pixels have {claim.channels}; these are read"
+        )
+        channels, photometric = claim.channels, "MONOCHROME2" if claim.channels == 1 else _packed_colours(claim)
+    elif claim is not None and claim.is_mixed and photometric.startswith("YBR_FULL"):
+        odd.append(
+            f"its header says that its colours are {photometric}, its packed pixels that they are not; RGB is taken"
+        )
+        photometric = "YBR_RCT"
     if photometric not in PhotometricInterpretation.__members__:
         taken = "grey pixels" if channels == 1 else "red, green and blue"
         odd.append(f"its Photometric Interpretation is '{photometric or 'missing'}'; {taken} are taken")
         photometric = "MONOCHROME2" if channels == 1 else "RGB"
     return channels, photometric
+
+
+def _packed_colours(claim: StreamClaim) -> str:
+    """How a stream's colours are stored as a rule, where the header takes them for grey."""
+    if claim.is_mixed:
+        return "YBR_RCT"
+    return "YBR_FULL" if claim.syntax in LOSSY_JPEG else "RGB"
 
 
 def _bits(header: DicomHeader, channels: int, odd: Oddities) -> PixelBits:

@@ -15,7 +15,7 @@ def pixel_spacing(data: Dataset, measures: Dataset, odd: Oddities) -> tuple[floa
         measures: what a frame's functional group, or else the file, says of it.
         odd: takes a sentence where a value is faulty, or one stands in for another.
     """
-    found = _positive(numbers(measures, "PixelSpacing", 2, odd), "Pixel Spacing", odd)
+    found = _positive(_of_both(measures, odd), "Pixel Spacing", odd)
     if found is None:
         found = _positive(numbers(data, "ImagerPixelSpacing", 2, odd), "Imager Pixel Spacing", odd)
         if found is not None:
@@ -26,6 +26,16 @@ def pixel_spacing(data: Dataset, measures: Dataset, odd: Oddities) -> tuple[floa
         return _of_probe(data, odd)
     down, across = found
     return across, down
+
+
+def _of_both(measures: Dataset, odd: Oddities) -> tuple[float, ...] | None:
+    """Pixel Spacing, also where one number stands for both directions."""
+    single: Oddities = []
+    side = one_number(measures, "PixelSpacing", single)
+    if side is None or single:
+        return numbers(measures, "PixelSpacing", 2, odd)
+    odd.append(f"its Pixel Spacing is one number, {side:g}; it is taken for both directions")
+    return side, side
 
 
 def _positive(spacing: tuple[float, ...] | None, name: str, odd: Oddities) -> tuple[float, ...] | None:

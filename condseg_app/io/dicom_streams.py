@@ -20,10 +20,14 @@ _JPEG_FRAME_HEADERS = {
     0xC3: JPEGLosslessSV1,
     0xF7: JPEGLSLossless,
 }
+LOSSY_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
+"""Whose decoders give as many bits as the stream has, whatever the header says."""
+
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 _ITEM = struct.Struct("<HHI")
 _MOST_LOOKED_AT = 1 << 16
 _NEAR_LOSSLESS_AT = 7
+_MIXED_AT = 8
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,20 @@ class StreamClaim:
     Attributes:
         rows: of them.
         columns: of them.
-        bits: of a pixel.
+        channels: numbers of a pixel.
+        bits: of a number.
         signed: whether pixels may be below 0; None where the format cannot say.
         syntax: UID of a transfer syntax that the stream is good for.
+        is_mixed: whether it has the colours of JPEG 2000 in another form, which its decoder undoes.
     """
 
     rows: int
     columns: int
+    channels: int
     bits: int
     signed: bool | None
     syntax: str
+    is_mixed: bool = False
 
 
 def claim_of(packed: bytes) -> StreamClaim | None:
@@ -72,14 +80,14 @@ def first_stream(file: BinaryIO, position: int) -> bytes:
 def _jpeg_claim(packed: bytes) -> StreamClaim | None:
     """Of the frame header of a JPEG or JPEG-LS stream (ITU-T T.81, B.2.2)."""
     position = 2
-    while position + 9 <= len(packed):
+    while position + 10 <= len(packed):
         marker, length = packed[position + 1], int.from_bytes(packed[position + 2 : position + 4], "big")
         if marker in _JPEG_FRAME_HEADERS:
-            bits, rows, columns = struct.unpack_from(">BHH", packed, position + 4)
+            bits, rows, columns, channels = struct.unpack_from(">BHHB", packed, position + 4)
             syntax = _JPEG_FRAME_HEADERS[marker]
             if syntax == JPEGLSLossless and _is_near_lossless(packed[position + 2 + length :]):
                 syntax = JPEGLSNearLossless
-            return StreamClaim(rows, columns, bits, None, syntax)
+            return StreamClaim(rows, columns, channels, bits, None, syntax)
         position += 2 + length
     return None
 
@@ -91,9 +99,13 @@ def _is_near_lossless(rest: bytes) -> bool:
 
 
 def _jpeg_2000_claim(stream: bytes) -> StreamClaim | None:
-    """Of the size marker of a JPEG 2000 code stream (ITU-T T.800, A.5.1)."""
+    """Of the size marker of a JPEG 2000 code stream, and of the one of its coding (ITU-T T.800, A.5.1 and A.6.1)."""
     if len(stream) < 43:
         return None
     columns, rows, left, top = struct.unpack_from(">4I", stream, 8)
-    precision = stream[42]
-    return StreamClaim(rows - top, columns - left, (precision & 0x7F) + 1, bool(precision & 0x80), JPEG2000Lossless)
+    (channels,) = struct.unpack_from(">H", stream, 40)
+    precision, coding = stream[42], stream.find(b"\xff\x52", 43)
+    is_mixed = 0 <= coding < len(stream) - _MIXED_AT and stream[coding + _MIXED_AT] == 1
+    return StreamClaim(
+        rows - top, columns - left, channels, (precision & 0x7F) + 1, bool(precision & 0x80), JPEG2000Lossless, is_mixed
+    )

@@ -24,6 +24,7 @@ from condseg_app.io.dicom_streams import StreamClaim, claim_of, first_stream
 from condseg_app.io.dicom_values import Oddities
 
 _PIXEL_ELEMENTS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData"}
+_REPRESENTATIONS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN")
 _UNDEFINED = 0xFFFFFFFF
 _LOSSLESS = (JPEGLossless, JPEGLosslessSV1)
 _LOSSY = tuple(syntax for syntax in JPEGTransferSyntaxes if syntax not in _LOSSLESS)
@@ -39,29 +40,31 @@ class PixelElement:
         position: of their value in the file, in bytes.
         room: bytes from there to the end of the file.
         is_packed: whether they are in pieces of their own lengths, as packed pixels are.
+        is_implicit: whether their element does not say its value representation.
     """
 
     keyword: str | None
     position: int
     room: int
     is_packed: bool
+    is_implicit: bool
 
 
-def pixels_in(file: BinaryIO, is_implicit: bool, is_little: bool) -> PixelElement:
+def pixels_in(file: BinaryIO, is_little: bool) -> PixelElement:
     """Look at the element before which reading has stopped.
 
     Args:
         file: it stands at the element's tag.
-        is_implicit: whether elements do not say their value representation.
         is_little: whether the low byte comes first.
     """
     order, start = "<" if is_little else ">", file.tell()
     head = file.read(12).ljust(12, b"\0")
+    is_implicit = head[4:6] not in _REPRESENTATIONS  # some files are not encoded as they say
     group, element = struct.unpack_from(f"{order}HH", head)
     (length,) = struct.unpack_from(f"{order}I", head, 4 if is_implicit else 8)
     position = start + (8 if is_implicit else 12)
     room = max(0, file.seek(0, io.SEEK_END) - position)
-    return PixelElement(_PIXEL_ELEMENTS.get(group << 16 | element), position, room, length == _UNDEFINED)
+    return PixelElement(_PIXEL_ELEMENTS.get(group << 16 | element), position, room, length == _UNDEFINED, is_implicit)
 
 
 def syntax_of(data: Dataset, pixels: PixelElement, file: BinaryIO, odd: Oddities) -> tuple[UID, StreamClaim | None]:
@@ -98,16 +101,25 @@ def syntax_of(data: Dataset, pixels: PixelElement, file: BinaryIO, odd: Oddities
 
 def _unpacked(syntax: UID | None, data: Dataset, pixels: PixelElement, odd: Oddities) -> UID:
     """The syntax of pixels that lie there as they are."""
-    if syntax is not None and not (syntax.is_compressed and pixels.keyword):
+    if syntax is not None and pixels.keyword is None:
         return syntax
-    is_implicit, is_little = data.original_encoding
-    plain = ImplicitVRLittleEndian if is_implicit else ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+    is_little = data.original_encoding[1] is not False
+    plain = (
+        ImplicitVRLittleEndian if pixels.is_implicit else ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+    )
     if syntax is None:
         if pixels.keyword and hasattr(data, "file_meta") and len(data.file_meta):
             odd.append(f"its Transfer Syntax UID is missing; {plain.name} is taken")
         return plain
-    odd.append(f"its Transfer Syntax UID says {syntax.name}, but its pixels are not packed; they are read as they are")
-    return plain
+    if syntax.is_compressed:
+        odd.append(
+            f"its Transfer Syntax UID says {syntax.name}, but its pixels are not packed; they are read as they are"
+        )
+        return plain
+    if syntax.is_implicit_VR != pixels.is_implicit:
+        odd.append(f"its Transfer Syntax UID says {syntax.name}, but it is encoded as {plain.name}; it is read as that")
+        return plain
+    return syntax
 
 
 def _go_together(syntax: UID, claimed: str) -> bool:

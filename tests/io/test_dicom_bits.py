@@ -1,5 +1,6 @@
 """Headers and packed streams that contradict each other about bits and signs."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
@@ -196,3 +199,62 @@ def test_an_unknown_transfer_syntax_is_named(image: Path) -> None:
     image.write_bytes(image.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0", 1))
     with pytest.raises(ReadError, match=r"transfer syntax 1\.2\.840\.113619\.5\.2, which is not known; save it"):
         read_dicom(image)
+
+
+COLOURS = np.broadcast_to(np.array([250, 20, 60], np.uint8), (16, 12, 1, 3)).copy()
+GREY = np.arange(16 * 12, dtype=np.uint8).reshape(16, 12, 1)
+
+
+@pytest.fixture
+def picture(save_series: SaveSeries, tmp_path: Path) -> Path:
+    """A colour picture."""
+    (path,) = save_series(tmp_path / "colours", COLOURS, AFFINE)
+    return path
+
+
+def jpeg(pixels: NDArray[Any], bits: int = 8) -> bytes:
+    return bytes(imagecodecs.jpeg8_encode(pixels, level=98, bitspersample=bits))
+
+
+def test_colours_and_greys_are_what_the_stream_has(save_series: SaveSeries, tmp_path: Path, picture: Path) -> None:
+    found = read_dicom(packed(picture, jpeg(rows(GREY)), JPEGBaseline8Bit, PhotometricInterpretation="RGB"))
+    assert np.abs(found.voxels()[0].astype(int) - GREY).max() <= 3
+    assert "3 numbers a pixel, its packed pixels have 1" in found.warnings[0]
+    (grey,) = save_series(tmp_path / "grey", GREY, AFFINE)
+    found = read_dicom(packed(grey, jpeg(np.ascontiguousarray(COLOURS[:, :, 0].swapaxes(0, 1))), JPEGBaseline8Bit))
+    assert np.abs(found.voxels()[:, 3, 3, 0].astype(int) - (250, 20, 60)).max() <= 3
+    assert "1 numbers a pixel, its packed pixels have 3" in found.warnings[0]
+
+
+@pytest.mark.parametrize(("named", "words"), [("YBR_RCT", ""), ("RGB", ""), ("YBR_FULL", "colours are YBR_FULL")])
+def test_colours_that_jpeg_2000_mixes_are_told_by_its_stream(picture: Path, named: str, words: str) -> None:
+    stream = jpeg_2000(np.ascontiguousarray(COLOURS[:, :, 0].swapaxes(0, 1)), 8)
+    found = read_dicom(packed(picture, stream, JPEG2000Lossless, PhotometricInterpretation=named))
+    assert np.array_equal(found.voxels(), np.moveaxis(COLOURS, 3, 0))
+    assert words in " ".join(found.warnings)
+    assert bool(words) == bool(found.warnings)
+
+
+def test_jpeg_with_loss_has_the_bits_of_its_stream(save_series: SaveSeries, tmp_path: Path) -> None:
+    (path,) = save_series(tmp_path / "8", GREY.astype(np.uint16), AFFINE, BitsStored=8, HighBit=7)
+    found = read_dicom(packed(path, jpeg(rows(GREY)), JPEGBaseline8Bit))
+    assert np.abs(found.voxels()[0].astype(int) - GREY).max() <= 3
+    wide = (GREY * np.uint16(20)).astype(np.uint16)
+    (path,) = save_series(tmp_path / "12", wide, AFFINE, BitsStored=12, HighBit=11)
+    found = read_dicom(packed(path, jpeg(rows(wide), 12), JPEGExtended12Bit))
+    assert np.abs(found.voxels()[0].astype(int) - wide).max() <= 20
+
+
+@pytest.mark.parametrize("is_implicit", [True, False])
+def test_another_encoding_than_the_header_names(image: Path, is_implicit: bool) -> None:
+    data = pydicom.dcmread(image)
+    named = ExplicitVRLittleEndian if is_implicit else ImplicitVRLittleEndian
+    content, body = image.read_bytes(), io.BytesIO()
+    plain = pydicom.Dataset({element.tag: element for element in data})
+    pydicom.dcmwrite(body, plain, implicit_vr=is_implicit, little_endian=True, enforce_file_format=False)
+    meta = content[: 144 + int.from_bytes(content[140:144], "little")]
+    uid = ExplicitVRLittleEndian.encode().ljust(20, b"\0")
+    image.write_bytes(meta.replace(uid, named.encode().ljust(20, b"\0")) + body.getvalue())
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert f"says {named.name}, but it is encoded as" in found.warnings[0]

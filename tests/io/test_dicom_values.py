@@ -149,3 +149,17 @@ def test_what_lacks_is_taken_as_it_mostly_is(save_series: SaveSeries, tmp_path: 
     stored = VOXELS.astype(np.uint16)
     save_series(tmp_path, stored, AFFINE, NumberOfFrames=0, **{lacking: None})
     assert np.array_equal(read_dicom(tmp_path).voxels()[0], stored)
+
+
+def test_one_number_stands_for_both_directions(save_series: SaveSeries, tmp_path: Path) -> None:
+    with_value(save_series(tmp_path, VOXELS, AFFINE), "PixelSpacing", b"0.7")
+    image = read_dicom(tmp_path)
+    assert image.geometry.spacing == pytest.approx((0.7, 0.7, 2.5))
+    assert "one number, 0.7" in image.warnings[0]
+
+
+def test_only_what_is_not_stated_is_said_to_be(save_series: SaveSeries, tmp_path: Path) -> None:
+    save_series(tmp_path, VOXELS, AFFINE, ImagePositionPatient=None)
+    warnings = " ".join(read_dicom(tmp_path).warnings)
+    assert "orientation is not stated" not in warnings
+    assert "the volume may be mirrored" in warnings
