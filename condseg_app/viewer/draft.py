@@ -55,23 +55,18 @@ class Draft:
 
     def shown(self, region: Region) -> NDArray[np.bool_]:
         """Where the class is now, in a region: a new array."""
-        mask = self._predictions.predicted_in(self.class_name, region)
-        if self.annotation.may_be_in(region):
-            said = self.annotation.read(region)
-            mask[said == PRESENT] = True
-            mask[said == ABSENT] = False
-        return mask
+        return _shown(self._predictions.predicted_in(self.class_name, region), self.annotation.read(region))
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
         """Paint a region: the class is where its `value` is."""
-        painted = values == self.value
-        changed = painted != self.shown(region)
+        painted, said = np.asarray(values == self.value), self.annotation.read(region)
+        predicted = self._predictions.predicted_in(self.class_name, region)
+        changed = painted != _shown(predicted, said)
         if not changed.any():
             return
-        decided = painted != self._predictions.predicted_in(self.class_name, region)
-        decided |= self._known.read(region) != UNDECIDED
-        said = np.where(painted, np.uint8(PRESENT), np.uint8(ABSENT)) * decided
-        self.annotation = self.annotation.edited(region, np.where(changed, said, self.annotation.read(region)))
+        decided = (painted != predicted) | (self._known.read(region) != UNDECIDED)
+        wanted = np.where(painted, np.uint8(PRESENT), np.uint8(ABSENT)) * decided
+        self.annotation = self.annotation.edited(region, np.where(changed, wanted, said))
         self.written.emit()
 
     def complete(self, region: Region) -> None:
@@ -89,3 +84,8 @@ class Draft:
     def restart(self, annotation: ChunkedAnnotation) -> None:
         """Take up from another annotation, all of which is decided."""
         self.annotation = self._known = annotation
+
+
+def _shown(predicted: NDArray[np.bool_], said: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a class is: as predicted, but where something else is said."""
+    return np.asarray((predicted & (said != ABSENT)) | (said == PRESENT))

@@ -90,8 +90,11 @@ class PaintedView(LazyView):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         spatial, within = _box_of(key, self.shape) or ([slice(0, n) for n in self.shape], key)
-        block = self._block(self._read, spatial)
-        block[within] = value
+        if _is_whole(within) and np.shape(value) == tuple(part.stop - part.start for part in spatial):
+            block = np.asarray(value)
+        else:
+            block = self._block(self._read, spatial)
+            block[within] = value
         self._write(self._placement.region(spatial), self._placement.to_source(block))
 
 
@@ -108,6 +111,11 @@ def _box_of(key: Any, shape: tuple[int, ...]) -> tuple[list[slice], tuple[Any, .
     inside = [np.where(array < 0, array + n, array) for array, n in zip(arrays, shape, strict=True)]
     spatial = [slice(int(array.min()), int(array.max()) + 1) for array in inside]
     return spatial, tuple(array - part.start for array, part in zip(inside, spatial, strict=True))
+
+
+def _is_whole(within: Any) -> bool:
+    """Whether a key within a box is all of it, in order."""
+    return isinstance(within, tuple) and all(isinstance(p, slice) and p.step in (None, 1) for p in within)
 
 
 def _as_slice(part: Any, length: int) -> slice:
