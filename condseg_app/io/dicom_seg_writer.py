@@ -14,6 +14,7 @@ from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.valuerep import format_number_as_ds
 
 from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
@@ -24,7 +25,7 @@ from condseg_app.io.dicom_header import read_whole_header, reason_of, telling
 from condseg_app.io.dicom_seg import OWN_SCHEME, PRIVATE_CREATOR, PRIVATE_ELEMENT, PRIVATE_GROUP, segment_label
 from condseg_app.io.dicom_slices import DicomSlice
 from condseg_app.io.dicom_stacks import DicomStack
-from condseg_app.io.dicom_values import DAMAGE
+from condseg_app.io.dicom_values import DAMAGE, whole_number
 from condseg_app.memory import require_memory
 
 _SERIES_NUMBER = 9000  # beyond those that scanners give
@@ -125,12 +126,13 @@ def _planes(
     slices: list[DicomSlice] = [one for k in there if (one := source.slices[k]) is not None]
     if any(one.tile is not None for one in slices):
         raise WriteError("the image is a mosaic, to whose slices DICOM SEG cannot refer; choose .nii.gz", path=path)
+    first_of = {one.path: one for one in reversed(slices)}
     files = list(dict.fromkeys(one.path for one in slices))
     if len(files) > 1 and len(files) < len(slices):
         raise WriteError(
             "the series has several files of many frames, which one SEG cannot hold; choose .nii.gz", path=path
         )
-    headers = [_source_header(file, slices[0].frame, path) for file in files]
+    headers = [_source_header(first_of[file], path) for file in files]
     frames = int(headers[0].get("NumberOfFrames") or 1) if len(files) == 1 else len(files)
     kind = slices[0].kind
     require_memory(3 * frames * kind.rows * kind.columns * len(masks), path)
@@ -141,7 +143,8 @@ def _planes(
     return headers, planes
 
 
-def _source_header(file: Path, frame: int, path: Path) -> Dataset:
+def _source_header(one: DicomSlice, path: Path) -> Dataset:
+    file = one.path
     try:
         header = read_whole_header(file)
         with telling(file):
@@ -151,10 +154,37 @@ def _source_header(file: Path, frame: int, path: Path) -> Dataset:
             for keyword in _MAY_BE_EMPTY:
                 if keyword not in header:
                     setattr(header, keyword, "")
-            _share_geometry(header, frame)
+            _check_frames(header, path)
+            _state_geometry(header, one)
+            _share_geometry(header, one.frame)
     except ReadError as error:
         raise WriteError(f"its source {file.name} {error.message}", path=path) from error
     return header
+
+
+def _check_frames(header: Dataset, path: Path) -> None:
+    """Refuse a file of frames that do not state where they lie: highdicom refers to places only."""
+    own = header.get("PerFrameFunctionalGroupsSequence")
+    frames = whole_number(header, "NumberOfFrames", 1)
+    if frames > 1 and not (own and all("PlanePositionSequence" in groups for groups in own)):
+        raise WriteError(
+            "the image is one file whose frames do not state where they lie, to which DICOM SEG cannot refer; choose "
+            ".nii.gz",
+            path=path,
+        )
+
+
+def _state_geometry(header: Dataset, one: DicomSlice) -> None:
+    """Say as the standard has it where a file's only slice lies: what was read may be written in another way."""
+    if "PerFrameFunctionalGroupsSequence" in header:
+        return
+    for keyword, values in (
+        ("ImagePositionPatient", one.position),
+        ("ImageOrientationPatient", one.orientation),
+        ("PixelSpacing", one.spacing and one.spacing[::-1]),
+    ):
+        if values is not None:
+            setattr(header, keyword, [format_number_as_ds(float(value)) for value in values])
 
 
 def _share_geometry(header: Dataset, frame: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydicom.dataelem import DataElement
 
 from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
@@ -251,6 +252,27 @@ def test_a_source_without_a_patient_is_enough(save_series: SaveSeries, tmp_path:
     source = source_slices(tmp_path / "series")
     write_dicom_seg(tmp_path / "seg.dcm", some_masks(), source.geometry, CLASSES, source)
     assert not pydicom.dcmread(tmp_path / "seg.dcm").PatientID
+
+
+def test_a_source_whose_numbers_are_written_oddly_is_enough(series: Path, tmp_path: Path) -> None:
+    for file in series.iterdir():
+        data = pydicom.dcmread(file)
+        data["PixelSpacing"] = DataElement("PixelSpacing", "LO", "0,75\\0,5")
+        data.save_as(file)
+    source = source_slices(series)
+    write_dicom_seg(tmp_path / "seg.dcm", some_masks(), source.geometry, CLASSES, source)
+    found = read_dicom_seg(tmp_path / "seg.dcm", source.geometry)
+    assert np.array_equal(found.masks[LIVER.name], some_masks()[LIVER.name])
+
+
+def test_frames_without_places_cannot_be_referred_to(save_series: SaveSeries, tmp_path: Path) -> None:
+    (path,) = save_series(tmp_path, VOXELS[:, :, :1], AFFINE, NumberOfFrames=4, SpacingBetweenSlices=2.5)
+    data = pydicom.dcmread(path)
+    data.PixelData = np.ascontiguousarray(VOXELS.transpose(2, 1, 0)).tobytes()
+    data.save_as(path)
+    source = source_slices(path)
+    with pytest.raises(WriteError, match=r"frames do not state where they lie.*choose"):
+        write_dicom_seg(tmp_path / "seg.dcm", some_masks(), source.geometry, CLASSES, source)
 
 
 def test_what_is_not_read(written: Path, series: Path) -> None:
