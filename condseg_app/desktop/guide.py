@@ -1,45 +1,151 @@
-"""The tour for people: the same steps at their pace, with a caption to each."""
+"""The tour for people: the same steps at their pace, with a caption to each, and a way out at each moment."""
 
 import tempfile
+import time
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QWidget
 
-from condseg_app.desktop.tour import Tour
+from condseg_app.desktop.tour import Tour, TourStopped
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError
+from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.style import push_button
+from condseg_app.session import Session
 
-_READ_SECONDS = 2.5
-_CAPTION = "background: rgba(20, 22, 28, 225); color: white; border-radius: 8px; padding: 10px 18px; font-size: 13pt;"
+_READ_SECONDS = 5.0
+"""For a caption, at least; the step that it tells of is done meanwhile."""
+_LOOK_FIRST = 1.2
+_STYLE = (
+    "#tour_caption { background: rgba(20, 22, 28, 235); border-radius: 8px; }"
+    "#tour_caption QLabel { color: white; font-size: 13pt; background: transparent; }"
+)
+_END = "That is all. Now your own file: drop it here."
 
 
 def guide(window: MainWindow) -> None:
-    """Take the tour on the sample, slowly; masks go to a temporary folder, the taught model is discarded."""
-    caption = QLabel(window)
-    caption.setObjectName("tour_caption")
-    caption.setStyleSheet(_CAPTION)
-    caption.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    """Take the tour on the sample; a mask goes to a temporary folder, and nothing of the tour is left behind."""
+    session = window.session
+    if window.findChild(Caption) is not None:
+        return
+    if session.is_teaching or session.unsaved.writing:
+        session.notice.emit("The tour can be taken once the lesson or the export under way is done.")
+        return
+    with tempfile.TemporaryDirectory(prefix="condseg_tour_") as folder:
+        tour = Tour(window, Path(folder), guides=True)
+        before = _Before(window)
+        caption = Caption(tour, window)
+        try:
+            _take(tour, caption)
+        except TourStopped:
+            session.notice.emit("The tour was stopped.")
+        except CondsegError as error:
+            session.failed.emit(error)
+        finally:
+            caption.end()
+            _clean_up(tour, session)
+            if window.isVisible():
+                before.bring_back()
+
+
+def _take(tour: Tour, caption: "Caption") -> None:
+    session = tour.session
+    session.failed.connect(tour.problems.append)
     try:
-        with tempfile.TemporaryDirectory(prefix="condseg_tour_") as folder:
-            tour = Tour(window, Path(folder), keep=False)
-            for text, do in tour.steps(None, None):
-                _say(window, caption, text)
-                tour.rest(_READ_SECONDS)
-                do()
-                tour.rest(_READ_SECONDS / 2)
-            _say(window, caption, "That is all. Now your own file: drop it here.")
-            tour.rest(_READ_SECONDS)
-    except CondsegError as error:
-        window.session.failed.emit(error)
+        for text, do in tour.steps(None, None):
+            began = time.monotonic()
+            caption.say(text)
+            tour.rest(min(_LOOK_FIRST, _READ_SECONDS))
+            do()
+            tour.rest(began + _READ_SECONDS - time.monotonic())
+        caption.say(_END)
+        tour.rest(_READ_SECONDS / 2)
     finally:
-        caption.hide()
-        caption.deleteLater()
+        session.failed.disconnect(tour.problems.append)
 
 
-def _say(window: MainWindow, caption: QLabel, text: str) -> None:
-    caption.setText(text)
-    caption.adjustSize()
-    caption.move((window.width() - caption.width()) // 2, window.height() - caption.height() - 70)
-    caption.show()
-    caption.raise_()
+def _clean_up(tour: Tour, session: Session) -> None:
+    """Stop what the tour has begun, and take away what it has made."""
+    for dialog in tour.window.findChildren(ClassDialog):
+        dialog.reject()
+    if session.can_cancel:
+        session.cancel()
+    session.cancel_export()
+    session.discard_lesson()
+    if tour.window.isVisible() and tour.own_class in session.classes:
+        tour.binding.stop_painting()
+        session.remove_class(tour.own_class)
+
+
+class _Before:
+    """What was open and set before the tour."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window, session, teach = window, window.session, window.panel.teach
+        self._image, self._model = session.image, session.model_path
+        self._steps, self._mode = teach.steps.value(), teach.mode.mode
+
+    def bring_back(self) -> None:
+        """Open and set it again; where nothing was open the sample stays."""
+        window, session = self._window, self._window.session
+        if window.canvas.model.dims.ndisplay == 3:
+            window.toggle_3d()
+        window.panel.export.forget()
+        if self._image is not None:
+            session.set_image(self._image)
+        if self._model is not None and self._image is not None:
+            session.open_model(self._model)
+        window.panel.teach.steps.setValue(self._steps)
+        window.panel.teach.choose_mode(self._mode)
+        window.panel.pages.setCurrentIndex(0)
+
+
+class Caption(QFrame):
+    """Says what the tour does, and has the button that stops it; so does Esc, wherever the focus is."""
+
+    def __init__(self, tour: Tour, window: QWidget) -> None:
+        super().__init__(window)
+        self._tour, self._window = tour, window
+        self.setObjectName("tour_caption")
+        self.setStyleSheet(_STYLE)
+        self.text = QLabel()
+        self.stop = push_button("tour_stop", "Stop the tour", tour.stop)
+        self.stop.setToolTip("Esc stops it, too")
+        self.stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(18, 10, 12, 10)
+        row.setSpacing(16)
+        row.addWidget(self.text)
+        row.addWidget(self.stop)
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
+
+    def say(self, text: str) -> None:
+        """Show a sentence, in the middle near the lower edge."""
+        self.text.setText(text)
+        self.adjustSize()
+        room = self._window.size()
+        self.move(max(0, (room.width() - self.width()) // 2), max(0, room.height() - self.height() - 70))
+        self.show()
+        self.raise_()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Esc stops the tour before anything else hears of it."""
+        keys = (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride)
+        if event.type() in keys and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            event.accept()  # as a key of this one's own, which keeps shortcuts from it
+            self._tour.stop()
+            return True
+        return super().eventFilter(watched, event)
+
+    def end(self) -> None:
+        """Go, and let Esc be what it was."""
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self)
+        self.hide()
+        self.setParent(None)
+        self.deleteLater()

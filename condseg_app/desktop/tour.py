@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QPushButton
 
+from condseg_app.desktop.hands import busiest, click, free_name, spin
 from condseg_app.desktop.window import MainWindow
-from condseg_app.errors import CondsegError
+from condseg_app.errors import Cancelled, CondsegError
 from condseg_app.io import ExportFormat
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_model import Column
@@ -24,8 +25,13 @@ _CLASS = "my class"
 _PAINTED_SLICES = 3
 _STEPS = 100
 _PATIENCE = 900.0  # seconds that one step of the tour may take
+_GLANCE, _LEARNING, _COMPARING = 8.0, 15.0, 20.0  # seconds that a person waits for what goes on by itself
 
 Step = Callable[[], str]
+
+
+class TourStopped(Cancelled):
+    """The person has seen enough."""
 
 
 @dataclass
@@ -54,6 +60,7 @@ def run_tour(window: MainWindow, image_path: Path | None, model_name: str | None
         model_name: the model to use; one that fits if None.
         output: a folder, made if need be.
     """
+    output.mkdir(parents=True, exist_ok=True)
     tour = Tour(window, output)
     window.session.failed.connect(tour.problems.append)
     try:
@@ -74,28 +81,38 @@ class Tour:
 
     Args:
         window: shown already.
-        output: an existing folder for pictures and masks.
-        keep: whether to go on with the model that was taught; else it is discarded.
+        output: a folder for pictures and masks.
+        guides: whether a person looks on: then no step waits longer than they would, no pictures are taken, and the
+            model that was taught is discarded. `stop` may be called.
     """
 
-    def __init__(self, window: MainWindow, output: Path, *, keep: bool = True) -> None:
+    def __init__(self, window: MainWindow, output: Path, *, guides: bool = False) -> None:
         self.window = window
-        self.keep = keep
+        self.guides = guides
         self.session = window.session
         self.panel = window.panel
         self.binding = window.binding
         self.output = output
         self.report = TourReport()
         self.problems: list[CondsegError] = []
+        self.own_class = ""
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """End at the next moment."""
+        self._is_stopped = True
 
     def check(self) -> None:
-        """Raise the first problem that was met, if any."""
+        """Raise the first problem that was met, if any; or `TourStopped`."""
         if self.problems:
             raise self.problems[0]
+        if not self.window.isVisible():
+            raise CondsegError("the window was closed")
+        if self._is_stopped:
+            raise TourStopped("the tour was stopped")
 
     def steps(self, image_path: Path | None, model_name: str | None) -> tuple[tuple[str, Step], ...]:
         """All of it, in order."""
-        self.output.mkdir(parents=True, exist_ok=True)
         return (
             ("Drop a file anywhere, or use File > Open. A model that fits is chosen.",
              lambda: self._open(image_path, model_name)),
@@ -114,7 +131,7 @@ class Tour:
         self.look("welcome")
         before = self.session.image
         if image_path is None and self.session.image is None:
-            _click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
+            click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
         elif image_path is None:
             self.window.open_sample(SAMPLES[0])
         else:
@@ -140,18 +157,22 @@ class Tour:
         self._until(lambda: self.session.state_of(name) != "not asked", f"the first part of {name}")
         first = time.monotonic() - began
         self.look("filling")
-        self._until(lambda: self.session.state_of(name) == "complete", name)
+        self._until(lambda: self.session.state_of(name) == "complete", name, glance=_GLANCE)
         self.look("predicted")
         size = self.session.volume_of(name)
         return f"predicted {name}: first part after {first:.1f} s, {measure_text(size) if size else ''} in all"
 
     def _predict_all(self) -> str:
-        _click(self.panel.classes.predict_all)
+        click(self.panel.classes.predict_all)
         names = [n for n in self.session.classes.names if self.session.can_predict(n)]
-        self._until(lambda: all(self.session.state_of(n) == "complete" for n in names), "all classes")
+        self._until(self._all_complete, "all classes", glance=_GLANCE)
         self._go_to_largest(names)
         self.look("all_classes")
         return f"predicted all {counted(len(names), 'class', 'classes')}"
+
+    def _all_complete(self) -> bool:
+        names = [name for name in self.session.classes.names if self.session.can_predict(name)]
+        return all(self.session.state_of(name) == "complete" for name in names)
 
     def _look_in_3d(self) -> str:
         image = self.session.image
@@ -160,6 +181,7 @@ class Tour:
         self.window.toggle_3d()
         self.window.canvas.model.scene.camera.angles = (10.0, 25.0, 60.0)
         self.look("in_3d")
+        self.rest(1.5 if self.guides else 0.0)
         self.window.toggle_3d()
         return "looked at it in 3D"
 
@@ -173,29 +195,31 @@ class Tour:
         return f"moved the threshold of {name} to and fro"
 
     def _add_class(self) -> str:
-        _click(self.panel.classes.add)
+        click(self.panel.classes.add)
         self._until(lambda: self.window.findChild(ClassDialog) is not None, "the dialog for a new class")
         dialog = self.window.findChildren(ClassDialog)[-1]
+        self.own_class = free_name(_CLASS, self.session.classes.names)
         dialog.name.clear()
-        QTest.keyClicks(dialog.name, _CLASS)
+        QTest.keyClicks(dialog.name, self.own_class)
         self.look("new_class", dialog)
-        _click(dialog.findChild(QPushButton, "class_ok"))
-        entry = self.session.classes[_CLASS]
+        self.rest(1.0 if self.guides else 0.0)
+        click(dialog.findChild(QPushButton, "class_ok"))
+        entry = self.session.classes[self.own_class]
         return f"added '{entry.name}' with value {entry.value} and code {entry.code:g}"
 
     def _paint(self) -> str:
-        self.panel.show_teach(_CLASS)
+        self.panel.show_teach(self.own_class)
         target = self._target()
-        _click(self.panel.teach.paint)
+        click(self.panel.teach.paint)
         axis = 0 if target.ndim == 3 else None
-        for index in _busiest(target, _PAINTED_SLICES) if axis == 0 else [None]:
+        for index in busiest(target, _PAINTED_SLICES) if axis == 0 else [None]:
             if index is not None:
                 self._show_slice(index)
             self._stroke(target if index is None else target[index], index)
             self.rest(0.2)
-            _click(self.panel.teach.slice_done)
+            click(self.panel.teach.slice_done)
         self.look("painted")
-        return f"painted '{_CLASS}': {self.panel.teach.marked.text()}"
+        return f"painted '{self.own_class}': {self.panel.teach.marked.text()}"
 
     def _target(self) -> np.ndarray:
         """What to paint, as displayed: the predicted classes as one; else a box in the middle."""
@@ -227,37 +251,52 @@ class Tour:
         layer.refresh()
 
     def _teach(self) -> str:
-        self.panel.teach.steps.setValue(_STEPS)
-        _click(self.panel.teach.start)
-        self._until(lambda: self.session.job is None or self.session.lesson is not None, "the lesson", shot="teaching")
+        page = self.panel.teach
+        page.choose_mode("exact" if self.guides else page.mode.mode)  # the other one takes minutes
+        page.steps.setValue(_STEPS)
+        click(page.start)
+        if self.guides:
+            self._until(lambda: self.session.unsaved_lesson is not None or self.session.job is None, "the lesson")
+            self._until(lambda: self.session.job is None, "the lesson's end", glance=_LEARNING)
+            self.session.finish_lesson()
+        self._until(
+            lambda: self.session.job is None or self.session.lesson is not None,
+            "the lesson",
+            shot="teaching",
+            glance=_COMPARING,
+        )
+        lesson = self.session.lesson
+        if lesson is None and self.guides:
+            self.session.cancel()
+            return "stopped the lesson, which takes longer than a tour"
         self._until(lambda: self.session.lesson is not None, "the lesson's result")
         self.look("taught")
-        lesson = self.session.lesson
         changes = lesson.changes if lesson is not None else ()
         figures = ", ".join(
             f"{c.name} {'new' if c.before is None else f'{c.before:.2f}'} to {c.after:.2f}" for c in changes
         )
-        outcome = self.panel.teach.outcome
-        _click(outcome.accept if self.keep else outcome.discard)
-        return f"taught '{_CLASS}' in {_STEPS} steps; Dice on this image: {figures}"
+        self.rest(2.0 if self.guides else 0.0)
+        click(page.outcome.discard if self.guides else page.outcome.accept)
+        return f"taught '{self.own_class}' in {_STEPS} steps; Dice on this image: {figures}"
 
     def _predict_taught(self) -> str:
         self.binding.stop_painting()
         self.panel.pages.setCurrentIndex(0)
-        self._click_class(_CLASS)
-        if not self.keep:
-            return f"discarded the model; what was marked of '{_CLASS}' stays"
-        self._until(lambda: self.session.state_of(_CLASS) == "complete", f"'{_CLASS}'")
-        _click(self.panel.classes.predict_all)
-        names = [n for n in self.session.classes.names if self.session.can_predict(n)]
-        self._until(lambda: all(self.session.state_of(n) == "complete" for n in names), "all classes")
+        self._click_class(self.own_class)
+        if self.guides:
+            return "discarded the model that was taught"
+        self._until(lambda: self.session.state_of(self.own_class) == "complete", f"'{self.own_class}'")
+        click(self.panel.classes.predict_all)
+        self._until(self._all_complete, "all classes")
         self.look("with_new_class")
-        return f"predicted '{_CLASS}' with the model it was taught to"
+        return f"predicted '{self.own_class}' with the model it was taught to"
 
     def _export(self) -> str:
         page = self.panel.export
         self.panel.pages.setCurrentIndex(2)
-        for row in range(page.format.count()):
+        if self.guides:
+            page.choose_only(self.own_class)  # the others may be predicted in part only
+        for row in range(1 if self.guides else page.format.count()):
             page.format.setCurrentIndex(row)
             form = page.chosen_format()
             if form is not None:
@@ -270,7 +309,7 @@ class Tour:
         name = self.session.image.name if self.session.image is not None else "image"
         page.path.setText(str(form.named(self.output, name)))
         self.session.exported.connect(written.append)
-        _click(page.write)
+        click(page.write)
         self._until(lambda: bool(written) and page.write.isEnabled(), f"the export as {form.title}")
         self.session.exported.disconnect(written.append)
         return written[0]
@@ -302,14 +341,22 @@ class Tour:
             middle = [n // 2 for n in sight.placement.display_shape]
             sight.go_to(sight.placement.voxel([index, *middle[1:]]))
 
-    def _until(self, ready: Callable[[], bool], what: str, shot: str = "") -> None:
-        end = time.monotonic() + _PATIENCE
+    def _until(self, ready: Callable[[], bool], what: str, shot: str = "", glance: float | None = None) -> None:
+        """Wait until something is so.
+
+        Args:
+            ready: whether it is.
+            what: is waited for.
+            shot: the name of a picture to take meanwhile.
+            glance: seconds after which a person who looks on has seen enough of it.
+        """
         began = time.monotonic()
+        end = began + _PATIENCE
         while not ready():
-            _spin(0.02)
+            spin(0.02)
             self.check()
-            if not self.window.isVisible():
-                raise CondsegError("the window was closed")
+            if self.guides and glance is not None and time.monotonic() - began > glance:
+                return
             if shot and self.session.job is not None and time.monotonic() - began > 1.5:
                 self.look(shot)
                 shot = ""
@@ -320,38 +367,15 @@ class Tour:
         """Let the window live for a while."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            _spin(0.02)
+            spin(0.02)
+            self.check()
 
     def look(self, name: str, widget: object = None) -> None:
-        """Take a picture once everything is drawn."""
+        """Take a picture once everything is drawn; a person who looks on needs none."""
+        if self.guides:
+            return
         self.rest(0.4)
         path = self.output / f"{len(self.report.screenshots) + 1:02}_{name}.png"
         shown = self.window if widget is None else widget
         shown.grab().save(str(path))  # type: ignore[attr-defined]
         self.report.screenshots.append(path)
-
-
-def _click(button: QPushButton | None) -> None:
-    """Click as a person would: a disabled button cannot be."""
-    if button is None or not button.isEnabled():
-        name = "a button" if button is None else f"'{button.text()}' cannot be clicked: {button.toolTip()}"
-        raise CondsegError(f"{name}")
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    _spin(0.02)
-
-
-def _spin(seconds: float) -> None:
-    QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, max(1, int(seconds * 1000)))
-    time.sleep(min(seconds, 0.01))
-    QApplication.sendPostedEvents()
-
-
-def _busiest(target: np.ndarray, number: int) -> list[int]:
-    """Slices with the most to paint, not all next to each other."""
-    areas = target.sum(axis=(1, 2)).astype(float)
-    chosen: list[int] = []
-    for _ in range(min(number, int((areas > 0).sum()))):
-        best = int(areas.argmax())
-        chosen.append(best)
-        areas[max(0, best - 1) : best + 2] = 0
-    return chosen

@@ -145,6 +145,12 @@ class ExportPage(QWidget):
         for item in self._items():
             item.setCheckState(Qt.CheckState.Checked if item.text() == name else Qt.CheckState.Unchecked)
 
+    def forget(self) -> None:
+        """Forget where the image's exports went, as if none had been made."""
+        if self._session.image is not None:
+            self._folders.pop(self._session.image.key, None)
+        self._on_image()
+
     def chosen_names(self) -> list[str]:
         """The classes that are ticked."""
         return [item.text() for item in self._items() if item.checkState() == Qt.CheckState.Checked]

@@ -24,13 +24,20 @@ class Leaving(QObject):
         window: that is to be closed.
         close: closes it, once nothing is lost or that is wanted.
         collect: hands over what is being painted.
+        program: what is closed, as people call it.
     """
 
     def __init__(
-        self, session: Session, window: QWidget, close: Callable[[], object], collect: Callable[[], object]
+        self,
+        session: Session,
+        window: QWidget,
+        close: Callable[[], object],
+        collect: Callable[[], object],
+        program: str = "CondSeg",
     ) -> None:
         super().__init__(window)
         self._session, self._window, self._close, self._collect = session, window, close, collect
+        self._program = program
         self._keeps = self._decided = False
         connections = Connections(self)
         for signal in (session.job_changed, session.export_changed):
@@ -55,7 +62,7 @@ class Leaving(QObject):
         box = QMessageBox(self._window)
         box.setObjectName("quit_dialog")
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Quit CondSeg")
+        box.setWindowTitle(f"Quit {self._program}")
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText("No file keeps this yet:\n\n" + "\n".join(f"•  {line}" for line in lost_lines(unsaved)))
         box.setInformativeText(_how_kept(unsaved))
@@ -95,7 +102,7 @@ class Leaving(QObject):
             self._session.export_marks(folder)
         if self._session.unsaved.lesson is not None:
             self._session.keep_lesson()
-        self._session.notice.emit("CondSeg closes as soon as everything is kept.")
+        self._session.notice.emit(f"{self._program} closes as soon as everything is kept.")
         self._look_again()
 
     def _look_again(self) -> None:
@@ -108,7 +115,7 @@ class Leaving(QObject):
             return
         self._keeps = False
         if unsaved:  # it was stopped, or could not be kept
-            self._session.notice.emit("Not everything is kept, so CondSeg stays open.")
+            self._session.notice.emit(f"Not everything is kept, so {self._program} stays open.")
         else:
             self._leave()
 

@@ -4,16 +4,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from condseg_app.compute import Engine
 from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
+from condseg_app.qt.connections import soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
 from condseg_app.viewer import LayerBinding
+from napari_condseg.kept import Guard, taken_up
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -36,7 +40,8 @@ class CondSegWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._settings_file = settings_path() if settings_file is None else settings_file
-        self.session = self._own_session() if session is None else session
+        self._guard = taken_up(napari_viewer) if session is None else None
+        self.session = self._session(session)
         self.binding = LayerBinding(self.session, napari_viewer)
         self.panel = Panel(self.binding)
         self._focus_ring = FocusRing(self)
@@ -53,8 +58,33 @@ class CondSegWidget(QWidget):
         self._take_first()
         self.session.find_device()
 
-    def _own_session(self) -> Session:
+    def _session(self, given: Session | None) -> Session:
+        """That of an earlier panel with unsaved work, or one of its own."""
+        if given is not None:
+            return given
+        if self._guard is not None:
+            return self._guard.session
         return Session(Engine.at(chosen_place(load_settings(self._settings_file))))
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """See to it that napari's window does not close over unsaved work."""
+        super().showEvent(event)
+        if self._guard is None:
+            self._guard = Guard(self._window(), self._viewer, self.session, self.binding.collect)
+        self._guard.collect = self.binding.collect
+
+    def event(self, event: QEvent) -> bool:
+        """Go when the dock is closed: napari only takes the widget out of it."""
+        if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
+            soon(self, lambda: None if self.parentWidget() is not None else self.deleteLater())
+        return super().event(event)
+
+    def _window(self) -> QWidget:
+        """napari's; a floating dock has one of its own in it."""
+        widget: QWidget = self
+        while (parent := widget.parentWidget()) is not None:
+            widget = parent
+        return widget
 
     def _take_first(self) -> None:
         active = self._viewer.layers.selection.active
@@ -80,10 +110,13 @@ class CondSegWidget(QWidget):
             self.session.notice.emit(str(error))
 
     def _end(self) -> None:
-        """The dock was closed: what was painted stays with the session's end, the user's layers stay in the viewer."""
+        """The dock was closed: unsaved work waits for another panel, the user's layers stay in the viewer."""
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self.panel.shut()
-        self.session.close()
+        if self._guard is None:
+            self.session.close()
+        else:
+            self._guard.leave_panel()
 
 
 def show_export(viewer: "napari.viewer.Viewer") -> None:

@@ -1,14 +1,21 @@
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
+from condseg_app.data import Image
 from condseg_app.desktop import guide as guide_module
-from condseg_app.desktop.guide import guide
+from condseg_app.desktop.guide import Caption, guide
 from condseg_app.desktop.tour import run_tour
 from condseg_app.desktop.window import MainWindow
+from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.session.settings import Settings
 
 pytestmark = [pytest.mark.gui, pytest.mark.timeout(200)]
@@ -24,24 +31,120 @@ def window(stage: Any, qtbot: QtBot) -> MainWindow:
     return made
 
 
-def test_the_guide_says_each_step_and_leaves_no_model(
-    window: MainWindow, stage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(guide_module, "_READ_SECONDS", 0.05)
-    real_say = guide_module._say
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The tour's captions so far, at a quicker pace."""
+    texts: list[str] = []
+    real_say = Caption.say
 
-    def say(shown_in: MainWindow, caption: QLabel, text: str) -> None:
-        real_say(shown_in, caption, text)
+    def say(caption: Caption, text: str) -> None:
+        real_say(caption, text)
         assert caption.isVisible()
-        said.append(text)
+        assert caption.stop.isVisible()
+        texts.append(text)
 
-    monkeypatch.setattr(guide_module, "_say", say)
+    monkeypatch.setattr(guide_module, "_READ_SECONDS", 0.05)
+    monkeypatch.setattr(Caption, "say", say)
+    yield texts
+    assert not any(isinstance(widget, Caption) and widget.isVisible() for widget in QApplication.allWidgets())
+
+
+def nothing_is_left(window: MainWindow, tmp_path: Path, steps: int) -> None:
+    session, page = window.session, window.panel.export
+    assert session.job is None
+    assert session.lesson is None
+    assert not session.unsaved
+    assert "my class" not in session.classes
+    assert not list((tmp_path / "models").glob("*.safetensors"))
+    assert "condseg_tour" not in page.path.text()
+    assert "condseg_tour" not in page.said.text()
+    assert "condseg_tour" not in window.settings.model_dump_json()
+    assert window.settings.recent == []
+    assert window.panel.teach.steps.value() == steps
+    assert window.findChildren(ClassDialog) == [] or not any(d.isVisible() for d in window.findChildren(ClassDialog))
+    assert window.canvas.model.dims.ndisplay == 2
+
+
+def test_the_guide_says_each_step_and_leaves_nothing_behind(
+    window: MainWindow, stage: Any, tmp_path: Path, said: list[str]
+) -> None:
+    steps = window.panel.teach.steps.value()
     guide(window)
     assert stage.failures == []
     assert len(said) == 11
-    assert "my class" in stage.session.annotations
-    assert not list((tmp_path / "models").glob("*.safetensors"))
+    assert stage.tools.lessons, "it has taught"
+    nothing_is_left(window, tmp_path, steps)
+    window.close()
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_it_can_be_stopped_at_each_step(
+    window: MainWindow, stage: Any, tmp_path: Path, said: list[str], at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, say = window.panel.teach.steps.value(), Caption.say
+
+    def say_and_stop(caption: Caption, text: str) -> None:
+        say(caption, text)
+        if len(said) == at:
+            press_stop(window, caption, by_key=at % 2 == 0)
+
+    monkeypatch.setattr(Caption, "say", say_and_stop)
+    guide(window)
+    assert len(said) == at
+    assert stage.notices[-1] == "The tour was stopped."
+    assert stage.failures == []
+    nothing_is_left(window, tmp_path, steps)
+    window.close()
+
+
+def press_stop(window: MainWindow, caption: Caption, *, by_key: bool) -> None:
+    if by_key:
+        QTest.keyClick(window, Qt.Key.Key_Escape)
+    else:
+        QTest.mouseClick(caption.stop, Qt.MouseButton.LeftButton)
+
+
+def test_it_can_be_stopped_while_a_step_waits(
+    window: MainWindow, stage: Any, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the dialog for a new class is open, and while the engine does not answer."""
+    never = threading.Event()
+    monkeypatch.setattr(stage.tools, "predictor", lambda *_: never.wait(20))
+    QTimer.singleShot(1500, lambda: QTest.keyClick(window, Qt.Key.Key_Escape))
+    guide(window)
+    never.set()
+    assert len(said) == 2
+    assert stage.notices[-1] == "The tour was stopped."
+    window.close()
+
+
+def test_what_was_open_is_open_again_with_its_marks(
+    window: MainWindow, stage: Any, scan: Image, said: list[str]
+) -> None:
+    session = window.session
+    session.set_image(scan)
+    ones = np.ones(scan.geometry.shape, bool)
+    session.add_class("my class")
+    session.annotate("my class", ones, ones)
+    guide(window)
+    assert len(said) == 11
+    assert session.image is scan
+    assert session.annotations["my class"].state == "present"
+    assert "my class 2" not in session.classes
+    assert session.model_path == stage.model_file
+    window.close()
+
+
+def test_it_waits_for_a_lesson_under_way(window: MainWindow, stage: Any, scan: Image, said: list[str]) -> None:
+    session = window.session
+    session.set_image(scan)
+    ones = np.ones(scan.geometry.shape, bool)
+    session.annotate("liver", ones, ones)
+    session.teach("liver", 100_000)
+    guide(window)
+    assert said == []
+    assert session.is_teaching
+    assert "once the lesson" in stage.notices[-1]
     window.close()
 
 

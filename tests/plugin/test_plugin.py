@@ -9,7 +9,7 @@ from napari.layers import Labels, Layer
 from npe2 import PluginManifest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 import napari_condseg
 from condseg_app.compute import Place
@@ -233,6 +233,72 @@ def test_closing_the_dock_leaves_the_user_s_layers(
     widget.deleteLater()
     del widget, dock
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=5000)
+
+
+def docked(viewer: Any, stage: Any, qtbot: QtBot) -> QWidget:
+    """The window of a viewer with the panel in its dock, on screen, and with marks on its image."""
+    from napari_condseg.widget import CondSegWidget
+
+    viewer.add_image(np.zeros((4, 5, 6)), units=("mm",) * 3, name="mine")
+    widget = CondSegWidget(viewer, stage.session)
+    viewer.window.add_dock_widget(widget, name="CondSeg")
+    window: QWidget = widget.window()
+    window.show()
+    qtbot.waitExposed(window)
+    ones = np.ones(stage.session.image.geometry.shape, bool)
+    stage.session.annotate("liver", ones, ones)
+    return window
+
+
+def asked(window: QWidget) -> list[QMessageBox]:
+    return [box for box in window.findChildren(QMessageBox, "quit_dialog") if box.isVisible()]
+
+
+@pytest.mark.gui
+def test_napari_does_not_close_over_marks_that_no_file_keeps(
+    make_napari_viewer_proxy: Callable[[], Any], qtbot: QtBot, stage: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    window = docked(viewer, stage, qtbot)
+    window.close()
+    assert window.isVisible()
+    (box,) = asked(window)
+    assert "marks on mine: liver" in box.text()
+    assert box.windowTitle() == "Quit napari"
+    (cancel,) = [button for button in box.buttons() if button.text() == "Cancel"]
+    qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
+    assert window.isVisible()
+    viewer.close()  # as a script does, which is not held up
+    assert not window.isVisible()
+    assert asked(window) == []
+
+
+@pytest.mark.gui
+def test_marks_wait_for_the_next_panel(
+    make_napari_viewer_proxy: Callable[[], Any], qtbot: QtBot, stage: Any, tmp_path: Path
+) -> None:
+    from napari_condseg.kept import taken_up
+    from napari_condseg.widget import CondSegWidget
+
+    viewer = make_napari_viewer_proxy()
+    window = docked(viewer, stage, qtbot)
+    viewer.window.remove_dock_widget("all")
+    qtbot.waitUntil(lambda: stage.session.image is None, timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == ["mine"]
+    window.close()
+    (box,) = asked(window)
+    assert "marks on mine (not in view): liver" in box.text()
+    box.close()
+    widget = CondSegWidget(viewer, settings_file=tmp_path / "settings.json")
+    viewer.window.add_dock_widget(widget, name="CondSeg")
+    assert widget.session is stage.session
+    assert widget.session.annotations["liver"].state == "present"
+    assert [layer.name for layer in viewer.layers] == ["mine", "all classes"]
+    stage.session.clear_annotation("liver")
+    viewer.window.remove_dock_widget(widget)
+    del widget
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=20_000)
+    assert taken_up(viewer) is None, "nothing is unsaved any more"
 
 
 @pytest.mark.gui
