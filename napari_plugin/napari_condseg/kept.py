@@ -54,8 +54,12 @@ class Guard(QObject):
     def leave_panel(self) -> None:
         """Go on without the panel where something is unsaved; else end the session."""
         self.collect = _nothing
-        if self._ended or not self._window.isVisible() or not self.session.unsaved:
+        if self._ended:
+            return
+        if not self._window.isVisible() or not self.session.unsaved:
             self._end()
+            self._window.removeEventFilter(self)
+            self.deleteLater()
             return
         self.session.close_image()
         _KEPT[self._key] = self

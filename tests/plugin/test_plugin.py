@@ -299,6 +299,7 @@ def test_marks_wait_for_the_next_panel(
     del widget
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=20_000)
     assert taken_up(viewer) is None, "nothing is unsaved any more"
+    viewer.close()
 
 
 @pytest.mark.gui
