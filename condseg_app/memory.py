@@ -25,7 +25,7 @@ def has_room(needed: int) -> bool:
     return 2 * needed <= free_memory()
 
 
-def require_memory(needed: int, path: Path) -> None:
+def require_memory(needed: int, path: Path | None) -> None:
     """Refuse what does not fit before the system tries.
 
     Raises:

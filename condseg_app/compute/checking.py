@@ -134,10 +134,10 @@ def _add(report: SetReport, image: Image, annotations: Sequence[Annotation]) -> 
         else:
             count.labelled += 1
             count.voxels += int((annotation.mask & annotation.supervised).sum())
-    spacing = image.geometry.spacing
+    spacing = image.geometry.spacing_mm
     ends = report.spacing or [(s, s) for s in spacing]
     report.spacing = [(min(low, s), max(high, s)) for (low, high), s in zip(ends, spacing, strict=True)]
-    report.unit = image.geometry.unit
+    report.unit = "pixel" if image.geometry.unit == "pixel" else "mm"
     voxels = np.asarray(image.voxels())
     values = voxels[np.isfinite(voxels)]
     if values.size:
@@ -176,7 +176,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def _sizes(data: DataSet, case: Case, image: Image) -> list[_Size]:
-    return [(s, data.name, case.name) for s in image.geometry.spacing] if image.geometry.unit == "mm" else []
+    return [(s, data.name, case.name) for s in image.geometry.spacing_mm] if image.geometry.unit != "pixel" else []
 
 
 def _sizes_that_differ(sizes: Sequence[_Size]) -> list[str]:

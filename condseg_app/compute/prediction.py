@@ -165,7 +165,7 @@ def write_segmentation(
     Raises:
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
-    suffix = ".png" if found.geometry.unit == "pixel" else ".nii.gz"
+    suffix = ".png" if found.geometry.unit == "pixel" and found.geometry.is_2d else ".nii.gz"
     registry = _registry(file, classes, method)
     folder, name = target.parent, target.name
     forms = {form.named(folder, name): form for form in map(export_format, method.also)}

@@ -15,7 +15,7 @@ from condseg_app.data.classes import (
     why_no_class_name,
 )
 from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
-from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape, Unit
+from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape
 from condseg_app.data.image import Image, LazyArray, Pick
 from condseg_app.data.labels import LabelMap
 from condseg_app.data.lesson import (
@@ -29,13 +29,14 @@ from condseg_app.data.lesson import (
     TrainingProgress,
 )
 from condseg_app.data.levels import ClassLevels, Levels, extent_of, level_counts
-from condseg_app.data.measure import Measure, measure
+from condseg_app.data.measure import Measure, measure, voxel_size
 from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.on_demand import OnDemand
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
+from condseg_app.data.units import CommonUnit, Unit, common_unit, millimetres
 
 __all__ = [
     "EVERYWHERE",
@@ -54,6 +55,7 @@ __all__ = [
     "ClassLevels",
     "ClassTable",
     "Color",
+    "CommonUnit",
     "DataSet",
     "DeviceInfo",
     "Dimensions",
@@ -86,6 +88,7 @@ __all__ = [
     "Unit",
     "as_class_name",
     "as_level",
+    "common_unit",
     "dice",
     "extent_of",
     "fuse",
@@ -93,7 +96,9 @@ __all__ = [
     "level_counts",
     "listed",
     "measure",
+    "millimetres",
     "spread_code",
     "uncertainty_by_slice",
+    "voxel_size",
     "why_no_class_name",
 ]

@@ -1,14 +1,13 @@
 """Where voxels are: shape, affine and unit of a grid in space."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from condseg_app.data.units import Unit, conversion, millimetres
 from condseg_app.errors import GeometryError
 
-Unit = Literal["mm", "µm", "pixel"]
 Affine = NDArray[np.float64]
 Shape = tuple[int, int, int]
 
@@ -83,6 +82,21 @@ class Geometry:
         """Distance between neighbouring voxels along I, J, K, in `unit`."""
         i, j, k = np.linalg.norm(self.affine[:3, :3], axis=0)
         return float(i), float(j), float(k)
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """`spacing` in millimetres, in which models and thresholds are; as it is where the unit is the pixel."""
+        i, j, k = (step * millimetres(self.unit) for step in self.spacing)
+        return i, j, k
+
+    def in_unit(self, unit: Unit) -> "Geometry":
+        """The same grid with its world measured in another unit; unchanged where either unit is the pixel."""
+        factor = conversion(self.unit, unit)
+        if factor == 1.0:
+            return self
+        affine = self.affine.copy()
+        affine[:3] *= factor
+        return Geometry(self.shape, affine, unit)
 
     @property
     def voxel_volume(self) -> float:

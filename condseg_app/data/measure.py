@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from condseg_app.data.geometry import Geometry
+from condseg_app.data.units import millimetres
 
 MeasureUnit = Literal["ml", "mm²", "µm³", "µm²", "pixels", "voxels"]
 
@@ -18,6 +19,14 @@ class Measure:
     unit: MeasureUnit
 
 
+def voxel_size(geometry: Geometry) -> float:
+    """How much one voxel is of what thresholds and figures are in: ml, mm² of a 2D image, 1 where no size is known."""
+    if geometry.unit == "pixel":
+        return 1.0
+    step = millimetres(geometry.unit)
+    return _area(geometry) * step**2 if geometry.is_2d else geometry.voxel_volume * step**3 / 1000
+
+
 def measure(voxels: int, geometry: Geometry) -> Measure:
     """What a number of voxels amounts to: ml or mm² for images in mm, pixels where no size is known.
 
@@ -28,8 +37,12 @@ def measure(voxels: int, geometry: Geometry) -> Measure:
     if geometry.unit == "pixel":
         return Measure(float(voxels), "pixels" if geometry.is_2d else "voxels")
     if geometry.is_2d:
-        area = float(np.linalg.norm(np.cross(geometry.affine[:3, 0], geometry.affine[:3, 1])))
-        return Measure(voxels * area, "mm²" if geometry.unit == "mm" else "µm²")
+        return Measure(voxels * _area(geometry), "mm²" if geometry.unit == "mm" else "µm²")
     if geometry.unit == "mm":
         return Measure(voxels * geometry.voxel_volume / 1000, "ml")
     return Measure(voxels * geometry.voxel_volume, "µm³")
+
+
+def _area(geometry: Geometry) -> float:
+    """Of a pixel, in the grid's unit squared."""
+    return float(np.linalg.norm(np.cross(geometry.affine[:3, 0], geometry.affine[:3, 1])))

@@ -1,6 +1,7 @@
 """A model: the network's weights and everything needed to use them rightly."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,9 @@ from condseg_app.data.image import Image
 from condseg_app.errors import ModelError
 
 Dimensions = Literal["2D", "2.5D", "3D"]
+# How many voxels of a model one voxel of an image may be made into.
+_LARGEST_VOXEL = 20_000.0
+
 Intensity = Literal["zscore", "window", "percentile", "unit"]
 
 
@@ -97,10 +101,30 @@ class Model:
             return f"model '{self.name}' is for 2D images, '{image.name}' is a volume; choose a volume model"
         if self.preprocessing.spacing is not None and image.geometry.unit == "pixel":
             return f"model '{self.name}' needs voxel sizes in mm, '{image.name}' has none; choose another model"
-        return None
+        return self._odd_size(image)
+
+    def _odd_size(self, image: Image) -> str | None:
+        """Why an image cannot be of the size that it states, or not for this model; None where it may be."""
+        pre, geometry = self.preprocessing, image.geometry
+        if pre.spacing is None:
+            return None
+        turned = geometry if pre.orientation is None else geometry.reoriented(pre.orientation)
+        ratios = [own / wanted for own, wanted in zip(turned.spacing_mm, pre.spacing, strict=True)]
+        if math.prod(ratios) > _LARGEST_VOXEL:
+            what = f"voxels of '{image.name}' measure {_sizes(turned.spacing_mm)} mm"
+        elif max(n * ratio for n, ratio in zip(turned.shape, ratios, strict=True)) < 1.0:
+            lengths = [n * size for n, size in zip(turned.shape, turned.spacing_mm, strict=True)]
+            what = f"'{image.name}' measures {_sizes(lengths)} mm in all"
+        else:
+            return None
+        return f"{what}, voxels of model '{self.name}' {_sizes(pre.spacing)} mm; check the image's unit of length"
 
     def check_fits(self, image: Image) -> None:
         """Raise ModelError with the reason where the model cannot be used on an image."""
         reason = self.misfit(image)
         if reason is not None:
             raise ModelError(reason)
+
+
+def _sizes(lengths: Sequence[float]) -> str:
+    return " x ".join(f"{length:.3g}" for length in lengths)

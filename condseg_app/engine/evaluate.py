@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, Image, Model, PostProcessing
+from condseg_app.data import Annotation, Image, Model, PostProcessing, voxel_size
 from condseg_app.engine.post_process import final_masks
 from condseg_app.engine.predict import Manner, predict_whole
 
@@ -83,8 +83,8 @@ def confusion(masks: Mapping[str, NDArray[np.bool_]], alien: Iterable[str]) -> f
 def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Score:
     """Compare a mask with the truth, both (I, J, K)."""
     in_truth, in_prediction = int(truth.sum()), int(predicted.sum())
-    unit = image.geometry.unit
-    ml = image.geometry.voxel_volume / (1000.0 if unit == "mm" and not image.geometry.is_2d else 1.0)
+    unit = "pixel" if image.geometry.unit == "pixel" else "mm"
+    ml = voxel_size(image.geometry)
     if in_truth == 0:
         outcome: Outcome = "absent, but predicted" if in_prediction else "absent, none predicted"
         return Score(image.name, class_name, outcome, None, None, None, 0.0, in_prediction * ml, unit, 0, in_prediction)
@@ -93,7 +93,7 @@ def score(image: Image, class_name: str, truth: NDArray[np.bool_], predicted: ND
     dice = 2.0 * both / (in_truth + in_prediction)
     if in_prediction == 0:
         return Score(image.name, class_name, "missed", dice, None, None, in_truth * ml, 0.0, unit, **counts)
-    hd95, assd = surface_distances(truth, predicted, image.geometry.spacing)
+    hd95, assd = surface_distances(truth, predicted, image.geometry.spacing_mm)
     return Score(image.name, class_name, "found", dice, hd95, assd, in_truth * ml, in_prediction * ml, unit, **counts)
 
 

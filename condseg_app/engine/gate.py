@@ -2,11 +2,21 @@
 
 from collections.abc import Sequence
 
-from condseg_app.data import Region
+from condseg_app.data import Geometry, Region, millimetres
 from condseg_app.engine.scope import meet
 
 SMALLEST = 10.0
 """Millimetres: what is smaller than this along every axis may lie between the windows of the coarse pass."""
+
+
+# Voxels of a body are at least as large, in millimetres; below that a volume shows a specimen under a microscope.
+_BODY = 0.05
+
+
+def smallest_in(geometry: Geometry) -> float:
+    """`SMALLEST` in a grid's unit; 0 where the grid does not say how large things are in it, or is no body's."""
+    is_body = geometry.unit != "pixel" and max(geometry.spacing_mm) >= _BODY
+    return SMALLEST / millimetres(geometry.unit) if is_body else 0.0
 
 
 class Gate:

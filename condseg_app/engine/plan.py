@@ -78,6 +78,6 @@ def _fitting_window(images: Sequence[Image], plan: Preprocessing) -> tuple[int, 
 
 
 def _median_spacing(images: Sequence[Image]) -> tuple[float, float, float]:
-    spacings = [image.geometry.reoriented("RAS").spacing for image in images]
-    i, j, k = (round(float(s), 3) for s in np.median(spacings, axis=0))
+    spacings = [image.geometry.reoriented("RAS").spacing_mm for image in images]
+    i, j, k = (float(f"{s:.4g}") for s in np.median(spacings, axis=0))
     return i, j, k

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import generate_binary_structure, label
 
-from condseg_app.data import ClassTable, Levels, PostProcessing, Prediction, as_level, fuse
+from condseg_app.data import ClassTable, Levels, PostProcessing, Prediction, as_level, fuse, voxel_size
 
 
 def post_process(prediction: Prediction, classes: ClassTable, settings: PostProcessing) -> Prediction:
@@ -51,8 +51,7 @@ def _components(prediction: Prediction, name: str, settings: PostProcessing) -> 
     numbered, _count = label(mask, generate_binary_structure(3, 3))
     sizes = np.bincount(numbered.ravel())
     sizes[0] = 0
-    unit = prediction.geometry.voxel_volume / (1.0 if prediction.geometry.is_2d else 1000.0)
-    keep = sizes * unit >= settings.smallest.get(name, 0.0)
+    keep = sizes * voxel_size(prediction.geometry) >= settings.smallest.get(name, 0.0)
     keep[0] = False
     if name in settings.largest:
         order = np.argsort(-sizes, kind="stable")[: settings.largest[name]]

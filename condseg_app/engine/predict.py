@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from condseg_app.data import Image, Levels, Model, Prediction, Region
-from condseg_app.engine.gate import SMALLEST, Gate
+from condseg_app.engine.gate import Gate, smallest_in
 from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predictor import Predictor
 from condseg_app.engine.windows import OVERLAP
@@ -109,8 +109,7 @@ def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: 
     if roi is None:
         yield from _ask_in(predictor, dict.fromkeys(predictor.order(), classes), most)
         return
-    # Only a volume in millimetres says how large things are in it.
-    gap = SMALLEST if predictor.geometry.unit == "mm" else 0.0
+    gap = smallest_in(predictor.geometry)
     coarse = predictor.coarse_order(gap)
     share = len(coarse) / predictor.windows
     yield from (share * done for done in _ask_in(predictor, dict.fromkeys(coarse, classes), most))

@@ -1,5 +1,6 @@
 """From an image as it was read to the grid that a network works on, and back."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +12,13 @@ from torch import Tensor
 from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.resample import Taps, holding_any
+from condseg_app.memory import require_memory
 
 _AT_ONCE = 1 << 20
 # Steps of a prepared intensity where it is resampled, a power of two; intensities stay below 8. Training keeps them
 # with 11 bits (float16), so nothing is lost.
 _STEPS = 4096
+_BYTES = 4  # a voxel, in float32
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class WorkingGrid:
             return cls(source, axes, turned.shape, turned.shape)
         i, j, k = (
             max(1, round(n * own / wanted))
-            for n, own, wanted in zip(turned.shape, turned.spacing, preprocessing.spacing, strict=True)
+            for n, own, wanted in zip(turned.shape, turned.spacing_mm, preprocessing.spacing, strict=True)
         )
         return cls(source, axes, turned.shape, (i, j, k))
 
@@ -123,9 +126,13 @@ def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Re
     """What the network is shown of an image, (C, I, J, K) float32, in a working region (all of it if None).
 
     It is the same to the bit in whatever parts it is made; only a slab of the image is looked at in one go.
+
+    Raises:
+        OutOfMemory: so much is not free.
     """
     wanted = region or grid.everywhere
     shape = [part.stop - part.start for part in wanted]
+    require_memory(_BYTES * len(image.channels) * math.prod(shape), image.source)
     prepared = torch.empty(len(image.channels), *shape)
     source = [part.stop - part.start for part in grid.made_of(wanted)]
     count = -(-len(image.channels) * int(np.prod(source)) // _AT_ONCE)

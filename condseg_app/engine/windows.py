@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from condseg_app.data import Preprocessing, Region, Shape
+from condseg_app.errors import OutOfMemory
 
 OVERLAP = 0.25
 """Of neighbouring windows, as a part of their size."""
@@ -17,6 +18,7 @@ ACCURATE_OVERLAP = 0.5
 """Twice the windows along each axis that matters, for a mean over more of them."""
 
 _VOXELS_AT_ONCE = 1 << 16
+_MOST_WINDOWS = 1 << 20
 _MOST_AT_ONCE = 8
 _LEAST_SHARE = 0.01
 # What the most important voxel of a window counts. Sums of this times 255 stay exact in float32 for 65 windows.
@@ -39,9 +41,16 @@ class WindowGrid:
 
     @classmethod
     def over(cls, shape: Shape, preprocessing: Preprocessing, stride: int, overlap: float = OVERLAP) -> "WindowGrid":
-        """Windows that overlap by at least `overlap` of their size, evenly spread along each axis."""
+        """Windows that overlap by at least `overlap` of their size, evenly spread along each axis.
+
+        Raises:
+            OutOfMemory: there would be more than can be listed, let alone predicted.
+        """
         window = network_window(preprocessing, stride)
         axes = [_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
+        if math.prod(map(len, axes)) > _MOST_WINDOWS:
+            grid = " x ".join(f"{n:,}" for n in shape)
+            raise OutOfMemory(f"it has {grid} voxels at the model's voxel size, far too many; check its voxel sizes")
         return cls(shape, window, tuple((i, j, k) for i, j, k in product(*axes)))
 
     def inside(self, start: Shape) -> tuple[slice, slice, slice]:

@@ -132,7 +132,7 @@ class _Readable:
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
         image = self.read_image(path, pick)
         channel = chosen_channel(image.channels, pick, path)
-        return StoredLabels(np.asarray(image.array[channel]), image.geometry)
+        return StoredLabels(np.asarray(image.array[channel]), image.geometry, image.warnings)
 
     def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
         return None
@@ -165,6 +165,11 @@ class _Nifti(_Readable):
         from condseg_app.io.nifti import read_nifti
 
         return read_nifti(path, pick)
+
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
+        from condseg_app.io.nifti import labels_in_nifti
+
+        return labels_in_nifti(path, pick)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
         from condseg_app.io.nifti_classes import classes_in_nifti
@@ -300,6 +305,11 @@ class _Tiff(_Readable):
         from condseg_app.io.tiff import read_tiff
 
         return read_tiff(path, pick)
+
+    def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
+        from condseg_app.io.tiff import labels_in_tiff
+
+        return labels_in_tiff(path, pick)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
         from condseg_app.io.tiff_writer import image_to_tiff

@@ -1,22 +1,26 @@
 """Label maps and masks: files onto an image's grid, in space and never by index."""
 
-from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry, Image, LabelMap, Pick
-from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.choices import EVERYTHING
+from condseg_app.data import ClassEntry, ClassTable, Image, LabelMap, Pick
+from condseg_app.errors import ReadError
+from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import format_of
+from condseg_app.io.label_placing import Placed, onto_grid
+from condseg_app.io.stored_labels import StoredLabels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
 """Class values, and what was odd about them."""
 
 _LARGEST_VALUE = 65535
+# How far labels may be from whole numbers by rounding, and at most where they were scaled.
+_NEARLY = 0.01
+_HALF_STEP = 0.2
 
 # What a machine-made mask holds where the model was not sure.
 MACHINE_UNKNOWN = 255
@@ -34,19 +38,19 @@ def read_label_map(
         pick: what to take of a file that holds several label maps.
 
     Raises:
-        ReadError: it does not hold whole numbers from 0 to 65535.
+        ReadError: it does not hold whole numbers from 0 to 65535, or several numbers a voxel.
         GeometryError: it does not fit the image.
     """
-    stored = format_of(path).read_labels(path, pick, None if image is None else image.geometry)
+    stored = _stored(path, pick, image)
     found, warnings = (classes, ()) if classes is not None else classes_beside(path)
-    values, notes = (
-        _values_of_colors(stored.voxels, found, path)
-        if stored.voxels.ndim == 4
-        else _whole_numbers(stored.voxels, path)
-    )
+    if stored.voxels.ndim == 4:
+        values, notes = _values_of_colors(stored.voxels, found, path)
+    else:
+        values, notes = _whole_numbers(stored.voxels, stored.step, path)
     geometry = stored.geometry
     if image is not None:
-        values, geometry = onto_grid(values, geometry, image.geometry, path), image.geometry
+        values, odd = _placed(values, stored, image, path)
+        geometry, notes = image.geometry, (*notes, *odd)
     empty = () if values.any() else ("it marks no voxel of any class",)
     table = found if found is not None else _unnamed(values)
     return LabelMap(values, geometry, table, (*stored.warnings, *warnings, *notes, *empty))
@@ -59,9 +63,9 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
         ReadError: no voxel is marked.
         GeometryError: it does not fit the image.
     """
-    stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
+    stored = _stored(path, EVERYTHING, image)
     marked = (stored.voxels != 0) & ~np.isnan(stored.voxels)
-    mask = onto_grid(marked.any(axis=0) if marked.ndim == 4 else marked, stored.geometry, image.geometry, path)
+    mask, _ = _placed(marked.any(axis=0) if marked.ndim == 4 else marked, stored, image, path)
     if not mask.any():
         raise ReadError("is a mask with no voxel of its class; mark the class in it, or remove the pair", path=path)
     return mask
@@ -74,22 +78,48 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
         ReadError: it holds something else than 0 (not the class), 1 (the class) and 255 (not known).
         GeometryError: it does not fit the image.
     """
-    stored = format_of(path).read_labels(path, EVERYTHING, image.geometry)
-    values = onto_grid(_whole_numbers(stored.voxels, path)[0], stored.geometry, image.geometry, path)
+    stored = _stored(path, EVERYTHING, image)
+    values, _ = _placed(_whole_numbers(stored.voxels, stored.step, path)[0], stored, image, path)
     if not np.isin(values, (0, 1, MACHINE_UNKNOWN)).all():
         raise ReadError("is no machine-made mask, which holds 0, 1 and 255 only; complete the labels again", path=path)
     return values == 1, values != MACHINE_UNKNOWN
 
 
-def _whole_numbers(voxels: NDArray[np.generic], path: Path) -> Labels:
+def _stored(path: Path, pick: Pick, image: Image | None) -> StoredLabels:
+    """What a file holds, on a grid; one with several numbers a voxel is refused with advice for labels."""
+    try:
+        return format_of(path).read_labels(path, pick, None if image is None else image.geometry)
+    except ChoiceNeeded as needed:
+        what = {"frame": "volumes", "channel": "channels", "series": "images"}[needed.what]
+        raise ReadError(
+            f"holds {len(needed.options)} {what}, a label map has one number a voxel; where each is a class, write "
+            "them into one as 1, 2, 3, ..., else save the one that is meant",
+            path=path,
+        ) from needed
+
+
+def _placed(numbers: NDArray[Any], stored: StoredLabels, image: Image, path: Path) -> Placed:
+    part, wanted = stored.may_be_a_part, image.geometry
+    return onto_grid(numbers, stored.geometry, wanted, path, may_be_a_part=part, picture=image.source)
+
+
+def _whole_numbers(voxels: NDArray[np.generic], step: float, path: Path) -> Labels:
     numbers: NDArray[Any] = voxels
     notes: tuple[str, ...] = ()
     if numbers.dtype.kind == "f":
-        if not (np.isfinite(numbers).all() and (numbers == np.rint(numbers)).all()):
+        if not np.isfinite(numbers).all():
+            raise ReadError("holds voxels that are no numbers, so it is no label map; give them values", path=path)
+        nearest = np.rint(numbers)
+        off = float(np.abs(numbers - nearest).max())
+        # Numbers that were scaled when they were stored are off by half a step.
+        if off > max(_NEARLY, min(step / 2 * (1 + _NEARLY), _HALF_STEP)) or bool(numbers.any()) > bool(nearest.any()):
             raise ReadError(
                 "holds fractions, so it is no label map (a probability map?); apply a threshold first", path=path
             )
         notes = (f"its labels are stored as {numbers.dtype}; they are whole numbers, and taken as such",)
+        if off > 0:
+            notes = (f"its labels are up to {off:.1g} beside whole numbers (rounded or scaled); these are taken",)
+        numbers = nearest
     low, high = int(numbers.min()), int(numbers.max())
     if low < 0 or high > _LARGEST_VALUE:
         raise ReadError(f"holds values from {low} to {high}; class values are 0 to {_LARGEST_VALUE}", path=path)
@@ -97,40 +127,31 @@ def _whole_numbers(voxels: NDArray[np.generic], path: Path) -> Labels:
 
 
 def _values_of_colors(colors: NDArray[np.generic], classes: ClassTable | None, path: Path) -> Labels:
-    """Colours (3, I, J, 1) as the values of the classes that have exactly these; black is background."""
-    if classes is None or colors.dtype != np.uint8:
-        raise ReadError("holds colours, not class values; save it as a grey or palette picture", path=path)
+    """Colours (3, I, J, K) as the values of the classes that have exactly these; black is background.
+
+    Where no table knows them, shades of grey are the values themselves.
+    """
     red, green, blue = colors.astype(np.uint32)
     packed = (red << 16) | (green << 8) | blue
     values = np.zeros(packed.shape, np.uint16)
     known = packed == 0
-    for entry in classes:
+    for entry in classes or ():
         same = packed == (entry.color[0] << 16 | entry.color[1] << 8 | entry.color[2])
         values[same] = entry.value
         known |= same
-    if not known.all():
-        odd = int(packed[~known][0])
-        color = (odd >> 16, odd >> 8 & 255, odd & 255)
-        raise ReadError(f"holds the colour {color}, which is no class's; save class values instead", path=path)
-    return (values if values.max() > 255 else values.astype(np.uint8)), ()
-
-
-def onto_grid(array: NDArray[Any], geometry: Geometry, wanted: Geometry, path: Path) -> NDArray[Any]:
-    """An array on another grid's axes; voxels move in the array, never in space."""
-    placeless = geometry.unit == "pixel"  # a picture does not say where it lies; its pixels are the image's
-    if sorted(geometry.shape) != sorted(wanted.shape) or (placeless and geometry.shape != wanted.shape):
-        raise GeometryError(
-            f"has shape {geometry.shape}, its image {wanted.shape}; use the labels of this image", path=path
+    if known.all() and classes is not None:
+        return (values if values.max() > 255 else values.astype(np.uint8)), ()
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return red.astype(np.uint8), ("its colours are shades of grey; these are taken for its values",)
+    if classes is None:
+        raise ReadError(
+            "holds colours, not class values, and no table says which class has which; save it as a grey or palette "
+            "picture, or with the table beside it",
+            path=path,
         )
-    if placeless:
-        return array
-    for order, flipped in product(permutations(range(3)), product((False, True), repeat=3)):
-        axes = AxisMap((order[0], order[1], order[2]), (flipped[0], flipped[1], flipped[2]))
-        if axes.geometry(geometry).fits(wanted):
-            return axes.apply(array)
-    raise GeometryError(
-        "lies elsewhere in space than its image (their affines differ); resample it onto the image first", path=path
-    )
+    odd = int(packed[~known][0])
+    color = (odd >> 16, odd >> 8 & 255, odd & 255)
+    raise ReadError(f"holds the colour {color}, which is no class's; save class values instead", path=path)
 
 
 def _unnamed(values: NDArray[np.unsignedinteger]) -> ClassTable:

@@ -35,7 +35,8 @@ def write_meshes(
     """Write one mesh a class into a folder, with classes.json; returns all files written.
 
     Positions are those of the world as NIfTI has it: RAS+, so x runs to the right, y to the front, z to the head, in
-    the grid's unit (mm for scans). A comment says SPACE=RAS, by which 3D Slicer knows. Normals point outwards. A class
+    mm (pixels where no size is known). A comment says SPACE=RAS, by which 3D Slicer knows. Normals point outwards. A
+    class
     without a voxel has a file without a triangle. PLY and OBJ hold the class's colour, and the registry as comments;
     STL has no place for them.
 
@@ -53,11 +54,12 @@ def write_meshes(
         raise WriteError(f"meshes are written as {', '.join(MESH_SUFFIXES)}; choose one of these", path=folder)
     paths = mask_files(folder, registry.table, suffix)
     named = {row.name: path.name for row, path in zip(registry.classes, paths, strict=False)}
-    about = {"files": named, "space": f"RAS+, {geometry.unit}", **registry.extra()}
+    placed = geometry.in_unit("mm")
+    about = {"files": named, "space": f"RAS+, {placed.unit}", **registry.extra()}
     new_folder(folder)
     with atomic_files(paths) as (*temporaries, beside):
         for row, temporary in zip(registry.classes, temporaries, strict=True):
-            mesh = _mesh(masks[row.name], geometry, row)
+            mesh = _mesh(masks[row.name], placed, row)
             temporary.write_bytes(_packed(mesh, row, suffix, registry))
         beside.write_text(sidecar_text(registry.table, about), encoding="utf-8", newline="")
     return paths

@@ -1,14 +1,16 @@
 """MetaImage volumes (.mha, .mhd) as ITK writes them (https://itk.org/Wiki/ITK/MetaIO/Documentation)."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image, Pick, Shape, Unit
+from condseg_app.data import Geometry, Image, Pick, Shape, Unit, common_unit
 from condseg_app.errors import GeometryError, ReadError
+from condseg_app.io.affines import ORIENTATION_UNKNOWN, are_sound, sound_sizes, usable
 from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.detached import detached_file
 from condseg_app.io.file_start import name_of, reading
@@ -26,7 +28,7 @@ TYPES: Mapping[str, str] = {
 _LONGEST_HEADER = 1 << 16
 _ORIGIN = ("offset", "position", "origin")
 _MATRIX = ("transformmatrix", "rotation", "orientation")
-_UNITS: Mapping[str, tuple[Unit, float]] = {"um": ("µm", 1.0), "mm": ("mm", 1.0), "cm": ("mm", 10.0)}
+_SPACING = ("elementspacing", "elementsize")
 
 Fields = Mapping[str, str]
 """A header's entries by their names in small letters."""
@@ -114,24 +116,57 @@ def _with_offset(fields: Fields, layout: VoxelLayout, frames: int) -> VoxelLayou
 
 
 def _geometry(fields: Fields, count: int, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:
-    unit, factor = _UNITS.get(fields.get("distanceunits", "").lower(), ("mm", 1.0))
     rows = np.array(_numbers(fields, _MATRIX, path) or np.eye(count).ravel())
-    spacing = np.array(_numbers(fields, ("elementspacing", "elementsize"), path) or np.ones(count))
+    spacing = _numbers(fields, _SPACING, path) or [1.0] * count
     origin = np.array(_numbers(fields, _ORIGIN, path) or np.zeros(count))
-    if (rows.size, spacing.size, origin.size) != (count * count, count, count):
+    if (rows.size, len(spacing), origin.size) != (count * count, count, count):
         raise ReadError("its header's numbers do not go with its dimensions; copy the file again", path=path)
+    units = common_unit([fields.get("distanceunits")], "mm")
     n = min(count, 3)
     affine = np.eye(4)
+    affine[:n, 3] = origin[:n] if np.isfinite(origin).all() else 0.0
+    notes = () if np.isfinite(origin).all() else ("its Offset is no place; 0 is taken",)
     try:
-        with np.errstate(all="ignore"):  # what is not finite is told below
-            affine[:n, :n] = rows.reshape(count, count)[:n, :n].T * spacing[:n]
-            affine[:n, 3] = origin[:n]
-            affine[:3] *= np.array([[-factor], [-factor], [factor]])
-            geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
+        affine[:3, :3], odd = _directions(rows.reshape(count, count)[:n, :n], [*spacing, 1.0][:3], shape)
+        with np.errstate(all="ignore"):  # numbers that are too large are refused as such
+            affine[:3] *= np.array([[-1.0], [-1.0], [1.0]]) * units.factors[0]
+        geometry = Geometry(shape, affine + 0.0, units.unit)  # no negative zeros
     except GeometryError as error:
         raise GeometryError(error.message, path=path) from error
-    stated = any(key in fields for key in _MATRIX)
-    return geometry, () if stated else ("its orientation is not stated; left and right may be swapped",)
+    return geometry, (*_unstated(fields, units.unit), *notes, *odd, *units.warnings)
+
+
+def _unstated(fields: Fields, unit: Unit) -> tuple[str, ...]:
+    """What the header does not say."""
+    notes = () if any(key in fields for key in _MATRIX) else (ORIENTATION_UNKNOWN,)
+    if unit == "pixel" or any(key in fields for key in _SPACING):
+        return notes
+    return (*notes, f"the size of its voxels is not stated; 1 {unit} is taken")
+
+
+def _directions(
+    rows: NDArray[np.float64], spacing: Sequence[float], shape: Shape
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """The steps along I, J, K in columns: directions of length 1 times sizes; a negative size turns its axis round."""
+    n = len(rows)
+    square = np.eye(3)
+    square[:n, :n] = rows.T
+    sizes, notes = sound_sizes(np.abs(spacing).tolist(), shape)
+    signs = np.where(np.array(spacing) < 0, -1.0, 1.0)
+    affine = np.eye(4)
+    with np.errstate(all="ignore"):  # what is not finite cannot be used
+        lengths = np.linalg.norm(square, axis=0)
+        exact = np.isclose(lengths, 1.0, rtol=0.01) | (lengths == 0)
+        affine[:3, :3] = square / np.where(exact, 1.0, lengths) * sizes * signs
+    found = usable(affine, shape)
+    if found is None and not are_sound(spacing, shape):
+        raise GeometryError("its affine (TransformMatrix, ElementSpacing) cannot be used; repair the file's header")
+    if found is None:
+        return np.diag(sizes), ("its TransformMatrix cannot be used; its sizes are taken", ORIENTATION_UNKNOWN, *notes)
+    if not exact.all():
+        shown = " x ".join(f"{length:.4g}" for length in lengths)
+        notes += (f"the axes of its TransformMatrix have the lengths {shown} instead of 1; ElementSpacing is taken",)
+    return found[:3, :3], notes
 
 
 def _numbers(fields: Fields, keys: tuple[str, ...], path: Path) -> list[float]:

@@ -6,6 +6,7 @@ from condseg_app.data import Image, Pick
 from condseg_app.io.file_start import name_of
 from condseg_app.io.file_voxels import voxels_of
 from condseg_app.io.nifti_header import read_header
+from condseg_app.io.stored_labels import StoredLabels
 
 
 def read_nifti(path: Path, pick: Pick) -> Image:
@@ -20,3 +21,16 @@ def read_nifti(path: Path, pick: Pick) -> Image:
     """
     header = read_header(path, pick)
     return Image(voxels_of(header.layout), header.geometry, name_of(path), source=path, warnings=header.warnings)
+
+
+def labels_in_nifti(path: Path, pick: Pick) -> StoredLabels:
+    """Read a label map's numbers, scaled as the header says.
+
+    Raises:
+        ReadError, ChoiceNeeded, GeometryError: as `read_nifti`.
+    """
+    header = read_header(path, pick)
+    layout = header.layout
+    scaled = layout.dtype.kind in "iu" and (layout.slope, layout.intercept) != (1.0, 0.0)
+    step = abs(layout.slope) if scaled else 0.0
+    return StoredLabels(voxels_of(layout)[0], header.geometry, header.warnings, step)

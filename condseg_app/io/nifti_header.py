@@ -10,10 +10,11 @@ import nibabel
 import numpy as np
 from nibabel.spatialimages import HeaderDataError
 
-from condseg_app.data import Affine, Geometry, Pick, Shape, Unit
+from condseg_app.data import Geometry, Pick, Shape
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING, check_count, chosen_channel, chosen_frame
 from condseg_app.io.file_start import GZIP, first_bytes, nifti_version, reading
+from condseg_app.io.nifti_place import geometry_of
 from condseg_app.io.voxel_layout import VoxelLayout
 
 _MOST_EXTENSION_BYTES = 1 << 24
@@ -181,49 +182,10 @@ def _scaling(header: Any) -> tuple[float, float, tuple[str, ...]]:
 
 
 def _geometry(header: Any, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:
-    unit, factor, oddity = _unit(header)
-    with np.errstate(all="ignore"):  # numbers that are too large are refused as such
-        affine, warnings = _affine(header, shape, path)
-        scaled = affine.copy()
-        scaled[:3] *= factor
     try:
-        geometry = Geometry(shape, scaled, unit)
+        return geometry_of(header, shape)
     except GeometryError as error:
         raise GeometryError(error.message, path=path) from error
-    if geometry.is_sheared:
-        warnings += ("its axes are not at right angles (an uncorrected gantry tilt?); they are kept as they are",)
-    return geometry, (*warnings, *oddity)
-
-
-def _affine(header: Any, shape: Shape, path: Path) -> tuple[Affine, tuple[str, ...]]:
-    """By the sform, else the qform, else voxel sizes alone (x to the left, as nibabel and FSL do)."""
-    if int(header["sform_code"]) > 0:
-        return np.asarray(header.get_sform(), np.float64), ()
-    if int(header["qform_code"]) > 0:
-        try:
-            return np.asarray(header.get_qform(), np.float64), ()
-        except (HeaderDataError, ValueError) as error:
-            raise GeometryError(f"its qform is damaged ({error}); repair the file's header", path=path) from error
-    stated = [float(size) for size in header["pixdim"][1:4]]
-    sizes = np.array([size if math.isfinite(size) and size > 0 else 1.0 for size in stated])
-    warnings: tuple[str, ...] = ("its orientation is not stated; left and right may be swapped",)
-    if any(size not in stated for size in sizes):
-        warnings += (f"its voxel sizes {tuple(stated)} cannot be used; 1 is taken where they are not positive",)
-    affine = np.diag([-sizes[0], sizes[1], sizes[2], 1.0])
-    affine[:3, 3] = -(np.array(shape) - 1) / 2 * np.diag(affine)[:3]
-    return affine, warnings
-
-
-def _unit(header: Any) -> tuple[Unit, float, tuple[str, ...]]:
-    match int(header["xyzt_units"]) & 0x07:
-        case 1:
-            return "mm", 1000.0, ()
-        case 3:
-            return "µm", 1.0, ()
-        case 0 | 2:
-            return "mm", 1.0, ()
-        case code:
-            return "mm", 1.0, (f"its unit of length has the unknown code {code}; mm is taken",)
 
 
 def _name_warnings(path: Path, compressed: bool) -> tuple[str, ...]:

@@ -1,20 +1,19 @@
 """NRRD headers (https://teem.sourceforge.net/nrrd/format.html), through pynrrd; checked before they are believed."""
 
 import io
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Pick, Shape, Unit
-from condseg_app.errors import GeometryError, ReadError
+from condseg_app.data import Geometry, Pick, Shape
+from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.detached import detached_file
 from condseg_app.io.file_start import first_bytes, nifti_version, reading, unpacked_start
+from condseg_app.io.nrrd_place import directions_of, geometry_of
 from condseg_app.io.unpack import unpacked_length
 from condseg_app.io.voxel_layout import Packing, VoxelLayout
 
@@ -36,19 +35,11 @@ _TYPES = {
     "f8": ("double",),
 }
 _TYPE_OF = {name: code for code, names in _TYPES.items() for name in names}
-# Their axes as signs of right, anterior, superior.
-_SPACES: Mapping[str, tuple[int, int, int]] = {
-    "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1),
-    "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
-    "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
-}  # fmt: skip
 _SPATIAL = ("domain", "space")
 _TIME = ("time",)
 _CHANNELS = ("list", "vector", "covariant-vector", "normal", "point", "RGB-color", "HSV-color", "XYZ-color")
 _COLOURS = ("RGBA-color", "4-color", "3-color")
 _NO_CHANNELS = ("matrix", "quaternion", "complex", "gradient")
-_MM = {"mm": 1.0, "millimeter": 1.0, "cm": 10.0, "m": 1000.0, "meter": 1000.0}
-_MICROMETRES = ("um", "µm", "micron", "micrometer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +137,7 @@ def _kinds(fields: Mapping[str, Any], count: int) -> list[str]:
 def _axes(fields: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axes:
     """Space has a direction; channels come first or last, time last."""
     kinds = _kinds(fields, len(sizes))
-    directions = _directions(fields, len(sizes))
+    directions = directions_of(fields, len(sizes))
     known = [not np.isnan(row).any() for row in directions] if directions is not None else None
     space = [n for n, kind in enumerate(kinds) if (known[n] if known is not None else kind in (*_SPATIAL, "???"))]
     others = [n for n in range(len(sizes)) if n not in space]
@@ -223,67 +214,11 @@ def _length_of_lines(layout: VoxelLayout, lines: int) -> int:
         return file.tell() - layout.start
 
 
-def _directions(fields: Mapping[str, Any], count: int) -> NDArray[np.float64] | None:
-    """(axes, world), NaN where an axis has none; None where nothing is stated."""
-    if "space directions" not in fields:
-        return None
-    stated = np.asarray(fields["space directions"], np.float64)
-    return stated if stated.ndim == 2 and len(stated) == count else None
-
-
 def _geometry(fields: Mapping[str, Any], axes: _Axes, shape: Shape, path: Path) -> tuple[Geometry, tuple[str, ...]]:
-    unit, factor = _unit(fields)
-    directions = _directions(fields, len(fields["sizes"]))
-    warnings: tuple[str, ...] = ()
-    if directions is None:
-        spacings = np.asarray(fields.get("spacings", [math.nan] * len(fields["sizes"])), np.float64)
-        stated = [float(spacings[n]) for n in axes.space] if len(spacings) == len(fields["sizes"]) else []
-        sizes = [size if math.isfinite(size) and size > 0 else 1.0 for size in (*stated, *[1.0] * 3)][:3]
-        columns, signs = np.diag(sizes), (-1, -1, 1)
-        warnings += ("its orientation is not stated; left and right may be swapped",)
-    else:
-        columns, signs, warnings = _columns(directions[list(axes.space)], fields, path)
-    affine = np.eye(4)
-    affine[:3, :3] = columns
-    origin = np.asarray(fields.get("space origin", ()), np.float64)
-    affine[: len(origin[:3]), 3] = origin[:3]
     try:
-        with np.errstate(all="ignore"):  # what is not finite is told below
-            affine[:3] *= np.array(signs)[:, np.newaxis] * factor
-            geometry = Geometry(shape, affine + 0.0, unit)  # no negative zeros
-    except GeometryError as error:
-        raise GeometryError(error.message, path=path) from error
-    if geometry.is_sheared:
-        warnings += ("its axes are not at right angles (an uncorrected gantry tilt?); they are kept as they are",)
-    return geometry, warnings
-
-
-def _columns(
-    directions: NDArray[np.float64], fields: Mapping[str, Any], path: Path
-) -> tuple[NDArray[np.float64], tuple[int, int, int], tuple[str, ...]]:
-    """The grid's axes in the world, in columns; the signs that make it RAS+."""
-    if directions.shape[1] > 3:
-        raise ReadError(f"lies in {directions.shape[1]} dimensions; save a volume", path=path)
-    columns = np.eye(3)
-    columns[:, : len(directions)] = 0.0
-    columns[: directions.shape[1], : len(directions)] = directions.T
-    if len(directions) == 2 and directions.shape[1] == 3:  # a slice in space
-        normal = np.cross(columns[:, 0], columns[:, 1])
-        length = float(np.linalg.norm(normal))
-        columns[:, 2] = normal / length if length > 0 else columns[:, 2]
-    space = str(fields.get("space", "")).lower().removesuffix("-time").removesuffix("t")
-    if space in _SPACES:
-        return columns, _SPACES[space], ()
-    return columns, (-1, -1, 1), ("its orientation is not stated; left and right may be swapped",)
-
-
-def _unit(fields: Mapping[str, Any]) -> tuple[Unit, float]:
-    """By the space's units; mm where there are none, or others than lengths."""
-    stated = [str(unit).strip().strip('"').lower() for unit in fields.get("space units", ())]
-    one = stated[0] if stated and len(set(stated)) == 1 else ""
-    if one in _MICROMETRES:
-        return "µm", 1.0
-    return ("pixel", 1.0) if one == "pixel" else ("mm", _MM.get(one, 1.0))
+        return geometry_of(fields, axes.space, shape)
+    except CondsegError as error:
+        raise type(error)(error.message, path=path) from error
 
 
 def _first_line(error: Exception) -> str:

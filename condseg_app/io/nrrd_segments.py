@@ -55,10 +55,10 @@ def read_segments(path: Path) -> StoredLabels | None:
         return None
     array = _layers_of(header, segments, path)
     if array.shape[0] == 1 and not _renumbered(segments):
-        return StoredLabels(array[0], header.geometry, header.warnings)
+        return StoredLabels(array[0], header.geometry, header.warnings, may_be_a_part=True)
     masks = ((segment.entry, array[segment.layer] == segment.value) for segment in segments)
     values, notes = one_class_a_voxel(masks, header.geometry.shape, np.dtype(np.uint16))
-    return StoredLabels(values, header.geometry, (*header.warnings, *notes))
+    return StoredLabels(values, header.geometry, (*header.warnings, *notes), may_be_a_part=True)
 
 
 def segments_in_nrrd(path: Path) -> StoredSegments | None:

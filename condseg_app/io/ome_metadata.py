@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit, as_class_name
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
 from condseg_app.errors import GeometryError
+from condseg_app.io.affines import are_sound, sound_sizes
 
 VERSION = "0.5"
 SPACE = ("x", "y", "z")
@@ -21,10 +22,6 @@ OWN_ATTRIBUTE = "condseg"
 """Under which name our own is kept."""
 _RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
 
-_MM: Mapping[str, float] = {
-    "nanometer": 1e-6, "nm": 1e-6, "micrometer": 1e-3, "µm": 1e-3, "um": 1e-3, "micron": 1e-3,
-    "millimeter": 1.0, "mm": 1.0, "centimeter": 10.0, "cm": 10.0, "meter": 1000.0, "m": 1000.0,
-}  # fmt: skip
 _OWN_UNITS: Mapping[Unit, str | None] = {"mm": "millimeter", "µm": "micrometer", "pixel": None}
 # Towards the patient's right, front and head: the world's positive directions.
 _DIRECTIONS: Mapping[str, tuple[int, float]] = {
@@ -35,6 +32,7 @@ _DIRECTIONS: Mapping[str, tuple[int, float]] = {
     "inferior-to-superior": (2, 1.0),
     "superior-to-inferior": (2, -1.0),
 }
+_NO_UNITS = "its units of length are not known (none); pixels are taken"
 # As pictures lie (x to the right of the screen, y down), and ITK's volumes.
 _UNSTATED = ("right-to-left", "anterior-to-posterior", "inferior-to-superior")
 
@@ -166,15 +164,21 @@ def grid_of(multiscale: Multiscale, attributes: Mapping[str, Any], shape: Shape)
     axes = {axis.name.lower(): (n, axis) for n, axis in enumerate(multiscale.axes)}
     scale, offset = _placed(multiscale)
     along = [axes.get(name, (None, Axis(name=name))) for name in SPACE]
-    unit, factors, notes = units_of([axis for n, axis in along if n is not None])
+    there = [axis for n, axis in along if n is not None]
+    units = common_unit([axis.unit for axis in there], "pixel")
+    unit, factors = units.unit, {axis.name: factor for axis, factor in zip(there, units.factors, strict=True)}
+    notes = units.warnings if any(axis.unit for axis in there) else (_NO_UNITS,)
     spacing = np.array([1.0 if n is None else scale[n] * factors.get(axis.name, 1.0) for n, axis in along])
     start = np.array([0.0 if n is None else offset[n] * factors.get(axis.name, 1.0) for n, axis in along])
     exact = _exact(attributes, shape, spacing)
     if exact is not None:
         return exact, ()
+    if not are_sound(spacing.tolist(), shape):
+        sizes, odd = sound_sizes(spacing.tolist(), shape)
+        spacing, notes = np.where(spacing == 0, sizes, spacing), (*notes, *odd)
     directions, oddities = _directions([axis for _, axis in along], unit)
     affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = directions * spacing, directions @ start
+    affine[:3, :3], affine[:3, 3] = directions * np.where(spacing == 0, 1.0, spacing), directions @ start
     return Geometry(shape, affine, unit), (*notes, *oddities)
 
 
@@ -187,18 +191,6 @@ def _placed(multiscale: Multiscale) -> tuple[NDArray[np.float64], NDArray[np.flo
         elif transform.translation is not None:
             offset = offset + transform.translation
     return scale, offset
-
-
-def units_of(axes: Sequence[Axis]) -> tuple[Unit, dict[str, float], tuple[str, ...]]:
-    """One unit for all axes, the factor of each, and what was odd: µm if any axis has no more, else mm."""
-    stated = {axis.name: _MM.get((axis.unit or "").lower()) for axis in axes}
-    in_mm = {name: factor for name, factor in stated.items() if factor is not None}
-    if len(in_mm) < len(stated):
-        units = sorted({axis.unit or "none" for axis in axes})
-        return "pixel", {}, (f"its units of length are not known ({', '.join(units)}); pixels are taken",)
-    unit: Unit = "µm" if min(in_mm.values()) <= _MM["micrometer"] else "mm"
-    one = _MM["micrometer"] if unit == "µm" else 1.0
-    return unit, {name: 1.0 if factor == one else factor / one for name, factor in in_mm.items()}, ()
 
 
 def _directions(axes: Sequence[Axis], unit: Unit) -> tuple[NDArray[np.float64], tuple[str, ...]]:

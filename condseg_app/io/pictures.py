@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
+from condseg_app.io.camera import TAG, UPRIGHT, known, told, upright
 from condseg_app.io.file_start import name_of
 from condseg_app.io.stored_labels import StoredLabels
 
@@ -24,7 +25,6 @@ RGB = ("red", "green", "blue")
 _MOST_PIXELS = 400_000_000
 # Deflate packs 1032 bytes into one, and there are at most eight pixels in a byte.
 _MOST_PIXELS_A_BYTE = 8 * 1100
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +68,18 @@ def read_indices(path: Path) -> StoredLabels:
         ReadError: not a picture, or damaged.
     """
     with _opened(path) as picture:
+        pixels: NDArray[np.generic]
         if picture.mode == "1":
             pixels = np.asarray(picture).astype(np.uint8)
         elif picture.mode in ("P", "L") or picture.mode.startswith(("I", "F")):
             pixels = np.array(picture)
         else:
             pixels = np.array(picture.convert("L" if picture.mode == "LA" else "RGB"))
+        orientation = _orientation(picture)
+    pixels = _upright(pixels, orientation)
     voxels = to_voxels(pixels)
     geometry = Geometry.of_picture(pixels.shape[1], pixels.shape[0])
-    return StoredLabels(voxels[0] if len(voxels) == 1 else voxels, geometry)
+    return StoredLabels(voxels[0] if len(voxels) == 1 else voxels, geometry, told(orientation))
 
 
 def to_voxels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -95,17 +98,31 @@ def picture_in(path: Path, page: int = 0) -> Picture:
         notes: tuple[str, ...] = ()
         if getattr(picture, "n_frames", 1) > 1 and picture.format == "PNG":
             notes += ("it is animated; its first frame is shown",)
-        if picture.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-            notes += ("its note on how the camera was held is not followed; pixels are kept as they are stored",)
+        orientation = _orientation(picture)
+        notes += told(orientation)
         if picture.mode not in ("1", "L", "RGB", "F") and not picture.mode.startswith("I"):
             notes += (f"its colours ({picture.mode}) are converted; transparency is dropped",)
         if _is_deep_colour_png(path):
             notes += ("its 16-bit colours are reduced to 8 bits; save it as TIFF to keep them",)
         if picture.mode in ("1", "L", "LA"):
-            return Picture(np.array(picture.convert("L")), notes)
-        if picture.mode == "F" or picture.mode.startswith("I"):
-            return Picture(native(np.array(picture)), notes)
-        return Picture(np.array(picture.convert("RGB")), notes)
+            pixels: NDArray[np.generic] = np.array(picture.convert("L"))
+        elif picture.mode == "F" or picture.mode.startswith("I"):
+            pixels = native(np.array(picture))
+        else:
+            pixels = np.array(picture.convert("RGB"))
+        return Picture(_upright(pixels, orientation), notes)
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    """How the camera was held; Pillow turns a TIFF by itself."""
+    return UPRIGHT if picture.format == "TIFF" else known(picture.getexif().get(TAG))
+
+
+def _upright(pixels: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+    """Pixels (H, W) or (H, W, C) turned upright."""
+    if pixels.ndim == 2:
+        return upright(pixels, orientation)
+    return np.moveaxis(upright(np.moveaxis(pixels, -1, 0), orientation), 0, -1)
 
 
 @contextmanager

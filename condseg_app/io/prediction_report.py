@@ -2,23 +2,22 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from condseg_app import __version__
-from condseg_app.data import Geometry, PostProcessing, Unit
+from condseg_app.data import Geometry, PostProcessing, voxel_size
 from condseg_app.errors import ReadError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.file_start import reading
 
 JSON_NAME, CSV_NAME = "report.json", "report.csv"
 
-VolumeUnit = Literal["ml", "mm³", "pixels"]
+VolumeUnit = Literal["ml", "mm²", "mm³", "pixels"]
 
-_VOLUMES: Mapping[Unit, tuple[VolumeUnit, float]] = {"mm": ("ml", 1e-3), "µm": ("mm³", 1e-9), "pixel": ("pixels", 1.0)}
 _COLUMNS = (
     *("image", "status", "error", "warnings", "seconds", "device", "worker"),
     *("model", "model_sha256", "software", "files"),
@@ -76,9 +75,14 @@ class ClassVolume(_Strict):
 
     @classmethod
     def of(cls, name: str, voxels: int, geometry: Geometry) -> "ClassVolume":
-        """So many voxels of a grid: in ml, in mm³ where the grid is in µm, in pixels where it has no size."""
-        unit, factor = _VOLUMES[geometry.unit]
-        return cls(name=name, voxels=voxels, volume=voxels * geometry.voxel_volume * factor, unit=unit)
+        """So many voxels of a grid: in ml (mm² of a slice), in mm³ if it is in µm, in pixels where it has no size."""
+        volume = voxels * voxel_size(geometry)
+        if geometry.unit == "pixel":
+            return cls(name=name, voxels=voxels, volume=volume, unit="pixels")
+        if geometry.is_2d:
+            return cls(name=name, voxels=voxels, volume=volume, unit="mm²")
+        in_ml = geometry.unit == "mm"
+        return cls(name=name, voxels=voxels, volume=volume if in_ml else 1000 * volume, unit="ml" if in_ml else "mm³")
 
 
 class ImageRecord(_Strict):

@@ -16,7 +16,8 @@ from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import format_of
 from condseg_app.io.dataset_json import read_dataset_json
 from condseg_app.io.file_start import name_of
-from condseg_app.io.label_maps import onto_grid, read_label_map
+from condseg_app.io.label_maps import read_label_map
+from condseg_app.io.label_placing import Placed, onto_grid
 from condseg_app.io.label_writers import TABLE_OF_MASKS
 from condseg_app.io.registry import Registry, read_registry
 from condseg_app.io.stored_labels import StoredSegments, one_class_a_voxel
@@ -162,14 +163,17 @@ def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Seg
     table = ClassTable(tuple(known.get(entry.name, entry) for entry in stored.classes))
     geometry = stored.geometry if image is None else image.geometry
 
-    def mask_of(name: str) -> NDArray[np.bool_]:
-        return onto_grid(stored.masks[name], stored.geometry, geometry, path)
+    def placed(name: str) -> Placed:
+        return onto_grid(stored.masks[name], stored.geometry, geometry, path, may_be_a_part=True)
 
-    if len(table):
-        mask_of(table.names[0])  # what does not fit is told at once
+    def mask_of(name: str) -> NDArray[np.bool_]:
+        return placed(name)[0]
+
+    notes = placed(table.names[0])[1] if len(table) else ()  # what does not fit is told at once
+    warnings = (*stored.warnings, *notes)
     incomplete = frozenset() if record is None else frozenset(record.incomplete)
     masks = OnDemand(table.names, mask_of)
-    return Segmentation(path, geometry, table, masks, named=True, incomplete=incomplete, warnings=stored.warnings)
+    return Segmentation(path, geometry, table, masks, named=True, incomplete=incomplete, warnings=warnings)
 
 
 def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
@@ -179,15 +183,18 @@ def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
         name: folder / file for name, file in files.items() if path.name not in files.values() or file == path.name
     }
     table = ClassTable(tuple(entry for entry in record.table if entry.name in wanted))
-    grid = None if image is None else image.geometry
+    grid, source = (None, None) if image is None else (image.geometry, image.source)
+    notes: tuple[str, ...] = ()
     masks: dict[str, NDArray[np.bool_]] = {}
     for name in table.names:
         stored = format_of(wanted[name]).read_labels(wanted[name], EVERYTHING, None)
         grid = grid or stored.geometry
-        masks[name] = onto_grid(stored.voxels != 0, stored.geometry, grid, wanted[name])
+        masks[name], odd = onto_grid(stored.voxels != 0, stored.geometry, grid, wanted[name], picture=source)
+        notes += tuple(note for note in odd if note not in notes)
     if grid is None:
         raise ReadError("names no class; export it again", path=folder / TABLE_OF_MASKS)
-    return Segmentation(path, grid, table, masks, named=True, incomplete=frozenset(record.incomplete))
+    incomplete = frozenset(record.incomplete)
+    return Segmentation(path, grid, table, masks, named=True, incomplete=incomplete, warnings=notes)
 
 
 def _masks_of(path: Path) -> Path | None:

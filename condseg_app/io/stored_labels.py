@@ -14,14 +14,18 @@ class StoredLabels:
     """What a file holds that is read as labels.
 
     Attributes:
-        voxels: (I, J, K) numbers, or (3, I, J, 1) colours.
+        voxels: (I, J, K) numbers, or (3, I, J, K) colours.
         geometry: the grid; in pixels where the file does not say where it lies.
         warnings: what was odd, a sentence each.
+        step: between neighbouring numbers, where whole ones were scaled when they were stored; 0 where not.
+        may_be_a_part: whether files of this kind are cut to what is marked, and so may begin anywhere in the image.
     """
 
     voxels: NDArray[np.generic]
     geometry: Geometry
     warnings: tuple[str, ...] = ()
+    step: float = 0.0
+    may_be_a_part: bool = False
 
 
 @dataclass(frozen=True, eq=False)

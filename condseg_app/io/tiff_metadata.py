@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
 
-from condseg_app.data import Geometry, Shape
-from condseg_app.errors import GeometryError
+from condseg_app.data import Geometry, Shape, common_unit, millimetres
 from condseg_app.io.ome_metadata import OWN_ATTRIBUTE, SPACE, Axis, Dataset, Multiscale, Transform, grid_of
 
 _OTHER_FILES = re.compile(r"<(?:\w+:)?BinaryOnly")
+_MICROMETRES = {"cm": 10_000.0, "inch": 25_400.0}
+# Micrometres a pixel: coarser resolutions are about paper, as the 72 dots an inch of photos.
+_PRINTED = 50.0
+_ROUNDED = 0.01
 _PLANES = ("SizeZ", "SizeC", "SizeT")
 
 
@@ -27,11 +30,13 @@ class TiffMetadata:
         sizes: x, y, z -> size of a voxel and its unit.
         channels: their names, where they have some.
         attributes: what we wrote ourselves.
+        warnings: what was odd, a sentence each.
     """
 
     sizes: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def ome_images(xml: str, file_name: str, pages: int) -> tuple[list[TiffMetadata], str]:
@@ -55,15 +60,73 @@ def ome_images(xml: str, file_name: str, pages: int) -> tuple[list[TiffMetadata]
     return images, ""
 
 
-def imagej_image(described: Mapping[str, Any], resolution: tuple[float, float] | None) -> TiffMetadata:
-    """What ImageJ says: one unit for all axes, pixels a unit as the resolution, the slices' spacing."""
-    unit = str(described.get("unit", "")).replace("\\u00B5", "µ").replace("\\u00b5", "µ")
-    if not unit or unit.lower() in ("pixel", "pixels") or resolution is None or min(resolution) <= 0:
+@dataclass(frozen=True)
+class Resolution:
+    """What a page's tags say about the size of a pixel.
+
+    Attributes:
+        steps: width and height of a pixel in `unit`; None where they are no numbers above 0.
+        unit: 'cm' or 'inch'; empty where it is not stated.
+    """
+
+    steps: tuple[float, float] | None
+    unit: str
+
+    @property
+    def metadata(self) -> TiffMetadata:
+        """The size of a pixel, as microscopes state it: in centimetres, for inches are about printing."""
+        widths = self._micrometres
+        if widths is None or self.unit != "cm":
+            return TiffMetadata()
+        return TiffMetadata({name: (size, "µm") for name, size in zip("xy", widths, strict=True)})
+
+    def conflict(self, taken: TiffMetadata) -> tuple[str, ...]:
+        """A sentence where other sizes than these are taken."""
+        widths = self._micrometres
+        if not {"x", "y"} <= set(taken.sizes) or widths is None:
+            return ()
+        size, unit = taken.sizes["x"]
+        known = common_unit([unit], "pixel")
+        stated = abs(size) * known.factors[0] * 1000 * millimetres(known.unit)
+        if known.unit == "pixel" or abs(stated - widths[0]) <= _ROUNDED * widths[0]:
+            return ()
+        both = f"{stated:.4g} µm wide by its description, {widths[0]:.4g} µm by its resolution"
+        return (f"its pixels are {both}; the former is taken",)
+
+    @property
+    def _micrometres(self) -> tuple[float, float] | None:
+        """Width and height of a pixel; None where they are not stated, or about paper."""
+        if self.steps is None or self.unit not in _MICROMETRES:
+            return None
+        width, height = (step * _MICROMETRES[self.unit] for step in self.steps)
+        return (width, height) if max(width, height) <= _PRINTED else None
+
+
+def resolution_of(page: Any) -> Resolution:
+    """The resolution in a page's tags."""
+    unit = page.tags.get("ResolutionUnit")
+    code = int(unit.value) if unit is not None and isinstance(unit.value, int) else 2
+    steps = []
+    for name in ("XResolution", "YResolution"):
+        tag = page.tags.get(name)
+        pair = tag.value if tag is not None and isinstance(tag.value, tuple) and len(tag.value) == 2 else (0, 1)
+        steps.append(pair[1] / pair[0] if pair[0] > 0 and pair[1] > 0 else 0.0)
+    stated = "" if page.tags.get("XResolution") is None else {2: "inch", 3: "cm"}.get(code, "")
+    return Resolution((steps[0], steps[1]) if min(steps) > 0 else None, stated)
+
+
+def imagej_image(described: Mapping[str, Any], resolution: Resolution) -> TiffMetadata:
+    """What ImageJ says: pixels a unit as the resolution, the slices' spacing, and a unit for all axes or each."""
+    unit = str(described.get("unit", ""))
+    if not unit or common_unit([unit], "pixel") == common_unit(["pixel"], "pixel"):
         return TiffMetadata()
-    sizes = {"x": (1 / resolution[0], unit), "y": (1 / resolution[1], unit)}
+    if resolution.steps is None:
+        return TiffMetadata(warnings=("its resolution is no number above 0; pixels are taken",))
+    units = [str(described.get(key) or unit) for key in ("unit", "yunit", "zunit")]
+    sizes = {name: (step, own) for name, step, own in zip("xy", resolution.steps, units, strict=False)}
     spacing = described.get("spacing")
-    if isinstance(spacing, int | float) and spacing > 0:
-        sizes["z"] = (float(spacing), unit)
+    if isinstance(spacing, int | float) and spacing != 0:
+        sizes["z"] = (float(spacing), units[2])
     return TiffMetadata(sizes)
 
 
@@ -73,23 +136,33 @@ def grid_in(metadata: TiffMetadata, shape: Shape) -> tuple[Geometry, tuple[str, 
     Raises:
         GeometryError: it cannot be used.
     """
-    sizes = metadata.sizes
+    sizes, odd = _sound(metadata)
     if not {"x", "y"} <= set(sizes):
         flat = Geometry.of_picture(shape[0], shape[1])
-        unknown = ("the size of its voxels is not stated; pixels are taken",) if shape[2] > 1 else ()
-        return Geometry(shape, flat.affine, "pixel"), unknown
+        unknown = ("the size of its voxels is not stated; pixels are taken",) if shape[2] > 1 and not odd else ()
+        return Geometry(shape, flat.affine, "pixel"), (*odd, *unknown)
     names = [name for name in SPACE if name in sizes]
-    odd: tuple[str, ...] = ()
     if shape[2] > 1 and "z" not in sizes:
         names, sizes = [*SPACE], {**sizes, "z": sizes["x"]}
-        odd = ("the distance of its slices is not stated; the width of a pixel is taken",)
-    if not all(math.isfinite(sizes[name][0]) for name in names):
-        raise GeometryError("states a voxel size that is no number; save it again")
+        odd += ("the distance of its slices is not stated; the width of a pixel is taken",)
     transform = Transform(type="scale", scale=[sizes[name][0] for name in names])
     datasets = [Dataset(path="0", coordinateTransformations=[transform])]
     axes = [Axis(name=name, unit=sizes[name][1]) for name in names]
     geometry, notes = grid_of(Multiscale(axes=axes, datasets=datasets), metadata.attributes, shape)
     return geometry, (*notes, *odd)
+
+
+def _sound(metadata: TiffMetadata) -> tuple[dict[str, tuple[float, str]], tuple[str, ...]]:
+    """The sizes that can be used, without their signs, and what was odd about them."""
+    found, notes = {}, metadata.warnings
+    for name, (size, unit) in metadata.sizes.items():
+        if not math.isfinite(size) or size == 0:
+            notes += (f"its size along {name} is {size:g}, which cannot be; it is passed over",)
+            continue
+        if size < 0:
+            notes += (f"its size along {name} is {size:g} {unit}; it is taken without its sign",)
+        found[name] = (abs(size), unit)
+    return found, notes
 
 
 def ome_description(geometry: Geometry, channels: tuple[str, ...]) -> dict[str, Any]:
@@ -109,7 +182,7 @@ def _image(root: ElementTree.Element, image: ElementTree.Element, pixels: Elemen
     sizes = {}
     for name in SPACE:
         size = pixels.get(f"PhysicalSize{name.upper()}")
-        if size is not None and float(size) > 0:
+        if size is not None:
             sizes[name] = (float(size), pixels.get(f"PhysicalSize{name.upper()}Unit", "µm"))
     names = tuple(channel.get("Name", "") for channel in _children(pixels, "Channel"))
     wanted = {reference.get("ID") for reference in _children(image, "AnnotationRef")}

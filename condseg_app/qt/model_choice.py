@@ -27,7 +27,7 @@ def _strangeness(model: Model, image: Image) -> float:
     preprocessing = model.preprocessing
     spacing = preprocessing.spacing or (1.0, 1.0, 1.0)
     wanted = [n * s for n, s in zip(preprocessing.window, spacing, strict=True) if n > 1]
-    got = [n * s for n, s in zip(image.geometry.shape, image.geometry.spacing, strict=True) if n > 1]
+    got = [n * s for n, s in zip(image.geometry.shape, image.geometry.spacing_mm, strict=True) if n > 1]
     if not wanted or not got:
         return 1.0
     return 1.0 + abs(math.log(_mean(wanted) / _mean(got)))

@@ -7,22 +7,12 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import AxisMap, Geometry, Image
-from condseg_app.data.geometry import Unit
+from condseg_app.data import AxisMap, CommonUnit, Geometry, Image, common_unit
 from condseg_app.errors import GeometryError
 from condseg_app.viewer.placement import Placement
 
 # World axes of a layer are taken as those of our own: (S, P, L), last first; RAS+ has L and P negative.
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])
-_UNITS: dict[str, tuple[Unit, float]] = {
-    "pixel": ("pixel", 1.0),
-    "nanometer": ("µm", 1e-3),
-    "micrometer": ("µm", 1.0),
-    "micron": ("µm", 1.0),
-    "millimeter": ("mm", 1.0),
-    "centimeter": ("mm", 10.0),
-    "meter": ("mm", 1000.0),
-}
 
 
 def image_from_layer(layer: Layer) -> tuple[Image, Placement]:
@@ -39,14 +29,15 @@ def image_from_layer(layer: Layer) -> tuple[Image, Placement]:
     source = _as_source(np.asarray(layer.data), layer.ndim, layer.rgb)
     channels = ("red", "green", "blue") if layer.rgb else ("intensity",)
     geometry = geometry_of(layer)
-    return Image(source, geometry, layer.name, channels), _placement_over(layer, geometry)
+    warnings = _units_of(layer).warnings
+    return Image(source, geometry, layer.name, channels, warnings=warnings), _placement_over(layer, geometry)
 
 
 def geometry_of(layer: Layer) -> Geometry:
     """Where a layer's voxels are, with axes reversed: (X, Y, Z), and Z = 1 for two axes."""
-    unit, factor = _unit_of(layer)
+    units = _units_of(layer)
     shape = (*reversed(layer.data.shape[: layer.ndim]), 1)
-    return Geometry((shape[0], shape[1], shape[2]), _affine_of(layer, unit, factor), unit)
+    return Geometry((shape[0], shape[1], shape[2]), _affine_of(layer, units), units.unit)
 
 
 def _as_source(array: NDArray[Any], ndim: int, rgb: bool) -> NDArray[Any]:
@@ -57,23 +48,21 @@ def _as_source(array: NDArray[Any], ndim: int, rgb: bool) -> NDArray[Any]:
     return colors.transpose(0, 3, 2, 1)
 
 
-def _affine_of(layer: Layer, unit: Unit, factor: float) -> NDArray[np.float64]:
+def _affine_of(layer: Layer, units: CommonUnit) -> NDArray[np.float64]:
     """Voxel (X, Y, Z) -> RAS+ world, by asking the layer where its voxels are."""
     n = layer.ndim
     origin = np.asarray(layer.data_to_world(np.zeros(n)), float)
     steps = np.stack([np.asarray(layer.data_to_world(row), float) - origin for row in np.eye(n)], axis=1)
+    factors = np.array(units.factors[::-1])
     affine = np.eye(4)
-    affine[:n, :n] = steps[::-1, ::-1] * factor
-    affine[:n, 3] = origin[::-1] * factor
+    affine[:n, :n] = steps[::-1, ::-1] * factors[:, np.newaxis]
+    affine[:n, 3] = origin[::-1] * factors
     affine[:3] = _TO_RAS @ affine[:3]
     return affine
 
 
-def _unit_of(layer: Layer) -> tuple[Unit, float]:
-    names = {str(unit) for unit in layer.units}
-    if len(names) != 1 or next(iter(names)) not in _UNITS:
-        return "pixel", 1.0
-    return _UNITS[next(iter(names))]
+def _units_of(layer: Layer) -> CommonUnit:
+    return common_unit([str(unit) for unit in layer.units], "pixel")
 
 
 def _placement_over(layer: Layer, geometry: Geometry) -> Placement:

@@ -18,7 +18,7 @@ def contrast_limits(image: Image, channel: int = 0) -> tuple[float, float]:
     values = middle[np.isfinite(middle)] if middle.dtype.kind == "f" else middle.ravel()
     if values.size == 0:
         return 0.0, 1.0
-    if image.geometry.unit == "mm" and float(values.min()) <= _AIR and float(values.max()) > _SOFT_TISSUE[1]:
+    if image.geometry.unit != "pixel" and float(values.min()) <= _AIR and float(values.max()) > _SOFT_TISSUE[1]:
         return _SOFT_TISSUE
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     return (low, high) if high > low else (low, low + 1.0)

@@ -74,7 +74,7 @@ def test_values_above_255_are_kept(save_nifti: SaveNifti) -> None:
     ("change", "reason"),
     [
         (lambda v: v * 0.4, "fractions"),
-        (lambda v: np.where(v == 1, np.nan, v), "fractions"),
+        (lambda v: np.where(v == 1, np.nan, v), "no numbers"),
         (lambda v: v.astype(np.int16) - 1, "from -1 to 1"),
         (lambda v: v.astype(np.int32) * 40000, "from 0 to 80000"),
     ],

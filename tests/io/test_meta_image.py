@@ -140,9 +140,14 @@ def test_headers_that_cannot_be_used_are_refused(tmp_path: Path, old: str, new: 
 
 
 @pytest.mark.parametrize("matrix", ["0 0 0 0 1 0 0 0 1", "1 0 0 1 0 0 0 0 1", "nan 0 0 0 1 0 0 0 1"])
-def test_axes_that_cannot_be_used_are_refused(tmp_path: Path, matrix: str) -> None:
-    with pytest.raises(GeometryError):
-        read_image(by_hand(tmp_path / "a.mha", HEADER.replace("1 0 0 0 1 0 0 0 1", matrix)))
+def test_directions_that_cannot_be_used_leave_the_sizes(tmp_path: Path, matrix: str) -> None:
+    broken = HEADER.replace("1 0 0 0 1 0 0 0 1", matrix)
+    image = read_image(by_hand(tmp_path / "a.mha", broken))
+    assert image.geometry.spacing == (1.5, 2.0, 3.0)
+    assert "TransformMatrix cannot be used" in image.warnings[0]
+    assert "left and right may be swapped" in image.warnings[1]
+    with pytest.raises(GeometryError, match="affine"):
+        read_image(by_hand(tmp_path / "a.mha", broken.replace("1.5 2 3", "0 2 3")))
 
 
 @pytest.mark.parametrize("there", [0, 100])

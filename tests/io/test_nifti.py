@@ -225,22 +225,34 @@ def test_without_orientation_codes_voxel_sizes_are_taken_and_told(save_nifti: Sa
 def test_voxel_sizes_that_cannot_be_used_are_told(save_nifti: SaveNifti) -> None:
     path = patched(patched(save_nifti(VOXELS, name="a.nii"), QFORM, "h", 0, 0), PIXDIM + 4, "f", 0, -2, float("nan"))
     image = read_image(path)
-    assert image.geometry.spacing == (1.0, 1.0, 1.0)
+    assert image.geometry.spacing == (1.0, 2.0, 1.0)
     assert any("voxel sizes" in warning for warning in image.warnings)
 
 
-@pytest.mark.parametrize("row", [(0.0, 0, 0, 0), (float("nan"), 0, 0, 0), (float("inf"), 0, 0, 0)])
-def test_an_affine_that_cannot_be_used_is_refused(save_nifti: SaveNifti, row: tuple[float, ...]) -> None:
-    path = patched(save_nifti(VOXELS), SROW, "f", *row)
+BROKEN = [(0.0, 0, 0, 0), (float("nan"), 0, 0, 0), (float("inf"), 0, 0, 0)]
+
+
+@pytest.mark.parametrize("row", BROKEN)
+def test_where_no_part_of_a_header_can_be_used_it_is_refused(save_nifti: SaveNifti, row: tuple[float, ...]) -> None:
+    path = patched(patched(save_nifti(VOXELS), SROW, "f", *row), PIXDIM + 4, "f", 0.0)
     with pytest.raises(GeometryError, match="affine") as caught:
         read_image(path)
     assert caught.value.path == path
 
 
-def test_a_damaged_qform_is_refused(save_nifti: SaveNifti) -> None:
+@pytest.mark.parametrize("row", BROKEN)
+def test_a_broken_sform_leaves_the_voxel_sizes(save_nifti: SaveNifti, row: tuple[float, ...]) -> None:
+    image = read_image(patched(save_nifti(VOXELS), SROW, "f", *row))
+    assert np.allclose(image.geometry.spacing, np.linalg.norm(AFFINE[:3, :3], axis=0))
+    assert "sform cannot be used; its voxel sizes are taken" in image.warnings[0]
+    assert "left and right may be swapped" in image.warnings[1]
+
+
+def test_a_damaged_qform_leaves_the_voxel_sizes(save_nifti: SaveNifti) -> None:
     path = patched(patched(save_nifti(VOXELS, name="a.nii"), QFORM, "h", 1, 0), 256, "f", 3.0, 3.0, 3.0)
+    assert "qform cannot be used" in read_image(path).warnings[0]
     with pytest.raises(GeometryError, match="qform"):
-        read_image(path)
+        read_image(patched(path, PIXDIM + 4, "f", 0.0))
 
 
 def test_a_sheared_affine_is_kept_and_told(save_nifti: SaveNifti) -> None:
