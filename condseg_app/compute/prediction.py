@@ -37,6 +37,7 @@ from condseg_app.io import (
     write_export,
     write_label_map,
 )
+from condseg_app.io.camera import orientation_of
 from condseg_app.io.choices import EVERYTHING, chosen_channel
 from condseg_app.io.prediction_report import Method
 from condseg_app.io.scratch import ScratchArray
@@ -190,6 +191,7 @@ def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:
     settings = method.post_processing
     return Registry(
         image=printable(file.name),
+        camera_orientation=orientation_of(file),
         model=method.model,
         model_sha256=method.model_sha256,
         thresholds=dict.fromkeys(classes.names, settings.threshold),

@@ -54,10 +54,10 @@ def conflict(taken: tuple[str, Affine], other: tuple[str, Affine], shape: Shape,
 
 
 def sizes_conflict(
-    taken: tuple[str, Sequence[float]], other: tuple[str, Sequence[float]], shape: Shape
+    taken: tuple[str, Sequence[float]], other: tuple[str, Sequence[float]], shape: Sequence[int]
 ) -> tuple[str, ...]:
     """A sentence where two parts of a header state other voxel sizes; axes of one voxel do not count."""
-    pairs = [(a, abs(b)) for a, b, n in zip(taken[1], other[1], shape, strict=True) if n > 1]
+    pairs = [(abs(a), abs(b)) for a, b, n in zip(taken[1], other[1], shape, strict=True) if n > 1]
     if all(abs(a - b) <= _ROUNDED * a for a, b in pairs):  # what is no number is never equal
         return ()
     shown = [" x ".join(f"{size:.4g}" for size in sizes) for _, sizes in (taken, other)]

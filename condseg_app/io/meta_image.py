@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Pick, Shape, Unit, common_unit
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.affines import ORIENTATION_UNKNOWN, are_sound, sound_sizes, usable
+from condseg_app.io.affines import ORIENTATION_UNKNOWN, are_sound, sizes_conflict, sound_sizes, usable
 from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.detached import detached_file
 from condseg_app.io.file_start import name_of, reading
@@ -125,7 +125,7 @@ def _geometry(fields: Fields, count: int, shape: Shape, path: Path) -> tuple[Geo
     n = min(count, 3)
     affine = np.eye(4)
     affine[:n, 3] = origin[:n] if np.isfinite(origin).all() else 0.0
-    notes = () if np.isfinite(origin).all() else ("its Offset is no place; 0 is taken",)
+    notes: tuple[str, ...] = () if np.isfinite(origin).all() else ("its Offset is no place; 0 is taken",)
     try:
         affine[:3, :3], odd = _directions(rows.reshape(count, count)[:n, :n], [*spacing, 1.0][:3], shape)
         with np.errstate(all="ignore"):  # numbers that are too large are refused as such
@@ -133,12 +133,15 @@ def _geometry(fields: Fields, count: int, shape: Shape, path: Path) -> tuple[Geo
         geometry = Geometry(shape, affine + 0.0, units.unit)  # no negative zeros
     except GeometryError as error:
         raise GeometryError(error.message, path=path) from error
+    sizes = _numbers(fields, _SPACING[1:], path) or spacing
+    if len(sizes) == count:
+        notes += sizes_conflict(("ElementSpacing", spacing[:n]), ("ElementSize", sizes[:n]), shape[:n])
     return geometry, (*_unstated(fields, units.unit), *notes, *odd, *units.warnings)
 
 
 def _unstated(fields: Fields, unit: Unit) -> tuple[str, ...]:
     """What the header does not say."""
-    notes = () if any(key in fields for key in _MATRIX) else (ORIENTATION_UNKNOWN,)
+    notes: tuple[str, ...] = () if any(key in fields for key in _MATRIX) else (ORIENTATION_UNKNOWN,)
     if unit == "pixel" or any(key in fields for key in _SPACING):
         return notes
     return (*notes, f"the size of its voxels is not stated; 1 {unit} is taken")

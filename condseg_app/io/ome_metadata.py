@@ -33,6 +33,7 @@ _DIRECTIONS: Mapping[str, tuple[int, float]] = {
     "superior-to-inferior": (2, -1.0),
 }
 _NO_UNITS = "its units of length are not known (none); pixels are taken"
+_CHANGED = "its scale is not that of the affine CondSeg wrote into it, and was changed since; the scale is taken"
 # As pictures lie (x to the right of the screen, y down), and ITK's volumes.
 _UNSTATED = ("right-to-left", "anterior-to-posterior", "inferior-to-superior")
 
@@ -170,9 +171,10 @@ def grid_of(multiscale: Multiscale, attributes: Mapping[str, Any], shape: Shape)
     notes = units.warnings if any(axis.unit for axis in there) else (_NO_UNITS,)
     spacing = np.array([1.0 if n is None else scale[n] * factors.get(axis.name, 1.0) for n, axis in along])
     start = np.array([0.0 if n is None else offset[n] * factors.get(axis.name, 1.0) for n, axis in along])
-    exact = _exact(attributes, shape, spacing)
-    if exact is not None:
+    exact = _exact(attributes, shape)
+    if exact is not None and np.allclose(exact.spacing, spacing, rtol=1e-4, atol=0):
         return exact, ()
+    notes += (_CHANGED,) if exact is not None else ()
     if not are_sound(spacing.tolist(), shape):
         sizes, odd = sound_sizes(spacing.tolist(), shape)
         spacing, notes = np.where(spacing == 0, sizes, spacing), (*notes, *odd)
@@ -211,14 +213,13 @@ def _columns(values: Sequence[str]) -> NDArray[np.float64]:
     return columns
 
 
-def _exact(attributes: Mapping[str, Any], shape: Shape, spacing: NDArray[np.float64]) -> Geometry | None:
-    """The grid as we wrote it, unless somebody has changed the spacing since."""
+def _exact(attributes: Mapping[str, Any], shape: Shape) -> Geometry | None:
+    """The grid as we wrote it; None where we did not, or it cannot be used."""
     try:
         kept = _Exact.model_validate(attributes.get(OWN_ATTRIBUTE))
-        geometry = Geometry(shape, np.array(kept.affine), kept.unit)
+        return Geometry(shape, np.array(kept.affine), kept.unit)
     except (ValidationError, GeometryError, ValueError):
         return None
-    return geometry if np.allclose(geometry.spacing, spacing, rtol=1e-4, atol=0) else None
 
 
 # Writing

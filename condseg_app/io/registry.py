@@ -31,6 +31,8 @@ class Registry(BaseModel):
     Attributes:
         software: program and version that wrote it.
         image: the image's name.
+        camera_orientation: how the camera was held, as EXIF numbers it (1 is upright): masks are of the picture turned
+            upright, as programs show it, and `camera.as_stored` brings them back onto its stored pixels.
         model: the model's name; None where a person has marked everything.
         model_sha256: of its file.
         thresholds: class name -> probability from which a voxel counts.
@@ -46,6 +48,7 @@ class Registry(BaseModel):
 
     software: str = f"condseg {__version__}"
     image: str = ""
+    camera_orientation: int = 1
     model: str | None = None
     model_sha256: str | None = None
     thresholds: dict[str, float] = {}

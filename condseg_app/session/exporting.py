@@ -13,6 +13,7 @@ from condseg_app import io
 from condseg_app.compute import Progress, Step, Steps
 from condseg_app.data import ChunkedAnnotation, LabelMap, OnDemand, Overlap
 from condseg_app.errors import Cancelled, CondsegError
+from condseg_app.io.camera import orientation_of
 from condseg_app.session import fusing
 from condseg_app.session.desk import FileJob
 from condseg_app.session.state import State
@@ -64,6 +65,7 @@ def registry(plan: ExportPlan) -> io.Registry:
     overlap: Overlap = "keep" if plan.format.keeps_overlap else "probability" if state.priority is None else "priority"
     return io.Registry(
         image=state.opened_image().name,
+        camera_orientation=orientation_of(state.opened_image().source),
         model=None if state.model is None else state.model.name,
         model_sha256=None if state.model_path is None else io.file_hash(state.model_path),
         thresholds={name: state.threshold(name) for name in plan.names},

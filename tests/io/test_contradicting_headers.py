@@ -214,6 +214,12 @@ def test_a_negative_size_turns_its_axis_round_as_itk_does(tmp_path: Path) -> Non
     assert image.geometry.orientation == "LPI"
 
 
+def test_element_size_against_element_spacing(tmp_path: Path) -> None:
+    image = read_image(meta_image(tmp_path, sizes="0.75 0.5 2\nElementSize = 1 1 1"))
+    assert image.geometry.spacing == pytest.approx(SIZES)
+    assert "0.75 x 0.5 x 2 by its ElementSpacing, 1 x 1 x 1 by its ElementSize" in image.warnings[0]
+
+
 def test_an_offset_that_is_no_place_is_told(tmp_path: Path) -> None:
     image = read_image(meta_image(tmp_path, offset="nan 0 0"))
     assert image.geometry.affine[:3, 3].tolist() == [0, 0, 0]

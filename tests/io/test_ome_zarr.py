@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
-from condseg_app.errors import CondsegError, GeometryError, OutOfMemory, ReadError, WriteError
+from condseg_app.errors import CondsegError, OutOfMemory, ReadError, WriteError
 from condseg_app.io import can_read, describe, is_image, read_image
 from condseg_app.io.contents import format_of
 from condseg_app.io.file_start import name_of
@@ -287,10 +287,11 @@ def test_metadata_that_cannot_be_used_are_refused(tmp_path: Path, change: Change
     assert "\n" not in str(caught.value)
 
 
-def test_a_scale_of_nothing_is_refused(tmp_path: Path) -> None:
-    ome = {"multiscales": [multiscale(scale=[0, 1, 1])]}
-    with pytest.raises(GeometryError, match="affine"):
-        read_image(save(tmp_path / "a.zarr", ome=ome))
+def test_a_scale_of_nothing_is_told(tmp_path: Path) -> None:
+    ome = {"multiscales": [multiscale(scale=[0, 2, 3])]}
+    image = read_image(save(tmp_path / "a.zarr", ome=ome))
+    assert image.geometry.spacing == (3.0, 2.0, 1.0)
+    assert any("cannot be used" in warning for warning in image.warnings)
 
 
 @pytest.mark.parametrize(
