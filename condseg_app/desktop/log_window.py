@@ -2,11 +2,11 @@
 
 from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QFontDatabase
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from condseg_app.compute import log_path
 from condseg_app.qt.problem import RecentLog
-from condseg_app.qt.style import push_button
+from condseg_app.qt.style import PlainLabel, push_button
 
 _EVERY_MS = 500
 
@@ -25,7 +25,7 @@ class LogWindow(QDialog):
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        where = QLabel(str(log_path()))
+        where = PlainLabel(str(log_path()))
         where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         row = QHBoxLayout()
         row.addWidget(where, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
-from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QStackedWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
 
 from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
@@ -24,7 +24,8 @@ from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
-from condseg_app.qt.text import file_text, listed
+from condseg_app.qt.style import PlainLabel
+from condseg_app.qt.text import as_it_is, file_text, listed, without_mnemonic
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Choice, LabelsFound, Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
@@ -88,7 +89,7 @@ class MainWindow(QMainWindow):
         self.addDockWidget(_RIGHT, self.panel_dock)
         self.resizeDocks([self.panel_dock], [340], Qt.Orientation.Horizontal)
         self.layer_docks = LayerDocks(self, self.canvas.docks, self.panel_dock)
-        self.under_mouse = QLabel()
+        self.under_mouse = PlainLabel()
         self.under_mouse.setObjectName("under_mouse")
         self.statusBar().addWidget(self.under_mouse, 1)
         self.statusBar().setSizeGripEnabled(False)
@@ -220,8 +221,8 @@ class MainWindow(QMainWindow):
         menu.clear()
         for path in self.settings.recent:
             pick = self.settings.picks.get(path, EVERYTHING)
-            action = menu.addAction(file_text(path, pick))
-            action.setToolTip(str(path))
+            action = menu.addAction(without_mnemonic(file_text(path, pick)))
+            action.setToolTip(as_it_is(str(path)))
             action.triggered.connect(lambda _=False, path=path, pick=pick: self.open_path(path, pick))
         menu.setEnabled(bool(self.settings.recent))
 

@@ -7,6 +7,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from condseg_app.data import ClassChange
+from condseg_app.qt.text import as_it_is
 
 _TITLES = ("Class", "Before", "After", "Change")
 _BETTER, _WORSE = QColor(47, 163, 107), QColor(217, 83, 79)
@@ -44,7 +45,7 @@ class ChangesTable(QTableWidget):
             texts = (change.name, _figure(change.before), _figure(change.after), _change(by))
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(_compared_with(change))
+                item.setToolTip(as_it_is(_compared_with(change)))
                 if column:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if column == 3 and by is not None and abs(by) > _NOTICED:

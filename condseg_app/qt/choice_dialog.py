@@ -5,7 +5,6 @@ from qtpy.QtWidgets import (
     QApplication,
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QVBoxLayout,
@@ -13,7 +12,7 @@ from qtpy.QtWidgets import (
 )
 
 from condseg_app.io.choices import ChoiceNeeded
-from condseg_app.qt.style import without_icons
+from condseg_app.qt.style import PlainLabel, without_icons
 from condseg_app.qt.text import choice_text
 
 _WIDTH, _ROWS = 560, 12
@@ -39,7 +38,7 @@ class ChoiceDialog(QDialog):
         self.list.setFocus()
 
     def _build(self, needed: ChoiceNeeded) -> None:
-        self.told = QLabel(choice_text(needed))
+        self.told = PlainLabel(choice_text(needed))
         self.told.setObjectName("choice_text")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setWordWrap(True)

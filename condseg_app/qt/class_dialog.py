@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -17,7 +16,7 @@ from qtpy.QtWidgets import (
 from condseg_app.data import ClassEntry, ClassTable, Color
 from condseg_app.errors import ClassTableError
 from condseg_app.qt import glyphs
-from condseg_app.qt.style import without_icons
+from condseg_app.qt.style import PlainLabel, without_icons
 from condseg_app.session import Session
 
 _TWO_LINES = 44
@@ -45,7 +44,7 @@ class ClassDialog(QDialog):
         self.name.setAccessibleName("Name of the class")
         self.name.setPlaceholderText("liver, nucleus, road…")
         self.name.textChanged.connect(self._check)
-        self.reason = QLabel()
+        self.reason = PlainLabel()
         self.reason.setObjectName("class_reason")
         self.reason.setWordWrap(True)
         self.reason.setMinimumHeight(_TWO_LINES)
@@ -56,7 +55,7 @@ class ClassDialog(QDialog):
         self.color.setAccessibleName("Colour of the class")
         self.color.setToolTip("Colour in the viewer, the table, curves and exports")
         self.color.clicked.connect(self._choose_color)
-        self.numbers = QLabel()
+        self.numbers = PlainLabel()
         self.numbers.setObjectName("class_numbers")
         self.numbers.setToolTip("The value stands for the class in label maps; the network is asked with the code.")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)

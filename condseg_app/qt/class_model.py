@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor, QIcon
 from condseg_app.data import ClassEntry
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.text import measure_text
+from condseg_app.qt.text import as_it_is, measure_text
 from condseg_app.session import Session
 
 Index = QModelIndex | QPersistentModelIndex
@@ -93,7 +93,9 @@ class ClassModel(QAbstractTableModel):
             return self._text(entry, column)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._icon(entry, column)
-        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return as_it_is(self._hint(entry, column))
+        if role == Qt.ItemDataRole.AccessibleTextRole:
             return self._hint(entry, column)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SIZE, Column.VALUE):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

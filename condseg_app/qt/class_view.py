@@ -9,6 +9,7 @@ from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import NAME_ROLE, ClassModel, Column, Index
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import without_icons
 from condseg_app.session import Session
 
 _WIDTHS = {Column.COLOR: 24, Column.SHOWN: 24, Column.STATE: 24, Column.SIZE: 78, Column.VALUE: 30}
@@ -246,6 +247,7 @@ class ClassView(QTableView):
         box.setInformativeText("Its prediction and marks on this image go with it. The model's file stays as it is.")
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
         button.clicked.connect(lambda: self._session.remove_class(name))
+        without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 

@@ -20,6 +20,7 @@ from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_view import ClassView
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import allow, push_button
+from condseg_app.qt.text import as_it_is
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 
@@ -209,8 +210,8 @@ class ClassesPage(QWidget):
             self.threshold.setValue(self._session.thresholds[name] if known and name is not None else 0.5)
         self.threshold.setEnabled(known)
         hint = f"From which probability on a voxel is {name}" if known else "Choose a class first"
-        self.threshold.setToolTip(hint)
-        self._threshold_label.setToolTip(hint)
+        self.threshold.setToolTip(as_it_is(hint))
+        self._threshold_label.setToolTip(as_it_is(hint))
 
     def _update(self) -> None:
         self._show_threshold()

@@ -90,6 +90,7 @@ class ExportPage(QWidget):
         self.format.setAccessibleName("Format")
         self.format.currentIndexChanged.connect(self._on_format)
         self.keeps = quiet()
+        self.keeps.setTextFormat(Qt.TextFormat.RichText)
         self.keeps.setObjectName("export_keeps")
         form = QFormLayout()
         form.addRow("Format", self.format)

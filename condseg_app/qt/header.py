@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from condseg_app.data import Image, Model
 from condseg_app.io import ModelFile
@@ -12,8 +12,8 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.model_choice import ranked
-from condseg_app.qt.style import ElidedLabel, GlyphButton
-from condseg_app.qt.text import counted, image_details, spacing_text
+from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
+from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 
@@ -34,7 +34,7 @@ class Header(QWidget):
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         for row, (title, line) in enumerate((("Image", self.image), ("Model", self.model))):
-            grid.addWidget(QLabel(title), row, 0)
+            grid.addWidget(PlainLabel(title), row, 0)
             grid.addWidget(line, row, 1)
 
 
@@ -46,7 +46,7 @@ class ImageLine(QWidget):
         self._session = session
         self.name = ElidedLabel()
         self.name.setObjectName("image_name")
-        self.facts = QLabel()
+        self.facts = PlainLabel()
         self.facts.setObjectName("image_facts")
         self.warning = GlyphButton(glyphs.warning, "")
         self.warning.setObjectName("image_warning")
@@ -82,7 +82,7 @@ class ModelLine(QWidget):
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.box.setMinimumWidth(80)
         self.box.activated.connect(self._choose)
-        self.count = QLabel()
+        self.count = PlainLabel()
         self.count.setObjectName("model_classes")
         self.card = GlyphButton(glyphs.info, "About this model")
         self.card.setObjectName("model_card_button")
@@ -125,7 +125,7 @@ class ModelLine(QWidget):
         for file, reason in ranked(self._known(), self._session.image):
             self.box.addItem(file.name, file.path)
             row = self.box.count() - 1
-            self.box.setItemData(row, reason or _described(file.description), Qt.ItemDataRole.ToolTipRole)
+            self.box.setItemData(row, as_it_is(reason or _described(file.description)), Qt.ItemDataRole.ToolTipRole)
             self.box.setItemData(row, reason, _REASON_ROLE)
             if reason is not None:
                 self.box.setItemText(row, f"{file.name} (does not fit)")
@@ -138,7 +138,7 @@ class ModelLine(QWidget):
         self.box.addItem(_OPEN)
         self.count.setText("" if model is None else counted(len(model.classes), "class", "classes"))
         self.card.setVisible(model is not None)
-        self.box.setToolTip("Choose a model" if model is None else _described(model))
+        self.box.setToolTip("Choose a model" if model is None else as_it_is(_described(model)))
 
     def _known(self) -> list[ModelFile]:
         """The models found, and the open one if it lies elsewhere."""

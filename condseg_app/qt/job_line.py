@@ -2,14 +2,14 @@
 
 from qtpy.QtCore import QRectF, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
 
 from condseg_app.compute import Progress
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_question import stop_work
-from condseg_app.qt.style import ElidedLabel, GlyphButton
-from condseg_app.qt.text import device_hint, device_text, time_text
+from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
+from condseg_app.qt.text import as_it_is, device_hint, device_text, time_text
 from condseg_app.session import Session
 
 _NOTICE_MS = 12_000
@@ -71,7 +71,7 @@ class JobLine(QStackedWidget):
         self.bar.setObjectName("job_progress")
         self.what = ElidedLabel()
         self.what.setObjectName("job_text")
-        self.left = QLabel()
+        self.left = PlainLabel()
         self.left.setObjectName("job_time")
         self.left.setToolTip("Time left")
         self.stop = GlyphButton(glyphs.cross, "Cancel (Esc)")
@@ -104,11 +104,11 @@ class JobLine(QStackedWidget):
 
     def _tell(self, text: str) -> None:
         self.what.setText(text)
-        self.setToolTip(text)
+        self.setToolTip(as_it_is(text))
 
     def _say(self, text: str) -> None:
         self.notice.setText(text)
-        self.notice.setToolTip(text)
+        self.notice.setToolTip(as_it_is(text))
         if text:
             self._fade.start()
 
@@ -121,7 +121,7 @@ class DeviceLine(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.dot = QLabel()
+        self.dot = PlainLabel()
         self.dot.setFixedSize(9, 9)
         self.text = ElidedLabel()
         self.text.setObjectName("device")
@@ -141,7 +141,7 @@ class DeviceLine(QWidget):
         device, place = self._session.device, self._session.place
         self.text.setText(device_text(device, place))
         self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
-        self.setToolTip(f"{device_hint(device, place)} Click to compute elsewhere.")
+        self.setToolTip(as_it_is(f"{device_hint(device, place)} Click to compute elsewhere."))
         self.setAccessibleName(f"Where to compute: {device_text(device, place)}")
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -20,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from condseg_app.io.file_start import name_of
 from condseg_app.qt import glyphs
-from condseg_app.qt.style import allow, without_icons
+from condseg_app.qt.style import PlainLabel, allow, without_icons
 from condseg_app.qt.text import counted
 from condseg_app.session import LabelsFound, Session
 
@@ -50,7 +49,7 @@ class LabelsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Labels")
         self.setMinimumWidth(_WIDTH)
-        self.told = QLabel(labels_text(found))
+        self.told = PlainLabel(labels_text(found))
         self.told.setObjectName("labels_text")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setWordWrap(True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from condseg_app.data import ClassTable, TeachingMode, TrainingProgress
 from condseg_app.qt.curves import Curves
-from condseg_app.qt.style import quiet
+from condseg_app.qt.style import PlainLabel, quiet
 from condseg_app.qt.text import time_text
 
 _GOOD_ENOUGH, _ALIKE = 0.7, 0.8  # Dice
@@ -33,11 +33,11 @@ class LessonFigures(QWidget):
         self.setObjectName("lesson_figures")
         self._seen: list[tuple[int, float]] = []
         self._begin("", "exact")
-        self.dice = QLabel()
+        self.dice = PlainLabel()
         self.dice.setObjectName("lesson_dice")
         self.dice.setStyleSheet("font-size: 19px; font-weight: bold;")  # the app's style outdoes a font
         self.meaning = quiet()
-        self.spent = QLabel()
+        self.spent = PlainLabel()
         self.spent.setObjectName("lesson_time")
         self.spent.setToolTip("Time spent on teaching; pauses do not count")
         self.remark = quiet()

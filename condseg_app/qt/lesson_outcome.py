@@ -3,11 +3,11 @@
 from html import escape
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from condseg_app.data import Certificate
 from condseg_app.qt.changes_table import ChangesTable, lost
-from condseg_app.qt.style import heading, push_button, quiet
+from condseg_app.qt.style import PlainLabel, heading, push_button, quiet, without_icons
 from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
 
@@ -28,7 +28,7 @@ class LessonOutcome(QWidget):
         self.setObjectName("lesson_result")
         self.title = heading("")
         self.changes = ChangesTable()
-        self.verdict = QLabel()
+        self.verdict = PlainLabel()
         self.verdict.setWordWrap(True)
         self.verdict.setObjectName("verdict")
         self.reasons = quiet()
@@ -54,7 +54,7 @@ class LessonOutcome(QWidget):
         """Offer what was taught."""
         exact = result.certificate is not None
         self.title.setText(_title(result))
-        self.reasons.setText("<br>".join(f"• {escape(reason)}" for reason in result.reasons))
+        self.reasons.setText("\n".join(f"• {reason}" for reason in result.reasons))
         self.reasons.setVisible(bool(result.reasons))
         self.accept.setText("Use it all the same" if result.reasons else "Use the new model")
         self.changes.setVisible(not exact)
@@ -83,6 +83,7 @@ class LessonOutcome(QWidget):
         box.setObjectName("worse_dialog")
         box.setInformativeText("The model before stays as it is; you can choose it again at any time.")
         box.addButton("Use it", QMessageBox.ButtonRole.AcceptRole).clicked.connect(self._use)
+        without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 
@@ -127,7 +128,9 @@ def _certified(certificate: Certificate, others: int) -> str:
 
 def _whole(certificate: Certificate) -> str:
     """All that was compared, for whoever wants to check it."""
-    answers = "".join(f"<p>Answers on {proof.image}, SHA-256<br>{proof.after}</p>" for proof in certificate.images)
+    answers = "".join(
+        f"<p>Answers on {escape(proof.image)}, SHA-256<br>{proof.after}</p>" for proof in certificate.images
+    )
     return (
         f"<p>Weights that all classes share, SHA-256<br>{certificate.trunk_after}</p>"
         f"<p>Rows of the other classes, SHA-256<br>{certificate.rows_after}</p>{answers}"

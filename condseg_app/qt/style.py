@@ -16,11 +16,20 @@ from qtpy.QtWidgets import (
 )
 
 from condseg_app.qt import glyphs
+from condseg_app.qt.text import as_it_is
+
+
+class PlainLabel(QLabel):
+    """A label that shows its text as it is: a name from a file may look like HTML, which Qt would obey."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
 
 
 def quiet(text: str = "", parent: QWidget | None = None) -> QLabel:
     """A label for explanations: wraps, smaller."""
-    label = QLabel(text, parent)
+    label = PlainLabel(text, parent)
     label.setWordWrap(True)
     label.setProperty("quiet", True)
     font = label.font()
@@ -31,7 +40,7 @@ def quiet(text: str = "", parent: QWidget | None = None) -> QLabel:
 
 def heading(text: str) -> QLabel:
     """A label over a group."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     font = label.font()
     font.setBold(True)
     label.setFont(font)
@@ -60,11 +69,11 @@ class GlyphButton(QToolButton):
         super().paintEvent(event)  # type: ignore[arg-type]
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """A label that shortens its text to the room there is."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self._full = text
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(40)
@@ -108,10 +117,13 @@ def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
 def allow(button: QPushButton, reason: str | None, hint: str) -> None:
     """Enable a button with what it does, or disable it with the reason why."""
     button.setEnabled(reason is None)
-    button.setToolTip(hint if reason is None else reason[0].upper() + reason[1:])
+    button.setToolTip(as_it_is(hint if reason is None else reason[0].upper() + reason[1:]))
 
 
 def without_icons(box: QDialogButtonBox | QMessageBox) -> None:
-    """Take the desktop's own icons off a dialog's buttons: they belong to no theme of ours."""
+    """Take the desktop's own icons off a dialog's buttons (they belong to no theme of ours); show texts as they are."""
     for button in box.buttons():
         button.setIcon(QIcon())
+    if isinstance(box, QMessageBox):
+        for label in box.findChildren(QLabel):
+            label.setTextFormat(Qt.TextFormat.PlainText)

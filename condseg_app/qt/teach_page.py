@@ -7,7 +7,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
@@ -21,8 +20,8 @@ from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.lesson_question import ask_about_lesson
 from condseg_app.qt.mode_choice import ModeChoice
-from condseg_app.qt.style import allow, push_button, quiet
-from condseg_app.qt.text import counted
+from condseg_app.qt.style import PlainLabel, allow, push_button, quiet
+from condseg_app.qt.text import counted, without_mnemonic
 from condseg_app.qt.where_next import WhereNext
 from condseg_app.session import LessonResult
 from condseg_app.viewer import LayerBinding
@@ -84,7 +83,7 @@ class TeachPage(QWidget):
         self.which.setObjectName("teach_class")
         self.which.setAccessibleName("Class to teach")
         self.which.activated.connect(lambda row: self._session.choose_class(self.which.itemText(row)))
-        self.marked = QLabel()
+        self.marked = PlainLabel()
         self.marked.setObjectName("marked")
         self.marked.setWordWrap(True)
         self.paint = push_button("paint", "Paint", self._toggle_painting)
@@ -118,7 +117,7 @@ class TeachPage(QWidget):
         self.pause = push_button("pause_lesson", "Pause", self._pause)
         self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
         self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
-        self.steps_title = QLabel("Training steps")
+        self.steps_title = PlainLabel("Training steps")
         steps, buttons, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
         steps.addWidget(self.steps_title, 1)
         steps.addWidget(self.steps, 1)
@@ -233,7 +232,7 @@ class TeachPage(QWidget):
         others = 0 if name is None else self._session.images_marked_elsewhere(name)
         self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
-        self.paint.setText("Put the brush down" if painting else f"Paint {name}" if name else "Paint")
+        self.paint.setText("Put the brush down" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
         why_not = self._why_not_mark(name)
         allow(self.paint, why_not, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
         allow(self.slice_done, why_not, "What is not marked on this slice is not this class (K in the viewer)")

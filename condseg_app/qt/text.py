@@ -70,6 +70,16 @@ def image_details(image: Image) -> str:
     return f"<b>{escape(image.name)}</b><table>{table}</table>{warnings}"
 
 
+def as_it_is(text: str) -> str:
+    """A text for a tooltip, which Qt takes for HTML where it looks like it: then as HTML that shows just this text."""
+    return f"<p>{escape(text)}</p>" if "<" in text else text
+
+
+def without_mnemonic(text: str) -> str:
+    """A text for a button or a menu, where Qt underlines the letter behind an '&'."""
+    return text.replace("&", "&&")
+
+
 def choice_text(needed: ChoiceNeeded) -> str:
     """'film.nii.gz holds 12 frames. Which one is to be opened?'."""
     name = "The file" if needed.path is None else needed.path.name

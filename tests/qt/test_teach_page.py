@@ -1,7 +1,6 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -210,7 +209,7 @@ def test_a_lesson_that_learnt_nothing_is_not_called_taught(panel: Panel, dice: f
     assert outcome.title.text() == title
     assert outcome.accept.text() == button
     assert outcome.reasons.isVisibleTo(outcome) == bool(why)
-    assert all(escape(reason) in outcome.reasons.text() for reason in why)
+    assert all(reason in outcome.reasons.text() for reason in why)
 
 
 def start_long(qtbot: QtBot, panel: Panel, name: str = "liver") -> None:
