@@ -50,14 +50,14 @@ def test_where_the_search_ends_it_says_so(
 ) -> None:
     monkeypatch.setattr("condseg_app.io.dicom_files._MOST_LOOKED_AT", 3)
     for number in range(5):
-        (tmp_path / f"{number}.txt").write_text("no image")
+        (tmp_path / f"note{number}").write_text("no image")
     save_series(tmp_path / "z", VOXELS, AFFINE, NAMES)
     with pytest.raises(ReadError, match=r"none of the first 3 files.* no more were looked at; choose"):
         read_image(tmp_path)
     monkeypatch.setattr("condseg_app.io.dicom_files._MOST_LOOKED_AT", 100)
     monkeypatch.setattr("condseg_app.io.dicom_files._MOST_FILES", 4)
     with pytest.raises(ReadError, match="more than 4 files; open the folder of one study"):
-        read_image(tmp_path)
+        read_image(tmp_path / "z")
 
 
 def test_links_in_a_circle_end(save_series: SaveSeries, tmp_path: Path) -> None:
@@ -98,3 +98,11 @@ def test_gzipped_dicom_is_called_so(save_series: SaveSeries, tmp_path: Path) -> 
     for read in (read_image, describe):
         with pytest.raises(ReadError, match="holds 8 DICOM files that are compressed with gzip; unpack them"):
             read(tmp_path)
+
+
+def test_images_of_other_formats_beside_are_told(
+    save_series: SaveSeries, save_nifti: SaveNifti, tmp_path: Path
+) -> None:
+    save_series(tmp_path, VOXELS, AFFINE, NAMES)
+    save_nifti(VOXELS, name="a.nii.gz")
+    assert "1 images of other formats in its folder are left out (a.nii.gz)" in read_image(tmp_path).warnings[0]
