@@ -69,7 +69,8 @@ def show_teaching(name: str, result: "TeachingResult") -> None:
     if result.certificate is not None:
         proof = result.certificate
         outcome = "unchanged" if proof.holds else "CHANGED"
-        say(f"old classes {outcome} to the bit on {len(proof.images)} image(s); weights {proof.trunk_after[:12]}")
+        images = f"{len(proof.images)} image{'' if len(proof.images) == 1 else 's'}"
+        say(f"old classes {outcome} to the bit on {images}; weights {proof.trunk_after[:12]}")
     if result.changes:
         shown = table("class", "Dice before", "after", "compared with")
         for change in result.changes:

@@ -1,6 +1,6 @@
 """A training from files to files: data sets in; a model, a log, curves and a checkpoint out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from condseg_app.compute.checking import quick_warnings
 from condseg_app.compute.image_warnings import CaseReader, ImageWarnings
 from condseg_app.compute.training_data import Choice, TrainingData, choose, some_images
-from condseg_app.data import ClassTable, Model, TrainingProgress
-from condseg_app.errors import WriteError
+from condseg_app.data import ClassTable, Fingerprint, Image, Model, TrainingProgress
+from condseg_app.data.model import FINGERPRINT
+from condseg_app.errors import CondsegError, WriteError
 from condseg_app.io import Checkpoint, read_checkpoint, read_model, write_checkpoint, write_model
+from condseg_app.io.generated import is_generated
 from condseg_app.io.training_log import write_curves, write_training_log
 
 if TYPE_CHECKING:
@@ -125,9 +127,20 @@ def _model(plan: TrainingPlan, data: TrainingData) -> Model:
     preprocessing = replace(plan_preprocessing(images, preset), **plan.preprocessing)
     classes = ClassTable(tuple(replace(e, code=e.code * plan.code_range) for e in data.classes))
     model = new_model(plan.name or plan.output.stem, preset, classes, preprocessing, plan.settings, plan.recipe.seed)
-    record = {"network_preset": preset, "data": [s.name for s in data.train], "cases": len(data.cases)}
+    record: dict[str, Any] = {"network_preset": preset, "data": [s.name for s in data.train], "cases": len(data.cases)}
+    fingerprint = _fingerprint(images)
+    if fingerprint is not None:
+        record[FINGERPRINT] = fingerprint.plain()
     model = replace(model, licence=plan.licence, training=record)
     return model if plan.init_from is None else transfer(model, read_model(plan.init_from))
+
+
+def _fingerprint(images: Sequence[Image]) -> Fingerprint | None:
+    """Which images it is trained on; None where they cannot be read, of which the training itself will tell."""
+    try:
+        return Fingerprint.of(images, generated=all(is_generated(image) for image in images))
+    except CondsegError:
+        return None
 
 
 def _trainer(model: Model, data: TrainingData, plan: TrainingPlan, warnings: ImageWarnings) -> "Trainer":

@@ -5,16 +5,16 @@ from condseg_app.data.chunked_annotation import ChunkedAnnotation
 from condseg_app.data.chunks import EVERYWHERE, Region
 from condseg_app.data.classes import (
     LONGEST_NAME,
-    PALETTE,
     ClassEntry,
     ClassTable,
-    Color,
     as_class_name,
     listed,
     spread_code,
     why_no_class_name,
 )
+from condseg_app.data.colors import PALETTE, Color
 from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
+from condseg_app.data.fingerprint import Fingerprint, Span, intensity_range
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape
 from condseg_app.data.image import Image, LazyArray, Pick
 from condseg_app.data.labels import LabelMap
@@ -59,6 +59,7 @@ __all__ = [
     "DataSet",
     "DeviceInfo",
     "Dimensions",
+    "Fingerprint",
     "Fusion",
     "Geometry",
     "Image",
@@ -81,6 +82,7 @@ __all__ = [
     "Region",
     "Shape",
     "Shown",
+    "Span",
     "Split",
     "TaughtClass",
     "TeachingMode",
@@ -93,6 +95,7 @@ __all__ = [
     "extent_of",
     "fuse",
     "in_order",
+    "intensity_range",
     "level_counts",
     "listed",
     "measure",

@@ -6,27 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from condseg_app.data.colors import PALETTE, Color, free_color
 from condseg_app.errors import ClassTableError
-
-Color = tuple[int, int, int]
-
-# Okabe and Ito's colour-blind safe palette (without black), then lighter and darker companions.
-PALETTE: tuple[Color, ...] = (
-    (230, 159, 0),
-    (86, 180, 233),
-    (0, 158, 115),
-    (240, 228, 66),
-    (0, 114, 178),
-    (213, 94, 0),
-    (204, 121, 167),
-    (153, 221, 204),
-    (255, 188, 121),
-    (148, 103, 189),
-    (162, 200, 236),
-    (171, 171, 171),
-    (140, 86, 75),
-)
-
 
 LONGEST_NAME = 200
 """Letters of a class's name at most: it becomes a file's name, a column, and a tag of DICOM."""
@@ -160,9 +141,7 @@ class ClassTable:
     def propose(self, name: str, color: Color | None = None) -> ClassEntry:
         """A new row for a name: next free value, a colour, and a code far from all others."""
         value = max((e.value for e in self.entries), default=0) + 1
-        used = {e.color for e in self.entries}
-        free = (c for c in PALETTE if c not in used)
-        chosen = color if color is not None else next(free, PALETTE[value % len(PALETTE)])
+        chosen = color if color is not None else free_color(e.color for e in self.entries)
         return ClassEntry(value, name, chosen, spread_code(len(self.entries)))
 
     def adding(self, entry: ClassEntry) -> "ClassTable":

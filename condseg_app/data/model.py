@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.classes import ClassTable
+from condseg_app.data.fingerprint import Fingerprint
 from condseg_app.data.image import Image
 from condseg_app.errors import ModelError
+
+FINGERPRINT = "fingerprint"
+"""Where the training record says which images a model was trained on."""
 
 Dimensions = Literal["2D", "2.5D", "3D"]
 # How many voxels of a model one voxel of an image may be made into.
@@ -90,11 +94,17 @@ class Model:
     parent: str | None = None
     source: Path | None = None
 
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """Which images it was trained on; None where that is not recorded."""
+        return Fingerprint.of_plain(self.training.get(FINGERPRINT))
+
     def misfit(self, image: Image) -> str | None:
         """Why the model cannot be used on an image, in a sentence; None where it can."""
         wanted, got = self.preprocessing.channels, len(image.channels)
         if wanted != got:
-            return f"model '{self.name}' takes {wanted} channel(s), '{image.name}' has {got}; choose another model"
+            channels = "1 channel" if wanted == 1 else f"{wanted} channels"
+            return f"model '{self.name}' takes {channels}, '{image.name}' has {got}; choose another model"
         if self.preprocessing.dimensions == "3D" and image.geometry.is_2d:
             return f"model '{self.name}' is for volumes, '{image.name}' is a 2D image; choose a 2D model"
         if self.preprocessing.dimensions == "2D" and not image.geometry.is_2d:

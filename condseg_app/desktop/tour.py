@@ -114,7 +114,7 @@ class Tour:
     def steps(self, image_path: Path | None, model_name: str | None) -> tuple[tuple[str, Step], ...]:
         """All of it, in order."""
         return (
-            ("Drop a file anywhere, or use File > Open. A model that fits is chosen.",
+            ("Drop a file anywhere, or use File > Open. A model that suits it is proposed.",
              lambda: self._open(image_path, model_name)),
             ("A click on a class asks the network for it. The slice in view comes first.", self._predict_one),
             ("'Predict all' asks for every class; the image is looked at only once.", self._predict_all),
@@ -142,13 +142,21 @@ class Tour:
             raise CondsegError("no image was opened", path=image_path)
         if model_name is not None:
             self.session.open_model(model_name)
-        self._until(lambda: self.session.model is not None, "a model that fits the image")
+        if self.session.model is None:
+            self._use_proposed()
         self.session.find_device()
         self._until(lambda: self.session.device is not None, "the engine")
         self.look("opened")
         shape = " x ".join(str(n) for n in image.geometry.shape[: 2 if image.geometry.is_2d else 3])
         model = self.session.model
         return f"opened {image.name} ({shape}) with the model {model.name if model else ''}"
+
+    def _use_proposed(self) -> None:
+        """Use the model that is proposed, as it is once the image was looked at."""
+        self.session.wait(_PATIENCE)
+        if self.session.advice.proposed is None:
+            raise CondsegError("no model at hand suits this image; name one with --model")
+        _click(self.panel.header.advice.use)
 
     def _predict_one(self) -> str:
         name = self.session.classes.names[0]

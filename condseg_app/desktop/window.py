@@ -14,6 +14,7 @@ from condseg_app.desktop.layer_docks import LayerDocks, fitted
 from condseg_app.desktop.log_window import LogWindow
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build, plain
 from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, folder_dialog
+from condseg_app.desktop.user_guide import GuideWindow
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_file import is_class_file
@@ -134,7 +135,8 @@ class MainWindow(QMainWindow):
             )),
             Submenu("help", "&Help", (
                 Entry("tour", "Take the &tour", self.take_tour),
-                Entry("keys", "&Keys", self.show_keys, "F1"),
+                Entry("guide", "&User guide", self.show_guide, "F1"),
+                Entry("keys", "&Keys", self.show_keys, "Shift+F1"),
                 Entry("log", "&Log", self.show_log),
                 SEPARATOR,
                 Entry("about", "&About CondSeg", self.show_about),
@@ -295,6 +297,10 @@ class MainWindow(QMainWindow):
     def take_tour(self) -> None:
         """Show what can be done, on the sample."""
         soon(self, self.tour_asked.emit)
+
+    def show_guide(self) -> None:
+        """Show the user guide."""
+        GuideWindow(self).show()
 
     def show_keys(self) -> None:
         """List the keys."""

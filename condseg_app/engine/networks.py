@@ -219,7 +219,7 @@ def _check_weights(model: Model, wanted: Mapping[str, Tensor]) -> None:
     missing = sorted(set(wanted) - set(model.weights))
     if missing:
         raise ModelError(
-            f"model '{model.name}' lacks {len(missing)} tensor(s) such as '{missing[0]}'; get the file again",
+            f"model '{model.name}' lacks {len(missing)} of its tensors, such as '{missing[0]}'; get the file again",
             path=model.source,
         )
     for name, tensor in wanted.items():

@@ -14,11 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from condseg_app.data import ClassEntry, ClassTable, Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data.model import FINGERPRINT
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.file_start import reading
 
 SUFFIX = ".safetensors"
+FINGERPRINT_SUFFIX = ".fingerprint.json"
 FORMAT_VERSION = 1
 _KEY = "condseg"
 
@@ -177,7 +179,18 @@ def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], p
         classes=classes,
         weights=weights,
         licence=manifest.licence,
-        training=manifest.training,
+        training=_with_fingerprint(manifest.training, path),
         parent=manifest.parent,
         source=path,
     )
+
+
+def _with_fingerprint(training: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The training record, with the fingerprint that lies beside models from before it was recorded."""
+    beside = path.with_suffix(FINGERPRINT_SUFFIX)
+    if FINGERPRINT in training or not beside.is_file():
+        return training
+    try:
+        return {**training, FINGERPRINT: json.loads(beside.read_text(encoding="utf-8"))}
+    except (OSError, ValueError):
+        return training

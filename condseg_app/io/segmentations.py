@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, OnDemand, Pick
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name
 from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import sidecar_path
@@ -57,7 +57,7 @@ class Segmentation:
         """
         parts: dict[str, list[str]] = {}
         for old in self.classes.names:
-            new = names.get(old, "").strip()
+            new = as_class_name(names.get(old, ""))
             if new:
                 parts.setdefault(new, []).append(old)
         if not parts:

@@ -36,6 +36,14 @@ class ModelFile:
         return page if page.exists() else None
 
 
+def read_card(path: Path) -> str:
+    """The Markdown page beside a model's file; empty where there is none that can be read."""
+    try:
+        return path.with_suffix(".md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def user_models_folder() -> Path:
     """Where the user's own models are kept; it may not exist yet."""
     return Path(platformdirs.user_data_dir("condseg", appauthor=False)) / "models"

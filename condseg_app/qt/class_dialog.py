@@ -19,7 +19,6 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.style import PlainLabel, without_icons
 from condseg_app.session import Session
 
-_TWO_LINES = 44
 _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 
 
@@ -47,8 +46,6 @@ class ClassDialog(QDialog):
         self.reason = PlainLabel()
         self.reason.setObjectName("class_reason")
         self.reason.setWordWrap(True)
-        self.reason.setMinimumHeight(_TWO_LINES)
-        self.reason.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.reason.setStyleSheet("color: #d9534f;")
         self.color = QPushButton()
         self.color.setObjectName("class_color")
@@ -65,7 +62,7 @@ class ClassDialog(QDialog):
         self._ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         self._ok.setText("Add" if self._renamed is None else "Rename")
         self._ok.setObjectName("class_ok")
-        form = QFormLayout()
+        self._form = form = QFormLayout()
         form.addRow("Name", self.name)
         form.addRow("", self.reason)
         if self._renamed is None:
@@ -111,6 +108,7 @@ class ClassDialog(QDialog):
         self._ok.setEnabled(not wrong)
         self._ok.setToolTip("Type a name first" if wrong and not entry else "")
         self.reason.setText(entry if isinstance(entry, str) else "")
+        self._form.setRowVisible(self.reason, bool(self.reason.text()))
         self.name.setStyleSheet(_WRONG if self.reason.text() else "")
         if isinstance(entry, ClassEntry):
             self.numbers.setText(f"Value {entry.value}, code {entry.code:g}")

@@ -8,10 +8,11 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSi
 
 from condseg_app.data import Image, Model
 from condseg_app.io import ModelFile
+from condseg_app.io.zoo import read_card
 from condseg_app.qt import glyphs
+from condseg_app.qt.advice_strip import AdviceStrip
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.model_card import card_html
-from condseg_app.qt.model_choice import ranked
 from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
 from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
 from condseg_app.qt.text_dialog import TextDialog
@@ -19,11 +20,10 @@ from condseg_app.session import Session
 
 Models = Callable[[], Sequence[ModelFile]]
 _OPEN = "Open model file…"
-_REASON_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class Header(QWidget):
-    """Image and model, one line each."""
+    """Image and model, one line each, and how they suit each other."""
 
     def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +36,8 @@ class Header(QWidget):
         for row, (title, line) in enumerate((("Image", self.image), ("Model", self.model))):
             grid.addWidget(PlainLabel(title), row, 0)
             grid.addWidget(line, row, 1)
+        self.advice = AdviceStrip(session)
+        grid.addWidget(self.advice, 2, 0, 1, 2)
 
 
 class ImageLine(QWidget):
@@ -94,42 +96,28 @@ class ModelLine(QWidget):
         row.addWidget(self.card)
         connections = Connections(self)
         connections.to(session.model_changed, self._on_model)
-        connections.to(session.image_changed, self._on_image)
-        self._files: list[ModelFile] = []
+        connections.to(session.advice.changed, self._show)
         self._show()
         soon(self, self._look)
 
     def _look(self) -> None:
-        """Look which models there are, and take one that fits where none is open."""
-        self._files = list(self._models())
-        self._on_image()
+        """Look which models there are."""
+        self._session.advice.know(self._models())
 
     def _on_model(self) -> None:
         """A new one may have been made: by a lesson, or with a class more or less."""
-        if all(file.path != self._session.model_path for file in self._files):
-            self._files = list(self._models())
-        self._show()
-
-    def _on_image(self) -> None:
-        image = self._session.image
-        model = self._session.model
-        if image is not None and (model is None or model.misfit(image) is not None):
-            fitting = [file for file, reason in ranked(self._files, image) if reason is None]
-            if fitting:
-                self._session.open_model(fitting[0].path)
-        self._show()
+        path = self._session.model_path
+        if path is not None and not self._session.advice.knows(path):
+            self._look()
 
     def _show(self) -> None:
         model, path = self._session.model, self._session.model_path
         self.box.clear()
-        for file, reason in ranked(self._known(), self._session.image):
-            self.box.addItem(file.name, file.path)
-            row = self.box.count() - 1
-            self.box.setItemData(row, as_it_is(reason or _described(file.description)), Qt.ItemDataRole.ToolTipRole)
-            self.box.setItemData(row, reason, _REASON_ROLE)
-            if reason is not None:
-                self.box.setItemText(row, f"{file.name} (does not fit)")
-            if path is not None and file.path == path:
+        for row, judged in enumerate(self._session.advice.ranked):
+            name, hint = judged.file.name, judged.misfit or _described(judged.file.description)
+            self.box.addItem(name if judged.misfit is None else f"{name} (does not fit)", judged.file.path)
+            self.box.setItemData(row, as_it_is("\n".join([hint, *map(_sentence, judged.unlike)])), Qt.ItemDataRole.ToolTipRole)
+            if path is not None and judged.file.path == path:
                 self.box.setCurrentIndex(row)
         if model is None:
             self.box.insertItem(0, "choose…")
@@ -139,13 +127,6 @@ class ModelLine(QWidget):
         self.count.setText("" if model is None else counted(len(model.classes), "class", "classes"))
         self.card.setVisible(model is not None)
         self.box.setToolTip("Choose a model" if model is None else as_it_is(_described(model)))
-
-    def _known(self) -> list[ModelFile]:
-        """The models found, and the open one if it lies elsewhere."""
-        model, path = self._session.model, self._session.model_path
-        if model is None or path is None or any(file.path == path for file in self._files):
-            return self._files
-        return [*self._files, ModelFile(model.name, path, model)]
 
     def _choose(self, row: int) -> None:
         path = self.box.itemData(row)
@@ -167,7 +148,8 @@ class ModelLine(QWidget):
         """Show what is known about the model."""
         if self._session.model is not None:
             model = self._session.model
-            html = card_html(model, self._session.model_path)
+            path = self._session.model_path
+            html = card_html(model, path, "" if path is None else read_card(path))
             TextDialog("model_card", f"Model {model.name}", html, self).open()
 
 
@@ -177,3 +159,7 @@ def _dimension(image: Image) -> str:
 
 def _described(model: Model) -> str:
     return f"{model.name}: {', '.join(model.classes.names)} ({model.preprocessing.dimensions})"
+
+
+def _sentence(unlike: str) -> str:
+    return f"{unlike[:1].upper()}{unlike[1:]}."

@@ -1,14 +1,43 @@
 """What there is to know about a model before one relies on it."""
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from condseg_app.data import Model
+from condseg_app.qt.markdown import markdown_html
+
+_FIRST = ("Limits", "Figures")
+_NO_CARD = "No card came with this model: how well it does, and on what, is not known. Look at every mask."
 
 
-def card_html(model: Model, path: Path | None) -> str:
-    """A model's classes, input, training and licence as rich text."""
+def card_html(model: Model, path: Path | None, card: str = "") -> str:
+    """What is known of a model as rich text: its card with warnings and figures first, then the facts of its file.
+
+    Args:
+        model: its description.
+        path: its file.
+        card: the Markdown page beside it, empty where there is none.
+    """
+    title, sections = _sections(card)
+    first = [sections.pop(name) for name in _FIRST if name in sections]
+    opening = title or f"# {model.name}\n\n{_NO_CARD}"
+    return (
+        markdown_html("\n\n".join([opening, *first]))
+        + _facts(model, path)
+        + markdown_html("\n\n".join(sections.values()))
+        + f"<h3>Training record</h3>{_plain(dict(model.training)) or 'not recorded'}"
+    )
+
+
+def _sections(card: str) -> tuple[str, dict[str, str]]:
+    """What stands above a card's first heading, and its sections by their headings."""
+    opening, *parts = re.split(r"^## ", card.strip(), flags=re.MULTILINE)
+    return opening.strip(), {part.splitlines()[0].strip(): f"## {part.strip()}" for part in parts}
+
+
+def _facts(model: Model, path: Path | None) -> str:
     pre = model.preprocessing
     size = " × ".join(str(n) for n in (pre.window if pre.dimensions == "3D" else pre.window[:2]))
     spacing = "as it is" if pre.spacing is None else " × ".join(f"{s:g}" for s in pre.spacing) + " mm"
@@ -28,9 +57,8 @@ def card_html(model: Model, path: Path | None) -> str:
         for entry in model.classes
     )
     return (
-        f"<h2>{escape(model.name)}</h2>{_table(rows)}"
         f"<h3>Classes</h3><table cellspacing='4'><tr><td>Name</td><td>Value</td><td>&nbsp;&nbsp;Code</td></tr>"
-        f"{classes}</table><h3>Training</h3>{_plain(dict(model.training)) or 'not recorded'}"
+        f"{classes}</table><h3>The file</h3>{_table(rows)}"
     )
 
 

@@ -101,7 +101,7 @@ def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:
     if device is None:
         return computer
     if device.kind == "cpu":
-        return f"{computer}, CPU ({device.threads} threads)"
+        return f"{computer}, CPU ({counted(device.threads, 'thread')})"
     return f"{computer}, {device.name}"
 
 

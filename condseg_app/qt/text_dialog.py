@@ -14,7 +14,7 @@ class TextDialog(QDialog):
         self.setObjectName(name)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
-        self.resize(480, 520)
+        self.resize(640, 560)
         self.text = QTextBrowser()
         self.text.setOpenExternalLinks(True)
         self.text.setHtml(html)

@@ -1,10 +1,21 @@
 """What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
 
 from condseg_app.data import Measure
+from condseg_app.session.advice import JudgedModel
 from condseg_app.session.proposing import ImageProposal, Proposal
 from condseg_app.session.reading import Choice, LabelsFound
 from condseg_app.session.session import Session
 from condseg_app.session.state import ClassState
 from condseg_app.session.teaching import LessonResult
 
-__all__ = ["Choice", "ClassState", "ImageProposal", "LabelsFound", "LessonResult", "Measure", "Proposal", "Session"]
+__all__ = [
+    "Choice",
+    "ClassState",
+    "ImageProposal",
+    "JudgedModel",
+    "LabelsFound",
+    "LessonResult",
+    "Measure",
+    "Proposal",
+    "Session",
+]

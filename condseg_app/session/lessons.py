@@ -246,9 +246,6 @@ class Lessons(Working):
         self._become(state)
         if is_other and _is_marked_on_other_grid(state):
             self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
-        # Asked now, for a host may have chosen another model as soon as it was told of the image.
-        if self.model is not None and self.image is not None:
-            self.model.check_fits(self.image)
 
     # what the person does meanwhile
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from condseg_app import io
 from condseg_app.compute import Job, JobEnd, Steps
 from condseg_app.data import ChunkedAnnotation, Image, Pick
-from condseg_app.errors import ModelError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.segmentations import Segmentation
 from condseg_app.session import table
@@ -156,12 +155,9 @@ class Opening(Lessons):
 
     def _take_in(self, reading: Reading) -> None:
         """Open what was read; where the model takes one channel of several, it is asked for."""
-        try:
-            self._open(reading.onto(self._state))
-        except ModelError:
-            choice = channel_choice(reading.image)
-            if choice is None or self.model is None or self.model.preprocessing.channels > 1:
-                raise
+        self._open(reading.onto(self._state))
+        choice = channel_choice(reading.image)
+        if choice is not None and self.model is not None and self.model.preprocessing.channels == 1:
             self.choice_needed.emit(choice)
 
     def _take_labels(self, found: LabelsFound) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from condseg_app.data import ClassEntry, ClassTable, Color, Model
+from condseg_app.data.colors import free_color
 from condseg_app.errors import ClassTableError
 from condseg_app.session.state import Annotations, Marked, State
 
@@ -88,7 +89,8 @@ def with_model(state: State, path: Path, model: Model) -> State:
     for entry in state.classes:
         own = entry.name not in state.asked_as
         if (own or entry.name in marked) and entry.name not in names:
-            table = appended(table, entry)
+            used = [other.color for other in table]
+            table = appended(table, replace(entry, color=free_color(used)) if entry.color in used else entry)
     current = state.current_class if state.current_class in table else None
     return replace(
         state,

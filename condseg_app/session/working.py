@@ -6,6 +6,7 @@ from functools import partial
 
 from condseg_app.compute import EngineLike, Job, JobEnd, Place, Progress, Step, Steps
 from condseg_app.data import DeviceInfo
+from condseg_app.session.advice import ModelAdvice
 from condseg_app.session.command import command
 from condseg_app.session.desk import Desk
 from condseg_app.session.opened import Opened
@@ -17,6 +18,9 @@ class Working(Opened):
 
     Args:
         engine: what computes.
+
+    Attributes:
+        advice: which of the models at hand suits the image.
     """
 
     def __init__(self, engine: EngineLike) -> None:
@@ -24,6 +28,7 @@ class Working(Opened):
         self.engine = engine
         self._next_engine: EngineLike | None = None
         self._desk = Desk()
+        self.advice = ModelAdvice(self, self._desk)
         self._finding: Job | None = None
         self._asked: Groups = []
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "sample_images"
+from condseg_app.io.generated import SAMPLE_IMAGES
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class Sample:
 
 
 SAMPLES: tuple[Sample, ...] = (
-    Sample("abdomen", "CT-like abdomen (generated volume)", _FOLDER / "abdomen.nii.gz", "phantom_ct"),
-    Sample("street", "Street scene (generated picture)", _FOLDER / "street.png", "phantom_scene"),
+    Sample("abdomen", "CT-like abdomen (generated volume)", SAMPLE_IMAGES / "abdomen.nii.gz", "phantom_ct"),
+    Sample("street", "Street scene (generated picture)", SAMPLE_IMAGES / "street.png", "phantom_scene"),
 )

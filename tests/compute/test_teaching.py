@@ -66,7 +66,7 @@ def test_a_class_travels_as_a_small_file_into_another_copy(
 def test_the_lesson_is_certified(one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "two.safetensors"
     assert main([*teaching(one, blobs, output), "--slices", "6", "--cases", "2"]) == 0
-    assert "old classes unchanged to the bit on 2 image(s)" in capsys.readouterr().out
+    assert "old classes unchanged to the bit on 2 images" in capsys.readouterr().out
     certificate = read_model(output).training["classes"]["dark"]["certificate"]
     assert certificate["trunk_before"] == certificate["trunk_after"]
     assert len(certificate["images"]) == 2

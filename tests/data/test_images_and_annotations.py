@@ -124,7 +124,7 @@ def test_a_data_set_without_a_split_is_wholly_in_each_part() -> None:
         ("3D", 1, None, volume(), None),
         ("2.5D", 1, None, volume(), None),
         ("2D", 3, None, photograph(), None),
-        ("3D", 3, None, volume(), "takes 3 channel(s), 'scan' has 1"),
+        ("3D", 3, None, volume(), "takes 3 channels, 'scan' has 1"),
         ("3D", 3, None, photograph(), "is for volumes, 'photo' is a 2D image"),
         ("2D", 1, None, volume(), "is for 2D images, 'scan' is a volume"),
         ("2D", 3, (1.0, 1.0, 1.0), photograph(), "needs voxel sizes in mm"),

@@ -1,5 +1,6 @@
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from condseg_app.data import EVERYWHERE, Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
 from condseg_app.desktop.open_dialogs import image_filters
+from condseg_app.desktop.user_guide import GuideWindow
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError, ReadError
@@ -281,11 +283,19 @@ def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, s
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("keys", "This slice is complete"), ("about", "napari"), ("log", "Nothing so far")]
+    ("name", "said"),
+    [
+        ("guide", "The panel is the same in napari and in the app"),
+        ("keys", "This slice is complete"),
+        ("about", "napari"),
+        ("log", "Nothing so far"),
+    ],
 )
 def test_help(window: MainWindow, name: str, said: str) -> None:
     window._actions[name].trigger()
-    dialog = window.findChild(QDialog, {"keys": "keys_dialog", "about": "about_dialog", "log": "log_window"}[name])
+    dialog = window.findChild(
+        QDialog, {"guide": "guide_window", "keys": "keys_dialog", "about": "about_dialog", "log": "log_window"}[name]
+    )
     assert dialog is not None
     assert said in dialog.text.toPlainText()  # type: ignore[attr-defined]
 
@@ -367,3 +377,28 @@ def test_where_to_compute_is_chosen_in_the_menu_and_survives_closing(
     qtbot.waitUntil(lambda: window.findChild(ProblemDialog) is not None)  # nobody answers there
     window.close()
     assert load_settings(file).place == place
+
+
+def test_the_guide_is_read_offline_and_its_links_lead_on(window: MainWindow, qtbot: QtBot) -> None:
+    assert window._actions["guide"].shortcut().toString() == "F1"
+    window._actions["guide"].trigger()
+    guide = window.findChild(GuideWindow)
+    assert guide is not None
+    guide.follow(QUrl("files.md#where-classes-overlap"))
+    assert guide.text.source().fileName() == "files.md"
+    assert guide.text.textCursor().block().text() == "Where classes overlap"
+    qtbot.mouseClick(guide.back, Qt.MouseButton.LeftButton)
+    assert guide.text.source().fileName() == "guide.md"
+    qtbot.keyClicks(guide.wanted, "certificate")
+    qtbot.keyClick(guide.wanted, Qt.Key.Key_Return)
+    assert guide.text.textCursor().selectedText() == "certificate"
+
+
+def test_every_page_that_the_guide_leads_to_is_shipped() -> None:
+    project = Path(__file__).parents[2]
+    shipped = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    pages = {Path(page).name for page in shipped["force-include"] if page.startswith("docs/")}
+    wanted = {"guide.md"}
+    for page in sorted(pages):
+        wanted |= set(re.findall(r"\]\(([\w-]+\.md)", (project / "docs" / page).read_text()))
+    assert pages == wanted

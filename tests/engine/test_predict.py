@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_said_in_a_sentence(
     with pytest.raises(ModelError, match="'volume' is a volume"):
         Predictor(make_model("2D"), make_image("3D"))
     colour = Image(np.zeros((3, 9, 9, 1), np.uint8), Geometry.of_picture(9, 9), channels=("red", "green", "blue"))
-    with pytest.raises(ModelError, match=r"takes 1 channel\(s\)"):
+    with pytest.raises(ModelError, match="takes 1 channel,"):
         Predictor(make_model("2D"), colour)
     predictor = Predictor(make_model("3D"), make_image("3D"))
     with pytest.raises(ClassTableError, match="no class 'kidney'"):

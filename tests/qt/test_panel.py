@@ -1,18 +1,24 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from condseg_app.data import Image
+from condseg_app.compute import LocalEngine
+from condseg_app.data import Fingerprint, Geometry, Image
 from condseg_app.errors import ReadError
+from condseg_app.io import ModelFile, read_label_map, read_model, read_model_description, write_model
 from condseg_app.qt import Panel
 from condseg_app.qt.model_card import card_html
-from condseg_app.qt.model_choice import ranked
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
+from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
 
@@ -25,34 +31,146 @@ def test_the_image_line_tells_name_spacing_and_dimension(panel: Panel) -> None:
     assert panel.header.image.name.full_text() == "none open"
 
 
-def test_a_model_that_fits_is_chosen(
-    qtbot: QtBot, stage: Any, empty_panel: Panel, photo: Image, flat_model: Any
-) -> None:
-    from condseg_app.io import ModelFile, read_model_description
+def know(panel: Panel, *files: ModelFile) -> None:
+    panel.header.model._models = lambda: files
+    panel.header.model._look()
 
+
+def model_file(path: Path, **training: object) -> ModelFile:
+    """A model as if it had been trained on images of that kind."""
+    model = replace(read_model(path), name=path.stem, training=training)
+    write_model(path, model)
+    return ModelFile(path.stem, path, read_model_description(path))
+
+
+def fingerprint(generated: bool = False, size: float = 12.0) -> dict[str, object]:
+    sides = ((size / 2, size),) * 3
+    return Fingerprint("mm", ((1.0, 1.0), (2.0, 2.0), (3.0, 3.0)), sides, (0.0, 3.0), generated).plain()
+
+
+def test_a_model_that_suits_is_proposed_and_used_by_a_click(
+    qtbot: QtBot, stage: Any, empty_panel: Panel, photo: Image, flat_model: Path
+) -> None:
     flat = ModelFile("flat", flat_model, read_model_description(flat_model))
-    files = (*stage.model_files, flat)
-    empty_panel.header.model._models = lambda: files
-    empty_panel.header.model._look()
-    empty_panel.session.set_image(photo)
-    assert empty_panel.session.model is not None
-    assert empty_panel.session.model.name == "flat"
+    know(empty_panel, *stage.model_files, flat)
+    session, strip = empty_panel.session, empty_panel.header.advice
+    session.set_image(photo)
+    assert session.wait(10)
+    assert session.model_path == stage.model_file  # nothing was opened behind anybody's back
+    assert "is for volumes, 'photo' is a 2D image" in strip.text.text()
     box = empty_panel.header.model.box
     assert [box.itemText(row) for row in range(2)] == ["flat", "abdomen (does not fit)"]
+    assert strip.use.text() == "Use flat"
+    qtbot.mouseClick(strip.use, Qt.MouseButton.LeftButton)
+    assert session.model is not None
+    assert session.model.name == "flat"
     assert box.currentText() == "flat"
-    assert [reason is None for _, reason in ranked(files, photo)] == [True, False]
+    assert not strip.isVisible()
     assert stage.failures == []
 
 
-def test_the_card_tells_classes_and_licence(panel: Panel) -> None:
+def test_an_image_unlike_the_training_is_told_of(stage: Any, empty_panel: Panel, scan: Image, tmp_path: Path) -> None:
+    shutil.copy(stage.model_file, tmp_path / "organ.safetensors")
+    organ = model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=1000.0))
+    know(empty_panel, organ)
+    empty_panel.session.open_model(organ.path)
+    empty_panel.session.set_image(scan)
+    assert empty_panel.session.wait(10)
+    strip = empty_panel.header.advice
+    assert strip.isVisible()
+    assert strip.text.text() == (
+        "This image is unlike those the model was trained on: "
+        "size 7 × 12 × 15 mm, trained on 500–1000 × 500–1000 × 500–1000 mm."
+    )
+    assert not strip.use.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("spacing", "low", "said"),
+    [
+        ((3.0, 3.0, 3.0), 0, "spacing 3.0 mm, trained on 1.0 × 2.0 × 3.0 mm"),
+        ((1.0, 2.0, 3.0), -1000, "intensities -"),
+    ],
+)
+def test_spacing_and_intensities_are_compared_with_the_training(
+    stage: Any, empty_panel: Panel, tmp_path: Path, spacing: tuple[float, ...], low: int, said: str
+) -> None:
+    shutil.copy(stage.model_file, tmp_path / "organ.safetensors")
+    know(empty_panel, model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=30.0)))
+    empty_panel.session.open_model(tmp_path / "organ.safetensors")
+    voxels = np.random.default_rng(0).integers(low, 4, (1, 7, 6, 5)).astype(np.int16)
+    empty_panel.session.set_image(Image(voxels, Geometry.with_spacing((7, 6, 5), spacing), "scan"))
+    assert empty_panel.session.wait(10)
+    assert said in empty_panel.header.advice.text.text()
+
+
+def test_models_of_generated_images_are_proposed_for_such_only(
+    stage: Any, empty_panel: Panel, scan: Image, tmp_path: Path
+) -> None:
+    shutil.copy(stage.model_file, tmp_path / "phantom.safetensors")
+    know(empty_panel, model_file(tmp_path / "phantom.safetensors", fingerprint=fingerprint(generated=True, size=30.0)))
+    session = empty_panel.session
+    session.set_image(scan)
+    assert session.wait(10)
+    assert [judged.suits for judged in session.advice.ranked if judged.file.name == "phantom"] == [False]
+    (tmp_path / "made" / "imagesTr").mkdir(parents=True)
+    (tmp_path / "made" / "dataset.json").write_text('{"reference": "CondSeg"}')
+    session.set_image(replace(scan, source=tmp_path / "made" / "imagesTr" / "scan.nii.gz"))
+    assert session.wait(10)
+    assert [judged.suits for judged in session.advice.ranked if judged.file.name == "phantom"] == [True]
+    session.set_image(scan)
+    session.open_model(tmp_path / "phantom.safetensors")
+    assert session.wait(10)
+    assert "a real image, trained on generated ones only" in empty_panel.header.advice.text.text()
+
+
+def test_where_no_model_suits_the_panel_says_what_can_be_done(
+    qtbot: QtBot, stage: Any, photo: Image, tmp_path: Path
+) -> None:
+    session = Session(LocalEngine(stage.tools), tmp_path / "models")
+    panel = Panel(LayerBinding(session, ViewerModel()), lambda: stage.model_files)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    qtbot.waitUntil(lambda: session.advice.files != ())
+    session.set_image(photo)
+    assert session.wait(10)
+    text = panel.header.advice.text.text()
+    assert text.startswith("No model at hand suits this image. Add a class, mark it by hand and export it; or train")
+    assert panel.findChild(ProblemDialog) is None
+    session.add_class("cell")
+    session.choose_class("cell")
+    for button in panel.findChildren(QPushButton):
+        if button.isVisible() and not button.isEnabled():
+            assert button.toolTip(), f"'{button.text()}' is disabled without a reason"
+    panel.classes.correct_button.click()
+    draft = panel.binding.annotation.draft
+    assert draft is not None
+    draft.work[2:5, 2:5] = draft.value
+    panel.classes.correct_button.click()
+    panel.pages.setCurrentIndex(2)
+    panel.export.path.setText(str(tmp_path / "cells.png"))
+    qtbot.mouseClick(panel.export.write, Qt.MouseButton.LeftButton)
+    assert session.wait(20)
+    assert read_label_map(tmp_path / "cells.png").counts() == {"cell": 9}
+    panel.shut()
+    session.close()
+
+
+def test_the_card_says_what_its_page_says_warnings_and_figures_first(panel: Panel, stage: Any) -> None:
+    page = "# abdomen\n\nOrgans.\n\n## Data\n\nTen scans.\n\n## Figures\n\nDice 0.9\n\n## Limits\n\nAdults only.\n"
+    stage.model_file.with_suffix(".md").write_text(page)
     panel.header.model.card.click()
     card = panel.findChild(TextDialog, "model_card")
     assert card is not None
     text = card.text.toPlainText()
-    assert "liver" in text
+    places = [text.index(said) for said in ("Organs.", "Adults only.", "Dice 0.9", "liver", "Ten scans.")]
+    assert places == sorted(places)
     assert "CC0-1.0" in text
     assert panel.session.model is not None
-    assert "not recorded" in card_html(panel.session.model, None)
+    without = card_html(panel.session.model, None)
+    assert "not recorded" in without
+    assert "No card came with this model" in without
 
 
 def test_an_error_is_one_sentence_that_stops_nothing(qtbot: QtBot, panel: Panel, tmp_path: Any) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image
-from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ModelError, ReadError, WriteError
+from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io.image_files import write_image
 from condseg_app.session import Measure, Session, fusing
 
@@ -70,9 +70,10 @@ def test_an_image_that_the_model_is_not_for_is_opened_and_said_so(desk: Any) -> 
     picture = Image(np.zeros((1, 8, 9, 1), np.uint8), Geometry.of_picture(8, 9), "picture")
     desk.session.set_image(picture)
     assert desk.session.image is picture
-    (failure,) = desk.heard.failures
-    assert isinstance(failure, ModelError)
-    assert "choose a 2D model" in str(failure)
+    assert desk.heard.failures == []  # it is no mistake: the host says it in place
+    judged = desk.session.advice.of_open_model
+    assert judged is not None
+    assert "choose a 2D model" in str(judged.misfit)
 
 
 def test_a_host_that_chooses_a_fitting_model_at_once_hears_no_complaint(desk: Any, tmp_path: Path) -> None:

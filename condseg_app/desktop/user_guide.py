@@ -1,0 +1,92 @@
+"""The user guide, which comes with the program and is read without a network."""
+
+import re
+from pathlib import Path
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QTextCursor, QTextDocument
+from qtpy.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
+
+from condseg_app.qt.style import push_button
+
+_PACKAGE = Path(__file__).parents[1]
+_FOLDERS = (_PACKAGE / "docs", _PACKAGE.parent / "docs")
+"""In an installed package, and in a source checkout."""
+
+
+def guide_file() -> Path:
+    """The guide's first page."""
+    return next(
+        (folder / "guide.md" for folder in _FOLDERS if (folder / "guide.md").is_file()), _FOLDERS[0] / "guide.md"
+    )
+
+
+class GuideWindow(QDialog):
+    """Shows the guide's pages; links lead to other pages of it, and to headings.
+
+    Args:
+        parent: what it lies over.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("guide_window")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("User guide")
+        self.resize(820, 720)
+        self.text = QTextBrowser()
+        self.text.setObjectName("guide_text")
+        self.text.setOpenLinks(False)
+        self.text.anchorClicked.connect(self.follow)
+        self.back = push_button("guide_back", "Back", self.text.backward)
+        self.back.setAutoDefault(False)
+        self.text.backwardAvailable.connect(self.back.setEnabled)
+        self.back.setEnabled(False)
+        self.back.setToolTip("To the page before")
+        self.wanted = QLineEdit()
+        self.wanted.setObjectName("guide_find")
+        self.wanted.setAccessibleName("Find in the page")
+        self.wanted.setPlaceholderText("Find…")
+        self.wanted.returnPressed.connect(self._find)
+        row = QHBoxLayout()
+        row.addWidget(self.back)
+        row.addWidget(self.wanted, 1)
+        layout = QVBoxLayout(self)
+        layout.addLayout(row)
+        layout.addWidget(self.text, 1)
+        self.follow(QUrl.fromLocalFile(str(guide_file())))
+        self.text.setFocus()
+
+    def follow(self, link: QUrl) -> None:
+        """Show a page of the guide, or a place on it; anything else goes to the browser."""
+        target = self.text.source().resolved(link)
+        if not target.isLocalFile():
+            QDesktopServices.openUrl(target)
+            return
+        page = QUrl(target)
+        page.setFragment("")
+        if page != self.text.source():
+            self.text.setSource(page, QTextDocument.ResourceType.MarkdownResource)
+        if target.hasFragment():
+            self._go_to(target.fragment())
+
+    def _go_to(self, anchor: str) -> None:
+        """Show a heading by its name in links: 'where-classes-overlap'."""
+        block = self.text.document().begin()
+        while block.isValid():
+            if block.blockFormat().headingLevel() and _anchor(block.text()) == anchor:
+                cursor = QTextCursor(self.text.document().lastBlock())
+                self.text.setTextCursor(cursor)  # from below, so that the heading stands at the top
+                self.text.setTextCursor(QTextCursor(block))
+                return
+            block = block.next()
+
+    def _find(self) -> None:
+        """Show the next place with the text, from the top again after the last."""
+        if self.wanted.text() and not self.text.find(self.wanted.text()):
+            self.text.moveCursor(QTextCursor.MoveOperation.Start)
+            self.text.find(self.wanted.text())
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")

@@ -1,0 +1,80 @@
+"""A strip that says how the model suits the image: what is proposed, and what speaks against the one in use."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import push_button, quiet
+from condseg_app.qt.text import counted
+from condseg_app.session import JudgedModel, Session
+
+_WARNED = "#advice { border-left: 3px solid #e69f00; }"
+_TOLD = "#advice { border-left: 3px solid #5682e9; }"
+
+
+class AdviceStrip(QFrame):
+    """Hidden where there is nothing to say."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setObjectName("advice")
+        self.text = quiet()
+        self.text.setObjectName("advice_text")
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.use = push_button("use_model", "Use", self._use)
+        self.use.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        row = QHBoxLayout()
+        row.addWidget(self.text, 1)
+        row.addWidget(self.use, 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 2, 0, 2)
+        column.addLayout(row)
+        Connections(self).to(session.advice.changed, self._show)
+        self._show()
+
+    def _show(self) -> None:
+        advice = self._session.advice
+        proposed, judged = advice.proposed, advice.of_open_model
+        open_ = self._session.image is not None
+        text = advice_text(proposed, judged, at_hand=bool(advice.files)) if open_ else ""
+        self.text.setText(text)
+        self.setVisible(bool(text))
+        self.setStyleSheet(_WARNED if judged is not None else _TOLD)
+        self.use.setVisible(proposed is not None)
+        if proposed is not None:
+            self.use.setText(f"Use {proposed.file.name}" if judged is not None else "Use")
+            self.use.setToolTip(f"Open the model {proposed.file.name}: {', '.join(_classes(proposed))}")
+
+    def _use(self) -> None:
+        proposed = self._session.advice.proposed
+        if proposed is not None:
+            self._session.open_model(proposed.file.path)
+
+
+def advice_text(proposed: JudgedModel | None, judged: JudgedModel | None, *, at_hand: bool) -> str:
+    """What to say of the models at hand and an image.
+
+    Args:
+        proposed: the model that suits it, where the one in use does not.
+        judged: the model in use; None without one.
+        at_hand: whether there is any model.
+    """
+    if judged is not None:
+        if judged.suits:
+            return ""
+        if judged.misfit is not None:
+            return f"{judged.misfit[:1].upper()}{judged.misfit[1:]}."
+        return f"This image is unlike those the model was trained on: {'; '.join(judged.unlike)}."
+    if proposed is not None:
+        known = counted(len(_classes(proposed)), "class", "classes")
+        return f"The model {proposed.file.name} suits this image ({known})."
+    lack = "No model at hand suits this image." if at_hand else "There is no model at hand."
+    return (
+        f"{lack} Add a class, mark it by hand and export it; or train a model of your own (Help > User guide, "
+        "“Train”). A model that you have is opened in the box above."
+    )
+
+
+def _classes(judged: JudgedModel) -> tuple[str, ...]:
+    return judged.file.description.classes.names

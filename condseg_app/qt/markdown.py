@@ -1,0 +1,18 @@
+"""Markdown as the rich text that Qt shows."""
+
+import re
+
+from qtpy.QtGui import QTextDocument
+
+_BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
+
+
+def markdown_html(text: str) -> str:
+    """A page of Markdown as the inside of an HTML page; nothing of nothing."""
+    if not text.strip():
+        return ""
+    document = QTextDocument()
+    document.setMarkdown(text)
+    found = _BODY.search(document.toHtml())
+    html = "" if found is None else found[1]
+    return html.replace('<table border="1"', '<table border="0"')

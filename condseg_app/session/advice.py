@@ -1,0 +1,177 @@
+"""Which of the models at hand suits the image in view; a model is proposed, never imposed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from psygnal import Signal
+
+from condseg_app.compute import Job, Progress, Step, Steps
+from condseg_app.data import Image, Model, Span, intensity_range
+from condseg_app.errors import CondsegError
+from condseg_app.io import ModelFile
+from condseg_app.io.generated import is_generated, is_sample
+from condseg_app.session.desk import Desk, ignore
+from condseg_app.session.opened import Opened
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedModel:
+    """A model at hand, and what speaks against it for the image in view.
+
+    Attributes:
+        file: the model.
+        misfit: why it cannot be used, a sentence; None where it can.
+        unlike: how the image is unlike those that it was trained on, an end of a sentence each.
+    """
+
+    file: ModelFile
+    misfit: str | None = None
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def suits(self) -> bool:
+        """Whether nothing speaks against it."""
+        return self.misfit is None and not self.unlike
+
+
+class ModelAdvice:
+    """Judges the models at hand by the image in view, once their files are known.
+
+    Args:
+        opened: what is open.
+        desk: runs the look at the image.
+    """
+
+    changed = Signal()
+    """Other models are known, another image or model is open, or more is known of the image."""
+
+    def __init__(self, opened: Opened, desk: Desk) -> None:
+        self._opened, self._desk = opened, desk
+        self._files: tuple[ModelFile, ...] = ()
+        self._intensity: Span | None = None
+        self._generated = False
+        self._ranked: tuple[JudgedModel, ...] | None = None
+        opened.image_changed.connect(self._on_image)
+        opened.model_changed.connect(self._tell)
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """The models at hand, and the open one if it lies elsewhere."""
+        model, path = self._opened.model, self._opened.model_path
+        if model is None or path is None or any(file.path == path for file in self._files):
+            return self._files
+        return (*self._files, ModelFile(model.name, path, model))
+
+    @property
+    def ranked(self) -> tuple[JudgedModel, ...]:
+        """The models at hand, the likeliest first, then those that cannot be used."""
+        if self._ranked is None:
+            self._ranked = self._judged()
+        return self._ranked
+
+    @property
+    def proposed(self) -> JudgedModel | None:
+        """The model to propose for the image in view: none where nothing suits it, or the open one does."""
+        if self._opened.image is None or self._open_one_suits():
+            return None
+        return next((judged for judged in self.ranked if judged.suits), None)
+
+    @property
+    def of_open_model(self) -> JudgedModel | None:
+        """What speaks against the model in use; None without one."""
+        path = self._opened.model_path
+        return next((judged for judged in self.ranked if judged.file.path == path), None) if path else None
+
+    def know(self, files: Sequence[ModelFile]) -> None:
+        """Tell which models are at hand."""
+        self._files = tuple(files)
+        self._tell()
+
+    def knows(self, path: Path) -> bool:
+        """Whether a model's file is among those at hand."""
+        return any(file.path == path for file in self._files)
+
+    def _open_one_suits(self) -> bool:
+        judged = self.of_open_model
+        return judged is not None and judged.suits
+
+    def _judged(self) -> tuple[JudgedModel, ...]:
+        image = self._opened.image
+        if image is None:
+            return tuple(JudgedModel(file) for file in self.files)
+        judged = [self._judge(file, image) for file in self.files]
+        return tuple(sorted(judged, key=lambda one: (one.misfit is not None, not one.suits, _strangeness(one, image))))
+
+    def _judge(self, file: ModelFile, image: Image) -> JudgedModel:
+        model = file.description
+        misfit = model.misfit(image)
+        return JudgedModel(file, misfit, () if misfit is not None else self._unlike(model, image))
+
+    def _unlike(self, model: Model, image: Image) -> tuple[str, ...]:
+        found = model.fingerprint
+        if found is None:
+            return ()
+        absolute = model.preprocessing.intensity == "window"
+        differences = found.unlike(image.geometry, self._intensity, absolute=absolute)
+        if found.generated and not self._generated:
+            return ("a real image, trained on generated ones only", *differences)
+        return differences
+
+    def _on_image(self) -> None:
+        image = self._opened.image
+        self._intensity, self._generated = None, False
+        if image is not None:
+            self._generated = is_sample(image)
+            self._desk.run(Job("Looking at the image", partial(_looking, image)), partial(self._on_look, image), ignore)
+        self._tell()
+
+    def _on_look(self, image: Image, _job: Job, found: object) -> None:
+        if image is self._opened.image and isinstance(found, _Look):
+            self._intensity, self._generated = found.intensity, found.generated
+            self._tell()
+
+    def _tell(self) -> None:
+        self._ranked = None
+        self.changed.emit()
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is known of an image once its file was looked into."""
+
+    intensity: Span | None
+    generated: bool
+
+
+def _looking(image: Image) -> Steps:
+    try:
+        found = intensity_range(image)
+    except CondsegError:  # told when the image is predicted, or shown
+        found = None
+    yield Step(Progress(1.0), _Look(found, is_generated(image)))
+
+
+def _strangeness(judged: JudgedModel, image: Image) -> float:
+    """How little an image looks like those that a model was made for; 0 where its name says it all.
+
+    A model knows the size of what it looks at: its window, in mm, is of the order of the images it was
+    trained on. One for a small organ's box does not suit a whole body.
+    """
+    model = judged.file.description
+    told = f"{image.name} {image.source or ''}".casefold()
+    if model.name.casefold() in told:
+        return 0.0
+    preprocessing = model.preprocessing
+    spacing = preprocessing.spacing or (1.0, 1.0, 1.0)
+    wanted = [n * s for n, s in zip(preprocessing.window, spacing, strict=True) if n > 1]
+    got = [n * s for n, s in zip(image.geometry.shape, image.geometry.spacing_mm, strict=True) if n > 1]
+    if not wanted or not got:
+        return 1.0
+    return 1.0 + abs(math.log(_mean(wanted) / _mean(got))) + (model.fingerprint is None)
+
+
+def _mean(lengths: Sequence[float]) -> float:
+    return math.exp(sum(math.log(length) for length in lengths) / len(lengths))
