@@ -80,5 +80,5 @@ def _cubic(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=1)
 def _candidates() -> tuple[Color, ...]:
     """Colours that can be seen on black and on white."""
-    grid: list[Color] = list(product(_STEPS, repeat=3))
+    grid = [(red, green, blue) for red, green, blue in product(_STEPS, _STEPS, _STEPS)]
     return tuple(color for color in grid if _DARKEST <= _seen(color)[0, 0] <= _LIGHTEST)

@@ -96,7 +96,7 @@ def test_spacing_and_intensities_are_compared_with_the_training(
     stage: Any, empty_panel: Panel, tmp_path: Path, spacing: tuple[float, ...], low: int, said: str
 ) -> None:
     shutil.copy(stage.model_file, tmp_path / "organ.safetensors")
-    know(empty_panel, model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=30.0)))
+    know(empty_panel, model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=20.0)))
     empty_panel.session.open_model(tmp_path / "organ.safetensors")
     voxels = np.random.default_rng(0).integers(low, 4, (1, 7, 6, 5)).astype(np.int16)
     empty_panel.session.set_image(Image(voxels, Geometry.with_spacing((7, 6, 5), spacing), "scan"))
@@ -108,7 +108,7 @@ def test_models_of_generated_images_are_proposed_for_such_only(
     stage: Any, empty_panel: Panel, scan: Image, tmp_path: Path
 ) -> None:
     shutil.copy(stage.model_file, tmp_path / "phantom.safetensors")
-    know(empty_panel, model_file(tmp_path / "phantom.safetensors", fingerprint=fingerprint(generated=True, size=30.0)))
+    know(empty_panel, model_file(tmp_path / "phantom.safetensors", fingerprint=fingerprint(generated=True, size=20.0)))
     session = empty_panel.session
     session.set_image(scan)
     assert session.wait(10)
@@ -146,7 +146,7 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     panel.classes.correct_button.click()
     draft = panel.binding.annotation.draft
     assert draft is not None
-    draft.work[2:5, 2:5] = draft.value
+    draft.write((slice(2, 5), slice(2, 5), slice(0, 1)), np.full((3, 3, 1), draft.value, np.uint8))
     panel.classes.correct_button.click()
     panel.pages.setCurrentIndex(2)
     panel.export.path.setText(str(tmp_path / "cells.png"))
