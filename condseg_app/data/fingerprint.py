@@ -1,13 +1,14 @@
 """Which images a model was trained on, and how an image differs from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from condseg_app.data.geometry import Geometry, Unit
+from condseg_app.data.geometry import Geometry
 from condseg_app.data.image import Image
+from condseg_app.data.units import Unit
 
 Span = tuple[float, float]
 """The smallest and the largest that occurred."""
@@ -17,7 +18,6 @@ _SPACING_APART, _EXTENT_APART = 1.5, 2.0
 _COVERED = 0.5
 """Part of an image's intensities that should lie within those of the training."""
 _SLICES, _WIDEST = 9, 1024
-_FINEST: Mapping[Unit, float] = {"mm": 1.0, "µm": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,12 @@ class Fingerprint:
         return (*self._grid(geometry), *self._intensities(intensity, absolute))
 
     def _grid(self, geometry: Geometry) -> tuple[str, ...]:
-        grid = _upright(geometry)
-        spacing, shape = np.array(grid.spacing), np.array(grid.shape)
         unit = self.unit
-        if unit == "pixel":
-            spacing = np.ones(3)  # it was trained on pixels, whatever they measure here
-        elif geometry.unit == "pixel":
+        if geometry.unit == "pixel" and unit != "pixel":
             return (f"no voxel size, trained on {_lengths(self.spacing)} {unit}",)
-        else:
-            spacing = spacing * _FINEST[geometry.unit] / _FINEST[unit]
+        # Where it was trained on pixels, they count here too, whatever they measure.
+        grid = _upright(geometry if unit == "pixel" else geometry.in_unit(unit))
+        spacing, shape = np.ones(3) if unit == "pixel" else np.array(grid.spacing), np.array(grid.shape)
         found: list[str] = []
         if not _within(spacing, self.spacing, _SPACING_APART):
             found.append(f"spacing {_lengths(_same(spacing))} {unit}, trained on {_lengths(self.spacing)} {unit}")

@@ -156,7 +156,7 @@ class Tour:
         self.session.wait(_PATIENCE)
         if self.session.advice.proposed is None:
             raise CondsegError("no model at hand suits this image; name one with --model")
-        _click(self.panel.header.advice.use)
+        click(self.panel.header.advice.use)
 
     def _predict_one(self) -> str:
         name = self.session.classes.names[0]

@@ -36,7 +36,7 @@ def difference(own: Geometry, other: Geometry) -> str | None:
 
 def _as(own: Geometry, other: Geometry) -> Geometry:
     """The other grid with its axes in the order and direction of the first one's."""
-    return other if own.unit == "pixel" else other.reoriented(own.orientation)
+    return other if own.unit == "pixel" else other.in_unit(own.unit).reoriented(own.orientation)
 
 
 def _sizes(own: Geometry, other: Geometry) -> str:

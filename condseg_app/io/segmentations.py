@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from condseg_app.io.stored_labels import StoredSegments, one_class_a_voxel
 _ALIKE = 0.8
 """Of neighbours that are marked both, so many have the same value on a label map; on an image far fewer do."""
 _ENOUGH_PAIRS = 1000
+_NEARLY = 0.01
+"""How far a label may be from a whole number by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +90,10 @@ def looks_like_labels(image: Image) -> bool:
     if len(image.channels) > 1 and not (image.geometry.is_2d and image.source is not None):
         return False
     alike = pairs = 0
-    for values in _planes(image):
-        if not _may_be_labels(values):
+    for plane in _planes(image):
+        if not _may_be_labels(plane):
             return False
+        values = np.rint(plane)
         for near, next_ in ((values[:-1], values[1:]), (values[:, :-1], values[:, 1:])):
             both = (near != 0) & (next_ != 0)
             pairs += int(np.count_nonzero(both))
@@ -99,7 +103,7 @@ def looks_like_labels(image: Image) -> bool:
     return pairs > 0 and alike >= _ALIKE * pairs
 
 
-def _planes(image: Image) -> Iterator[NDArray[np.generic]]:
+def _planes(image: Image) -> Iterator[NDArray[Any]]:
     """Its slices as labels are stored; a picture with a palette holds indices, of which the image knows nothing."""
     if image.geometry.is_2d and image.source is not None:
         try:
@@ -135,10 +139,8 @@ def read_segmentation(path: Path, image: Image | None = None, pick: Pick = EVERY
     return _of_labels(path, read_label_map(path, image, named, pick), named=named is not None)
 
 
-def _may_be_labels(values: NDArray[np.generic]) -> bool:
-    if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
-        return False
-    return bool(values.min() >= 0)
+def _may_be_labels(values: NDArray[Any]) -> bool:
+    return bool(np.isfinite(values).all() and np.abs(values - np.rint(values)).max() <= _NEARLY and values.min() >= 0)
 
 
 def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
