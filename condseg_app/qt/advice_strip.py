@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidge
 
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import push_button, quiet
-from condseg_app.qt.text import counted
+from condseg_app.qt.text import as_it_is, counted, without_mnemonic
 from condseg_app.session import JudgedModel, Session
 
 _WARNED = "#advice { border-left: 3px solid #e69f00; }"
@@ -43,8 +43,9 @@ class AdviceStrip(QFrame):
         self.setStyleSheet(_WARNED if judged is not None else _TOLD)
         self.use.setVisible(proposed is not None)
         if proposed is not None:
-            self.use.setText(f"Use {proposed.file.name}" if judged is not None else "Use")
-            self.use.setToolTip(f"Open the model {proposed.file.name}: {', '.join(_classes(proposed))}")
+            name = proposed.file.name
+            self.use.setText(f"Use {without_mnemonic(name)}" if judged is not None else "Use")
+            self.use.setToolTip(as_it_is(f"Open the model {name}: {', '.join(_classes(proposed))}"))
 
     def _use(self) -> None:
         proposed = self._session.advice.proposed

@@ -116,7 +116,9 @@ class ModelLine(QWidget):
         for row, judged in enumerate(self._session.advice.ranked):
             name, hint = judged.file.name, judged.misfit or _described(judged.file.description)
             self.box.addItem(name if judged.misfit is None else f"{name} (does not fit)", judged.file.path)
-            self.box.setItemData(row, as_it_is("\n".join([hint, *map(_sentence, judged.unlike)])), Qt.ItemDataRole.ToolTipRole)
+            self.box.setItemData(
+                row, as_it_is("\n".join([hint, *map(_sentence, judged.unlike)])), Qt.ItemDataRole.ToolTipRole
+            )
             if path is not None and judged.file.path == path:
                 self.box.setCurrentIndex(row)
         if model is None:
