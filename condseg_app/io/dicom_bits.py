@@ -75,6 +75,7 @@ def contradictions(bits: PixelBits, allocated: int, signed: bool, claim: StreamC
 def settled(stored: NDArray[Any], bits: PixelBits) -> NDArray[Any]:
     """Numbers from grey pixels as they lie in the file or come out of a decoder: unused bits off, signs on."""
     width = 8 * stored.dtype.itemsize
+    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if bits.stream_signed:
         return stored.view(f"i{stored.dtype.itemsize}")
     plain = stored.view(f"u{stored.dtype.itemsize}")

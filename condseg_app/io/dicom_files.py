@@ -68,7 +68,7 @@ _NEVER = (
     ".zip",
 )
 # Without a preamble a data set begins with group 2 or 8: an explicit value representation or an implicit length.
-_BARE = re.compile(rb"[\x02\x08]\x00.\x00(?:[A-Z]{2}|[\x00-\xff]\x00\x00\x00)", re.DOTALL)
+_BARE = re.compile(rb"[\x02\x08]\x00.\x00(?:[A-Z]{2}|[\x00-\xff]\x00\x00\x00)|\x00[\x02\x08]\x00.[A-Z]{2}", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.pixels.common import PhotometricInterpretation
-from pydicom.uid import UID
+from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from condseg_app.errors import ReadError
 from condseg_app.io.dicom_bits import PixelBits, contradictions, pixel_bits
@@ -58,11 +59,8 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
     """
     path = header.path
     columns, rows = (header.number(key, 0) for key in ("Columns", "Rows"))
-    if not header.text("SOPClassUID") and not rows:
-        raise ReadError("is not DICOM, or its header is damaged; copy it again", path=path)
     if header.pixels is None:
-        what = header.text("Modality") or "no image"
-        raise ReadError(f"holds no pixels ({what}); choose the image series that it belongs to", path=path)
+        raise ReadError(_without_pixels(header), path=path)
     if rows <= 0 or columns <= 0:
         raise ReadError(
             f"its header says that the image has {columns} Columns and {rows} Rows; correct the header with a DICOM "
@@ -77,6 +75,16 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
     bits = _bits(header, channels, odd)
     planar = 1 if header.number("PlanarConfiguration", 0) == 1 else 0
     return SliceKind(columns, rows, channels, _dtype(header, bits), bits, photometric, planar, header.syntax, decoder)
+
+
+def _without_pixels(header: DicomHeader) -> str:
+    """What a file without pixels is, and what to do."""
+    meta = getattr(header.data, "file_meta", Dataset())
+    if str(meta.get("MediaStorageSOPClassUID")) == MediaStorageDirectoryStorage:
+        return "is the table of contents of a disc (DICOMDIR), not an image; open the folder that it is in"
+    if not header.text("SOPClassUID") and not header.text("Modality"):
+        return "holds no DICOM image, or its header is damaged; choose another file, or copy this one again"
+    return f"holds no pixels ({header.text('Modality') or 'no image'}); choose the image series that it belongs to"
 
 
 def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:

@@ -55,10 +55,10 @@ class StreamClaim:
 
 def claim_of(packed: bytes) -> StreamClaim | None:
     """What the stream of a frame claims; None where it is of none of the known kinds."""
-    start = packed.find(_JPEG_2000_START, 0, 256)  # JP2 boxes may stand before it
-    if start >= 0:
-        return _jpeg_2000_claim(packed[start:])
-    return _jpeg_claim(packed) if packed.startswith(b"\xff\xd8") else None
+    if packed.startswith(b"\xff\xd8"):
+        return _jpeg_claim(packed)
+    start = packed.find(_JPEG_2000_START)  # boxes of JP2, which may be large, may stand before it
+    return _jpeg_2000_claim(packed[start:]) if start >= 0 else None
 
 
 def first_stream(file: BinaryIO, position: int) -> bytes:

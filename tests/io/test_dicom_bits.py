@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     UID,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -26,6 +27,7 @@ from pydicom.uid import (
 )
 
 from condseg_app.errors import ReadError
+from condseg_app.io import read_image
 from condseg_app.io.dicom_bits import PixelBits, settled
 from condseg_app.io.dicom_series import read_dicom
 
@@ -258,3 +260,19 @@ def test_another_encoding_than_the_header_names(image: Path, is_implicit: bool) 
     found = read_dicom(image)
     assert np.array_equal(found.voxels()[0], HOUNSFIELD)
     assert f"says {named.name}, but it is encoded as" in found.warnings[0]
+
+
+@pytest.mark.parametrize("with_preamble", [True, False])
+def test_the_high_byte_first(image: Path, with_preamble: bool) -> None:
+    data = pydicom.dcmread(image)
+    data.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    data.PixelData = rows(HOUNSFIELD).astype(">i2").tobytes()
+    data.BitsStored, data.HighBit = 16, 15
+    plain = pydicom.Dataset({element.tag: element for element in data})
+    if with_preamble:
+        plain.file_meta = data.file_meta
+    pydicom.dcmwrite(image, plain, implicit_vr=False, little_endian=False, enforce_file_format=with_preamble)
+    assert image.read_bytes()[:4] == (bytes(4) if with_preamble else b"\0\10\0\5")
+    found = read_image(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert found.warnings == ()

@@ -53,7 +53,7 @@ WORDS = {
     "bad_same_position": "holds 2 frames",
     "two_series_one_folder": "holds 2 series",
     "MR_truncated.dcm": "cut off",
-    "no_meta.dcm": "is not DICOM",
+    "no_meta.dcm": "no DICOM image",
     "badVR.dcm": "Number of Frames is '1A'",
     "rtstruct.dcm": "no pixels (RTSTRUCT)",
     "rtplan_truncated.dcm": "no pixels (RTPLAN)",
