@@ -8,6 +8,8 @@ from napari.utils.theme import get_system_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from condseg_app.desktop.napari_actions import NapariActions
+
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _EXTRA = """
 QTabBar::tab { padding: 5px 12px; }
@@ -25,6 +27,7 @@ class Canvas:
         self.docks: tuple[QDockWidget, ...] = (self.widget.dockLayerControls, self.widget.dockLayerList)
         for dock in self.docks:
             window.addDockWidget(_LEFT, dock)
+        self._actions = NapariActions(self.widget)
         self._rehearse()
         self._leave_drops_to(window)
 
@@ -47,5 +50,6 @@ class Canvas:
         return str(get_stylesheet(chosen)) + _EXTRA
 
     def close(self) -> None:
-        """Let the graphics card go."""
+        """Let the graphics card go, and napari's actions."""
+        self._actions.close()
         self.widget.close()
