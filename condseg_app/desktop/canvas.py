@@ -23,6 +23,7 @@ class Canvas:
 
     def __init__(self, window: QMainWindow) -> None:
         self.model = ViewerModel()
+        self.model.canvas.background_color_override = "black"  # in the light theme, too: grey levels are read on dark
         self.widget = QtViewer(self.model)
         self.docks: tuple[QDockWidget, ...] = (self.widget.dockLayerControls, self.widget.dockLayerList)
         for dock in self.docks:

@@ -8,10 +8,11 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Region, Shape, as_level
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Image, Region, Shape, as_level
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
+from condseg_app.viewer.contrast import telling_slice
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
@@ -199,10 +200,19 @@ class LayerBinding:
             self.source.show(image)
             self.viewer.dims.ndisplay = 2
             self.viewer.reset_view()
+            self._show_first_slice(image)
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
         self._show_conflicts()
         self.tell_view()
+
+    def _show_first_slice(self, image: Image) -> None:
+        across = None if self.sight is None else self.sight.across()
+        if self.sight is None or across is None:
+            return
+        index = telling_slice(image, across)
+        if index != image.geometry.shape[across] // 2:  # where napari is already
+            self.sight.go_to_slice(across, index)
 
     def _on_visibility(self) -> None:
         self._show_map()

@@ -1,24 +1,56 @@
-"""Grey levels that show an image well without reading all of it."""
+"""Grey levels and a first slice that show an image well without reading all of it."""
+
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from condseg_app.data import Image
 
 # A CT's air and bone give it away; between these Hounsfield units soft tissue is told apart.
 _AIR, _SOFT_TISSUE = -900.0, (-160.0, 240.0)
-_SAMPLE = 512
+_SAMPLE, _COARSE_SAMPLE = 512, 128  # values along an axis
+_SLICES_LOOKED_AT = 16
 
 
 def contrast_limits(image: Image, channel: int = 0) -> tuple[float, float]:
     """Lower and upper grey level: of a CT the soft tissue's, else those between which nearly all of a slice is."""
     if image.is_rgb and np.dtype(image.array.dtype) == np.uint8:
         return 0.0, 255.0
-    stride = tuple(slice(None, None, max(1, n // _SAMPLE)) for n in image.geometry.shape[:2])
-    middle = np.asarray(image.array[(channel, slice(None), slice(None), image.geometry.shape[2] // 2)])[stride]
-    values = middle[np.isfinite(middle)] if middle.dtype.kind == "f" else middle.ravel()
+    values = _sample(image, channel, 2, telling_slice(image, 2, channel), _SAMPLE)
     if values.size == 0:
         return 0.0, 1.0
     if image.geometry.unit != "pixel" and float(values.min()) <= _AIR and float(values.max()) > _SOFT_TISSUE[1]:
         return _SOFT_TISSUE
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
     return (low, high) if high > low else (low, low + 1.0)
+
+
+def telling_slice(image: Image, axis: int, channel: int = 0) -> int:
+    """The slice across an axis of the image to look at first: the middle one, unless others show far more.
+
+    What a slice shows is measured by the spread of its values, in 16 slices at most. Of an image that is read from its
+    file others than the middle one are looked at only where that one is of a single value.
+    """
+    count = image.geometry.shape[axis]
+    middle = count // 2
+    spread = _spread(image, channel, axis, middle)
+    if spread > 0 and not isinstance(image.array, np.ndarray):
+        return middle
+    others = np.unique(np.linspace(0, count - 1, min(count, _SLICES_LOOKED_AT)).round().astype(int))
+    found = {int(n): _spread(image, channel, axis, int(n)) for n in others}
+    most = max(found, key=lambda n: (found[n], -abs(n - middle)))
+    return most if found[most] > 2 * spread else middle
+
+
+def _spread(image: Image, channel: int, axis: int, index: int) -> float:
+    values = _sample(image, channel, axis, index, _COARSE_SAMPLE)
+    return float(values.std(dtype=np.float64)) if values.size else 0.0
+
+
+def _sample(image: Image, channel: int, axis: int, index: int, most: int) -> NDArray[Any]:
+    """Finite values of a slice, of a large one those on a coarser grid."""
+    key, stride = [slice(None)] * 3, [slice(None, None, max(1, n // most)) for n in image.geometry.shape]
+    key[axis], stride[axis] = slice(index, index + 1), slice(None)
+    values = np.asarray(image.array[(channel, *key)])[tuple(stride)]
+    return values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()

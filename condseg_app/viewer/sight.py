@@ -112,8 +112,9 @@ class Upright:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._before = viewer.scene.camera.orientation
+        self._order = viewer.dims.order
         self._on = False
-        viewer.dims.events.order.connect(self._turn)
+        viewer.dims.events.order.connect(self._on_order)
         viewer.dims.events.ndisplay.connect(self._turn)
 
     def set_on(self, on: bool) -> None:
@@ -122,7 +123,14 @@ class Upright:
             self._before = self._viewer.scene.camera.orientation
         elif self._on and not on:
             self._viewer.scene.camera.orientation = self._before
-        self._on = on
+        self._on, self._order = on, self._viewer.dims.order
+        self._turn()
+
+    def _on_order(self) -> None:
+        dims, before = self._viewer.dims, self._order
+        if self._on and dims.ndim == 3 and dims.ndisplay == 2:
+            dims.order = upright_order(before, dims.order)
+        self._order = dims.order
         self._turn()
 
     def _turn(self) -> None:
@@ -135,5 +143,20 @@ class Upright:
     def close(self) -> None:
         """Let the viewer go."""
         self.set_on(False)
-        self._viewer.dims.events.order.disconnect(self._turn)
+        self._viewer.dims.events.order.disconnect(self._on_order)
         self._viewer.dims.events.ndisplay.disconnect(self._turn)
+
+
+def upright_order(before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
+    """The order of three axes in which a newly chosen plane stands upright; rows and columns exchanged stay so.
+
+    napari rolls the axes, which lays the coronal plane on its side. Rolled on from the plane that was stood up they
+    would never come back to the first one, so that a roll is taken for the next plane.
+    """
+    if tuple(wanted) == (before[-1], *before[:-1]):
+        across = (before[0] - 1) % 3
+    elif wanted[0] != before[0]:
+        across = wanted[0]
+    else:
+        return tuple(wanted)
+    return (across, *(axis for axis in range(3) if axis != across))

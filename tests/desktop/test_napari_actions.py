@@ -68,9 +68,12 @@ def test_what_needs_napari_s_own_window_is_absent(window: MainWindow, qtbot: QtB
     assert not window.canvas.widget.viewerButtons.consoleButton.isVisible()
     canvas, theme = window.canvas.widget.canvas.native, window.canvas.model.theme
     canvas.setFocus()
-    for key, modifiers in ((Qt.Key.Key_C, CONTROL | SHIFT), (Qt.Key.Key_Slash, CONTROL | ALT), (Qt.Key.Key_T, CONTROL | SHIFT)):
+    keys = (Qt.Key.Key_C, CONTROL | SHIFT), (Qt.Key.Key_Slash, CONTROL | ALT), (Qt.Key.Key_T, CONTROL | SHIFT)
+    for key, modifiers in keys:
         qtbot.keyClick(canvas, key, modifiers)
     assert window.canvas.model.theme == theme
+    window.set_theme("light")
+    assert window.canvas.model.canvas.background_color.tolist() == [0, 0, 0, 1]
 
 
 def test_the_menu_of_the_layer_list_opens_and_acts(window: MainWindow, qtbot: QtBot) -> None:

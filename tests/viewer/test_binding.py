@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 
-from condseg_app.data import EVERYWHERE, Image
+from condseg_app.data import EVERYWHERE, Geometry, Image
 from condseg_app.viewer import LayerBinding, Placement
+from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.source import image_layers
 
 
@@ -471,3 +473,33 @@ def test_the_map_follows_the_order_of_classes(opened: LayerBinding, scan: Image)
     opened.session.set_priority(["kidney"])
     assert opened._redraw.pending
     assert (opened.placement.to_source(np.asarray(layer.data)) == 3).all()
+
+
+def test_every_plane_stands_upright_as_axes_are_rolled(opened: LayerBinding, viewer: ViewerModel) -> None:
+    """Axial, sagittal, coronal and axial again; what is in front or the head is on top each time."""
+    seen = []
+    for _ in range(4):
+        seen.append(viewer.dims.order)
+        viewer.dims.roll()
+    assert seen == [(0, 1, 2), (2, 0, 1), (1, 0, 2), (0, 1, 2)]
+    viewer.dims.order = (1, 2, 0)  # chosen in napari's list of axes
+    assert viewer.dims.order == (1, 0, 2)
+    viewer.dims.transpose()
+    assert viewer.dims.order == (1, 2, 0), "who exchanges rows and columns wants that"
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_the_first_slice_shows_something(stage: Any, viewer: ViewerModel, scan: Image, lazy: bool) -> None:
+    voxels = np.zeros((1, 20, 24, 30), np.int16)
+    voxels[:, 5:15, 6:18, 3:6] = np.random.default_rng(0).integers(0, 400, (1, 10, 12, 3))
+    array = zarr.array(voxels) if lazy else voxels
+    image = Image(array, Geometry.with_spacing(voxels.shape[1:], (1, 1, 3)), "film")
+    binding = LayerBinding(stage.session, viewer)
+    binding.session.set_image(image)
+    near = binding.near()
+    assert near is not None
+    assert voxels[0, :, :, near[2]].any(), "the middle slice is black"
+    assert contrast_limits(image)[1] > 100
+    binding.session.set_image(scan)
+    assert binding.near() == tuple(n // 2 for n in scan.geometry.shape)
+    binding.close()
