@@ -3,6 +3,7 @@
 EXIF and TIFF number eight ways (tag 274): 1 is upright, 2 to 4 are mirrored or upside down, 5 to 8 lie on a side.
 """
 
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,6 +62,14 @@ def told(orientation: int) -> tuple[str, ...]:
     return (f"it says how the camera was held (orientation {orientation}); it is turned upright, and so are its masks",)
 
 
+def stated_in(picture: PIL.Image.Image) -> int:
+    """The orientation that a picture's EXIF states; 1 where there is none, or it is damaged, which harms no pixel."""
+    try:
+        return known(picture.getexif().get(TAG))
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error):
+        return UPRIGHT
+
+
 def orientation_of(path: Path | None) -> int:
     """A picture file's orientation; 1 where it states none, or is no picture."""
     if path is None or not path.is_file():
@@ -69,6 +78,6 @@ def orientation_of(path: Path | None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's are for programmers
             with PIL.Image.open(path, formats=_FORMATS) as picture:
-                return known(picture.getexif().get(TAG))
+                return stated_in(picture)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return UPRIGHT

@@ -15,7 +15,7 @@ from condseg_app.io.contents import is_image
 from condseg_app.io.dataset_json import SPLITS, DataSetFile, leads_out, path_of_text, read_dataset_json, told
 from condseg_app.io.file_start import name_of
 from condseg_app.io.images import read_image
-from condseg_app.io.label_maps import read_binary_mask, read_label_map, read_machine_mask
+from condseg_app.io.label_maps import read_label_map, read_machine_mask, read_told_mask
 from condseg_app.io.nnunet import case_of, channels_of
 
 
@@ -62,17 +62,20 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
     """
     image = read_image(case.image)
     by_hand = {n: path for n, path in case.masks.items() if n in case.labelled and n not in case.machine_made}
-    masks = {name: read_binary_mask(path, image) for name, path in by_hand.items()}
+    told_masks = {name: read_told_mask(path, image) for name, path in by_hand.items()}
+    masks = {name: mask for name, (mask, _) in told_masks.items()}
+    odd = [note for _, notes in told_masks.values() for note in notes]
     if case.labels is not None:
         labels, known = _decoded(read_label_map(case.labels, image, classes), case.coding)
         named = sorted(case.labelled - masks.keys() - case.machine_made)
         masks |= {name: labels.with_parts(name) for name in named}
-        image = replace(image, warnings=(*image.warnings, *labels.warnings, *_unknown_values(labels)))
+        odd += [*labels.warnings, *_unknown_values(labels)]
     else:
         known = np.broadcast_to(np.True_, image.geometry.shape)
     annotations = [Annotation(name, mask, known) for name, mask in masks.items()]
     for name in case.labelled & case.machine_made:
         annotations.append(Annotation(name, *read_machine_mask(case.masks[name], image)))
+    image = replace(image, warnings=tuple(dict.fromkeys((*image.warnings, *odd))))
     return image, tuple(sorted(annotations, key=lambda annotation: annotation.class_name))
 
 

@@ -60,15 +60,24 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
     """Read one class's mask (I, J, K): whatever is not zero is the class.
 
     Raises:
+        ReadError, GeometryError: as `read_told_mask`.
+    """
+    return read_told_mask(path, image)[0]
+
+
+def read_told_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Read one class's mask (I, J, K), and what was odd about it.
+
+    Raises:
         ReadError: no voxel is marked.
         GeometryError: it does not fit the image.
     """
     stored = _stored(path, EVERYTHING, image)
     marked = (stored.voxels != 0) & ~np.isnan(stored.voxels)
-    mask, _ = _placed(marked.any(axis=0) if marked.ndim == 4 else marked, stored, image, path)
+    mask, notes = _placed(marked.any(axis=0) if marked.ndim == 4 else marked, stored, image, path)
     if not mask.any():
         raise ReadError("is a mask with no voxel of its class; mark the class in it, or remove the pair", path=path)
-    return mask
+    return mask, (*stored.warnings, *notes)
 
 
 def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

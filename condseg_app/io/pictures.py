@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io.camera import TAG, UPRIGHT, known, told, upright
+from condseg_app.io.camera import UPRIGHT, stated_in, told, upright
 from condseg_app.io.file_start import name_of
 from condseg_app.io.stored_labels import StoredLabels
 
@@ -115,7 +115,7 @@ def picture_in(path: Path, page: int = 0) -> Picture:
 
 def _orientation(picture: PIL.Image.Image) -> int:
     """How the camera was held; Pillow turns a TIFF by itself."""
-    return UPRIGHT if picture.format == "TIFF" else known(picture.getexif().get(TAG))
+    return UPRIGHT if picture.format == "TIFF" else stated_in(picture)
 
 
 def _upright(pixels: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:

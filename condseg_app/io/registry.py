@@ -100,9 +100,9 @@ def read_registry(path: Path) -> Registry:
         ReadError: it is not JSON, holds no registry, or a damaged one.
     """
     with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
+        packed = path.read_bytes()
     try:
-        content = registry_content(json.loads(text))
+        content = registry_content(json.loads(packed.decode("utf-8-sig")))
         if content is None:
             raise ReadError("holds no class table of condseg's; choose the JSON of an export", path=path)
         registry = Registry.model_validate(content)

@@ -60,6 +60,13 @@ def test_what_is_no_orientation_is_none(tmp_path: Path, orientation: int) -> Non
     assert np.array_equal(read_image(path).voxels()[0, :, :, 0].T, PHOTO)
 
 
+def test_damaged_exif_refuses_no_picture(tmp_path: Path) -> None:
+    PIL.Image.fromarray(PHOTO).save(tmp_path / "a.png", exif=b"garbage")
+    image = read_image(tmp_path / "a.png")
+    assert np.array_equal(image.voxels()[0, :, :, 0].T, PHOTO)
+    assert orientation_of(tmp_path / "a.png") == 1
+
+
 def test_what_is_no_picture_is_upright(tmp_path: Path) -> None:
     (tmp_path / "a.nii").write_bytes(b"none")
     assert orientation_of(tmp_path / "a.nii") == orientation_of(tmp_path / "missing.jpg") == orientation_of(None) == 1

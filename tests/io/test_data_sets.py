@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from condseg_app.data import ClassTable, Geometry, LabelMap
 from condseg_app.errors import GeometryError, ReadError
@@ -236,6 +237,18 @@ def test_folders_of_images_and_masks(tmp_path: Path) -> None:
     assert annotation.class_name == "dog"
     assert annotation.mask.sum() == 2
     assert annotation.supervised.all()
+
+
+def test_what_is_odd_about_a_mask_is_told(tmp_path: Path) -> None:
+    class_folder(tmp_path / "cat")
+    for mask in (tmp_path / "cat" / "masks").iterdir():
+        pixels = np.array(PIL.Image.open(mask).convert("L"))
+        mask.unlink()
+        tifffile.imwrite(mask.with_suffix(".tif"), pixels, photometric="miniswhite")
+    data = read_data_set(tmp_path)
+    image, (annotation,) = read_case(data.cases[0], data.classes)
+    assert annotation.mask.sum() == 1
+    assert any("0 is white" in warning for warning in image.warnings)
 
 
 def test_one_classs_folder(tmp_path: Path) -> None:

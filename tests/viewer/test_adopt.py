@@ -33,6 +33,20 @@ def test_units_are_converted(unit: str, ours: str, spacing: float) -> None:
     assert image.geometry.spacing[:2] == pytest.approx((spacing, spacing))
 
 
+def test_each_axis_may_have_a_unit_of_its_own() -> None:
+    layer = ImageLayer(np.zeros((4, 5, 6)), scale=(0.002, 400, 0.3), translate=(1, 2000, 3), units=("mm", "nm", "um"))
+    geometry = image_from_layer(layer)[0].geometry
+    assert geometry.unit == "µm"
+    assert geometry.spacing == pytest.approx((0.3, 0.4, 2.0))
+    assert geometry.affine[:3, 3] == pytest.approx((-3.0, -2.0, 1000.0))
+
+
+def test_lengths_mixed_with_pixels_are_told() -> None:
+    image, _ = image_from_layer(ImageLayer(np.zeros((4, 5, 6)), units=("pixel", "um", "um")))
+    assert image.geometry.unit == "pixel"
+    assert "mixed with pixels" in image.warnings[0]
+
+
 def test_a_layer_without_units_has_pixels_and_colours_are_channels() -> None:
     rgb = np.random.default_rng(1).integers(0, 255, (6, 8, 3)).astype(np.uint8)
     image, placement = image_from_layer(ImageLayer(rgb, rgb=True))
