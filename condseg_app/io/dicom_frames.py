@@ -26,6 +26,7 @@ NUCLEAR_VECTORS: Mapping[str, str] = {
 """What frames of nuclear medicine differ in besides their place, with the element that has a number for each."""
 
 _TIMES = ("FrameTime", "FrameTimeVector", "CineRate")
+_SIZES = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 IN_TIME, IN_SPACE = "in time", "in space"
 """What frames may be read as where a file does not say which."""
@@ -132,8 +133,8 @@ def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> lis
     """Frames of which only the distance is known, if at all: slices, points in time, or either."""
     measures = frames[0].of("PixelMeasuresSequence")
     apart = one_number(measures, "SpacingBetweenSlices", odd)
-    is_timed = any(value_of(header.data, keyword) is not None for keyword in _TIMES)
-    if not apart and not is_timed and value_of(measures, "PixelSpacing") is not None:
+    is_timed = _is_timed(header, frames)
+    if not apart and not is_timed and any(value_of(measures, keyword) is not None for keyword in _SIZES):
         apart = one_number(measures, "SliceThickness", odd)
     if not apart:
         return frames
@@ -146,6 +147,14 @@ def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> lis
         ]
     odd += told
     return slices
+
+
+def _is_timed(header: DicomHeader, frames: list[Frame]) -> bool:
+    """Whether times are stated of frames, in the file or in groups of theirs."""
+    if any(value_of(header.data, keyword) is not None for keyword in _TIMES):
+        return True
+    points = {value_of(frame.of("FrameContentSequence"), "TemporalPositionIndex") for frame in frames}
+    return len(points) > 1
 
 
 def _is_nuclear(header: DicomHeader) -> bool:

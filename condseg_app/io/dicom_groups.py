@@ -112,7 +112,8 @@ def _parts(slices: Sequence[DicomSlice]) -> Iterator[SliceGroup]:
         yield whole
         return
     places = places_of(slices)
-    if _is_stack(places) and not _is_interleaved(slices, places):
+    is_stack = _is_stack(places) and not _is_interleaved(slices, places)
+    if is_stack and not _changes_distance(slices, places):
         yield whole
         return
     parts = _by_traits(slices) or ([] if _has_a_double(places) else _by_runs(slices))
@@ -131,6 +132,14 @@ def _is_stack(places: Places) -> bool:
 def _has_a_double(places: Places) -> bool:
     """Whether nothing but one doubled place keeps slices from being a stack."""
     return sum(len(here) > 1 for here in places.slices) == 1 and spaced(places).is_even
+
+
+def _changes_distance(slices: Sequence[DicomSlice], places: Places) -> bool:
+    """Whether places that seem to lack slices are stretches of another distance, from which none is missing."""
+    if not spaced(places).missing or len(places.slices) < len(slices):
+        return False
+    steps = [spaced(places_of(run)).step for _, run in _by_runs(slices)]
+    return len(steps) > 1 and max(steps) > (1 + UNEVEN) * min(steps)
 
 
 def _is_interleaved(slices: Sequence[DicomSlice], places: Places) -> bool:

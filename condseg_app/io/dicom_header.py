@@ -34,6 +34,7 @@ _TAGS: tuple[str, ...] = (
     "DiffusionBValue",
     "DimensionOrganizationType",
     "DoseGridScaling",
+    "EchoNumbers",
     "EchoTime",
     "EnergyWindowVector",
     "FlipAngle",

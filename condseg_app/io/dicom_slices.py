@@ -40,7 +40,10 @@ _TRAITS: Mapping[str, tuple[str, str | None]] = {
     "tube voltage": ("KVP", None),
     "thickness": ("SliceThickness", "PixelMeasuresSequence"),
     "frame time": ("FrameReferenceTime", None),
+    "echo": ("EchoNumbers", None),
+    "description": ("SeriesDescription", None),
     "acquisition time": ("AcquisitionTime", None),
+    "content time": ("ContentTime", None),
 }
 _INSTANCE = "InstanceNumber"
 TRAITS = (*_TRAITS, *NUCLEAR_VECTORS, "instance")
@@ -264,6 +267,6 @@ def _comparable(value: Any) -> tuple[float, str]:
     if value is None:
         return float("-inf"), ""
     try:
-        return float(value), f"{float(value):g}"
+        return float(value), f"{float(value):.12g}"
     except (TypeError, ValueError):
         return 0.0, str(value)

@@ -1,10 +1,14 @@
 """Files of many frames without places of their own, and pictures that are more than one slice."""
 
+import gzip
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel
+import nibabel.nicom.dicomwrappers
 import numpy as np
 import pydicom
 import pytest
@@ -240,6 +244,21 @@ def test_a_mosaic_that_only_siemens_own_header_tells(save_series: SaveSeries, tm
     assert np.array_equal(image.voxels()[0], VOXELS[:, :, ::turned] + 1)
     assert image.geometry.affine[2, 3] == pytest.approx(7.0 if turned > 0 else 7.0 - 7 * 2.5)
     assert image.warnings == ()
+
+
+def test_real_mosaics_lie_where_nibabel_has_them(tmp_path: Path) -> None:
+    packed = Path(nibabel.nicom.__file__).parent / "tests" / "data" / "siemens_dwi_0.dcm.gz"
+    if not packed.exists():
+        pytest.skip("nibabel was installed without its tests")
+    path = tmp_path / "mosaic.dcm"
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = nibabel.nicom.dicomwrappers.wrapper_from_file(path)
+    image = read_dicom(path)
+    assert image.geometry.shape == (128, 128, 48)
+    assert np.array_equal(image.voxels()[0], np.swapaxes(other.get_data(), 0, 1))
+    assert np.allclose(image.geometry.affine, np.diag([-1, -1, 1, 1]) @ other.affine[:, [1, 0, 2, 3]], atol=1e-4)
 
 
 @pytest.mark.parametrize("header", [b"", b"SV10", b"SV10\4\3\2\1\xff\xff\xff\xff", b"\5\0\0\0" * 30])

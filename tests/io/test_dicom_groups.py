@@ -59,6 +59,7 @@ def two_stacks(save_series: SaveSeries, tmp_path: Path) -> Callable[..., Path]:
         ({"AcquisitionNumber": (1, 2)}, ("acquisition 1", "acquisition 2")),
         ({"TriggerTime": (0, 350.5)}, ("trigger time 0", "trigger time 350.5")),
         ({"EchoTime": (2.5, 80)}, ("echo time 2.5", "echo time 80")),
+        ({"ContentTime": ("101010", "101212.5")}, ("content time 101010", "content time 101212.5")),
         ({"ConvolutionKernel": ("B30f", "B70f")}, ("kernel B30f", "kernel B70f")),
         ({"ImageType": (["ORIGINAL", "PRIMARY", "M"], ["ORIGINAL", "PRIMARY", "P"])}, ("'M'", "'P'")),
         ({}, ("", "")),
@@ -133,6 +134,15 @@ def test_copies_are_dropped_with_a_word(save_series: SaveSeries, tmp_path: Path)
     data.PixelData = (VOXELS[:, :, 2].T + 1).tobytes()
     data.save_as(tmp_path / "a" / "copy.dcm")
     assert "at the same place (duplicates at 12.0 mm" in read_dicom(tmp_path).warnings[0]
+
+
+def test_a_few_thick_slices_are_no_missing_ones(save_series: SaveSeries, tmp_path: Path) -> None:
+    heights = [2.5 * k for k in range(12)] + [32.5, 37.5, 42.5]
+    stored = np.random.default_rng(0).integers(0, 4000, (6, 5, 15)).astype(np.int16)
+    save_series(tmp_path, stored, AFFINE, ImagePositionPatient=lambda k: [-30, 12.5, heights[k]])
+    first, second = options(tmp_path).values()
+    assert "2.5 mm apart from 0.0 to 27.5 mm, 12 slices" in first
+    assert "5 mm apart from 32.5 to 42.5 mm, 3 slices" in second
 
 
 def test_two_distances_are_named_and_each_part_opens(save_series: SaveSeries, tmp_path: Path) -> None:
