@@ -49,6 +49,11 @@ test: setup  ## all tests but the installer's; ARGS=... goes to pytest
 	@$(if $(SCREEN)$(ON_SCREEN),,echo "No screen and no xvfb-run (package xvfb): tests that open windows are left out.")
 	$(ON_SCREEN) $(BIN)/python -m pytest -m "not installer$(if $(SCREEN)$(ON_SCREEN),, and not gui)" $(ARGS)
 
+.PHONY: soak
+soak: setup  ## every control in every state of both windows, in an order of chance; SEED=n repeats one, HOST=app|napari
+	@status=0; seed=$${SEED:-$$RANDOM}; for host in $(or $(HOST),app napari); do \
+	$(ON_SCREEN) $(BIN)/python -m tests.window.battery $$host --long --seed $$seed || status=1; done; exit $$status
+
 .PHONY: lint
 lint: setup  ## ruff, mypy, import-linter, the plugin's manifest
 	$(BIN)/ruff check .

@@ -65,8 +65,6 @@ def _told(error: Exception) -> int:
 
     if isinstance(error, CondsegError):
         complain(f"condseg: {error}")
-        for line in error.lines if isinstance(error, ChoiceNeeded) and error.is_cut else ():
-            complain(f"  {line}")
         return CHOICE_NEEDED if isinstance(error, ChoiceNeeded) else _BAD_INPUT
     if hasattr(error, "format_message"):  # click's usage errors
         complain(f"condseg: {error.format_message()}")

@@ -8,7 +8,7 @@ from condseg_app import __version__
 from condseg_app.compute import Place, log_path
 from condseg_app.data import DeviceInfo
 from condseg_app.qt.text import device_text
-from condseg_app.viewer.keys import KEYS, NAPARI_KEYS, PANEL_KEYS
+from condseg_app.viewer.keys import COMMAND_KEYS, KEYS, NAPARI_KEYS, PANEL_KEYS
 
 _LIBRARIES = (
     "napari", "vispy", "PySide6_Essentials", "torch", "monai", "lightning-fabric", "distributed", "numpy", "scipy",
@@ -38,7 +38,7 @@ def keys_html(menus: Iterable[tuple[str, str]]) -> str:
     """
     parts = (
         ("Of CondSeg, in the viewer and the panel", [(key.shown, key.text) for key in KEYS]),
-        ("Of the panel", PANEL_KEYS),
+        ("Of the panel", [*PANEL_KEYS, *((key.key, key.text) for key in COMMAND_KEYS)]),
         ("Of the menus", menus),
         ("Of the viewer", NAPARI_KEYS),
     )

@@ -27,21 +27,14 @@ class ChoiceNeeded(ReadError):
     Attributes:
         what: to choose.
         options: values for the field of `Pick` that is called so, with what to show of each.
-        lines: each option as a line of its own; the sentence has the first ones only.
     """
 
     def __init__(self, what: What, options: Sequence[tuple[str | int, str]], path: Path) -> None:
         self.what, self.options = what, tuple(options)
         told = [f"{value}: {text}" if str(value) != text else text for value, text in self.options]
-        self.lines = tuple(told)
         shown = "; ".join(told if len(told) <= _MOST_TOLD else (*told[:_MOST_TOLD], "..."))
         plural = "series" if what == "series" else f"{what}s"
         super().__init__(f"holds {len(self.options)} {plural}; choose one with --{what} ({shown})", path=path)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the sentence leaves options out."""
-        return self.message.endswith(("...", "...)"))
 
     def picked(self, value: str | int, before: Pick = EVERYTHING) -> Pick:
         """What to read the file with once one of the options was chosen.

@@ -8,13 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from condseg_app.data import Geometry, Image, Pick
-from condseg_app.errors import ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import folder_format, format_of
 from condseg_app.io.data_sets import read_data_set
-from condseg_app.io.dicom_files import why_none
-from condseg_app.io.file_start import ANY_FOLDER
 from condseg_app.io.images import read_image
 from condseg_app.io.label_writers import TABLE_OF_MASKS
 from condseg_app.io.model_file import SUFFIX, read_model_description
@@ -110,12 +107,7 @@ def _range(image: Image) -> dict[str, float]:
 
 
 def _describe_data_set(path: Path) -> FileDescription:
-    """A data set; what a folder is instead is told where it says so of itself."""
-    try:
-        data = read_data_set(path)
-    except ReadError as error:
-        why = why_none(path)
-        raise error if why == ANY_FOLDER else ReadError(why, path=path) from error
+    data = read_data_set(path)
     splits: dict[str, int] = {}
     for case in data.cases:
         splits[case.split or "all"] = splits.get(case.split or "all", 0) + 1

@@ -20,53 +20,6 @@ _MOST_FOLDERS = 20_000
 # Volumes of other formats above all DICOM files: a folder of these, which may have their sources below.
 _OTHER_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _ZARR = ".zarr"
-# What no DICOM file is called: not worth opening while a folder is searched for the first one.
-_NEVER = (
-    ".bmp",
-    ".bz2",
-    ".cab",
-    ".chm",
-    ".css",
-    ".csv",
-    ".dll",
-    ".doc",
-    ".docx",
-    ".exe",
-    ".gif",
-    ".h5",
-    ".hdr",
-    ".htm",
-    ".html",
-    ".ico",
-    ".inf",
-    ".ini",
-    ".jar",
-    ".jpeg",
-    ".jpg",
-    ".js",
-    ".json",
-    ".log",
-    ".md",
-    ".npy",
-    ".npz",
-    ".pdf",
-    ".png",
-    ".py",
-    ".pyc",
-    ".so",
-    ".svg",
-    ".tif",
-    ".tiff",
-    ".toml",
-    ".ttf",
-    ".txt",
-    ".xls",
-    ".xlsx",
-    ".xml",
-    ".yaml",
-    ".yml",
-    ".zip",
-)
 # Without a preamble a data set begins with group 2 or 8: an explicit value representation or an implicit length.
 _BARE = re.compile(rb"[\x02\x08]\x00.\x00(?:[A-Z]{2}|[\x00-\xff]\x00\x00\x00)|\x00[\x02\x08]\x00.[A-Z]{2}", re.DOTALL)
 
@@ -101,21 +54,17 @@ def searched(folder: Path) -> Search:
 
     Folders where volumes of other formats lie above all DICOM files hold none that counts.
     """
-    level, opened, packed, locked, has_other = 0, 0, 0, list[Path](), False
+    level, packed, locked, has_other = 0, 0, list[Path](), False
     try:
         for count, (depth, file) in enumerate(_files_below(folder, locked)):
-            name = file.name.lower()
             if depth > level and has_other:
                 return Search(False)
-            if opened == _MOST_LOOKED_AT or count == _MOST_FILES:
+            if count == _MOST_LOOKED_AT:
                 return Search(False, True, packed)
-            level, is_other = depth, name.endswith(_OTHER_VOLUMES)
-            has_other |= is_other
-            if name.endswith(_NEVER):
-                continue
-            opened += 1
             if _begins_as_dicom(file, locked):
                 return Search(True)
+            level, is_other = depth, file.name.lower().endswith(_OTHER_VOLUMES)
+            has_other |= is_other
             packed += not is_other and is_packed_dicom(file)
     except ReadError:  # too many folders
         return Search(False, True, packed)
@@ -156,13 +105,10 @@ def dicom_files(path: Path) -> FoundFiles:
     found = tuple(file for file in files if not is_directory_file(file) and _begins_as_dicom(file, locked))
     if not found:
         raise ReadError("holds no DICOM file; open the folder in which they are", path=path)
-    taken, notes = frozenset(found), tuple[str, ...]()
-    if locked:
-        notes += (f"{len(locked)} files or folders in it may not be read and are left out ({locked[0].name})",)
-    others = [file for file in files if file.name.lower().endswith(_OTHER_VOLUMES) and file not in taken]
-    if others:
-        notes += (f"{len(others)} images of other formats in its folder are left out ({others[0].name})",)
-    return FoundFiles(found, notes)
+    first = (
+        f"{len(locked)} files or folders in it may not be read and are left out ({locked[0].name})" if locked else ""
+    )
+    return FoundFiles(found, (first,) if first else ())
 
 
 def is_directory_file(path: Path) -> bool:

@@ -1,19 +1,24 @@
 """Where keys go: Esc cancels from anywhere in the window, and commands leave the focus with the viewer."""
 
+from functools import partial
+
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
     QLineEdit,
+    QTabWidget,
     QWidget,
 )
 
 from condseg_app.qt.lesson_question import stop_work
 from condseg_app.session import Session
+from condseg_app.viewer.keys import COMMAND_KEYS
 
 _KEEPS_A_CLICK = (QLineEdit, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
 """What a person goes on with by keys after a click on it; after one on a button the keys belong to the viewer."""
@@ -40,6 +45,15 @@ class Keyboard(QObject):
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._on_focus)
+
+    def bind(self, pages: QTabWidget) -> None:
+        """Give the pages of the panel and its buttons their keys."""
+        for number in range(pages.count()):
+            turn = QShortcut(QKeySequence(f"Alt+{number + 1}"), pages)
+            turn.activated.connect(partial(pages.setCurrentIndex, number))
+        for command in COMMAND_KEYS:
+            for button in self._panel.findChildren(QAbstractButton, command.button):
+                QShortcut(QKeySequence(command.key), button).activated.connect(button.click)
 
     def listen(self) -> None:
         """Listen to Esc in all of the window that the panel is in by now, its floating docks included."""

@@ -40,6 +40,7 @@ class Panel(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # or napari pads docks below
         self._build(models)
         self.keyboard = Keyboard(self, self.session)
+        self.keyboard.bind(self.pages)
         self._connect()
         self._start_timers()
         keep_own_context(binding.viewer)

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from condseg_app.qt import glyphs
 from condseg_app.qt.text import as_it_is
+from condseg_app.viewer.keys import COMMAND_KEYS
 
 
 class PlainLabel(QLabel):
@@ -117,7 +118,8 @@ def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
 def allow(button: QPushButton, reason: str | None, hint: str) -> None:
     """Enable a button with what it does, or disable it with the reason why."""
     button.setEnabled(reason is None)
-    button.setToolTip(as_it_is(hint if reason is None else reason[0].upper() + reason[1:]))
+    key = next((f" ({one.key})" for one in COMMAND_KEYS if one.button == button.objectName()), "")
+    button.setToolTip(as_it_is(hint + key if reason is None else reason[0].upper() + reason[1:]))
 
 
 def without_icons(box: QDialogButtonBox | QMessageBox) -> None:

@@ -30,8 +30,41 @@ KEYS: tuple[Key, ...] = (
     Key("H", "hide", "Hide the class in hand, or show it"),
 )
 
+
+@dataclass(frozen=True)
+class CommandKey:
+    """A key that clicks a button of the panel, while the button is there and enabled.
+
+    Attributes:
+        key: as Qt writes it; none of the letters of napari's or the app's menus.
+        button: the name of the button's object.
+        text: what it does.
+    """
+
+    key: str
+    button: str
+    text: str
+
+
+COMMAND_KEYS: tuple[CommandKey, ...] = (
+    CommandKey("Alt+A", "predict_all", "Predict all classes that are listed"),
+    CommandKey("Alt+N", "add_class", "Add a class"),
+    CommandKey("Alt+T", "teach", "Turn to teaching the class in hand"),
+    CommandKey("Alt+S", "start_lesson", "Start the lesson, or go on with it"),
+    CommandKey("Alt+U", "pause_lesson", "Pause the lesson, or go on"),
+    CommandKey("Alt+O", "stop_lesson", "Stop the lesson and keep what was learnt"),
+    CommandKey("Alt+Y", "accept_lesson", "Use the model that was taught"),
+    CommandKey("Alt+D", "discard_lesson", "Discard what was learnt"),
+    CommandKey("Alt+B", "model_before", "Back to the model before the lesson"),
+    CommandKey("Alt+G", "go_there", "Go to the slice that is least certain"),
+    CommandKey("Alt+I", "next_image", "Look for the image that is least certain"),
+    CommandKey("Alt+M", "export", "Export the masks"),
+    CommandKey("Alt+R", "show_folder", "Show what was exported in its folder"),
+)
+
 PANEL_KEYS: tuple[tuple[str, str], ...] = (
     ("Esc", "Cancel the work under way, wherever the focus is; else leave a field"),
+    ("Alt+1 / Alt+2 / Alt+3", "Classes / Teach / Export"),
     ("Tab / Shift+Tab", "Next / previous control"),
     ("↑ / ↓", "Other class (in the class table)"),
     ("Enter", "Predict the class (in the class table)"),

@@ -1,5 +1,6 @@
 """Finds whatever can be used in a window, by walking its widgets, and uses it with events as a person makes them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHeaderView,
     QLineEdit,
+    QListView,
     QMenu,
     QMenuBar,
     QPlainTextEdit,
@@ -63,29 +65,26 @@ def pump(milliseconds: int = 25) -> None:
 
 def controls_of(window: QWidget) -> dict[str, Control]:
     """What can be used in a window, by name: everything that is visible and enabled, in other docks' windows too."""
-    found: dict[str, Control] = {}
     if isinstance(window, QFileDialog):  # its own parts are Qt's
-        return {c.name: c for c in _made(place_of(window, window), _of_file_dialog(window))}
-    widgets = [window, *window.findChildren(QWidget)]
-    for widget in widgets:
-        if widget.isVisible() and widget.isEnabled() and _belongs(widget, window) and not is_part(widget):
-            for control in _made(place_of(widget, window), ways_of(widget)):
-                found.setdefault(control.name, control)
-    for control in _made(place_of(window, window), _of_shortcuts(window)):
-        found.setdefault(control.name, control)
-    return found
+        return {c.name: c for c in _made(_called(window), _of_file_dialog(window))}
+    found = _made(_called(window), _of_shortcuts(window))
+    for place, widget in walk(window):
+        if widget.isEnabled() and not is_part(widget):
+            found += _made(place, ways_of(widget))
+    return {control.name: control for control in found}
 
 
-def place_of(widget: QWidget, window: QWidget) -> str:
-    """The path of widgets to it; one without a name of its own goes by its kind and number."""
-    parts = [_called(widget)]
-    while widget is not window and (parent := widget.parentWidget()) is not None:
-        alike = [w for w in parent.children() if isinstance(w, QWidget) and _called(w) == _called(widget)]
-        if len(alike) > 1:
-            parts[-1] += f"#{alike.index(widget)}"
-        widget = parent
-        parts.append(_called(widget))
-    return "/".join(part for part in reversed(parts) if part != "QWidget")
+def walk(widget: QWidget, place: str = "") -> Iterator[tuple[str, QWidget]]:
+    """A widget and what is visible in it, each with its place: the names, or else kinds, of what holds it."""
+    place = place or _called(widget)
+    yield place, widget
+    children = [child for child in widget.children() if isinstance(child, QWidget)]
+    alike, passed = Counter(map(_called, children)), Counter[str]()
+    for child in children:
+        name = _called(child)
+        passed[name] += 1
+        if child.isVisible() and (not child.isWindow() or child.windowType() == Qt.WindowType.Tool):
+            yield from walk(child, f"{place}/{name}" if alike[name] == 1 else f"{place}/{name}#{passed[name]}")
 
 
 def ways_of(widget: QWidget) -> Ways:
@@ -115,12 +114,6 @@ def _made(place: str, ways: Ways) -> list[Control]:
 
 def _called(widget: QWidget) -> str:
     return widget.objectName() or type(widget).__name__
-
-
-def _belongs(widget: QWidget, window: QWidget) -> bool:
-    """Whether it is in the window, or in a dock that floats beside it; dialogs are windows of their own."""
-    own = widget.window()
-    return own is window or (own.windowType() == Qt.WindowType.Tool and own.parentWidget() is window)
 
 
 def _has_hand(widget: QWidget) -> bool:
@@ -197,7 +190,7 @@ def _of_items(view: QAbstractItemView) -> Ways:
     nothing = QModelIndex()
     rows = range(model.rowCount(nothing))
     for row in rows if len(rows) <= _ROWS else (0, 1, len(rows) // 2, len(rows) - 1):
-        for column in range(model.columnCount(nothing)):
+        for column in (view.modelColumn(),) if isinstance(view, QListView) else range(model.columnCount(nothing)):
             index = model.index(row, column)
             at = view.visualRect(index).center()
             if not view.viewport().rect().contains(at):
@@ -237,10 +230,16 @@ def _of_viewer(viewer: QtViewer) -> Ways:
         yield f"wheel {modifier.name}", lambda m=modifier: _wheel(canvas, m)  # type: ignore[misc]
     yield "drag right", lambda: _drag(canvas, _RIGHT, _PLAIN, middle, away)
     yield "right click", lambda: right_click(canvas, middle)
-    kinds = {type(layer).__name__: layer for layer in viewer.viewer.layers}
-    for kind, layer in {"nothing": None, **kinds}.items():
-        for key in _keys_of(viewer, layer):
-            yield f"{key} on {kind}", lambda key=key, layer=layer: _key_on(viewer, layer, key)  # type: ignore[misc]
+    kinds = {type(layer): layer for layer in viewer.viewer.layers}
+    for kind, layer in {type(None): None, **kinds}.items():
+        if kind not in _KEYS:
+            _KEYS[kind] = _keys_of(viewer, layer)
+        for key in _KEYS[kind]:
+            yield f"{key} on {kind.__name__}", lambda key=key, layer=layer: _key_on(viewer, layer, key)  # type: ignore[misc]
+
+
+_KEYS: dict[type, list[str]] = {}
+"""Kind of layer -> the keys that the viewer listens to with such a layer in hand."""
 
 
 def _keys_of(viewer: QtViewer, layer: object | None) -> list[str]:

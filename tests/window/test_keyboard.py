@@ -10,11 +10,12 @@ import pytest
 from napari.qt import QtViewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QWidget
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QWidget
 
 from condseg_app import io
 from condseg_app.compute import Progress, Step
 from condseg_app.qt import Panel
+from condseg_app.viewer.keys import COMMAND_KEYS
 
 
 def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -164,3 +165,26 @@ def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) 
     names = [widget.objectName() for widget in seen]
     assert {"class_filter", "class_preset", "class_table", "add_class", "predict", "correct", "teach"} <= set(names)
     assert len(seen) < 60
+
+
+def test_commands_have_keys_while_their_buttons_are_there(window: QMainWindow, panel: Panel) -> None:
+    alt = Qt.KeyboardModifier.AltModifier
+    panel.session.choose_class("liver")
+    panel.classes.table.setFocus()
+    press(Qt.Key.Key_T, alt)
+    assert panel.pages.currentIndex() == 1
+    press(Qt.Key.Key_A, alt)
+    assert panel.session.job is None, "its button is on another page"
+    press(Qt.Key.Key_1, alt)
+    assert panel.pages.currentIndex() == 0
+    press(Qt.Key.Key_A, alt)
+    assert panel.session.job is not None
+
+
+def test_every_key_of_a_command_has_its_button_and_is_in_its_tip(window: QMainWindow, panel: Panel) -> None:
+    panel.session.choose_class("liver")
+    for command in COMMAND_KEYS:
+        (button,) = panel.findChildren(QAbstractButton, command.button)
+        assert isinstance(button, QAbstractButton)
+    assert panel.classes.predict_all.toolTip().endswith(" (Alt+A)")
+    assert len({command.key for command in COMMAND_KEYS}) == len(COMMAND_KEYS)

@@ -66,7 +66,7 @@ def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: P
     panel.session.choose_class("liver")
     for page in range(panel.pages.count()):
         panel.pages.setCurrentIndex(page)
-        for control in [control for control in controls_in(panel) if control.isEnabled()]:
+        for control in [control for control in controls_in(panel).values() if control.isEnabled()]:
             control.setFocus(Qt.FocusReason.TabFocusReason)
             assert is_ringed(control), control.objectName()
 

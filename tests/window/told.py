@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from tests.window.controls import is_part, place_of
+from tests.window.controls import is_part, walk
 
 _CONTROLS = (
     QAbstractButton,
@@ -29,31 +29,27 @@ _CONTROLS = (
 )
 
 
-def controls_in(widget: QWidget) -> list[QWidget]:
-    """The visible controls that a person can reach."""
-    return [
-        one
-        for one in widget.findChildren(QWidget)
+def controls_in(widget: QWidget) -> dict[str, QWidget]:
+    """The visible controls that a person can reach, by their place."""
+    return {
+        place: one
+        for place, one in walk(widget)
         if isinstance(one, _CONTROLS)
-        and one.isVisible()
         and one.focusPolicy() != Qt.FocusPolicy.NoFocus
         and not is_part(one)
         and not isinstance(one.parentWidget(), QTabBar | QAbstractSlider)
-    ]
+    }
 
 
 def nameless(widget: QWidget) -> list[str]:
     """Controls for which a screen reader has no name."""
-    return [f"{place_of(one, widget)} has no name" for one in controls_in(widget) if not _name(one).strip()]
+    return [f"{place} has no name" for place, one in controls_in(widget).items() if not _name(one).strip()]
 
 
 def unexplained(widget: QWidget) -> list[str]:
     """Controls that are disabled and do not say why."""
-    return [
-        f"{place_of(one, widget)} is disabled and does not say why"
-        for one in controls_in(widget)
-        if not one.isEnabled() and not one.toolTip().strip()
-    ]
+    silent = [place for place, one in controls_in(widget).items() if not one.isEnabled() and not one.toolTip().strip()]
+    return [f"{place} is disabled and does not say why" for place in silent]
 
 
 def _name(widget: QWidget) -> str:

@@ -6,7 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from qtpy.QtCore import QMessageLogContext, QTimer, QtMsgType, qInstallMessageHandler
 
 LONGEST_STILL = 2.0
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.2
 _HARMLESS = (
     "propagateSizeHints",  # platforms without window managers
     "QBasicTimer::",  # while threads of Qt end
@@ -29,7 +29,7 @@ class Watch:
 
     A fault is an error that reaches a hook of the interpreter, a warning of Qt, a line of level ERROR in any log, an
     error that napari would tell, or a window that stands still for longer than two seconds. Waiting for a core that
-    other programs hold does not count.
+    other programs hold does not count, neither that of this thread nor of one that draws for it.
     """
 
     trace: TextIO | None = None
@@ -60,8 +60,11 @@ class Watch:
     def do(self, what: str) -> None:
         """Say what is done from now on."""
         self.doing = f"{self.state}: {what}"
+        self._write(f"{time.monotonic():.2f} {self.doing}")
+
+    def _write(self, line: str) -> None:
         if self.trace is not None:
-            self.trace.write(f"{time.monotonic():.2f} {self.doing}\n")
+            self.trace.write(f"{line}\n")
             self.trace.flush()
 
     def rest(self) -> None:
@@ -73,6 +76,7 @@ class Watch:
         said = f"{self.doing}: {text.strip()}"
         if said not in self.faults:
             self.faults.append(said)
+            self._write(f"FAULT {said}")
 
     def _on_error(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         self.fault("".join(traceback.format_exception(kind, error, trace)))
@@ -118,7 +122,6 @@ class _Pulse:
     def __init__(self, fault: Callable[[str], None]) -> None:
         self._fault = fault
         self._main = threading.get_ident()
-        self._file = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
         self.begin()
         self._over = threading.Event()
         self._timer = QTimer()
@@ -128,27 +131,34 @@ class _Pulse:
 
     def begin(self) -> None:
         """Begin to count anew."""
-        self._beat, self._stack = (time.monotonic(), self._waited()), ""
+        self._beat, self._waits, self._stack = time.monotonic(), _waits(), ""
 
     def beat(self) -> None:
         """The loop of events is alive."""
-        now, waited = time.monotonic(), self._waited()
-        still = now - self._beat[0] - (waited - self._beat[1])
+        still = time.monotonic() - self._beat
+        if still > LONGEST_STILL:
+            waited = [now - self._waits.get(thread, 0.0) for thread, now in _waits().items()]
+            still -= sum(sorted(waited)[-2:])
         if still > LONGEST_STILL:
             self._fault(f"the window stood still for {still:.1f} s\n{self._stack}")
-        self._beat, self._stack = (now, waited), ""
+        self.begin()
 
     def stop(self) -> None:
         """Look no more."""
         self._over.set()
         self._timer.stop()
 
-    def _waited(self) -> float:
-        """For how long this thread has waited for a core."""
-        return int(self._file.read_text().split()[1]) / 1e9 if self._file.exists() else 0.0
-
     def _look(self) -> None:
         while not self._over.wait(_LOOK_EVERY):
-            if time.monotonic() - self._beat[0] > LONGEST_STILL * 0.75 and not self._stack:
+            if time.monotonic() - self._beat > LONGEST_STILL * 0.75 and not self._stack:
                 frame = sys._current_frames().get(self._main)
                 self._stack = "".join(traceback.format_stack(frame)[-12:])
+
+
+def _waits() -> dict[str, float]:
+    """For how long each thread of this program has waited for a core; nothing where the system does not tell."""
+    waits = {}
+    for thread in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # it has ended
+            waits[str(thread)] = int(thread.read_text().split()[1]) / 1e9
+    return waits
