@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QTextCursor, QTextDocument
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
 
-from condseg_app.qt.style import push_button
+from condseg_app.qt.style import push_button, readable_links
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "docs", _PACKAGE.parent / "docs")
@@ -37,6 +37,7 @@ class GuideWindow(QDialog):
         self.text = QTextBrowser()
         self.text.setObjectName("guide_text")
         self.text.setOpenLinks(False)
+        readable_links(self.text)
         self.text.anchorClicked.connect(self.follow)
         self.back = push_button("guide_back", "Back", self.text.backward)
         self.back.setAutoDefault(False)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name, in_order
 from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.class_files import sidecar_path
@@ -42,6 +42,7 @@ class Segmentation:
         named: whether the names are the file's own, or what lies beside it; else they are 'class 1', 'class 2', ...
         incomplete: classes of which nothing is known outside of their masks.
         warnings: what was odd, a sentence each.
+        one_by_one: whether the file holds each class by itself, so that they may overlap.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Segmentation:
     named: bool
     incomplete: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    one_by_one: bool = False
 
     def renamed(self, names: Mapping[str, str]) -> "Segmentation":
         """The same with other names; classes that get the same name become one, those without a name are left out.
@@ -69,11 +71,34 @@ class Segmentation:
         masks = OnDemand(tuple(parts), lambda new: np.logical_or.reduce([self.masks[old] for old in parts[new]]))
         return replace(self, classes=ClassTable(tuple(rows)), masks=masks, named=True)
 
+    @property
+    def in_order(self) -> list[str]:
+        """The classes as they lie upon each other: wholes before their parts, else as in the table."""
+        return in_order(self.classes.names, self.classes)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a voxel is of several classes that the file holds one by one."""
+        if not self.one_by_one:
+            return False
+        seen = np.zeros(self.geometry.shape, np.bool_)
+        for mask in self.masks.values():
+            if (seen & mask).any():
+                return True
+            seen |= mask
+        return False
+
+    def label_map(self) -> LabelMap:
+        """All classes in one map, a part before its whole, else a later one before an earlier one."""
+        masks = ((self.classes[name], self.masks[name]) for name in self.in_order)
+        values, notes = one_class_a_voxel(masks, self.geometry.shape, self.classes.value_type)
+        return LabelMap(values, self.geometry, self.classes, (*self.warnings, *notes))
+
     def as_image(self) -> Image:
         """Its values as a grey image, to look at where the image that it belongs to is not at hand."""
-        masks = ((entry, self.masks[entry.name]) for entry in self.classes)
-        values, _ = one_class_a_voxel(masks, self.geometry.shape, self.classes.value_type)
-        return Image(values[None], self.geometry, name_of(self.path), source=self.path, warnings=self.warnings)
+        return Image(
+            self.label_map().values[None], self.geometry, name_of(self.path), source=self.path, warnings=self.warnings
+        )
 
 
 def is_segmentation(path: Path) -> bool:
@@ -83,6 +108,11 @@ def is_segmentation(path: Path) -> bool:
         ReadError: there is no such file, or it is of no format that is read.
     """
     return _masks_of(path) is not None or classes_beside(path)[0] is not None or _of_data_set(path) is not None
+
+
+def is_folder_of_masks(path: Path) -> bool:
+    """Whether a folder holds one mask a class, as exports do, with the table of them."""
+    return path.is_dir() and bool(_files_of(path / TABLE_OF_MASKS))
 
 
 def looks_like_labels(image: Image) -> bool:
@@ -175,7 +205,7 @@ def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Seg
     warnings = (*stored.warnings, *notes)
     incomplete = frozenset() if record is None else frozenset(record.incomplete)
     masks = OnDemand(table.names, mask_of)
-    return Segmentation(path, geometry, table, masks, named=True, incomplete=incomplete, warnings=warnings)
+    return Segmentation(path, geometry, table, masks, True, incomplete, warnings, one_by_one=True)
 
 
 def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
@@ -196,13 +226,13 @@ def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
     if grid is None:
         raise ReadError("names no class; export it again", path=folder / TABLE_OF_MASKS)
     incomplete = frozenset(record.incomplete)
-    return Segmentation(path, grid, table, masks, named=True, incomplete=incomplete, warnings=notes)
+    return Segmentation(path, grid, table, masks, True, incomplete, notes, one_by_one=True)
 
 
 def _masks_of(path: Path) -> Path | None:
     """The folder with one mask a class: itself, its table's or one of its masks'; None for anything else."""
     if path.is_dir():
-        return path if _files_of(path / TABLE_OF_MASKS) else None
+        return path if is_folder_of_masks(path) else None
     names = _files_of(path.parent / TABLE_OF_MASKS).values()
     return path.parent if path.name in {*names, TABLE_OF_MASKS} and names else None
 

@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidge
 
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import push_button, quiet
-from condseg_app.qt.text import as_it_is, counted, without_mnemonic
+from condseg_app.qt.text import as_it_is, listed, without_mnemonic
 from condseg_app.session import JudgedModel, Session
 
 _WARNED = "#advice { border-left: 3px solid #e69f00; }"
@@ -61,20 +61,16 @@ def advice_text(proposed: JudgedModel | None, judged: JudgedModel | None, *, at_
         judged: the model in use; None without one.
         at_hand: whether there is any model.
     """
-    if judged is not None:
-        if judged.suits:
-            return ""
-        if judged.misfit is not None:
-            return f"{judged.misfit[:1].upper()}{judged.misfit[1:]}."
-        return f"This image is unlike those the model was trained on: {'; '.join(judged.unlike)}."
-    if proposed is not None:
-        known = counted(len(_classes(proposed)), "class", "classes")
-        return f"The model {proposed.file.name} suits this image ({known})."
-    lack = "No model at hand suits this image." if at_hand else "There is no model at hand."
-    return (
-        f"{lack} Add a class, mark it by hand and export it; or train a model of your own (Help > User guide, "
-        "“Train”). A model that you have is opened in the box above."
-    )
+    lack = "No model at hand suits this image" if at_hand else "There is no model at hand"
+    nothing = f"{lack}: mark classes by hand and export them, or train a model (Help > User guide)."
+    if judged is None and proposed is not None:
+        return f"By size, spacing and channels the model {proposed.file.name} fits: {listed(_classes(proposed))}."
+    if judged is None:
+        return nothing
+    if judged.misfit is not None:
+        reason = f"{judged.misfit[:1].upper()}{judged.misfit[1:]}."
+        return reason if proposed is not None else f"{reason} {nothing}"
+    return f"This image is unlike those the model was trained on: {'; '.join(judged.unlike)}." if judged.unlike else ""
 
 
 def _classes(judged: JudgedModel) -> tuple[str, ...]:

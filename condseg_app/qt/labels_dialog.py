@@ -131,7 +131,10 @@ class NamesTable(QWidget):
             self.table.setItem(row, 0, value)
             self.table.setItem(row, 1, QTableWidgetItem(suggested or entry.name))
         self.table.itemChanged.connect(lambda _: self.changed_by())
-        self.table.setMinimumHeight(self.table.sizeHintForRow(0) * (min(len(self._classes), _MOST_ROWS_SHOWN) + 2))
+        shown = min(len(self._classes), _MOST_ROWS_SHOWN) + 1
+        self.table.setFixedHeight(
+            self.table.verticalHeader().defaultSectionSize() * shown + 2 * self.table.frameWidth()
+        )
         self.as_one = QCheckBox("All of them are one class, by the first name")
         self.as_one.setObjectName("labels_as_one")
         self.as_one.setToolTip("For numbered objects, such as nuclei, each with a value of its own")
@@ -156,15 +159,16 @@ class NamesTable(QWidget):
 def labels_text(found: LabelsFound) -> str:
     """What the file is, and how it lies to the image in view."""
     number = counted(len(found.segmentation.classes), "label")
-    holds = f"{found.path.name} {f'holds {number}' if found.certain else 'looks like a label map'}"
+    holds = f"{found.path.name} {'is' if found.certain else 'looks like'} a label map"
     image = "" if found.image is None else found.image.name
     if found.misfit is not None:
         return f"{holds}, but not on the voxels of {image}: {found.misfit}."
     if found.image is None:
-        return f"{holds}, and no image is open that they could be of."
+        return f"{holds} ({number}), and no image is open that it could belong to."
     if found.segmentation.named:
         return f"{holds} on the voxels of {image}."
-    return f"{holds} on the voxels of {image}. {number[:1].upper()}{number[1:]} without a name: say what they are."
+    asked = "It has no name: say what it is." if number == "1 label" else "They have no names: say what they are."
+    return f"{holds} on the voxels of {image}, with {number}. {asked}"
 
 
 def _suggested(found: LabelsFound) -> str:

@@ -117,7 +117,7 @@ class ModelAdvice:
         absolute = model.preprocessing.intensity == "window"
         differences = found.unlike(image.geometry, self._intensity, absolute=absolute)
         if found.generated and not self._generated:
-            return ("a real image, trained on generated ones only", *differences)
+            return ("they were generated, it is real", *differences)
         return differences
 
     def _on_image(self) -> None:

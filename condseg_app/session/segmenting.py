@@ -22,7 +22,7 @@ def segmented(state: State, segmentation: Segmentation) -> State:
     shape = state.opened_image().geometry.shape
     everywhere = np.broadcast_to(np.True_, shape)
     names: list[str] = []
-    for entry in segmentation.classes:
+    for entry in (segmentation.classes[name] for name in segmentation.in_order):
         mask = segmentation.masks[entry.name]
         state, name = _with_row(state, entry, segmentation)
         # Outside of the mask of a class that was predicted in part nothing is known.
@@ -37,10 +37,7 @@ def told(segmentation: Segmentation, image: Image) -> str:
     names = segmentation.classes.names
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     odd = f" {segmentation.warnings[0][:1].upper()}{segmentation.warnings[0][1:]}." if segmentation.warnings else ""
-    return (
-        f"{segmentation.path.name} is now the segmentation of {image.name}: {', '.join(names[:_NAMED])}{more}. "
-        f"Ctrl+Z takes it back.{odd}"
-    )
+    return f"Marked on {image.name}: {', '.join(names[:_NAMED])}{more}. Ctrl+Z takes it back.{odd}"
 
 
 def _with_row(state: State, entry: ClassEntry, segmentation: Segmentation) -> tuple[State, str]:

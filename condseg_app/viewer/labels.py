@@ -1,5 +1,7 @@
 """Label maps as layers, and layers as label maps."""
 
+from pathlib import Path
+
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
@@ -7,6 +9,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Color, Image, LabelMap
 from condseg_app.errors import GeometryError
+from condseg_app.io.label_placing import onto_grid
+from condseg_app.io.segmentations import Segmentation
 from condseg_app.viewer.adopt import geometry_of
 from condseg_app.viewer.overlay import rgba
 from condseg_app.viewer.placement import Placement
@@ -46,6 +50,20 @@ def label_map_of(layer: Labels) -> LabelMap:
             return LabelMap(placement.to_source(values), carried.geometry, _named(values, layer, known))
     turned = (values[None] if layer.ndim == 2 else values).transpose(2, 1, 0)
     return LabelMap(turned, geometry_of(layer), _named(values, layer, known))
+
+
+def segmentation_of(layer: Labels, image: Image) -> Segmentation:
+    """A layer as a segmentation of an image.
+
+    Raises:
+        GeometryError: it does not lie on the image's voxels.
+    """
+    labels, path = label_map_of(layer), Path(layer.name)
+    values, notes = onto_grid(labels.values, labels.geometry, image.geometry, path)
+    present = {int(value) for value in np.unique(values)}
+    table = ClassTable(tuple(entry for entry in labels.classes if entry.value in present))
+    masks = {entry.name: np.ascontiguousarray(values == entry.value) for entry in table}
+    return Segmentation(path, image.geometry, table, masks, named=True, warnings=notes)
 
 
 def _named(values: np.ndarray, layer: Labels, known: ClassTable) -> ClassTable:

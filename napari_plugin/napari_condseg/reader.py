@@ -7,10 +7,10 @@ from typing import Any
 from napari.layers import Layer
 
 from condseg_app.errors import CondsegError
-from condseg_app.io import is_image, read_image, read_label_map
+from condseg_app.io import is_image, read_image
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
-from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.file_start import name_of
+from condseg_app.io.segmentations import is_folder_of_masks, is_segmentation, read_segmentation
 from condseg_app.viewer import image_layers, label_layer
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -23,7 +23,7 @@ _NOTHING: list[Any] = [(None,)]
 def get_reader(path: str | Sequence[str]) -> Read | None:
     """What reads these files or the folders of an image, None where their names say that it cannot."""
     paths = [path] if isinstance(path, str) else list(path)
-    return read if paths and all(is_image(Path(p)) for p in paths) else None
+    return read if paths and all(is_image(Path(p)) or is_folder_of_masks(Path(p)) for p in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
@@ -51,15 +51,25 @@ def _layers(path: Path) -> list[Layer]:
 
 
 def _layers_of(path: Path, pick: Pick) -> list[Layer]:
-    """A label map where a class table lies beside the file or is in it, else an image."""
-    if classes_beside(path)[0] is not None:
+    """Labels where a table of classes lies beside the file or is in it, else an image."""
+    if is_segmentation(path):
         try:
-            return [label_layer(read_label_map(path, pick=pick), name_of(path))]
+            return _label_layers(path, pick)
         except ChoiceNeeded:
             raise
-        except CondsegError:  # names for what is no label map
-            pass
+        except CondsegError:  # names for what holds no labels
+            if path.is_dir():
+                raise
     return list(image_layers(read_image(path, pick)))
+
+
+def _label_layers(path: Path, pick: Pick) -> list[Layer]:
+    """One layer, or one a class where they overlap."""
+    found = read_segmentation(path, None, pick)
+    if not found.overlaps:
+        return [label_layer(found.label_map(), name_of(path))]
+    single = (found.renamed({name: name}) for name in found.classes.names)
+    return [label_layer(one.label_map(), one.classes.names[0]) for one in single]
 
 
 def _ask(needed: ChoiceNeeded, before: Pick) -> Pick | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Image as ImageLayer
+from napari.layers import Labels as LabelsLayer
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -18,6 +19,7 @@ from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
 from condseg_app.viewer import LayerBinding
 from napari_condseg.kept import Guard, taken_up
+from napari_condseg.labels_offer import LabelsOffer
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -47,6 +49,8 @@ class CondSegWidget(QWidget):
         self._focus_ring = FocusRing(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self.labels_offer = LabelsOffer(self.session)
+        layout.addWidget(self.labels_offer)
         layout.addWidget(self.panel)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self.panel.device.change_asked.connect(
@@ -96,6 +100,8 @@ class CondSegWidget(QWidget):
     def _follow_active(self) -> None:
         """Another image layer was made active: it is the image now, unless work is under way."""
         layer = self._viewer.layers.selection.active
+        is_foreign = isinstance(layer, LabelsLayer) and not self.binding.owns(layer)
+        self.labels_offer.offer(layer if is_foreign else None)
         if not isinstance(layer, ImageLayer) or self.binding.owns(layer):
             return
         if self.session.job is not None:

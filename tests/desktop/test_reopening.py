@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QDialog, QFileDialog, QPushButton, QTableWidgetItem
 
 from condseg_app import io
 from condseg_app.compute import Engine
-from condseg_app.data import Geometry, Image
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
 from condseg_app.desktop.window import MainWindow
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.labels_dialog import LabelsDialog
@@ -410,3 +410,19 @@ def test_names_come_from_the_data_set_that_the_labels_are_of(window: MainWindow,
     drop(window, labels)
     assert window.findChild(LabelsDialog) is None
     assert set(window.session.annotations) == {"spleen", "aorta"}
+
+
+@pytest.mark.parametrize("part_first", [True, False])
+def test_a_part_lies_on_its_whole_whatever_the_order_of_rows(
+    window: MainWindow, tmp_path: Path, part_first: bool
+) -> None:
+    source, geometry = scan_file(tmp_path, "volume"), grid(False)
+    whole, part = ClassEntry(3, "liver", (200, 0, 0)), ClassEntry(7, "cyst", (0, 0, 200), part_of="liver")
+    table = ClassTable((part, whole) if part_first else (whole, part))
+    labels = LabelMap(blocks(geometry.shape), geometry, table)
+    io.write_label_map(tmp_path / "theirs.nii.gz", labels)
+    drop(window, source)
+    drop(window, tmp_path / "theirs.nii.gz")
+    assert np.array_equal(window.session.mask_of("liver"), labels.values > 0)  # the cyst is in the liver
+    assert np.array_equal(window.session.mask_of("cyst"), labels.values == 7)
+    assert np.array_equal(window.session.labels().values, labels.values)

@@ -14,14 +14,21 @@ from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 import napari_condseg
 from condseg_app.compute import Place
 from condseg_app.data import ClassTable, Image, LabelMap, Pick
-from condseg_app.io import SUFFIXES, read_image, read_label_map, write_label_map
+from condseg_app.io import (
+    SUFFIXES,
+    read_image,
+    read_label_map,
+    write_binary_masks,
+    write_label_map,
+    write_overlapping_masks,
+)
 from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.session.settings import load_settings, remember_place
-from condseg_app.viewer import label_layer
+from condseg_app.viewer import image_layers, label_layer
 from condseg_app.viewer.source import image_of
 from napari_condseg import reader
 from napari_condseg.reader import get_reader
@@ -353,3 +360,45 @@ def test_the_widget_computes_where_the_apps_settings_say(
     assert load_settings(file).place is None
     assert widget.session.place is None
     widget.session.close()
+
+
+def test_segments_that_overlap_are_a_layer_each(tmp_path: Path, scan: Image) -> None:
+    masks = {"liver": np.ones(scan.geometry.shape, bool), "cyst": np.zeros(scan.geometry.shape, bool)}
+    masks["cyst"][2:4, 2:4] = True
+    write_overlapping_masks(tmp_path / "two.seg.nrrd", masks, scan.geometry, ClassTable.from_names(masks))
+    write_binary_masks(tmp_path / "masks", masks, scan.geometry, ClassTable.from_names(masks))
+    for path in (tmp_path / "two.seg.nrrd", tmp_path / "masks"):
+        read = get_reader(str(path))
+        assert read is not None
+        liver, cyst = layers_of(read(str(path)))
+        assert (liver.name, cyst.name) == ("liver", "cyst")
+        assert np.count_nonzero(liver.data) == masks["liver"].sum()
+        assert np.count_nonzero(cyst.data) == masks["cyst"].sum()
+
+
+@pytest.mark.gui
+def test_a_labels_layer_becomes_the_segmentation(
+    make_napari_viewer_proxy: Callable[[], Any], stage: Any, scan: Image
+) -> None:
+    from napari_condseg.widget import CondSegWidget
+
+    viewer = make_napari_viewer_proxy()
+    widget = CondSegWidget(viewer, stage.session)
+    viewer.window.add_dock_widget(widget, name="CondSeg")
+    (image,) = image_layers(scan)
+    viewer.add_layer(image)
+    values = np.zeros(scan.geometry.shape, np.uint8)
+    values[1:4, 1:4] = 2
+    labels = label_layer(LabelMap(values, scan.geometry, ClassTable.from_names(["spleen", "cyst"])), "theirs")
+    viewer.add_layer(labels)
+    viewer.layers.selection.active = labels
+    offer = widget.labels_offer
+    assert not offer.isHidden()
+    assert offer.text.text() == "Use the layer theirs as the segmentation of scan?"
+    offer.use.click()
+    assert set(stage.session.annotations) == {"cyst"}
+    assert np.array_equal(stage.session.mask_of("cyst"), values == 2)
+    assert offer.isHidden()
+    assert not labels.visible
+    viewer.layers.selection.active = image
+    assert offer.isHidden()

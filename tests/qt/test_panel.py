@@ -121,7 +121,7 @@ def test_models_of_generated_images_are_proposed_for_such_only(
     session.set_image(scan)
     session.open_model(tmp_path / "phantom.safetensors")
     assert session.wait(10)
-    assert "a real image, trained on generated ones only" in empty_panel.header.advice.text.text()
+    assert "they were generated, it is real" in empty_panel.header.advice.text.text()
 
 
 def test_where_no_model_suits_the_panel_says_what_can_be_done(
@@ -136,7 +136,7 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     session.set_image(photo)
     assert session.wait(10)
     text = panel.header.advice.text.text()
-    assert text.startswith("No model at hand suits this image. Add a class, mark it by hand and export it; or train")
+    assert text.startswith("No model at hand suits this image: mark classes by hand and export them, or train a model")
     assert panel.findChild(ProblemDialog) is None
     session.add_class("cell")
     session.choose_class("cell")
