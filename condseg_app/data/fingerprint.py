@@ -56,16 +56,17 @@ class Fingerprint:
 
     @classmethod
     def of(cls, images: Sequence[Image], *, generated: bool) -> "Fingerprint | None":
-        """Of a training's images, or some of them; None where there are none, or their units differ."""
+        """Of a training's images, or some of them; None where there are none, or only some have a voxel size."""
         units = {image.geometry.unit for image in images}
-        if len(units) != 1:
+        if not units or (len(units) > 1 and "pixel" in units):
             return None
-        grids = [_upright(image.geometry) for image in images]
+        unit: Unit = units.pop() if len(units) == 1 else "mm"
+        grids = [_upright(image.geometry.in_unit(unit)) for image in images]
         extents = [np.multiply(grid.shape, grid.spacing) for grid in grids]
         ranges = [intensity_range(image) for image in images]
         spans = (_spans([grid.spacing for grid in grids]), _spans(extents))
         lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
-        return cls(units.pop(), *spans, (lowest, highest), generated)
+        return cls(unit, *spans, (lowest, highest), generated)
 
     def unlike(self, geometry: Geometry, intensity: Span | None, *, absolute: bool) -> tuple[str, ...]:
         """How an image is unlike those of the training, as ends of a sentence.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from condseg_app.data import AxisMap, Geometry, Shape
 from condseg_app.errors import GeometryError
 from condseg_app.io.camera import lies_on_a_side, orientation_of, upright
+from condseg_app.io.grids import difference
 
 Placed = tuple[NDArray[Any], tuple[str, ...]]
 """Numbers (I, J, K) on the image's grid, and what was odd about their place."""
@@ -18,9 +19,6 @@ Placed = tuple[NDArray[Any], tuple[str, ...]]
 # Parts of a voxel: up to the first, grids are the same; up to the second, the labels' header is taken to be rounded.
 _EXACT = 0.01
 _NEAR = 0.25
-# Differences of voxel sizes, and of directions (cosines), that are named.
-_NAMED_SIZE = 0.005
-_NAMED_TURN = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,37 +161,8 @@ def _as_pixels(array: NDArray[Any], shape: Shape, picture: Path | None, path: Pa
 
 def _difference(geometry: Geometry, wanted: Geometry, found: _Lattice | None) -> str:
     """Why labels do not fit, with the differences."""
-    if found is not None and sorted(geometry.shape) != sorted(wanted.shape):
-        return (
-            f"has shape {geometry.shape}, its image {wanted.shape}, and does not lie within it; "
-            "use the labels of this image"
-        )
-    if sorted(geometry.shape) != sorted(wanted.shape):
-        told = [f"has shape {geometry.shape}, its image {wanted.shape}"]
-    else:
-        told = ["lies elsewhere in space than its image"]
-    ours, theirs = (sorted(g.spacing) for g in (geometry, wanted))
-    if not np.allclose(ours, theirs, rtol=_NAMED_SIZE):
-        told.append(f"voxel sizes {_numbers(geometry.spacing)} instead of {_numbers(wanted.spacing)} {wanted.unit}")
-    if geometry.orientation != wanted.orientation:
-        told.append(f"orientation {geometry.orientation} instead of {wanted.orientation}")
-    elif _turn(geometry, wanted) > _NAMED_TURN:
-        told.append("axes at an angle to the image's")
-    corner, other = geometry.affine[:3, 3], wanted.affine[:3, 3]
-    if np.linalg.norm(corner - other) > _EXACT * min(wanted.spacing):
-        told.append(f"first voxel at {_numbers(corner)} instead of {_numbers(other)} {wanted.unit}")
-    return (
-        f"{told[0]}: {', '.join(told[1:])}; resample it onto the image first"
-        if told[1:]
-        else (f"{told[0]}; use the labels of this image")
-    )
-
-
-def _turn(geometry: Geometry, wanted: Geometry) -> float:
-    """How far directions of the same name are from being parallel: 1 less their cosine."""
-    one, other = (g.affine[:3, :3] / np.linalg.norm(g.affine[:3, :3], axis=0) for g in (geometry, wanted))
-    return float(1.0 - (one * other).sum(axis=0).min())
-
-
-def _numbers(values: Any) -> str:
-    return " x ".join(f"{float(value):.4g}" for value in values)
+    if sorted(geometry.shape) == sorted(wanted.shape):
+        told = difference(geometry, wanted) or "their affines differ"
+        return f"lies elsewhere in space than its image: {told}; resample it onto the image first"
+    beside = "" if found is None else ", and does not lie within it"
+    return f"has shape {geometry.shape}, its image {wanted.shape}{beside}; use the labels of this image"

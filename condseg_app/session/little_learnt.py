@@ -39,9 +39,9 @@ def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
     """The class is hardly larger than the voxels that the model works on."""
     across = max((_across(grid, annotation) for grid, annotation in marks), default=0.0)
     grid, _ = marks[0]
-    step = float(np.median(grid.spacing if plan.spacing is None else plan.spacing))
+    step = float(np.median(grid.spacing_mm if plan.spacing is None else plan.spacing))
     if 0 < across < _SMALLEST * step:
-        unit = "pixels" if grid.unit == "pixel" else grid.unit
+        unit = "pixels" if grid.unit == "pixel" else "mm"
         yield (
             f"{name} is about {across:.2g} {unit} across, and the model works on voxels of {step:.2g} {unit}, in which "
             "so little cannot be seen: take a model with finer ones."
@@ -49,11 +49,11 @@ def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
 
 
 def _across(geometry: Geometry, annotation: ChunkedAnnotation) -> float:
-    """The side of a square as large as the marks on a usual slice, in the image's unit; 0 where nothing is marked."""
+    """The side of a square as large as the marks on a usual slice, in mm, else pixels; 0 where nothing is marked."""
     axis = _axis(annotation)
     others = tuple(a for a in range(3) if a != axis)
     counts = annotation.present_on[axis][annotation.present_on[axis] > 0]
-    pixel = np.prod([geometry.spacing[a] for a in others])
+    pixel = np.prod([geometry.spacing_mm[a] for a in others])
     return float(np.sqrt(np.median(counts) * pixel)) if len(counts) else 0.0
 
 

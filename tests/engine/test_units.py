@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from condseg_app.data import ClassTable, Geometry, Image, Model, PostProcessing, Prediction, Unit
+from condseg_app.data.fingerprint import Fingerprint
 from condseg_app.engine.evaluate import score
 from condseg_app.engine.gate import SMALLEST, smallest_in
 from condseg_app.engine.intensity import IntensityMap
@@ -95,3 +96,13 @@ def test_a_working_grid_beyond_the_memory_is_refused(
     monkeypatch.setattr("condseg_app.memory._WORTH_A_LOOK", 1 << 20)
     with pytest.raises(OutOfMemory, match="GiB"):
         prepare(image, IntensityMap.of(image, model.preprocessing), grid)
+
+
+def test_a_fingerprint_of_mixed_units_is_in_millimetres(make_image: Callable[..., Image]) -> None:
+    image = make_image()
+    mixed = Fingerprint.of([in_unit(image, unit) for unit in UNITS], generated=False)
+    alone = Fingerprint.of([image], generated=False)
+    assert mixed is not None
+    assert alone is not None
+    assert (mixed.unit, mixed.spacing) == ("mm", alone.spacing)
+    assert Fingerprint.of([image, make_image("2D")], generated=False) is None

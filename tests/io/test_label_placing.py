@@ -128,11 +128,11 @@ def test_a_rounded_place_is_the_image_s(tmp_path: Path, image: Image, part: floa
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shift": 0.5}, "first voxel at"),
-        ({"shift": 2.0}, "first voxel at"),
-        ({"scale": 1.1}, "voxel sizes 0.77.* instead of 0.70.* mm"),
-        ({"turn": 10.0}, "axes at an angle"),
-        ({"mirror": True}, "orientation RAS instead of LAS"),
+        ({"shift": 0.5}, "lies 0.35 mm beside the image"),
+        ({"shift": 2.0}, "lies 1.4 mm beside the image"),
+        ({"scale": 1.1}, "voxels measure 0.77 × 0.77 × 2.75 mm, the image's 0.7 × 0.7 × 2.5 mm"),
+        ({"turn": 10.0}, "turned by 10° against the image"),
+        ({"mirror": True}, "turned by 3° against the image"),
     ],
 )
 def test_what_differs_is_named(tmp_path: Path, image: Image, change: dict[str, float], words: str) -> None:
