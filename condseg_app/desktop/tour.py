@@ -25,7 +25,8 @@ _CLASS = "my class"
 _PAINTED_SLICES = 3
 _STEPS = 100
 _PATIENCE = 900.0  # seconds that one step of the tour may take
-_GLANCE, _LEARNING, _COMPARING = 8.0, 15.0, 20.0  # seconds that a person waits for what goes on by itself
+# Seconds that a person who looks on waits for what goes on by itself: all together are about two minutes at most.
+_GLANCE, _STARTING, _LEARNING, _COMPARING = 8.0, 20.0, 12.0, 15.0
 
 Step = Callable[[], str]
 
@@ -145,7 +146,7 @@ class Tour:
         if self.session.model is None:
             self._use_proposed()
         self.session.find_device()
-        self._until(lambda: self.session.device is not None, "the engine")
+        self._until(lambda: self.session.device is not None, "the engine", glance=_GLANCE)
         self.look("opened")
         shape = " x ".join(str(n) for n in image.geometry.shape[: 2 if image.geometry.is_2d else 3])
         model = self.session.model
@@ -162,7 +163,7 @@ class Tour:
         name = self.session.classes.names[0]
         began = time.monotonic()
         self._click_class(name)
-        self._until(lambda: self.session.state_of(name) != "not asked", f"the first part of {name}")
+        self._until(lambda: self.session.state_of(name) != "not asked", f"the first part of {name}", glance=_STARTING)
         first = time.monotonic() - began
         self.look("filling")
         self._until(lambda: self.session.state_of(name) == "complete", name, glance=_GLANCE)
@@ -264,7 +265,7 @@ class Tour:
         page.steps.setValue(_STEPS)
         click(page.start)
         if self.guides:
-            self._until(lambda: self.session.unsaved_lesson is not None or self.session.job is None, "the lesson")
+            self._until(self._has_learnt, "the lesson", glance=_STARTING)
             self._until(lambda: self.session.job is None, "the lesson's end", glance=_LEARNING)
             self.session.finish_lesson()
         self._until(
@@ -286,6 +287,9 @@ class Tour:
         self.rest(2.0 if self.guides else 0.0)
         click(page.outcome.discard if self.guides else page.outcome.accept)
         return f"taught '{self.own_class}' in {_STEPS} steps; Dice on this image: {figures}"
+
+    def _has_learnt(self) -> bool:
+        return self.session.unsaved_lesson is not None or self.session.lesson is not None
 
     def _predict_taught(self) -> str:
         self.binding.stop_painting()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
 
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.lesson_question import lesson_text
@@ -102,7 +102,7 @@ class Leaving(QObject):
             self._session.export_marks(folder)
         if self._session.unsaved.lesson is not None:
             self._session.keep_lesson()
-        self._session.notice.emit(f"{self._program} closes as soon as everything is kept.")
+        self._tell(f"{self._program} closes as soon as everything is kept")
         self._look_again()
 
     def _look_again(self) -> None:
@@ -114,13 +114,21 @@ class Leaving(QObject):
         if not self._keeps or unsaved.writing or self._session.is_teaching:
             return
         self._keeps = False
+        self._tell("")
         if unsaved:  # it was stopped, or could not be kept
             self._session.notice.emit(f"Not everything is kept, so {self._program} stays open.")
         else:
             self._leave()
 
     def _stay(self) -> None:
-        self._keeps = False
+        if self._keeps:
+            self._keeps = False
+            self._tell("")
+
+    def _tell(self, text: str) -> None:
+        """Say something for as long as it is so, where the window has a place for it."""
+        if isinstance(self._window, QMainWindow):
+            self._window.statusBar().showMessage(text)
 
     def _leave(self) -> None:
         self._decided = True

@@ -141,6 +141,7 @@ def test_a_lesson_and_an_export_are_finished_first(
     qtbot.waitUntil(lambda: window.session.lesson is not None, timeout=20_000)
     qtbot.wait(50)
     assert window.isVisible(), "the export is not written yet"
+    assert window.statusBar().currentMessage() == "CondSeg closes as soon as everything is kept"
     slow_disk.set()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
     assert (tmp_path / "b.nii.gz").exists()
