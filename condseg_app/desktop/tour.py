@@ -250,11 +250,12 @@ class Tour:
         layer = self.binding.annotation.layer
         if layer is None:
             raise CondsegError("the brush was not taken up")
-        layer.brush_size = max(1, round(min(wanted.shape) / 60))
+        layer.brush_size = max(1, round(min(wanted.shape) / (30 if self.guides else 60)))
         reach = max(1, int(layer.brush_size) // 2)
-        rows, columns = np.nonzero(wanted)
+        reach = reach if wanted[::reach, ::reach].any() else 1
+        rows, columns = (places * reach for places in np.nonzero(wanted[::reach, ::reach]))
         with layer.block_history():
-            for row, column in zip(rows[::reach], columns[::reach], strict=True):
+            for row, column in zip(rows, columns, strict=True):
                 at = (row, column) if index is None else (index, row, column)
                 layer.paint([float(a) for a in at], layer.selected_label, refresh=False)
         layer.refresh()

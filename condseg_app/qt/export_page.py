@@ -266,7 +266,7 @@ class ExportPage(QWidget):
         reason = self._why_nothing(names) or ("Say where to" if target is None else misplaced)
         allow(self.write, reason, "Write the files listed above")
         self.path.setStyleSheet(_WRONG if misplaced is not None and names else "")
-        if form is None or target is None or not names:
+        if form is None or target is None or misplaced is not None or not names:
             self.files.setText(reason or "")
             return
         files = export_files(form, target, self._session.classes.keeping(names))

@@ -284,6 +284,17 @@ def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:
     assert len(page.chosen_names()) == 3
 
 
+def test_a_name_can_be_typed_letter_by_letter(qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path) -> None:
+    stage.predict_all()
+    page = panel.export
+    for key in ("nifti", "nifti-masks", "seg-nrrd", "statistics"):
+        page.format.setCurrentIndex(page.format.findData(key))
+        page.path.clear()
+        with qtbot.captureExceptions() as raised:
+            qtbot.keyClicks(page.path, str(tmp_path / "scan.seg.nrrd.csv.nii.gz"))
+        assert raised == []
+
+
 def test_a_picture_is_offered_picture_formats_first(empty_panel: Panel, photo: Image) -> None:
     empty_panel.session.set_image(photo)
     form = empty_panel.export.chosen_format()
