@@ -4,14 +4,14 @@ from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.compat import isalive
 from qtpy.QtGui import QOpenGLContext
-from qtpy.QtWidgets import QApplication
 
 
 def canvas_of(viewer: ViewerModel) -> QtViewer | None:
     """The widget that shows a viewer, None where none does."""
     model = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in
-    shown = (widget for widget in QApplication.allWidgets() if isinstance(widget, QtViewer))
-    return next((widget for widget in shown if widget.viewer is model), None)
+    # Not of all widgets: PySide crashes at times when it wraps those that Qt has made for itself and deletes by itself.
+    alive = (widget for widget in list(QtViewer._instances) if isalive(widget))  # type: ignore[no-untyped-call]
+    return next((widget for widget in alive if widget.viewer is model), None)
 
 
 def keep_own_context(viewer: ViewerModel) -> None:

@@ -36,7 +36,7 @@ class PartialExport(QObject):
     @property
     def text(self) -> str:
         """The predictions that it waits for, for the screen."""
-        return f"Waiting for the prediction of {_parts(self._session, self.waits_for)}"
+        return f"Waiting for the prediction: {_parts(self._session, self.waits_for)}"
 
     def begin(self, names: Sequence[str], export: Callable[[], object]) -> None:
         """Export, or ask first.
@@ -79,7 +79,8 @@ class PartialExport(QObject):
 
     def _wait(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
         self._export, self.waits_for = export, partial
-        self._session.predict(partial)  # they come first now, or again if they were stopped
+        if not all(self._session.is_being_predicted(name) for name in partial):
+            self._session.predict(partial)
         self._changed()
         soon(self, self._look)
 

@@ -37,6 +37,11 @@ class Working(Opened):
         """Where it computes; None for this computer."""
         return self.engine.place
 
+    def is_being_predicted(self, name: str) -> bool:
+        """Whether the prediction under way will complete a class."""
+        own = self._state.asked_as.get(name)
+        return self._job is not None and any(own in group for group in self._asked)
+
     @command
     def find_device(self) -> None:
         """Ask the engine in the background what computes, which also gets it ready."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _KEPT: "dict[int, Guard]" = {}
 """Of viewers whose panel was closed with something unsaved. A panel gets no more of its window than a viewer."""
-_SAID = "CondSeg keeps your work until napari is closed: open the panel again to go on with it."
+_SAID = "Your work is kept: open the panel again."
 
 
 class Guard(QObject):

@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
 from condseg_app.data import Image
 from condseg_app.desktop import guide as guide_module
@@ -32,7 +30,7 @@ def window(stage: Any, qtbot: QtBot) -> MainWindow:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tour's captions so far, at a quicker pace."""
     texts: list[str] = []
     real_say = Caption.say
@@ -45,8 +43,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr(guide_module, "_READ_SECONDS", 0.05)
     monkeypatch.setattr(Caption, "say", say)
-    yield texts
-    assert not any(isinstance(widget, Caption) and widget.isVisible() for widget in QApplication.allWidgets())
+    return texts
 
 
 def nothing_is_left(window: MainWindow, tmp_path: Path, steps: int) -> None:
@@ -63,6 +60,7 @@ def nothing_is_left(window: MainWindow, tmp_path: Path, steps: int) -> None:
     assert window.panel.teach.steps.value() == steps
     assert window.findChildren(ClassDialog) == [] or not any(d.isVisible() for d in window.findChildren(ClassDialog))
     assert window.canvas.model.dims.ndisplay == 2
+    assert window.findChild(Caption) is None
 
 
 def test_the_guide_says_each_step_and_leaves_nothing_behind(

@@ -151,9 +151,11 @@ def test_an_export_while_predicting_can_wait(qtbot: QtBot, panel: Panel, half: E
     export_to(panel, qtbot, tmp_path / name, key)
     box = question(panel)
     assert box.text() == "Prediction is not complete: 3 classes are 40 % done."
+    job = panel.session.job
     press(qtbot, box, "Wait and export")
+    assert panel.session.job is job, "it need not begin anew"
     page = panel.export
-    assert page.said.text().startswith("Waiting for the prediction of 3 classes")
+    assert page.said.text().startswith("Waiting for the prediction: 3 classes are 40 % done")
     assert (page.write.isEnabled(), page.stop.isVisibleTo(page)) == (False, True)
     assert not (tmp_path / name).exists()
     half.set()
