@@ -68,7 +68,7 @@ def grouped(slices: Sequence[DicomSlice]) -> tuple[SliceGroup, ...]:
         parts = [
             replace(part, part=", ".join(filter(None, (name, part.part))))
             for name, group in zip(_differences(groups), groups, strict=True)
-            for part in _parts(group)
+            for part in _parts(_by_location(group))
         ]
         found += [replace(part, key=f"{uid}#{n}" if n > 1 else uid) for n, part in enumerate(parts, 1)]
     return tuple(found)
@@ -103,6 +103,24 @@ def _belong_together(one: DicomSlice, other: DicomSlice) -> bool:
         a == b or (a is not None and b is not None and bool(np.allclose(a, b, rtol=1e-4, atol=_SAME_DIRECTION)))
         for a, b in ((one.orientation, other.orientation), (one.spacing, other.spacing))
     )
+
+
+def _by_location(slices: Sequence[DicomSlice]) -> Sequence[DicomSlice]:
+    """Slices that all claim one place, at those of their Slice Location; others as they are."""
+    locations = {one.location for one in slices if one.location is not None}
+    claimed = {one.position for one in slices}
+    first = slices[0]
+    if len(slices) < 3 or len(claimed) > 1 or first.position is None or len(locations) < len(slices):
+        return slices
+    depth = depth_of(first, first.normal)
+    return [
+        replace(
+            one,
+            position=tuple(np.add(first.position, ((one.location or 0.0) - depth) * first.normal).tolist()),
+            oddities=(*one.oddities, "all its slices claim the same place; they are put by their Slice Location"),
+        )
+        for one in slices
+    ]
 
 
 def _parts(slices: Sequence[DicomSlice]) -> Iterator[SliceGroup]:

@@ -207,3 +207,11 @@ def test_a_distance_that_the_places_contradict_is_told(save_series: SaveSeries, 
     assert "says that slices are 5 mm apart, they lie 2.5 mm apart" in read_dicom(tmp_path / "wrong").warnings[0]
     save_series(tmp_path / "right", VOXELS, AFFINE, SpacingBetweenSlices=2.5)
     assert read_dicom(tmp_path / "right").warnings == ()
+
+
+def test_slices_that_all_claim_one_place_go_by_their_location(save_series: SaveSeries, tmp_path: Path) -> None:
+    save_series(tmp_path, VOXELS, AFFINE, ImagePositionPatient=[-30, 12.5, 7], SliceLocation=lambda k: 7 + 2.5 * k)
+    image = read_dicom(tmp_path)
+    assert np.array_equal(image.voxels()[0], VOXELS)
+    assert np.allclose(image.geometry.affine, AFFINE)
+    assert "put by their Slice Location" in image.warnings[0]
