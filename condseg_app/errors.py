@@ -45,6 +45,10 @@ class WriteError(CondsegError):
     """A file could not be written; what stood there before is untouched."""
 
 
+class NothingToWrite(WriteError):
+    """No voxel is marked, and the format has no way to say so."""
+
+
 class GeometryError(CondsegError):
     """An affine, a shape or a spacing cannot be used, or two geometries do not fit."""
 

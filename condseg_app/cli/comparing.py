@@ -24,9 +24,10 @@ def compare(
     from condseg_app.compute.comparison import compare as do_runs
     from condseg_app.io.comparison_config import read_comparison_config
     from condseg_app.io.comparison_report import write_report
+    from condseg_app.io.label_writers import new_folder
 
     plan = read_comparison_config(config)
-    output.mkdir(parents=True, exist_ok=True)
+    new_folder(output)
     runs = all_runs(plan, output, only or ())
     log = PacedLog()
     with progress_bar() as bar:

@@ -164,14 +164,16 @@ def evaluate(
 
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
     plan = EvaluationPlan(model, data, split_in(split), settings, tuple(names_in(corrupt or "")), device)
-    scores = []
+    cases = []
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        for done, total, found in evaluate_data_set(plan):
-            scores.extend(found)
-            bar.update(task, completed=done, total=total, description=found[0].case if found else "")
-    figures = write_figures(scores, json_file)
-    unit = scores[0].unit if scores else "mm"
+        for case in evaluate_data_set(plan):
+            cases.append(case)
+            bar.update(task, completed=case.done, total=case.total, description=case.name)
+            if case.error is not None:
+                complain(f"{case.name}: {case.error}")
+    figures = write_figures(cases, json_file)
+    unit = next((score.unit for case in cases for score in case.scores), "mm")
     shown = table("class", "Dice", f"HD95 ({unit})", f"ASSD ({unit})", "cases")
     for class_name, counts in figures["outcomes"].items():
         mean = (figures["mean"][key][class_name] for key in ("dice", "hd95_mm", "assd_mm"))
@@ -180,3 +182,5 @@ def evaluate(
     overall = figures["mean"]["overall_dice"]
     shown.add_row("mean of classes", shown_number(overall), "", "", "")
     show(shown)
+    if figures["failed"]:
+        raise CondsegError(f"{len(figures['failed'])} of {len(cases)} cases could not be read; see above")

@@ -1,6 +1,7 @@
 """Completing labels: a trained model marks the classes that a data set does not label."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -26,12 +27,15 @@ from condseg_app.data import (
     as_level,
     listed,
 )
-from condseg_app.errors import ClassTableError, WriteError
+from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import find_model, read_data_set, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.image_files import write_image
 from condseg_app.io.label_maps import MACHINE_UNKNOWN
+from condseg_app.io.label_writers import new_folder
+
+_log = logging.getLogger(__name__)
 
 IMAGES, LABELS, MACHINE = "imagesTr", "labelsTr", "machineTr"
 
@@ -71,6 +75,7 @@ def complete_labels(plan: CompletionPlan) -> Iterator[tuple[int, int, Case]]:
     Raises:
         ClassTableError: the model does not know a class that is asked for.
         WriteError: the output is the data set itself.
+        ReadError: a case cannot be read; the others are completed.
     """
     if plan.output.resolve() == plan.data.resolve():
         raise WriteError("the completed data set needs a folder of its own; name another output", path=plan.output)
@@ -85,12 +90,20 @@ def complete_labels(plan: CompletionPlan) -> Iterator[tuple[int, int, Case]]:
         )
     table = _table(data.classes, model.classes, wanted)
     for folder in (IMAGES, LABELS, MACHINE):
-        (plan.output / folder).mkdir(parents=True, exist_ok=True)
+        new_folder(plan.output / folder)
     files: dict[str, dict[str, Any]] = {}
     for count, case in enumerate(cases, start=1):
-        files[case.name] = _complete(case, data, table, wanted, model, plan)
+        try:
+            files[case.name] = _complete(case, data, table, wanted, model, plan)
+        except (ReadError, GeometryError) as error:  # the others are none the worse for it
+            _log.warning("%s is left out: %s", case.name, error)
         yield count, len(cases), case
-    _write_description(plan, data, table, cases, files)
+    done = tuple(case for case in cases if case.name in files)
+    if done:
+        _write_description(plan, data, table, done, files)
+    if len(done) < len(cases):
+        lost = len(cases) - len(done)
+        raise ReadError(f"{lost} of {len(cases)} cases could not be read; mend them, then run this again")
 
 
 def _cases(plan: CompletionPlan, data: DataSet) -> tuple[Case, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from condseg_app.compute.image_warnings import CaseReader
 from condseg_app.data import PostProcessing, Split
-from condseg_app.errors import ReadError
+from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io import find_model, read_data_set, read_model
 from condseg_app.io.atomic import atomic_write
 
@@ -37,8 +37,27 @@ class EvaluationPlan:
     device: str = "auto"
 
 
-def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Score"]]]:
-    """Evaluate case by case; yields cases done, cases in all, and the case's scores."""
+@dataclass(frozen=True)
+class EvaluatedCase:
+    """What became of a case.
+
+    Attributes:
+        name: of the case.
+        done: cases so far.
+        total: cases in all.
+        scores: one for each class.
+        error: why there are none, where it could not be read.
+    """
+
+    name: str
+    done: int
+    total: int
+    scores: Sequence["Score"] = ()
+    error: CondsegError | None = None
+
+
+def evaluate_data_set(plan: EvaluationPlan) -> Iterator[EvaluatedCase]:
+    """Evaluate case by case; one that cannot be read stops no other."""
     from condseg_app.engine.corrupt import corrupt
     from condseg_app.engine.evaluate import evaluate_case
 
@@ -51,17 +70,23 @@ def evaluate_data_set(plan: EvaluationPlan) -> Iterator[tuple[int, int, list["Sc
         raise ReadError(f"{what} is in the data set; choose another split or model", path=plan.data)
     read = CaseReader(data.name)
     for count, case in enumerate(cases, start=1):
-        image, annotations = read(case, data.classes)
+        try:
+            image, annotations = read(case, data.classes)
+        except CondsegError as error:
+            yield EvaluatedCase(case.name, count, len(cases), error=error)
+            continue
         if plan.corrupted:
             image = corrupt(image, annotations, plan.corrupted, seed=count)
-        yield count, len(cases), evaluate_case(model, image, annotations, plan.device, plan.post_processing)
+        scores = evaluate_case(model, image, annotations, plan.device, plan.post_processing)
+        yield EvaluatedCase(case.name, count, len(cases), scores)
 
 
-def write_figures(scores: Sequence["Score"], path: Path | None) -> dict[str, Any]:
+def write_figures(cases: Sequence[EvaluatedCase], path: Path | None) -> dict[str, Any]:
     """Summarise scores, and write all figures as JSON where a path is given."""
     from condseg_app.engine.evaluate import summarise
 
-    figures = summarise(scores)
+    failed = {case.name: str(case.error) for case in cases if case.error is not None}
+    figures = {**summarise(score for case in cases for score in case.scores), "failed": failed}
     if path is not None:
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from condseg_app.errors import CondsegError, ReadError, WriteError, printable
 from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_start import reading
+from condseg_app.io.label_writers import new_folder
 from condseg_app.io.prediction_report import (
     ClassVolume,
     ImageRecord,
@@ -235,10 +236,7 @@ class _Folder:
 
     def begin(self, finished: dict[Path, ImageRecord]) -> None:
         """Make the folder and its report."""
-        try:
-            self._output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"cannot be made ({error.strerror}); choose another folder", path=self._output) from error
+        new_folder(self._output)
         for record in finished.values():
             self._records[_key(record.name)] = record
         self._save()
@@ -267,14 +265,16 @@ class _Folder:
         name = self._names[outcome.file]
         if self._records.pop(_key(name), None) is not None:
             self._save()
-        for warning in answer.warnings:
+        target = self._output / name
+        files, notes = write_segmentation(outcome.file, answer, self.request.classes, self._method, target)
+        warnings = (*answer.warnings, *notes)
+        for warning in warnings:
             _log.warning("%s: %s", outcome.file, warning)
-        files = write_segmentation(outcome.file, answer, self.request.classes, self._method, self._output / name)
         volumes = (ClassVolume.of(name, answer.voxels[name], answer.geometry) for name in self.request.classes.names)
         return self._record(
             outcome,
             status="done",
-            warnings=answer.warnings,
+            warnings=warnings,
             seconds=answer.seconds,
             planned_mb=round(answer.planned / 1e6, 1),
             device=answer.device,

@@ -25,7 +25,7 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
-from condseg_app.errors import OutOfMemory, printable
+from condseg_app.errors import NothingToWrite, OutOfMemory, printable
 from condseg_app.io import (
     Export,
     Registry,
@@ -153,8 +153,11 @@ def _image(source: Path | Image, request: Request) -> Image:
 
 def write_segmentation(
     file: Path, found: Segmentation, classes: ClassTable, method: Method, target: Path
-) -> tuple[Path, ...]:
-    """Write an image's label map, its binary masks, or both, and what else was asked for; returns all files written.
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Write an image's label map, its binary masks, or both, and what else was asked for.
+
+    Returns:
+        All files written, and what could not be written because nothing was found, a sentence each.
 
     Args:
         file: the image.
@@ -174,6 +177,7 @@ def write_segmentation(
         form.check_fits(found.geometry, path)
     masks = OnDemand(classes.names, found.mask)
     written: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
     if found.labels is not None:
         written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, registry.extra())
     if method.masks or found.labels is None:
@@ -183,8 +187,11 @@ def write_segmentation(
         image = read_image(file, Pick(method.series, method.frame, method.channel))
         export = Export(image, registry, masks, found.labels)
         for path, form in forms.items():
-            written += write_export(form, path, export)
-    return written
+            try:
+                written += write_export(form, path, export)
+            except NothingToWrite:
+                notes += (f"nothing was found on it, so there is no {form.title}",)
+    return written, notes
 
 
 def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:

@@ -65,7 +65,7 @@ class IntensityMap:
 
     def apply(self, voxels: NDArray[np.generic]) -> NDArray[np.float32]:
         """Map values (C, I, J, K), each by itself."""
-        values = np.asarray(voxels, dtype=np.float32)
+        values = _single(voxels)
         finite = np.isfinite(values)
         if not finite.all():
             values = np.where(finite, values, self.missing)
@@ -121,7 +121,7 @@ class _Seen:
 
     @classmethod
     def _of_part(cls, part: NDArray[np.generic], every: int) -> "_Seen":
-        values = np.asarray(part, np.float32).reshape(len(part), -1)
+        values = _single(part).reshape(len(part), -1)
         known = np.isfinite(values)
         count = known.sum(axis=1)
         mean = values.sum(axis=1, where=known, dtype=np.float64) / np.maximum(count, 1)
@@ -147,3 +147,9 @@ def _parts(image: Image) -> Iterator[NDArray[np.generic]]:
         region = [slice(None)] * 4
         region[1 + axis] = slice(first, min(first + step, shape[axis]))
         yield np.asarray(image.array[tuple(region)])
+
+
+def _single(voxels: NDArray[np.generic]) -> NDArray[np.float32]:
+    """In single precision; what is too large for it becomes infinite, and is treated so."""
+    with np.errstate(over="ignore"):
+        return np.asarray(voxels, dtype=np.float32)

@@ -18,7 +18,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
-from condseg_app.errors import GeometryError, ReadError, WriteError
+from condseg_app.errors import GeometryError, NothingToWrite, ReadError, WriteError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.class_files import sidecar_text
 from condseg_app.io.dicom_header import read_whole_header, reason_of, telling
@@ -83,7 +83,7 @@ def write_dicom_seg(
     if lacking:
         notes += (f"what is marked on slices that are missing ({lacking}) is left out",)
     if not there:
-        raise WriteError("no voxel is marked, so there is nothing to write; mark a class first", path=path)
+        raise NothingToWrite("no voxel is marked, so there is nothing to write; mark a class first", path=path)
     headers, planes = _planes(turned, source, there, path)
     segmentation = _segmentation(path, headers, planes, table, source)
     block = segmentation.private_block(PRIVATE_GROUP, PRIVATE_CREATOR, create=True)

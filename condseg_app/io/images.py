@@ -16,6 +16,7 @@ from condseg_app.io.regions import box_of, slabs
 
 # A larger image is not read through just to find out whether something is odd about its voxels.
 _MOST_BYTES_CHECKED = 1 << 28
+_LARGEST = float(np.finfo(np.float32).max)  # what is larger is infinite to a network
 
 
 def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
@@ -63,15 +64,19 @@ class _OneChannel(LazyVoxels):
 
 
 def _voxel_warnings(image: Image) -> tuple[str, ...]:
-    odd = 0
+    odd = huge = 0
     ends: list[np.generic] = []
     for _, part in slabs(image.array):
         if part.dtype.kind == "f":
-            odd += part.size - int(np.count_nonzero(np.isfinite(part)))
+            finite = np.isfinite(part)
+            odd += part.size - int(np.count_nonzero(finite))
+            huge += int(np.count_nonzero(finite & (np.abs(part) > _LARGEST)))
         ends += [part.min(), part.max()]
     notes: tuple[str, ...] = ()
     if odd:
         notes += (f"{odd:,} of its voxels are not finite numbers; the lowest intensity is taken for them",)
+    if huge:
+        notes += (f"{huge:,} of its voxels are beyond {_LARGEST:.2g}; the lowest intensity is taken for them",)
     if np.min(ends) == np.max(ends):  # never where one of them is not a number
         notes += ("all its voxels have the same intensity; there is nothing to see on it",)
     return notes

@@ -37,6 +37,8 @@ def scans(tmp_path: Path) -> Path:
     for n in range(COUNT):
         voxels = np.random.default_rng(n).normal(0, 50, (18, 20, 9)).astype(np.int16)
         nibabel.Nifti1Image(voxels, np.diag([-2.0, -2.0, 3.0, 1.0])).to_filename(folder / f"scan_{n}.nii.gz")
+    odd = np.full((18, 20, 9), 5, np.int16)
+    nibabel.Nifti1Image(odd, np.diag([-2.0, -2.0, 3.0, 1.0])).to_filename(folder / "scan_2.nii.gz")
     broken = folder / "scan_1.nii.gz"
     broken.write_bytes(broken.read_bytes()[:500])
     return folder
@@ -109,6 +111,8 @@ def test_workers_give_the_same_masks_by_path_and_by_voxels(
     assert {found[name].worker for name in found} == set(processes(workers)), "each worker has done its part"
     for name, record in found.items():
         assert record.volumes == expected[name].volumes
+        assert record.warnings == expected[name].warnings
+        assert len(record.warnings) == (name == "scan_2")
         if record.status == "done":
             assert same_voxels(here / f"{name}_labels.nii.gz", there / f"{name}_labels.nii.gz")
 

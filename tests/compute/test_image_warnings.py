@@ -57,3 +57,23 @@ def test_train_tells_once_of_every_image_that_it_reads(
     command = ["train", str(odd_set), "--validate-every", "1", "--output", str(tmp_path / "m.safetensors"), *quick]
     assert main(command) == 0
     assert [line.split(": ")[1] for line in told(capfd)] == ["odd, case_0", "odd, val, case_3"]
+
+
+def test_a_case_that_cannot_be_read_stops_no_other(
+    odd_set: Path, model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (odd_set / "imagesTr" / "case_1.nii.gz").write_bytes(b"no image")
+    figures = tmp_path / "figures.json"
+    command = ["evaluate", "--model", str(model), "--data", str(odd_set), "--split", "all", "--device", "cpu"]
+    assert main([*command, "--json", str(figures)]) == 2
+    content = json.loads(figures.read_text())
+    assert {case["case"] for case in content["cases"]} == {"case_0", "case_2", "case_3"}
+    assert list(content["failed"]) == ["case_1"]
+    assert capfd.readouterr().err.rstrip().endswith("condseg: 1 of 4 cases could not be read; see above")
+    full = tmp_path / "full"
+    command = ["complete-labels", str(odd_set), "--model", str(model), "--split", "all", "--device", "cpu"]
+    assert main([*command, "--output", str(full)]) == 2
+    assert len(json.loads((full / "dataset.json").read_text())["training"]) == 3
+    error = capfd.readouterr().err
+    assert "case_1 is left out" in error
+    assert "condseg: 1 of 4 cases could not be read" in error

@@ -1,5 +1,6 @@
 """Working grids: they cover the image's space, whatever its axes."""
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -171,3 +172,13 @@ def test_an_image_of_one_intensity_has_no_percentiles_to_divide_by() -> None:
 def test_windows_that_cannot_be_are_refused(intensity: str, low: float, high: float) -> None:
     with pytest.raises(ModelError, match=r"give the lower first|give other ones"):
         Preprocessing("3D", (16, 16, 16), intensity=intensity, low=low, high=high)  # type: ignore[arg-type]
+
+
+def test_intensities_beyond_single_precision_do_no_harm_and_no_library_warns_of_them() -> None:
+    voxels = np.random.default_rng(0).normal(0, 50, (1, 6, 6, 6))
+    voxels[0, :2, 0, 0] = 1e300, -1e300
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaled = normalise(voxels, PLAIN)
+    assert np.isfinite(scaled).all()
+    assert scaled.std() > 0.5

@@ -500,3 +500,9 @@ def test_three_fractions_a_voxel_that_are_called_vectors_are_refused(save_nifti:
     field = save_nifti(np.ones((5, 6, 4, 1, 3), np.float32), intent_code=1007)
     with pytest.raises(ReadError, match="vectors, not intensities"):
         read_image(field)
+
+
+def test_voxels_too_large_for_a_network_are_told(save_nifti: SaveNifti) -> None:
+    voxels = np.random.default_rng(0).normal(size=(4, 5, 6))
+    voxels[0, 0, :2] = 1e300, -1e300
+    assert read_image(save_nifti(voxels)).warnings[0].startswith("2 of its voxels are beyond 3.4e+38; the lowest")
