@@ -164,5 +164,14 @@ def _difference(geometry: Geometry, wanted: Geometry, found: _Lattice | None) ->
     if sorted(geometry.shape) == sorted(wanted.shape):
         told = difference(geometry, wanted) or "their affines differ"
         return f"lies elsewhere in space than its image: {told}; resample it onto the image first"
-    beside = "" if found is None else ", and does not lie within it"
+    beside = f", and {_lattice_difference(geometry, wanted)}" if found is None else ", and does not lie within it"
     return f"has shape {geometry.shape}, its image {wanted.shape}{beside}; use the labels of this image"
+
+
+def _lattice_difference(geometry: Geometry, wanted: Geometry) -> str:
+    """How voxels are not those of another grid, wherever both begin."""
+    other = wanted.reoriented(geometry.orientation).affine.copy()
+    middle = [(n - 1) / 2 for n in geometry.shape]
+    other[:3, 3] = geometry.affine[:3, :3] @ middle + geometry.affine[:3, 3] - other[:3, :3] @ middle
+    told = difference(geometry, Geometry(geometry.shape, other, wanted.unit))
+    return told or "its voxels lie between the image's"

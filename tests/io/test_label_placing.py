@@ -149,6 +149,20 @@ def test_what_differs_is_named(tmp_path: Path, image: Image, change: dict[str, f
     assert "resample it onto the image first" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("shift", "scale", "words"),
+    [(0.4, 1.0, "its voxels lie between the image's"), (0.0, 0.5, "its voxels measure 0.35 × 0.35 × 1.25 mm")],
+)
+def test_how_a_part_is_not_on_the_grid_is_named(
+    tmp_path: Path, image: Image, shift: float, scale: float, words: str
+) -> None:
+    part, affine = cropped(BOX)
+    affine[:3, 3] += AFFINE[:3, :3] @ [shift, 0, 0]
+    affine[:3, :3] *= scale
+    with pytest.raises(GeometryError, match=rf"\(5, 5, 5\).*\(10, 9, 8\), and {words}"):
+        read_label_map(nifti(tmp_path, part, affine), image)
+
+
 def test_labels_in_micrometres_of_an_image_in_millimetres(tmp_path: Path, image: Image) -> None:
     labels = nibabel.Nifti1Image(VALUES, np.vstack([AFFINE[:3] * 1000, AFFINE[3]]))
     labels.header["xyzt_units"] = 3
