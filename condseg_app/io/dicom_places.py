@@ -106,9 +106,11 @@ def spaced(places: Places) -> Spacing:
 def numbers_leave_gaps(slices: Sequence[DicomSlice]) -> bool:
     """Whether the numbers of slices leave out as many as there is room for between them: slices are missing."""
     numbered = sorted(slices, key=lambda one: one.trait("instance"))
-    numbers = np.diff([one.trait("instance")[0] for one in numbered])
-    apart = np.abs(np.diff([depth_of(one, slices[0].normal) for one in numbered]))
-    if not len(numbers) or not np.isfinite(numbers).all() or (numbers < 1).any() or (numbers == 1).all():
+    stated = np.array([one.trait("instance")[0] for one in numbered])
+    if len(stated) < 2 or not np.isfinite(stated).all():
         return False
-    each = apart / numbers
+    numbers = np.diff(stated)
+    if (numbers < 1).any() or (numbers == 1).all():
+        return False
+    each = np.abs(np.diff([depth_of(one, slices[0].normal) for one in numbered])) / numbers
     return bool(np.abs(each - each[0]).max() <= UNEVEN * each[0])

@@ -267,6 +267,7 @@ def _comparable(value: Any) -> tuple[float, str]:
     if value is None:
         return float("-inf"), ""
     try:
-        return float(value), f"{float(value):.12g}"
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return 0.0, str(value)
+    return (number, f"{number:.12g}") if math.isfinite(number) else (0.0, str(value))

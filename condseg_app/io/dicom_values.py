@@ -4,7 +4,6 @@ A faulty value does not make a whole file unreadable: what it must mean is taken
 that names the element and its value says so.
 """
 
-import math
 import re
 import struct
 from collections.abc import Sequence
@@ -39,6 +38,8 @@ Oddities = list[str]
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LONGEST_SHOWN = 40
+# Beyond it no length, time or scaling is meant; nor are numbers that are not finite.
+_MOST = 1e35
 
 
 def name_of_element(keyword: str) -> str:
@@ -111,7 +112,7 @@ def _exact(parts: Sequence[Any]) -> tuple[float, ...] | None:
         found = tuple(float(_text(part)) if isinstance(part, str | bytes) else float(part) for part in parts)
     except (TypeError, ValueError, OverflowError):
         return None
-    return found if all(map(math.isfinite, found)) else None
+    return found if all(abs(number) < _MOST for number in found) else None
 
 
 def _meant(parts: Sequence[Any], count: int) -> tuple[float, ...] | None:
