@@ -12,7 +12,7 @@ from condseg_app.compute.output_names import output_names
 from condseg_app.compute.prediction import Request, Segmentation, segment, write_segmentation
 from condseg_app.data import Pick, PostProcessing
 from condseg_app.errors import CondsegError, ReadError, WriteError, printable
-from condseg_app.io import export_format, file_hash, find_model, is_image, read_model
+from condseg_app.io import can_read, export_format, file_hash, find_model, is_image, read_model
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_start import reading
 from condseg_app.io.label_writers import new_folder
@@ -143,6 +143,9 @@ def _images_in(folder: Path, output: Path) -> list[Path]:
         others = [
             p for p in inside if p.is_dir() and p not in images and not output.resolve().is_relative_to(p.resolve())
         ]
+    for path in inside:
+        if path.is_symlink() and not path.exists() and can_read(path):
+            _log.warning("%s: leads to a file that is not here, and is left out; fetch it first", path)
     names = f"{', '.join(other.name for other in others[:_MOST_TOLD])}{', ...' if len(others) > _MOST_TOLD else ''}"
     if not images:
         also = f"; name the folders in it that do: {names}" if others else ""

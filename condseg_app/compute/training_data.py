@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from condseg_app.data import Case, ClassTable, DataSet, Image
+from condseg_app.data import Case, ClassTable, DataSet, Image, listed
 from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io import read_data_set, read_image
 
@@ -92,7 +92,7 @@ def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -
         )
     for name in wanted or ():
         if name not in table:
-            known = ", ".join(sorted(labelled))
+            known = listed(sorted(labelled))
             raise ClassTableError(f"no data set labels class '{name}'; they label {known}")
     return table
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from condseg_app.compute import start_log
 
@@ -55,8 +55,16 @@ def choose_how_to_draw() -> None:
     os.environ.setdefault("LP_NUM_THREADS", str((os.cpu_count() or 1) + 1))
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in a sentence, as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"condseg: {message}; see condseg app --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="condseg app", description="Open the window.")
+    parser = _Parser(prog="condseg app", description="Open the window.")
     parser.add_argument("file", nargs="?", type=Path, help="image to open")
     parser.add_argument("--image", type=Path, help="image to open, or to take the tour on")
     parser.add_argument("--model", help="model's name or file")

@@ -432,3 +432,10 @@ def test_hidden_files_are_no_images_and_folders_in_a_folder_are_told(
     assert "the folders in it are not searched (more); name them, too" in caplog.text
     with pytest.raises(ReadError, match="name the folders in it that do: scans"):
         image_files([scans.parent], output)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_to_a_file_that_is_not_here_is_told(scans: Path, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (scans / "annexed.nii.gz").symlink_to("../.git/annex/objects/nowhere")
+    assert len(image_files([scans], output)) == 3
+    assert "annexed.nii.gz: leads to a file that is not here" in caplog.text
