@@ -102,7 +102,8 @@ def _show_plugin() -> None:
     viewer.window.resize(*_WINDOW)
     viewer.open_sample("condseg", "abdomen")
     _, widget = viewer.window.add_plugin_dock_widget("condseg", "CondSeg")
-    _wait(lambda: widget.session.model is not None, "a model that fits")
+    _wait(lambda: widget.session.advice.proposed is not None, "a model that suits")
+    widget.panel.header.advice.use.click()
     _predict_all(widget.panel)
     viewer.reset_view()  # the panel has taken some of the canvas
     _rest(1.0)
