@@ -7,7 +7,8 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QTextCursor, QTextDocument
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
 
-from condseg_app.qt.style import push_button, readable_links
+from condseg_app.qt.markdown import markdown_html
+from condseg_app.qt.style import push_button
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "docs", _PACKAGE.parent / "docs")
@@ -34,10 +35,9 @@ class GuideWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("User guide")
         self.resize(820, 720)
-        self.text = QTextBrowser()
+        self.text = _Pages()
         self.text.setObjectName("guide_text")
         self.text.setOpenLinks(False)
-        readable_links(self.text)
         self.text.anchorClicked.connect(self.follow)
         self.back = push_button("guide_back", "Back", self.text.backward)
         self.back.setAutoDefault(False)
@@ -64,10 +64,9 @@ class GuideWindow(QDialog):
         if not target.isLocalFile():
             QDesktopServices.openUrl(target)
             return
-        page = QUrl(target)
-        page.setFragment("")
+        page = QUrl.fromLocalFile(target.toLocalFile())
         if page != self.text.source():
-            self.text.setSource(page, QTextDocument.ResourceType.MarkdownResource)
+            self.text.setSource(page, QTextDocument.ResourceType.HtmlResource)
         if target.hasFragment():
             self._go_to(target.fragment())
 
@@ -87,6 +86,15 @@ class GuideWindow(QDialog):
         if self.wanted.text() and not self.text.find(self.wanted.text()):
             self.text.moveCursor(QTextCursor.MoveOperation.Start)
             self.text.find(self.wanted.text())
+
+
+class _Pages(QTextBrowser):
+    """Shows files of Markdown."""
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:  # noqa: N802
+        """A page as rich text."""
+        path = Path(self.source().resolved(QUrl(name)).toLocalFile())
+        return markdown_html(path.read_text(encoding="utf-8")) if path.suffix == ".md" and path.is_file() else None
 
 
 def _anchor(heading: str) -> str:

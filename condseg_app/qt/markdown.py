@@ -5,6 +5,9 @@ import re
 from qtpy.QtGui import QTextDocument
 
 _BODY = re.compile(r"<body[^>]*>(.*)</body>", re.DOTALL)
+_LINK_COLOR = re.compile(r"(<a href=[^>]*><span style=\"[^\"]*color:)#[0-9a-f]{6}")
+_READABLE = "#6c9cff"
+"""A blue that is read on dark and on light; Qt's own is not, on dark."""
 
 
 def markdown_html(text: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QColor, QIcon, QPalette
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QComboBox,
     QDialogButtonBox,
@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QPushButton,
     QSizePolicy,
-    QTextBrowser,
     QToolButton,
     QWidget,
 )
@@ -19,8 +18,6 @@ from qtpy.QtWidgets import (
 from condseg_app.qt import glyphs
 from condseg_app.qt.text import as_it_is
 from condseg_app.viewer.keys import COMMAND_KEYS
-
-_LINK = "#6c9cff"
 
 
 class PlainLabel(QLabel):
@@ -132,10 +129,3 @@ def without_icons(box: QDialogButtonBox | QMessageBox) -> None:
     if isinstance(box, QMessageBox):
         for label in box.findChildren(QLabel):
             label.setTextFormat(Qt.TextFormat.PlainText)
-
-
-def readable_links(browser: QTextBrowser) -> None:
-    """Draw links in a blue that is read on dark and on light."""
-    palette = browser.palette()
-    palette.setColor(QPalette.ColorRole.Link, QColor(_LINK))
-    browser.setPalette(palette)

@@ -3,7 +3,7 @@
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
-from condseg_app.qt.style import readable_links, without_icons
+from condseg_app.qt.style import without_icons
 
 
 class TextDialog(QDialog):
@@ -17,7 +17,6 @@ class TextDialog(QDialog):
         self.resize(640, 560)
         self.text = QTextBrowser()
         self.text.setOpenExternalLinks(True)
-        readable_links(self.text)
         self.text.setHtml(html)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         without_icons(buttons)
