@@ -18,4 +18,7 @@ def markdown_html(text: str) -> str:
     document.setMarkdown(text)
     found = _BODY.search(document.toHtml())
     html = "" if found is None else found[1]
-    return html.replace('<table border="1"', '<table border="0"')
+    # Commands wrap as other lines do, and tables have no frames.
+    for qt, ours in (('<table border="1"', '<table border="0"'), ("<pre", "<p"), ("</pre>", "</p>")):
+        html = html.replace(qt, ours)
+    return _LINK_COLOR.sub(rf"\1{_READABLE}", html)

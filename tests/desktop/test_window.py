@@ -384,6 +384,7 @@ def test_the_guide_is_read_offline_and_its_links_lead_on(window: MainWindow, qtb
     window._actions["guide"].trigger()
     guide = window.findChild(GuideWindow)
     assert guide is not None
+    assert "#0000ff" not in guide.text.toHtml()  # Qt's blue of links is not read on dark
     guide.follow(QUrl("files.md#where-classes-overlap"))
     assert guide.text.source().fileName() == "files.md"
     assert guide.text.textCursor().block().text() == "Where classes overlap"
