@@ -113,7 +113,8 @@ def _how_good(result: LessonResult) -> str:
         return f"Dice {result.held_out:.2f} on marked slices it has not learnt from{seen}."
     if taught is None:
         return ""
-    return f"Dice {taught.after:.2f} on what you marked, which it has learnt from; on other slices it will be lower."
+    lower = "" if result.reasons else "; on other slices it will be lower"
+    return f"Dice {taught.after:.2f} on what you marked, which it has learnt from{lower}."
 
 
 def _certified(certificate: Certificate, others: int) -> str:

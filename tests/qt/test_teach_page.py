@@ -209,6 +209,7 @@ def test_a_lesson_that_learnt_nothing_is_not_called_taught(panel: Panel, dice: f
     assert outcome.title.text() == title
     assert outcome.accept.text() == button
     assert outcome.reasons.isVisibleTo(outcome) == bool(why)
+    assert ("will be lower" in outcome.verdict.text()) == (not why)
     assert all(reason in outcome.reasons.text() for reason in why)
 
 
