@@ -10,6 +10,7 @@ from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import NAME_ROLE, ClassModel, Column, Index
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import without_icons
+from condseg_app.qt.text import counted
 from condseg_app.session import Session
 
 _WIDTHS = {Column.COLOR: 24, Column.SHOWN: 24, Column.STATE: 24, Column.SIZE: 78, Column.VALUE: 30}
@@ -244,7 +245,12 @@ class ClassView(QTableView):
             self,
         )
         box.setObjectName("remove_dialog")
-        box.setInformativeText("Its prediction and marks on this image go with it. The model's file stays as it is.")
+        others = self._session.images_marked_elsewhere(name)
+        where = f", on this image and on {counted(others, 'other')}," if others else ""
+        box.setInformativeText(
+            f"Its prediction and its marks{where} go with it; undo brings them back while this image is in view. "
+            "The model's file stays as it is."
+        )
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
         button.clicked.connect(lambda: self._session.remove_class(name))
         without_icons(box)

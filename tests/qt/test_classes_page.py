@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,17 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     dialog.name.setText("milt")
     dialog.accept()
     assert "milt" in panel.session.classes
+
+
+def test_removing_says_that_marks_of_other_images_go_as_well(panel: Panel, scan: Image) -> None:
+    ones = np.ones(scan.geometry.shape, bool)
+    panel.session.annotate("kidney", ones, ones)
+    panel.session.set_image(replace(scan, name="another"))
+    panel.classes.table.remove("kidney")
+    box = panel.findChild(QMessageBox, "remove_dialog")
+    assert box is not None
+    assert "on this image and on 1 other" in box.informativeText()
+    box.reject()
 
 
 def test_removing_asks_first(qtbot: QtBot, panel: Panel) -> None:
