@@ -118,3 +118,18 @@ def test_an_unexpected_error_is_a_sentence_with_exit_code_1(capsys: Capture, mon
 def test_json_is_whole_whatever_the_names(odd_model: Path, capsys: Capture) -> None:
     assert main(["classes", str(odd_model), "--json"]) == 0
     assert [entry["name"] for entry in json.loads(capsys.readouterr().out)] == NAMES
+
+
+def test_a_class_with_a_comma_can_be_asked_for(model: Path, blobs: Path, tmp_path: Path, capsys: Capture) -> None:
+    renamed = tmp_path / "renamed.safetensors"
+    assert main(["class", "rename", "bright", "head, body", "--model", str(model), "--output", str(renamed)]) == 0
+    image = str(blobs / "imagesTr" / "case_0.nii.gz")
+    command = ["predict", image, "--model", str(renamed), "--output", str(tmp_path / "out"), "--device", "cpu"]
+    chosen = ["--classes", '"head, body"', "--keep-largest", '"head, body"=1']
+    assert main([*command, *chosen, "--overlap", "priority", "--priority", '"head, body",dark']) == 2
+    assert "no class 'dark' here" in capsys.readouterr().err
+    assert main([*command, *chosen, "--overlap", "priority", "--priority", '"head, body"']) == 0
+    assert main([*command, "--classes", "head, body"]) == 2
+    assert "no class 'body' here; there are: \"head, body\", dark" in capsys.readouterr().err.replace(
+        "'head'", "'body'"
+    )
