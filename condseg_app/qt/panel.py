@@ -11,6 +11,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import models_available
 from condseg_app.qt.classes_page import ClassesPage
 from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.every_move import EveryMove
 from condseg_app.qt.export_page import ExportPage
 from condseg_app.qt.graphics import keep_own_context
 from condseg_app.qt.header import Header, Models
@@ -44,6 +45,7 @@ class Panel(QWidget):
         self._connect()
         self._start_timers()
         keep_own_context(binding.viewer)
+        self.moves = EveryMove(binding.viewer, binding.annotation, self)
 
     def _build(self, models: Models) -> None:
         self.header = Header(self.session, models)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
 from condseg_app.data import Region
@@ -88,6 +89,10 @@ class PaintedView(LazyView):
         super().__init__(read, placement, dtype)
         self._write = write
 
+    def __getitem__(self, key: Any) -> Any:
+        # For every dab napari asks `data[0].dtype`: no slice is to be read for that.
+        return _LazySlice(self, int(key)) if isinstance(key, int | np.integer) else super().__getitem__(key)
+
     def __setitem__(self, key: Any, value: Any) -> None:
         spatial, within = _box_of(key, self.shape) or ([slice(0, n) for n in self.shape], key)
         if _is_whole(within) and np.shape(value) == tuple(part.stop - part.start for part in spatial):
@@ -96,6 +101,35 @@ class PaintedView(LazyView):
             block = self._block(self._read, spatial)
             block[within] = value
         self._write(self._placement.region(spatial), self._placement.to_source(block))
+
+
+class _LazySlice(NDArrayOperatorsMixin):
+    """One slice of a view, read when more than its shape or type is asked for."""
+
+    def __init__(self, view: LazyView, index: int) -> None:
+        self._view, self._index = view, index
+        self.dtype, self.shape, self.ndim = view.dtype, view.shape[1:], view.ndim - 1
+        if not -len(view) <= index < len(view):
+            raise IndexError(f"slice {index} of {len(view)}")
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        whole = self._view[(self._index, *[slice(None)] * self.ndim)]
+        return whole if dtype is None else whole.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        arrays = [np.asarray(each) if isinstance(each, _LazySlice) else each for each in inputs]
+        return getattr(ufunc, method)(*arrays, **options)
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # numpy's ways to ask for an array, of which there is one above
+            raise AttributeError(name)
+        return getattr(np.asarray(self), name)
 
 
 def _box_of(key: Any, shape: tuple[int, ...]) -> tuple[list[slice], tuple[Any, ...]] | None:

@@ -190,3 +190,15 @@ def test_whatever_is_assigned_to_the_layer_is_painted(kind: str, box: Region, se
     data[keys[kind]] = expected[keys[kind]] = 7
     np.testing.assert_array_equal(np.asarray(data), expected)
     np.testing.assert_array_equal(data[keys[kind]], expected[keys[kind]])
+
+
+def test_a_slice_is_not_read_for_its_type(monkeypatch: pytest.MonkeyPatch, predictions: Predictions) -> None:
+    data = view_of(begun(predictions))
+    whole = np.asarray(data)
+    np.testing.assert_array_equal(data[25], whole[25])
+    np.testing.assert_array_equal(data[25] == 7, whole[25] == 7)
+    assert (data[25].sum(), len(data[25]), data[-1][0, 0]) == (whole[25].sum(), SHAPE[1], whole[-1, 0, 0])
+    with pytest.raises(IndexError):
+        data[SHAPE[2]]
+    monkeypatch.setattr(Predictions, "predicted_in", lambda *_: pytest.fail("it was read"))
+    assert (data[0].dtype, data[0].shape, data[0].ndim) == (np.uint8, SHAPE[1::-1], 2)
