@@ -1,26 +1,38 @@
 """Strokes as they were drawn, also where the window is busy."""
 
+import time
+from collections import deque
+
 from napari.components import ViewerModel
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from condseg_app.qt.graphics import canvas_of
-from condseg_app.viewer.annotation import AnnotationLayer
+from condseg_app.viewer import AnnotationLayer
 
-_SHORTEST_MS = 10
-"""So much lies between two moves that are looked at; a mouse may report ten times as many."""
+_SHORTEST_MS = 11
+"""So much lies between two moves. vispy drops what comes within 10 ms, and a mouse may report ten times as many."""
+_BEHIND, _UNDRAWN_SECONDS = 4, 0.2
+"""From so many waiting moves on the window is behind; then it is not drawn for so long."""
 _LEAVE_OUT = Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents
 _STROKES = ("paint", "erase", "fill")
+_MOVE, _PRESS, _AGAIN, _RELEASE = (
+    QEvent.Type.MouseMove,
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseButtonDblClick,
+    QEvent.Type.MouseButtonRelease,
+)
 
 
 class EveryMove(QObject):
     """Brings every stroke of the brush to the canvas with the path that the mouse took.
 
-    Under X11 Qt leaves out each move behind which another one waits, even one that belongs to the next stroke: while
-    the window was busy, quick strokes came to dots. So nothing is left out while a button is held down, but what comes
-    too soon after the move before it. And a press that follows soon on another one is no double-click, which a brush
-    would not draw.
+    What the mouse did while the window was busy comes at once, and then three parts leave moves out: Qt under X11 each
+    one behind which another waits, even one of the next stroke; vispy and napari what comes within some milliseconds.
+    Quick strokes came to dots. So while the brush is in hand Qt leaves out nothing, and what it brings is handed on
+    one after another, with the time between that a mouse takes. A press that follows soon on another one is handed on
+    as such: a brush draws nothing at a double-click.
 
     Args:
         viewer: whose canvas it is.
@@ -30,63 +42,89 @@ class EveryMove(QObject):
     def __init__(self, viewer: ViewerModel, annotation: AnnotationLayer, parent: QObject) -> None:
         super().__init__(parent)
         self._annotation = annotation
-        self._drawing = self._sending = False
-        self._waiting: QMouseEvent | None = None
-        self._last = 0
-        canvas = canvas_of(viewer)
-        if canvas is not None:
-            canvas.canvas.native.installEventFilter(self)
+        self._canvas: QWidget | None = None
+        self._waiting: deque[QMouseEvent] = deque()
+        self._sending = False
+        self._handed_on_at = 0
+        self._undrawn_since: float | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_SHORTEST_MS)
+        self._rest.setTimerType(Qt.TimerType.PreciseTimer)
+        self._rest.timeout.connect(self._hand_on)
+        widget = canvas_of(viewer)
+        if widget is not None:
+            self._canvas = widget.canvas.native
+            self._canvas.installEventFilter(self)
+            annotation.in_hand.connect(self._on_in_hand)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that the mouse did and the canvas does not know yet."""
+        return len(self._waiting) > 0
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Look at what the mouse does; True for what the canvas is not to be told, or not yet."""
-        if not isinstance(event, QMouseEvent) or self._sending:
+        """Look at what the mouse does; True for what is handed on by and by."""
+        if self._sending or not self._is_painting() or not isinstance(event, QMouseEvent) or event.timestamp() == 0:
             return False
-        kind = event.type()
-        if kind in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
-            return self._begin(watched, event)
-        if kind == QEvent.Type.MouseMove and self._drawing:
-            return self._move(event)
-        if kind == QEvent.Type.MouseButtonRelease and self._drawing:
-            self._end(watched)
-        return False
-
-    def _begin(self, watched: QObject, event: QMouseEvent) -> bool:
-        layer = self._annotation.layer
-        if layer is None or layer.mode not in _STROKES:
+        if event.type() not in (_MOVE, _PRESS, _AGAIN, _RELEASE):
             return False
-        self._drawing, self._waiting, self._last = True, None, event.timestamp()
-        QCoreApplication.setAttribute(_LEAVE_OUT, False)
-        if event.type() == QEvent.Type.MouseButtonPress:
-            return False
-        press = QMouseEvent(
-            QEvent.Type.MouseButtonPress,
-            event.position(),
-            event.globalPosition(),
-            event.button(),
-            event.buttons(),
-            event.modifiers(),
-        )
-        self._send(watched, press)
+        self._keep(_as_press(event) if event.type() == _AGAIN else event.clone())
+        if not self._rest.isActive():
+            self._hand_on()
         return True
 
-    def _move(self, event: QMouseEvent) -> bool:
-        too_soon = 0 <= event.timestamp() - self._last < _SHORTEST_MS and event.timestamp() > 0
-        self._waiting = event.clone() if too_soon else None
-        if not too_soon:
-            self._last = event.timestamp()
-        return too_soon
+    def _is_painting(self) -> bool:
+        layer = self._annotation.layer
+        return len(self._waiting) > 0 or (layer is not None and layer.mode in _STROKES)
 
-    def _end(self, watched: QObject) -> None:
-        """Draw up to where the mouse was let go."""
-        QCoreApplication.setAttribute(_LEAVE_OUT, True)
-        self._drawing = False
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self._send(watched, waiting)
+    def _on_in_hand(self, in_hand: bool) -> None:
+        QCoreApplication.setAttribute(_LEAVE_OUT, not in_hand)
+        while self._waiting:
+            self._send(self._waiting.popleft())
+        self._draw_seldom(behind=False)
 
-    def _send(self, watched: QObject, event: QMouseEvent) -> None:
-        self._sending = True
+    def _keep(self, event: QMouseEvent) -> None:
+        """Let an event wait; between strokes, and within a moment, the latest move is enough."""
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and last.type() == event.type() == _MOVE:
+            before = self._waiting[-2].timestamp() if len(self._waiting) > 1 else self._handed_on_at
+            hovering = event.buttons() == Qt.MouseButton.NoButton
+            if hovering or last.timestamp() - before < _SHORTEST_MS:
+                self._waiting.pop()
+        self._waiting.append(event)
+
+    def _hand_on(self) -> None:
+        if self._waiting:
+            self._rest.start()
+            self._send(self._waiting.popleft())
+        self._draw_seldom(len(self._waiting) > _BEHIND)
+
+    def _draw_seldom(self, behind: bool) -> None:
+        """Let the window be drawn now and then only, while it is behind: else each move would wait for a drawing."""
+        if self._canvas is None:
+            return
+        now, window = time.monotonic(), self._canvas.window()
+        if behind and self._undrawn_since is None:
+            self._undrawn_since = now
+            window.setUpdatesEnabled(False)
+        elif self._undrawn_since is not None and (not self._waiting or now > self._undrawn_since + _UNDRAWN_SECONDS):
+            self._undrawn_since = None
+            window.setUpdatesEnabled(True)
+
+    def _send(self, event: QMouseEvent) -> None:
+        if self._canvas is None:
+            return
+        self._sending, self._handed_on_at = True, event.timestamp()
         try:
-            QApplication.sendEvent(watched, event)
+            QApplication.sendEvent(self._canvas, event)
         finally:
             self._sending = False
+
+
+def _as_press(event: QMouseEvent) -> QMouseEvent:
+    """The press that a double-click ends in."""
+    at, on_screen = event.position(), event.globalPosition()
+    press = QMouseEvent(_PRESS, at, on_screen, event.button(), event.buttons(), event.modifiers())
+    press.setTimestamp(event.timestamp())
+    return press

@@ -24,6 +24,7 @@ class AnnotationLayer:
     """
 
     painted = Signal()  # a stroke has ended
+    in_hand = Signal(bool)  # whether the brush is
     undo_asked = Signal()
     redo_asked = Signal()
 
@@ -58,6 +59,7 @@ class AnnotationLayer:
         self._viewer.layers.selection.active = layer
         layer.selected_label = entry.value
         layer.mode = "paint"
+        self.in_hand.emit(True)
 
     def paint_as(self, entry: ClassEntry) -> None:
         """Take over a class's name and colour."""
@@ -81,6 +83,7 @@ class AnnotationLayer:
             layer.events.selected_label.disconnect(self._keep_to_class)
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+            self.in_hand.emit(False)
 
     def _follow_stroke(self, layer: Labels, event: Any) -> Iterator[None]:
         del layer

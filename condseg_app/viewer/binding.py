@@ -63,7 +63,7 @@ class LayerBinding:
             (session.threshold_changed, self._on_threshold),
             (session.annotation_changed, self._on_annotation),
             (session.job_changed, self._redraw_all),
-            (self.annotation.painted, self._collect.request),
+            (self.annotation.painted, self.collect),
             (self.annotation.undo_asked, self.undo),
             (self.annotation.redo_asked, self.redo),
             (viewer.layers.events.removed, self._on_removed),

@@ -32,9 +32,12 @@ class Brush:
         assert panel.binding.annotation.layer is not None
         self.layer: Labels = panel.binding.annotation.layer
 
-    def send(self, kind: QEvent.Type, point: QPoint, button: Qt.MouseButton, held: Qt.MouseButton) -> None:
+    def send(
+        self, kind: QEvent.Type, point: QPoint, button: Qt.MouseButton, held: Qt.MouseButton, time: int = 0
+    ) -> None:
         none = Qt.KeyboardModifier.NoModifier
         event = QMouseEvent(kind, QPointF(point), QPointF(self.canvas.mapToGlobal(point)), button, held, none)
+        event.setTimestamp(time)
         QApplication.sendEvent(self.canvas, event)
 
     def stroke(self, start: tuple[int, int], moves: int = 8, step: tuple[int, int] = (9, 5)) -> list[tuple[int, ...]]:
@@ -157,6 +160,31 @@ def test_every_tool_s_marks_reach_the_session(brush: Brush) -> None:
     assert np.ptp(slices) > 15, "a ball goes through several slices"
     brush.layer.undo()  # napari's own
     assert brush.marked().says_as(before)
+
+
+def test_strokes_that_come_at_once_from_a_busy_window_keep_their_path(brush: Brush) -> None:
+    """As Qt hands them on when the window was busy: two strokes with a corner, the second begun like a double-click."""
+    no, start = Qt.MouseButton.NoButton, brush.middle - QPoint(100, 100)
+    corners = [start + QPoint(0, 120), start + QPoint(120, 120)]
+    seen = []
+    for point in (start, *corners):
+        brush.send(QEvent.Type.MouseMove, point, no, no)
+        brush.qtbot.wait(30)
+        seen.append(brush.voxel())
+    time = 1000
+    for press in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick):
+        brush.send(press, start, LEFT, LEFT, time)
+        for n in range(1, 25):
+            at = start + (QPoint(0, 10 * n) if n <= 12 else QPoint(10 * (n - 12), 120))
+            time += 8
+            brush.send(QEvent.Type.MouseMove, at, no, LEFT, time)
+        brush.send(QEvent.Type.MouseButtonRelease, corners[-1], LEFT, no, time + 1)
+        brush.qtbot.waitUntil(lambda: not brush.panel.moves.is_behind, timeout=20_000)
+        brush.qtbot.wait(30)
+        assert [says(brush.marked(), voxel) for voxel in seen] == [PRESENT] * 3
+        brush.panel.binding.undo()
+        assert brush.marked().present == 0
+    assert brush.panel.window().updatesEnabled()
 
 
 def test_a_stroke_is_one_step_for_undo(brush: Brush) -> None:
