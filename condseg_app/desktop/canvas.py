@@ -28,7 +28,7 @@ class Canvas:
         self.docks: tuple[QDockWidget, ...] = (self.widget.dockLayerControls, self.widget.dockLayerList)
         for dock in self.docks:
             window.addDockWidget(_LEFT, dock)
-        self._actions = NapariActions(self.widget)
+        self.actions = NapariActions(self.widget)
         self._rehearse()
         self._leave_drops_to(window)
 
@@ -52,5 +52,5 @@ class Canvas:
 
     def close(self) -> None:
         """Let the graphics card go, and napari's actions."""
-        self._actions.close()
+        self.actions.close()
         self.widget.close()

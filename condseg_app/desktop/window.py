@@ -63,6 +63,7 @@ class MainWindow(QMainWindow):
         self.resize(fitted(QSize(settings.width, settings.height), self))
         self.canvas = Canvas(self)
         self.binding = LayerBinding(session, self.canvas.model)
+        self.canvas.actions.turn_with(self.binding.turn)
         self.panel = Panel(self.binding, models)
         self._lay_out()
         self._focus_ring = FocusRing(self)
@@ -260,9 +261,7 @@ class MainWindow(QMainWindow):
 
     def toggle_3d(self) -> None:
         """Turn between slices and the whole volume."""
-        dims = self.canvas.model.dims
-        dims.ndisplay = 2 if dims.ndisplay == 3 or dims.ndim < 3 else 3
-        self.canvas.model.reset_view()
+        self.binding.turn()
 
     def toggle_layers(self) -> None:
         """Show or hide napari's docks."""

@@ -1,9 +1,14 @@
 """napari's canvas and the OpenGL context that its drawings live in."""
 
+from functools import cache
+
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.compat import isalive
-from qtpy.QtGui import QOpenGLContext
+from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
+
+_GL_RENDERER = 0x1F01
+_SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "gdi generic", "basic render")
 
 
 def canvas_of(viewer: ViewerModel) -> QtViewer | None:
@@ -36,3 +41,15 @@ def keep_own_context(viewer: ViewerModel) -> None:
         run_commands(event)
 
     scene.context.flush_commands = run_commands_in_own_context
+
+
+@cache
+def draws_in_software() -> bool:
+    """Whether the processor does a graphics card's work, as in virtual machines and on remote desktops."""
+    surface, context = QOffscreenSurface(), QOpenGLContext()
+    surface.create()
+    if not context.create() or not context.makeCurrent(surface):
+        return False
+    renderer = str(context.functions().glGetString(_GL_RENDERER)).lower()
+    context.doneCurrent()
+    return any(name in renderer for name in _SOFTWARE)

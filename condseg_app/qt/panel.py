@@ -13,7 +13,7 @@ from condseg_app.qt.classes_page import ClassesPage
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.every_move import EveryMove
 from condseg_app.qt.export_page import ExportPage
-from condseg_app.qt.graphics import keep_own_context
+from condseg_app.qt.graphics import draws_in_software, keep_own_context
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
@@ -22,6 +22,7 @@ from condseg_app.qt.teach_page import TeachPage
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import ViewerKeys
+from condseg_app.viewer.reduced import MOST_VOXELS_IN_SOFTWARE
 
 _FRAME_MS = 50
 MINIMUM_WIDTH = 320
@@ -46,6 +47,8 @@ class Panel(QWidget):
         self._start_timers()
         keep_own_context(binding.viewer)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)
+        if draws_in_software():
+            binding.reduced.most_voxels = MOST_VOXELS_IN_SOFTWARE
 
     def _build(self, models: Models) -> None:
         self.header = Header(self.session, models)

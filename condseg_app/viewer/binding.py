@@ -8,14 +8,14 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Image, Region, Shape, as_level
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Region, Shape, as_level
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
-from condseg_app.viewer.contrast import telling_slice
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.reduced import ReducedVolume, nothing_in
 from condseg_app.viewer.sight import Sight, Upright, overlaps
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers, channel_of, image_of
 from condseg_app.viewer.throttle import Throttle
@@ -38,6 +38,7 @@ class LayerBinding:
         self.source = SourceLayers(viewer)
         self.class_map = ClassMapLayer(viewer)
         self.conflicts = ConflictLayer(viewer)
+        self.reduced = ReducedVolume(viewer)
         self.annotation = AnnotationLayer(viewer)
         self._upright = Upright(viewer)
         self._adopting: Layer | None = None
@@ -104,13 +105,15 @@ class LayerBinding:
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or one of its results."""
         own = (self.class_map.layer, self.conflicts.layer, self.annotation.layer)
-        return layer in self.source or any(layer == one for one in own if one is not None)
+        return layer in self.source or layer in self.reduced or any(layer == one for one in own if one is not None)
 
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from what is predicted and marked of it so far."""
         self.stop_painting()
         if self.placement is None or self.session.image is None:
             return
+        if self.reduced.is_shown:  # there is nothing to paint on
+            self.viewer.dims.ndisplay = 2
         entry = self.session.classes[name]
         draft = Draft(self.session, entry, self._marked(name, self.placement.shape))
         draft.written.connect(self._collect.later)
@@ -197,22 +200,15 @@ class LayerBinding:
         if layer is not None:
             self.source.adopt(layer)
         else:
-            self.source.show(image)
             self.viewer.dims.ndisplay = 2
+            self.source.show(image)
             self.viewer.reset_view()
-            self._show_first_slice(image)
+            if self.sight is not None:
+                self.sight.go_to_first_slice(image)
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
         self._show_conflicts()
         self.tell_view()
-
-    def _show_first_slice(self, image: Image) -> None:
-        across = None if self.sight is None else self.sight.across()
-        if self.sight is None or across is None:
-            return
-        index = telling_slice(image, across)
-        if index != image.geometry.shape[across] // 2:  # where napari is already
-            self.sight.go_to_slice(across, index)
 
     def _on_visibility(self) -> None:
         self._show_map()
@@ -263,7 +259,28 @@ class LayerBinding:
     def _on_ndisplay(self) -> None:
         self.tell_view()
         self.conflicts.draw_in_2d_only()
+        if not self.reduced.is_due(self.placement):
+            self.reduced.clear()
+        elif not self.reduced.is_shown:
+            self._show_reduced()
+        if self.reduced.is_shown:
+            self.session.notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
         self._redraw.request()
+
+    def turn(self) -> None:
+        """Turn between slices and the whole volume; one too large for 3D is stood in for before napari looks at it."""
+        dims = self.viewer.dims
+        into_3d = dims.ndisplay == 2 and dims.ndim >= 3
+        if into_3d and self.reduced.is_needed(self.placement):
+            self._show_reduced()
+        dims.ndisplay = 3 if into_3d else 2
+        self.viewer.reset_view()
+
+    def _show_reduced(self) -> None:
+        if self.placement is None:
+            return
+        hidden = (self.class_map.layer, self.annotation.layer)
+        self.reduced.show(self.source.layers, hidden, self._labels, self.placement)
 
     def _on_removed(self, event: object) -> None:
         """The user took a layer away in napari's list."""
@@ -312,6 +329,8 @@ class LayerBinding:
             small = max(e.value for e in self.session.classes) <= 255
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
             self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
+            if self.reduced.is_due(self.placement):
+                self._show_reduced()
         self.class_map.color(self.session.classes, self.session.hidden)
         self._redraw.request()
 
@@ -326,6 +345,8 @@ class LayerBinding:
         In 3D the class in hand is one of many: shapes that hide each other are to be seen as they will be exported.
         """
         painted, name = self.annotation.class_name, self.session.current_class
+        if self.session.image is not None and self.reduced.is_due(self.placement):
+            return nothing_in(region, self.session.image.geometry.shape)  # the reduced one is seen
         if self.viewer.dims.ndisplay == 3:
             return self._labels(region, painted)
         if name is None or not self._is_known(name) or name in self.session.hidden:
@@ -354,6 +375,9 @@ class LayerBinding:
             self.conflicts.clear()
 
     def _refresh(self) -> None:
+        if self.reduced.is_shown:
+            self.reduced.draw(None if self.class_map.layer is None else self.class_map.layer.colormap)
+            return
         self.class_map.refresh(thumbnail=self._rest is None)  # a millisecond that a switch of classes does without
         self.conflicts.refresh()
         if self._marks_are_old:
@@ -366,3 +390,5 @@ class LayerBinding:
         self.class_map.clear()
         self.source.clear()
         self.placement = self._rest = None
+        if self.reduced.is_shown:
+            self.viewer.dims.ndisplay = 2  # a layer of the user's that comes back would be drawn whole

@@ -50,7 +50,7 @@ class ClassMapLayer:
             data, name=ALL_CLASSES, opacity=_OPACITY, iso_gradient_mode="smooth", metadata=metadata, **placement.layer
         )
         self.layer.editable = False
-        _add_quietly(self._viewer, self.layer)
+        add_quietly(self._viewer, self.layer)
 
     def color(self, classes: ClassTable, hidden: frozenset[str]) -> None:
         """Give every class its colour; a hidden one is transparent and stays in the data."""
@@ -71,7 +71,7 @@ class ClassMapLayer:
     def clear(self) -> None:
         """Take the layer away."""
         layer, self.layer, self._colored = self.layer, None, None
-        _remove(self._viewer, layer)
+        remove(self._viewer, layer)
 
 
 class ConflictLayer:
@@ -97,7 +97,7 @@ class ConflictLayer:
             **placement.layer,
         )
         self.layer.editable = False
-        _add_quietly(self._viewer, self.layer)
+        add_quietly(self._viewer, self.layer)
 
     def draw_in_2d_only(self) -> None:
         """Hide it in 3D, where all of the volume would have to be looked through."""
@@ -112,7 +112,7 @@ class ConflictLayer:
     def clear(self) -> None:
         """Take the layer away."""
         layer, self.layer = self.layer, None
-        _remove(self._viewer, layer)
+        remove(self._viewer, layer)
 
 
 def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
@@ -120,7 +120,7 @@ def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
     return np.array([*(c / 255 for c in color), alpha], np.float32)
 
 
-def _add_quietly(viewer: ViewerModel, layer: Layer) -> None:
+def add_quietly(viewer: ViewerModel, layer: Layer) -> None:
     """Add a layer without taking the selection away from what the user has in hand.
 
     Nobody is told that the selection went to the layer and came back: napari would build its controls anew each time.
@@ -134,7 +134,8 @@ def _add_quietly(viewer: ViewerModel, layer: Layer) -> None:
             viewer.layers.selection.active = active
 
 
-def _remove(viewer: ViewerModel, layer: Layer | None) -> None:
+def remove(viewer: ViewerModel, layer: Layer | None) -> None:
+    """Take a layer away, if there is one and the user has not done so."""
     if layer is not None:
         with contextlib.suppress(ValueError):  # the user took it away already
             viewer.layers.remove(layer)

@@ -8,7 +8,8 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import Region
+from condseg_app.data import Image, Region
+from condseg_app.viewer.contrast import telling_slice
 from condseg_app.viewer.placement import Placement
 
 
@@ -69,6 +70,15 @@ class Sight:
         """Where the slider of an axis of the image stands on one of its slices."""
         position = self.placement.position([index if a == axis else 0 for a in range(3)])
         return next(p for shown, p in enumerate(position) if self.placement.source_axis(shown) == axis)
+
+    def go_to_first_slice(self, image: Image) -> None:
+        """Show a slice with something on it; napari begins in the middle."""
+        across = self.across()
+        if across is None:
+            return
+        index = telling_slice(image, across)
+        if index != image.geometry.shape[across] // 2:
+            self.go_to_slice(across, index)
 
     def go_to_slice(self, axis: int, index: int) -> None:
         """Show a slice, where an axis of the image is the one that one scrolls along."""

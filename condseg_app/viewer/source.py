@@ -72,6 +72,11 @@ class SourceLayers:
         return any(layer == own for own in self._layers)  # napari hands plugins stand-ins of its layers
 
     @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The image's layers, one a channel."""
+        return tuple(self._layers)
+
+    @property
     def main(self) -> Layer | None:
         """The layer that positions are converted by, None without an image."""
         return self._layers[0] if self._layers else None

@@ -1,0 +1,150 @@
+"""A large volume in 3D: every so many voxels of it and of its classes, in place of all of them."""
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from condseg_app.data import Region
+from condseg_app.viewer.overlay import add_quietly, remove
+from condseg_app.viewer.placement import Placement
+
+MOST_VOXELS = 2**27
+"""What a graphics card draws in 3D without a halt."""
+MOST_VOXELS_IN_SOFTWARE = 2**21
+"""What a processor does: about half a second a frame on two idle cores."""
+ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
+_BOX = 32  # voxels of the reduced volume along an edge of a box that is read at once
+
+
+class ReducedVolume:
+    """Stands in for layers that are too large to be drawn in 3D, and brings them back.
+
+    Attributes:
+        most_voxels: of the volumes that are drawn whole.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self.most_voxels = MOST_VOXELS
+        self._images: list[Layer] = []
+        self._labels: Labels | None = None
+        self._hidden: list[tuple[Layer, bool]] = []
+        self._read: ReadLabels | None = None
+        self._placement: Placement | None = None
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer == own for own in (*self._images, self._labels) if own is not None)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it stands in for others now."""
+        return self._placement is not None
+
+    def is_due(self, placement: Placement | None) -> bool:
+        """Whether the viewer shows a volume in 3D that is too large to be drawn whole."""
+        return self._viewer.dims.ndisplay == 3 and self.is_needed(placement)
+
+    def is_needed(self, placement: Placement | None) -> bool:
+        """Whether a volume is too large to be drawn whole."""
+        return placement is not None and placement.ndim == 3 and int(np.prod(placement.shape)) > self.most_voxels
+
+    def show(self, images: Sequence[Layer], others: Sequence[Layer | None], read: ReadLabels, at: Placement) -> None:
+        """Put it in the place of the image's layers and of others.
+
+        Args:
+            images: the image's layers.
+            others: further layers to hide.
+            read: the label map in a region of the image.
+            at: how the image is laid out.
+        """
+        self.clear()
+        self._read, self._placement = read, at
+        steps = steps_within(at.display_shape, at.layer["scale"], self.most_voxels)
+        self._images = [_reduced(layer, steps) for layer in images if isinstance(layer, Image)]
+        self._hidden = [(layer, layer.visible) for layer in (*images, *others) if layer is not None]
+        for layer, _ in self._hidden:
+            layer.visible = False
+        for layer in self._images:
+            add_quietly(self._viewer, layer)
+
+    def draw(self, colormap: DirectLabelColormap | None) -> None:
+        """Draw the classes as they are now, in a map's colours; nothing where there is no map."""
+        if self._placement is None or self._read is None or colormap is None:
+            return
+        at = self._placement
+        steps = steps_within(at.display_shape, at.layer["scale"], self.most_voxels)
+        labels = reduced_labels(self._read, at, steps)
+        if self._labels is None:
+            self._labels = Labels(
+                labels, name="classes, reduced", opacity=0.55, iso_gradient_mode="smooth", **_spread(at.layer, steps)
+            )
+            self._labels.colormap = colormap
+            self._labels.editable = False
+            add_quietly(self._viewer, self._labels)
+            return
+        self._labels.colormap = colormap
+        self._labels.data = labels
+
+    def clear(self) -> None:
+        """Bring back what it stood in for."""
+        own, hidden = [*self._images, self._labels], self._hidden
+        self._images, self._labels, self._hidden, self._placement, self._read = [], None, [], None, None
+        for layer in own:
+            remove(self._viewer, layer)
+        for layer, visible in hidden:
+            if layer in self._viewer.layers:
+                layer.visible = visible
+
+
+def steps_within(shape: Sequence[int], spacing: Sequence[float], most: int) -> tuple[int, ...]:
+    """Steps along each axis that leave so many voxels at most, of edges as equal as can be."""
+    steps = [1] * len(shape)
+    while np.prod([-(-n // step) for n, step in zip(shape, steps, strict=True)]) > most:
+        edges = [step * width if step < n else np.inf for step, width, n in zip(steps, spacing, shape, strict=True)]
+        steps[int(np.argmin(edges))] += 1
+    return tuple(steps)
+
+
+def reduced_labels(read: ReadLabels, at: Placement, steps: Sequence[int]) -> NDArray[np.unsignedinteger]:
+    """Every so many voxels of a label map in display order, read box by box: empty boxes cost next to nothing."""
+    shape, edges = at.display_shape, [_BOX * step for step in steps]
+    found: NDArray[np.unsignedinteger] = np.zeros([-(-n // step) for n, step in zip(shape, steps, strict=True)], "u2")
+    for corner in product(*(range(0, n, edge) for n, edge in zip(shape, edges, strict=True))):
+        box = [slice(c, min(c + edge, n)) for c, edge, n in zip(corner, edges, shape, strict=True)]
+        block = at.to_display(read(at.region(box)))[tuple(slice(None, None, step) for step in steps)]
+        beside = (slice(c // s, c // s + n) for c, s, n in zip(corner, steps, block.shape, strict=True))
+        found[tuple(beside)] = block
+    return found.astype(np.uint8) if found.max(initial=0) <= 255 else found
+
+
+def nothing_in(region: Region, shape: Sequence[int]) -> NDArray[np.uint8]:
+    """Zeros for a region of an image, at no cost."""
+    return np.broadcast_to(np.uint8(0), [len(range(*part.indices(n))) for part, n in zip(region, shape, strict=True)])
+
+
+def _reduced(layer: Image, steps: Sequence[int]) -> Image:
+    first, *others = (slice(None, None, step) for step in steps)
+    slices = range(layer.data.shape[0])[first]  # one at a time: of a file no more is read than is shown
+    spread = {"scale": layer.scale, "translate": layer.translate, "units": layer.units}
+    return Image(
+        np.stack([np.asarray(layer.data[n])[tuple(others)] for n in slices]),
+        rgb=layer.rgb,
+        name=f"{layer.name}, reduced",
+        contrast_limits=layer.contrast_limits,
+        colormap=layer.colormap,
+        blending=layer.blending,
+        rendering=layer.rendering,
+        axis_labels=layer.axis_labels,
+        **_spread(spread, steps),
+    )
+
+
+def _spread(place: dict[str, Any], steps: Sequence[int]) -> dict[str, Any]:
+    """A layer's place with voxels that are so many times as large."""
+    return {**place, "scale": [width * step for width, step in zip(place["scale"], steps, strict=True)]}

@@ -1,0 +1,88 @@
+"""A large volume in 3D is stood in for by a smaller one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from napari.components import ViewerModel
+from napari.layers import Image as ImageLayer
+from napari.layers import Labels
+
+from condseg_app.data import Image
+from condseg_app.viewer import LayerBinding
+from condseg_app.viewer.reduced import reduced_labels, steps_within
+
+
+@given(st.lists(st.tuples(st.integers(1, 700), st.floats(0.1, 10)), min_size=3, max_size=3), st.integers(8, 10**6))
+def test_steps_leave_few_enough_voxels(axes: list[tuple[int, float]], most: int) -> None:
+    shape, spacing = [n for n, _ in axes], [width for _, width in axes]
+    steps = steps_within(shape, spacing, most)
+    assert np.prod([-(-n // step) for n, step in zip(shape, steps, strict=True)]) <= most
+    if np.prod(shape) <= most:
+        assert steps == (1, 1, 1)
+
+
+def test_thick_slices_are_kept_while_their_voxels_are_longest() -> None:
+    assert steps_within((40, 512, 512), (5, 0.8, 0.8), 2**22) == (1, 2, 2)
+
+
+@pytest.fixture
+def binding(stage: Any, scan: Image) -> Iterator[LayerBinding]:
+    """A predicted volume that is too large for 3D."""
+    made = LayerBinding(stage.session, ViewerModel())
+    made.reduced.most_voxels = 60
+    made.session.set_image(scan)
+    stage.predict_all()
+    made.flush()
+    yield made
+    made.close()
+
+
+def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) -> None:
+    viewer = binding.viewer
+    whole, labels = np.asarray(viewer.layers[0].data), np.asarray(binding.session.labels().values)
+    before = [layer.name for layer in viewer.layers]
+    viewer.dims.ndisplay = 3
+    shown = [layer for layer in viewer.layers if layer.visible]
+    image, classes = (next(layer for layer in shown if type(layer) is kind) for kind in (ImageLayer, Labels))
+    assert len(shown) == 2
+    assert image.data.size == classes.data.size <= 60
+    assert binding.placement is not None
+    drawn = binding.placement.to_display(labels)
+    for index in np.ndindex(*image.data.shape):
+        at = tuple(int(n) for n in np.round(viewer.layers[0].world_to_data(image.data_to_world(index))))
+        assert image.data[index] == whole[at]
+        assert classes.data[index] == drawn[at]
+    viewer.dims.ndisplay = 2
+    assert [layer.name for layer in viewer.layers] == before
+    assert all(layer.visible for layer in viewer.layers)
+
+
+def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: LayerBinding) -> None:
+    viewer = binding.viewer
+    viewer.dims.ndisplay = 3
+    for name in binding.session.classes.names:
+        binding.session.set_threshold(name, 0.99)
+    while binding._redraw.pending:
+        binding.flush()
+    (classes,) = (layer for layer in viewer.layers if layer.visible and isinstance(layer, Labels))
+    assert not classes.data.any()
+    binding.begin_painting("liver")
+    assert viewer.dims.ndisplay == 2
+    assert binding.annotation.layer is not None
+    assert binding.annotation.layer.visible
+    viewer.dims.ndisplay = 3
+    binding.session.close_image()
+    assert len(viewer.layers) == 0
+
+
+def test_boxes_make_up_the_whole_map(binding: LayerBinding, scan: Image) -> None:
+    at = binding.placement
+    assert at is not None
+    values = np.random.default_rng(0).integers(0, 300, scan.geometry.shape).astype(np.uint16)
+    for steps in ((1, 1, 1), (2, 1, 3), (3, 2, 2)):
+        found = reduced_labels(lambda region: values[region], at, steps)
+        assert np.array_equal(found, at.to_display(values)[:: steps[0], :: steps[1], :: steps[2]])
