@@ -23,7 +23,7 @@ class Soak:
 
     Args:
         window: the app's window.
-        images: files that are opened in turn, or what opens them.
+        images: files that are opened in turn.
         seed: of chance.
 
     Attributes:
@@ -63,11 +63,13 @@ class Soak:
         self.actions += 1
         rest(self._chance.choice((0.0, 0.03, 0.12)))
 
-    def _name(self) -> str:
-        return self._chance.choice(self._session.classes.names)
+    def _name(self, known: bool = False) -> str:
+        """A class, or one that the model knows."""
+        names = self._session.classes.names
+        return self._chance.choice([n for n in names if not known or self._session.can_predict(n)])
 
     def _predict(self) -> None:
-        name = self._name()
+        name = self._name(known=True)
         self._session.choose_class(name)
         self._do(lambda: self._session.predict([name], self._binding.near()))
         end = time.monotonic() + self._chance.uniform(0, _PREDICTING)

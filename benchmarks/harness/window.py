@@ -39,14 +39,8 @@ def need_a_screen() -> None:
 
 
 @contextmanager
-def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
-    """The window with a CT and a shipped model open, and the engine at hand.
-
-    Args:
-        data: the data set whose first test volume it is.
-        shape: voxels that it is brought to; 256 x 256 a slice if None.
-        engine: what computes; the real one if None.
-    """
+def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
+    """The app's window, with nothing remembered; the real engine if none is given."""
     choose_how_to_draw()
     from napari.qt import get_qapp
 
@@ -57,20 +51,33 @@ def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = N
     from condseg_app.session.settings import Settings
 
     get_qapp()
-    with TemporaryDirectory() as folder:
-        session = Session(Engine() if engine is None else engine, Path(folder))
+    session = Session(Engine() if engine is None else engine, models_folder)
+    window = MainWindow(session, Settings(), None, models_available)
+    window.ask_before_closing = False
+    window.show()
+    session.find_device()
+    yield window
+    window.close()
+
+
+@contextmanager
+def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
+    """The window with a CT and a shipped model open, and the engine at hand.
+
+    Args:
+        data: the data set whose first test volume it is.
+        shape: voxels that it is brought to; 256 x 256 a slice if None.
+        engine: what computes; the real one if None.
+    """
+    with TemporaryDirectory() as folder, lived(Path(folder), engine) as window:
+        session = window.session
         session.failed.connect(_end)
-        window = MainWindow(session, Settings(), None, models_available)
-        window.ask_before_closing = False
-        window.show()
-        session.find_device()
         file = Path(folder) / "ct.nii"
         write_image(file, _ct(data, shape))
         session.open_image(file, MODEL)
         until(lambda: session.image is not None and session.device is not None)
         rest(2.0)  # what a person looks at first
         yield window
-        window.close()
 
 
 class Drawings:
