@@ -36,9 +36,14 @@ def binding(stage: Any, scan: Image) -> Iterator[LayerBinding]:
     made.reduced.most_voxels = 60
     made.session.set_image(scan)
     stage.predict_all()
-    made.flush()
+    drawn_by_now(made)
     yield made
     made.close()
+
+
+def drawn_by_now(binding: LayerBinding) -> None:
+    while binding._redraw.pending:
+        binding.flush()
 
 
 def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) -> None:
@@ -46,6 +51,7 @@ def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) 
     whole, labels = np.asarray(viewer.layers[0].data), np.asarray(binding.session.labels().values)
     before = [layer.name for layer in viewer.layers]
     viewer.dims.ndisplay = 3
+    drawn_by_now(binding)
     shown = [layer for layer in viewer.layers if layer.visible]
     image, classes = (next(layer for layer in shown if type(layer) is kind) for kind in (ImageLayer, Labels))
     assert len(shown) == 2
@@ -66,8 +72,7 @@ def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: L
     viewer.dims.ndisplay = 3
     for name in binding.session.classes.names:
         binding.session.set_threshold(name, 0.99)
-    while binding._redraw.pending:
-        binding.flush()
+    drawn_by_now(binding)
     (classes,) = (layer for layer in viewer.layers if layer.visible and isinstance(layer, Labels))
     assert not classes.data.any()
     binding.begin_painting("liver")
