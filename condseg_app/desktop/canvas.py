@@ -35,7 +35,10 @@ class Canvas:
     def _rehearse(self) -> None:
         """Let napari load what it needs for layers now: it takes seconds, in which a first result would stand still."""
         nothing = np.zeros((2, 2), np.uint8)
-        self.model.layers.extend([Image(nothing), Labels(nothing)])
+        labels = Labels(nothing)
+        self.model.layers.extend([Image(nothing), labels])
+        self.model.layers.selection.active = labels
+        labels.mode = "paint"  # makes the circle of the brush
         self.model.layers.clear()
 
     def _leave_drops_to(self, window: QMainWindow) -> None:
