@@ -280,6 +280,13 @@ def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:
     assert "border" in page.path.styleSheet()
     page.path.setText("/no/such/folder/scan.nii.gz")
     assert page.write.toolTip() == "There is no folder /no/such/folder"
+    for row in range(page.format.count()):  # whatever the format: typing a name asks no writer for it
+        page.format.setCurrentIndex(row)
+        page.path.setText("a 1")
+        form = page.chosen_format()
+        assert form is not None
+        assert page.write.isEnabled() == form.one_file_a_class
+    page.format.setCurrentIndex(0)
     page.none.click()
     assert page.write.toolTip() == "Tick at least one class"
     page.every.click()

@@ -1,10 +1,10 @@
 """Presses everything that can be pressed, in every state of the app's window or of napari's with the panel.
 
-    python -m tests.window.battery app [--long] [--seed N] [--state NAME]
+    python -m tests.window.battery app [--long] [--sample] [--seed N] [--state NAME]
 
 The quick form uses each control once, and in each further state some of those that were used before; the long one
-uses all of them in all states, in an order of chance. It is a program of its own, for a crash is a finding, too: the
-control that is used is always the last line of the file named by --trace.
+uses all of them in all states, in an order of chance; a sample, some of them in each state. It is a program of its
+own, for a crash is a finding, too: what is used is always the last line of the file named by --trace.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 from napari.qt import get_qapp
@@ -90,19 +89,19 @@ def stay_inside(patched: pytest.MonkeyPatch, scene: Scene) -> None:
     patched.setattr(QProcess, "startDetached", lambda *_: True)
 
 
-def use_state(scene: Scene, state: WindowState, watch: Watch, used: set[str], seed: str, long: bool) -> None:
+def use_state(scene: Scene, state: WindowState, watch: Watch, used: set[str], how: argparse.Namespace) -> None:
     """Use the controls of the window in a state."""
-    order = random.Random(f"{seed} {state.name}")
+    order = random.Random(f"{how.seed} {state.name}")
 
     def wanted(names: list[str]) -> list[str]:
-        if long:
-            return order.sample(names, len(names))
+        if how.long or how.sample:
+            return order.sample(names, min(_AGAIN, len(names)) if how.sample else len(names))
         fresh = [name for name in names if name not in used]
         again = [name for name in names if name in used]
         return fresh + order.sample(again, min(_AGAIN, len(again)))
 
     scene.state = state
-    Explorer(scene, watch, order, _MOST_INSIDE_LONG if long else _MOST_INSIDE, used).use_all(wanted)
+    Explorer(scene, watch, order, _MOST_INSIDE_LONG if how.long else _MOST_INSIDE, used).use_all(wanted)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -112,31 +111,30 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--seed", default="1")
     parser.add_argument("--state", choices=[state.name for state in STATES], action="append")
+    parser.add_argument("--sample", action="store_true", help="only some controls of each state")
     parser.add_argument("--trace", type=argparse.FileType("w"))
     arguments = parser.parse_args(argv)
     faulthandler.enable()
     get_qapp().setQuitOnLastWindowClosed(False)
     states = [state for state in STATES if arguments.state is None or state.name in arguments.state]
-    faults, used = _use(arguments.host, states, arguments.seed, arguments.long, arguments.trace)
+    faults, used = _use(states, arguments)
     said = f"{arguments.host}: seed {arguments.seed}, {len(used)} controls used in {len(states)} states"
     sys.stdout.write("\n".join((said, *faults)) + "\n")
     return min(len(faults), 100)
 
 
-def _use(
-    host: str, states: Sequence[WindowState], seed: str, long: bool, trace: TextIO | None
-) -> tuple[list[str], set[str]]:
+def _use(states: Sequence[WindowState], how: argparse.Namespace) -> tuple[list[str], set[str]]:
     used: set[str] = set()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         patched.setenv("HOME", folder)
         patched.chdir(folder)
-        scene = make_scene(host, Path(folder))
+        scene = make_scene(how.host, Path(folder))
         stay_inside(patched, scene)
         scene.renew()
-        with Watch(trace=trace) as watch:
+        with Watch(trace=how.trace) as watch:
             for state in states:
                 watch.state = state.name
-                use_state(scene, state, watch, used, seed, long)
+                use_state(scene, state, watch, used, how)
         scene.close()
     return watch.faults, used
 

@@ -230,11 +230,11 @@ def _of_viewer(viewer: QtViewer) -> Ways:
         yield f"wheel {modifier.name}", lambda m=modifier: _wheel(canvas, m)  # type: ignore[misc]
     yield "drag right", lambda: _drag(canvas, _RIGHT, _PLAIN, middle, away)
     yield "right click", lambda: right_click(canvas, middle)
-    kinds = {type(layer): layer for layer in viewer.viewer.layers}
-    for kind, layer in {type(None): None, **kinds}.items():
-        if kind not in _KEYS:
-            _KEYS[kind] = _keys_of(viewer, layer)
-        for key in _KEYS[kind]:
+    own = _keys_of(viewer, None)
+    for key in own:
+        yield key, lambda key=key: _key_on(viewer, viewer.viewer.layers.selection.active, key)  # type: ignore[misc]
+    for kind, layer in {type(layer): layer for layer in viewer.viewer.layers}.items():
+        for key in sorted({*_keys_of(viewer, layer)} - {*own}):
             yield f"{key} on {kind.__name__}", lambda key=key, layer=layer: _key_on(viewer, layer, key)  # type: ignore[misc]
 
 
@@ -245,6 +245,8 @@ _KEYS: dict[type, list[str]] = {}
 def _keys_of(viewer: QtViewer, layer: object | None) -> list[str]:
     from app_model.backends.qt import QKeyBindingSequence
 
+    if type(layer) in _KEYS:
+        return _KEYS[type(layer)]
     handler = viewer._key_map_handler
     before, handler.keymap_providers = (
         handler.keymap_providers,
@@ -252,7 +254,8 @@ def _keys_of(viewer: QtViewer, layer: object | None) -> list[str]:
     )
     bound = [key for key in handler.active_keymap if key is not Ellipsis]
     handler.keymap_providers = before
-    return sorted({QKeyBindingSequence(key).toString() for key in bound} - {""})
+    _KEYS[type(layer)] = sorted({QKeyBindingSequence(key).toString() for key in bound} - {""})
+    return _KEYS[type(layer)]
 
 
 def _key_on(viewer: QtViewer, layer: object | None, key: str) -> None:

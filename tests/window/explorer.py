@@ -137,32 +137,31 @@ class Explorer:
                 return
             window = max(opened, key=lambda w: (w is QApplication.activePopupWidget(), w.isModal()))
             self._check(window)
-            name = self._next_inside(window) if len(trail) < _DEEPEST else None
-            control = controls_of(window).get(name) if name is not None else None
-            if name is not None and control is not None:
-                more.left = self._use(control, trail, {*before, *opened}) or more.left
+            left = self._left_inside(window) if len(trail) < _DEEPEST else []
+            control = controls_of(window).get(left[0]) if left else None
+            if control is not None:
+                more_inside = self._use(control, trail, {*before, *opened})
                 self._depth = len(trail)
-                more.left = more.left or self._next_inside(window) is not None
+                if not more_inside:
+                    left.remove(control.name)
+                more.left = more.left or bool(left)
             close(window)
 
-    def _next_inside(self, window: QWidget) -> str | None:
-        """A control of an opened window that was not used yet; of a window with many, of some of them."""
+    def _left_inside(self, window: QWidget) -> list[str]:
+        """The controls of an opened window that were not used yet; of a window with many, of some of them."""
         try:
             kind = f"{type(window).__name__} {window.objectName()} {window.windowTitle()}"
-            found = [f"{name}" for name in controls_of(window)]
+            found = list(controls_of(window))
         except RuntimeError:  # it is closed and gone
-            return None
-        key = kind if not isinstance(window, QMenu) else kind + "|".join(found)
+            return []
+        is_menu = isinstance(window, QMenu)
+        key = "|".join((kind, *found)) if is_menu else kind
         if key not in self._chosen_inside:
-            menus = isinstance(window, QMenu)
-            least = found if menus else self.order.sample(found, min(self.most_inside, len(found)))
-            self._chosen_inside[key] = least
+            some = self.order.sample(found, min(self.most_inside, len(found)))
+            self._chosen_inside[key] = found if is_menu else some
         left = self._chosen_inside[key]
-        while left:
-            name = left.pop(0)
-            if name in found:
-                return name
-        return None
+        left[:] = [name for name in left if name in found]
+        return left
 
     def _check(self, window: QWidget) -> None:
         if isinstance(window, ProblemDialog) and "went wrong" in window.text():

@@ -1,0 +1,34 @@
+"""The control battery's quick form; see tests/window/battery.py. The long one is `make soak`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.window.states import STATES
+
+ROOT = Path(__file__).parents[2]
+NEW_CONTROLS = ("3D", "nothing open", "2D")
+"""States in which all is used that was not used before; of the others, a sample."""
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("host", "sampled", "states"),
+    [
+        ("app", False, NEW_CONTROLS),
+        ("app", True, tuple(state.name for state in STATES if state.name not in NEW_CONTROLS)),
+        ("napari", True, ("3D", "painting", "lesson done", "engine lost", "several images")),
+    ],
+    ids=["the app", "the app in other states", "napari"],
+)
+def test_controls_can_be_used(host: str, sampled: bool, states: tuple[str, ...], tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    chosen = [word for state in states for word in ("--state", state)]
+    command = [sys.executable, "-m", "tests.window.battery", host, *(["--sample"] if sampled else []), *chosen]
+    done = subprocess.run(
+        [*command, "--trace", str(trace)], cwd=ROOT, capture_output=True, text=True, timeout=880, check=False
+    )
+    last = "".join(trace.read_text().splitlines(keepends=True)[-3:])
+    assert done.returncode == 0, f"{done.stdout[-20_000:]}\n{done.stderr[-6000:]}\nThe last ones used:\n{last}"
