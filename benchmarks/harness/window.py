@@ -111,11 +111,14 @@ def redraw(drawings: Drawings, times: int) -> list[float]:
 
 def until(condition: Callable[[], bool]) -> None:
     """Let the window live until something is so, looked at after every round of its events."""
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + _PATIENCE
     while not condition():
         QApplication.processEvents()
+        # Outside of Qt's own loop nobody deletes what is to be deleted later, and all of it would seem to leak.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         time.sleep(0.0005)
         if time.monotonic() > end:
             raise SystemExit("it took too long")
