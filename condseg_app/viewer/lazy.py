@@ -57,6 +57,10 @@ class LazyView:
         whole = self._block(self._whole, [slice(0, n) for n in self._placement.display_shape])
         return whole if dtype is None else whole.astype(dtype)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> NDArray[Any]:
+        """An ordinary array, for napari's 'Duplicate layer': what is computed cannot be copied."""
+        return np.array(self)
+
     def _picked(self, key: Any) -> NDArray[Any]:
         """What single voxels hold: of the box that they are in, or of the whole where it is not clear which that is."""
         box = _box_of(key, self.shape)

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,12 @@ def test_a_slice_costs_a_slice() -> None:
     asked: list[Region] = []
     make(asked)[2]
     assert [VOXELS[region].size for region in asked] == [VOXELS.size // PLACEMENT.display_shape[0]]
+
+
+def test_a_duplicate_of_its_layer_is_an_ordinary_array() -> None:
+    copied = deepcopy(make([]))
+    assert isinstance(copied, np.ndarray)
+    assert np.array_equal(copied, PLACEMENT.to_display(VOXELS))
 
 
 def test_colours_come_last() -> None:
