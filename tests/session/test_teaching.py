@@ -164,7 +164,7 @@ def test_an_image_that_the_model_cannot_see_is_left_out_of_a_lesson(lesson: Any)
     first = session.image
     array = np.zeros((3, *first.geometry.shape), np.float32)
     session.set_image(Image(array, first.geometry, name="colours", channels=("red", "green", "blue")))
-    assert isinstance(lesson.heard.failures.pop(), ModelError)
+    assert lesson.heard.failures == [], "the panel says in place that the model does not suit"
     mark(lesson, "tumour")
     session.set_image(first)
     assert session.images_marked_elsewhere("tumour") == 0
