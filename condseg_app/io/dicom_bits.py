@@ -12,15 +12,15 @@ from condseg_app.io.dicom_values import Oddities
 
 @dataclass(frozen=True)
 class PixelBits:
-    """Which bits of a stored pixel are its number.
+    """The bits of a stored pixel that hold the number.
 
     Attributes:
-        allocated: bits that a pixel takes.
-        used: bits of its number, as the header has it.
-        shift: unused bits below them.
-        signed: whether numbers may be below 0.
-        stream: bits as the packed stream has it, None where nothing is packed, or the packing does not say.
-        stream_signed: whether the stream itself knows numbers below 0.
+        allocated: bits of a pixel.
+        used: bits of the number, by the header.
+        shift: unused bits below the number.
+        signed: whether numbers may be negative.
+        stream: bits by the packed stream; None for unpacked pixels, or packings that do not state the bits.
+        stream_signed: whether the stream itself has negative numbers.
     """
 
     allocated: int
@@ -32,19 +32,19 @@ class PixelBits:
 
     @property
     def most(self) -> int:
-        """Bits that no number needs more of."""
+        """The most bits that a number needs."""
         return max(self.used, self.stream or 0)
 
 
 def pixel_bits(allocated: int, stored: int, high: int, signed: bool, claim: StreamClaim | None) -> PixelBits:
-    """Put together what the header and a packed stream say.
+    """Combine the bits of the header with those of a packed stream.
 
     Args:
         allocated: Bits Allocated.
         stored: Bits Stored.
         high: High Bit.
-        signed: whether the Pixel Representation is that of numbers below 0.
-        claim: of the first frame's stream; None where nothing is packed, or the packing does not say.
+        signed: whether the Pixel Representation is that of signed numbers.
+        claim: of the first frame's stream; None for unpacked pixels, or packings that do not state the bits.
     """
     used = stored if 1 <= stored <= allocated else allocated
     if claim is None:
@@ -56,7 +56,7 @@ def pixel_bits(allocated: int, stored: int, high: int, signed: bool, claim: Stre
 
 
 def contradictions(bits: PixelBits, allocated: int, signed: bool, claim: StreamClaim | None, odd: Oddities) -> None:
-    """Tell where header and stream contradict each other, and whose word is taken."""
+    """Note contradictions of header and stream, and the side that is taken."""
     if claim is None:
         return
     if claim.bits > allocated:
@@ -73,7 +73,7 @@ def contradictions(bits: PixelBits, allocated: int, signed: bool, claim: StreamC
 
 
 def settled(stored: NDArray[Any], bits: PixelBits) -> NDArray[Any]:
-    """Numbers from grey pixels as they lie in the file or come out of a decoder: unused bits off, signs on."""
+    """Numbers of grey pixels from a file or a decoder, without unused bits and with signs."""
     width = 8 * stored.dtype.itemsize
     stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
     if bits.stream_signed:
@@ -83,21 +83,21 @@ def settled(stored: NDArray[Any], bits: PixelBits) -> NDArray[Any]:
     if used == width and not bits.shift:
         return plain.view(f"i{plain.dtype.itemsize}") if bits.signed else plain
     below = min(bits.shift, width - used)
-    raised = plain << (width - used - below)  # what stands above the number falls off
+    raised = plain << (width - used - below)  # bits above the number fall off
     return (raised.view(f"i{plain.dtype.itemsize}") if bits.signed else raised) >> (width - used)
 
 
 def _bits_used(plain: NDArray[Any], bits: PixelBits) -> int:
-    """How many bits a number has in this frame.
+    """Number of bits of a number in this frame.
 
-    A stream of more bits than are said to be used mostly has nothing in them, or the sign again; where it has, they
-    are part of the numbers.
+    Bits of the stream beyond the stated bits mostly are 0 or repeat the sign; other values there are part of the
+    numbers.
     """
     if bits.stream is None or bits.stream == bits.used:
         return bits.used
     if not bits.signed or bits.stream < bits.used:
         return bits.stream
-    above = plain >> (bits.used - 1)  # the sign, and what stands above it
+    above = plain >> (bits.used - 1)  # the sign, and the bits above
     full = (1 << (bits.stream - bits.used + 1)) - 1
     is_plain = not (above >> 1).any()
     return bits.used if is_plain or bool(np.isin(above, (0, full)).all()) else bits.stream

@@ -1,7 +1,7 @@
-"""Which decoder unpacks DICOM pixels: permissive licences, and none that ends or holds up the process on damaged files.
+"""Choice of decoder for DICOM pixels: permissive licences, no crash or hang on damaged files.
 
-Lossless JPEG, JPEG-LS and JPEG 2000 are decoded by imagecodecs, which pydicom does not know: this module is the plugin
-for it, in the form that pydicom asks for. What speaks against others is in docs/decisions/0011-decoders-of-dicom.md.
+Lossless JPEG, JPEG-LS and JPEG 2000 are decoded by imagecodecs, which pydicom does not know: this module is a pydicom
+plugin for imagecodecs. Reasons against other decoders are in docs/decisions/0011-decoders-of-dicom.md.
 """
 
 from importlib.util import find_spec
@@ -38,7 +38,7 @@ DECODER_DEPENDENCIES = {
         *_JPEG_2000,
     )
 }
-"""What pydicom names where the decoder is missing."""
+"""Packages that pydicom names where a decoder is missing."""
 
 _LABEL = "imagecodecs"
 _END = b"\xff\xd9"
@@ -46,14 +46,14 @@ _PREFERRED = (_LABEL, "pyjpegls", "pydicom", "pillow", "pylibjpeg")
 
 
 def decoder_for(syntax: UID, bits: int = 0) -> str:
-    """The name of the decoder to be used; '' where nothing is packed.
+    """Name of the decoder; '' for unpacked pixels.
 
     Args:
         syntax: how pixels are packed.
-        bits: of a number in the packed stream, 0 where that is not known.
+        bits: of a number in the packed stream, 0 if unknown.
 
     Raises:
-        ReadError: such data are not read, or a package is missing.
+        ReadError: the packing is not supported, or a package is missing.
     """
     try:
         decoder = get_decoder(syntax)
@@ -76,20 +76,20 @@ def is_available(syntax: str) -> bool:
 
 
 def decode_frame(packed: bytes, runner: DecodeRunner) -> bytes:
-    """One frame's pixels, without conversion of colours, in the width that the header claims."""
+    """A frame's pixels, without conversion of colours, in the header's width of numbers."""
     from imagecodecs import jpeg2k_decode, jpeg8_decode, jpegls_decode
 
     syntax = runner.transfer_syntax
     claim = claim_of(packed)
     claimed = (0, 0) if claim is None else (claim.rows, claim.columns)
-    if claimed != (runner.rows, runner.columns):  # before room is made for it
+    if claimed != (runner.rows, runner.columns):  # before memory is allocated
         raise ValueError(f"a frame claims {claimed} pixels")
     if syntax in _JPEG_2000:
         pixels = np.asarray(jpeg2k_decode(packed))
         if runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):  # undone by the decoder
             runner.set_option("photometric_interpretation", "RGB")
     elif syntax in JPEGLSTransferSyntaxes:
-        if not packed.rstrip(b"\0").endswith(_END):  # over which CharLS thinks for seconds
+        if not packed.rstrip(b"\0").endswith(_END):  # CharLS spends seconds on such frames
             raise ValueError("a frame is cut off")
         pixels = np.asarray(jpegls_decode(packed))
     else:
@@ -100,5 +100,5 @@ def decode_frame(packed: bytes, runner: DecodeRunner) -> bytes:
     return pixels.astype(f"<u{runner.bits_allocated // 8}").tobytes()
 
 
-for _syntax in DECODER_DEPENDENCIES:  # what pydicom has for others of its list
+for _syntax in DECODER_DEPENDENCIES:  # as pydicom adds the decoders of its own list
     get_decoder(_syntax).add_plugin(_LABEL, (__name__, decode_frame.__name__))

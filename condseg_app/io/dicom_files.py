@@ -1,4 +1,4 @@
-"""Which files are DICOM, told by their first bytes, and the files of a folder. Knows nothing of what is in them."""
+"""Search for DICOM files, told by their first bytes, in folders; without reading their content."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from condseg_app.io.file_start import ANY_FOLDER, GZIP, first_bytes, reading, un
 
 _PREFIX = (128, b"DICM")
 _DIRECTORY = "DICOMDIR"
-# No archive or disc is as deep: only folders that lead in a circle.
+# No archive or disc is this deep: only folders that lead in a circle.
 _DEEPEST = 32
 _MOST_FILES = 20_000
 _MOST_LOOKED_AT = 2_000
@@ -26,12 +26,12 @@ _BARE = re.compile(rb"[\x02\x08]\x00.\x00(?:[A-Z]{2}|[\x00-\xff]\x00\x00\x00)|\x
 
 @dataclass(frozen=True)
 class Search:
-    """What was found of DICOM in a folder.
+    """Result of a search for DICOM files in a folder.
 
     Attributes:
-        found: whether there is any.
-        has_more: whether there are more files than were looked at.
-        packed: files that are DICOM compressed with gzip, which is not read.
+        found: whether there is a DICOM file.
+        has_more: whether the folder has more files than were searched.
+        packed: number of DICOM files compressed with gzip, which are not read.
     """
 
     found: bool
@@ -40,7 +40,7 @@ class Search:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM does, or a folder holds such files among its first ones; little is read."""
+    """Whether a file begins as DICOM does, or a folder has such a file among the first files; little is read."""
     try:
         if path.is_dir():
             return searched(path).found
@@ -50,9 +50,9 @@ def is_dicom(path: Path) -> bool:
 
 
 def searched(folder: Path) -> Search:
-    """Look for a DICOM file in a folder and those in it: the first bytes of some thousand files.
+    """Look for a DICOM file in a folder and its subfolders, by the first bytes of some thousand files.
 
-    Folders where volumes of other formats lie above all DICOM files hold none that counts.
+    DICOM files below volumes of other formats do not count.
     """
     level, packed, locked, has_other = 0, 0, list[Path](), False
     try:
@@ -76,8 +76,8 @@ class FoundFiles:
     """The DICOM files of a folder.
 
     Attributes:
-        files: in the order of their names, those of the folder first.
-        notes: what could not be looked at, a sentence.
+        files: in the order of their names, those of the folder itself first.
+        notes: a sentence on files and folders that may not be read.
     """
 
     files: tuple[Path, ...]
@@ -85,12 +85,12 @@ class FoundFiles:
 
 
 def dicom_files(path: Path) -> FoundFiles:
-    """A file itself, or the DICOM files of a folder and of those in it.
+    """A file itself, or the DICOM files of a folder and its subfolders.
 
-    The directory of a disc (DICOMDIR) stands for the folder that it is in.
+    The directory of a disc (DICOMDIR) stands for the folder around the file.
 
     Raises:
-        ReadError: there are none, too many, or they cannot be read.
+        ReadError: no file, too many files, or unreadable files.
     """
     if not path.is_dir():
         first_bytes(path)
@@ -112,7 +112,7 @@ def dicom_files(path: Path) -> FoundFiles:
 
 
 def is_directory_file(path: Path) -> bool:
-    """Whether it is a disc's table of contents by its name."""
+    """Whether a file is a disc's table of contents, by the name."""
     return path.name.upper() == _DIRECTORY
 
 
@@ -123,7 +123,7 @@ def begins_dicom(start: bytes) -> bool:
 
 
 def is_packed_dicom(path: Path) -> bool:
-    """Whether it is a DICOM file that was compressed with gzip as a whole."""
+    """Whether a file is DICOM compressed with gzip as a whole."""
     try:
         with path.open("rb") as file:
             start = file.read(len(GZIP))
@@ -133,7 +133,7 @@ def is_packed_dicom(path: Path) -> bool:
 
 
 def why_none(folder: Path) -> str:
-    """What to say of a folder that is no image: what the search for DICOM files met."""
+    """Message for a folder that is no image, by the result of the search for DICOM files."""
     search = searched(folder)
     if search.packed:
         return f"holds {search.packed} DICOM files that are compressed with gzip; unpack them (gunzip does)"
@@ -146,7 +146,7 @@ def why_none(folder: Path) -> str:
 
 
 def _begins_as_dicom(path: Path, locked: list[Path] | None = None) -> bool:
-    """Whether a file begins as DICOM does; one that may not be read goes to `locked`, where there is such a list."""
+    """Whether a file begins as DICOM does; a file that may not be read goes to the list `locked`, if given."""
     try:
         with path.open("rb") as file:
             return begins_dicom(file.read(_PREFIX[0] + len(_PREFIX[1])))
@@ -183,7 +183,7 @@ def _files_below(folder: Path, locked: list[Path]) -> Iterator[tuple[int, Path]]
 
 
 def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files and folders of a folder, by name, without what is hidden, and without images that are folders."""
+    """Files and folders of a folder by name, without hidden entries, and without images that are folders."""
     with os.scandir(folder) as entries:
         shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     files = [Path(entry.path) for entry in shown if entry.is_file()]

@@ -1,4 +1,4 @@
-"""Where the frames of a DICOM file lie: by their own words, by vectors, by a distance that all share, or not at all."""
+"""Places of a DICOM file's frames: stated for each, by vectors, by a common distance, or unknown."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,28 +23,28 @@ NUCLEAR_VECTORS: Mapping[str, str] = {
     "angular view": "AngularViewVector",
     "time slice": "TimeSliceVector",
 }
-"""What frames of nuclear medicine differ in besides their place, with the element that has a number for each."""
+"""Differences of nuclear medicine frames besides their place, with the element that has a number for each frame."""
 
 _TIMES = ("FrameTime", "FrameTimeVector", "CineRate")
 _SIZES = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _UPRIGHT: Vector = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 IN_TIME, IN_SPACE = "in time", "in space"
-"""What frames may be read as where a file does not say which."""
+"""The readings of frames where a file does not state which is meant."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame of a file: where it lies, and where to look up what else is said of it.
+    """A frame of a file: the place, and the data sets with further elements.
 
     Attributes:
         number: from 0.
         data: the file's.
-        groups: its own functional groups and those that all share.
-        position: centre of its first pixel (3,) in LPS+ mm, None if it is not known.
-        orientation: direction along a row, then down a column (6,), None if it is not known.
-        vectors: what nuclear medicine says of it: 'phase' -> 2.
-        reading: 'in time' or 'in space' where it may be either, else ''.
-        oddities: what is taken for granted in this reading, a sentence each.
+        groups: the frame's own functional groups and the shared groups.
+        position: centre of the first pixel (3,) in LPS+ mm, None if unknown.
+        orientation: direction along a row, then down a column (6,), None if unknown.
+        vectors: values of nuclear medicine: 'phase' -> 2.
+        reading: 'in time' or 'in space' where both are possible, else ''.
+        oddities: assumptions of this reading, a sentence each.
     """
 
     number: int
@@ -57,7 +57,7 @@ class Frame:
     oddities: tuple[str, ...] = ()
 
     def of(self, group: str) -> Dataset:
-        """The group's one item; the whole file's data where it has no such group."""
+        """The item of a functional group; the whole file's data where the frame has no such group."""
         for groups in self.groups:
             items = groups.get(group)
             if items:
@@ -66,15 +66,15 @@ class Frame:
 
 
 def frames_in(header: DicomHeader, count: int, odd: Oddities) -> list[Frame]:
-    """The frames of a file; twice where they may be points in time or slices, told apart by their `reading`.
+    """The frames of a file; twice if points in time and slices are both possible, told apart by `reading`.
 
     Args:
         header: of the file.
         count: its frames.
-        odd: takes a sentence where something is faulty or taken for granted.
+        odd: takes a sentence on faults and assumptions.
 
     Raises:
-        ReadError: it describes another number of frames.
+        ReadError: the file describes another number of frames.
     """
     placed = [_placed(frame, odd) for frame in _frames(header, count)]
     if count == 1 or any(_says_its_place(frame) for frame in placed):
@@ -97,14 +97,14 @@ def _frames(header: DicomHeader, count: int) -> list[Frame]:
 
 
 def _says_its_place(frame: Frame) -> bool:
-    """Whether it has a place of its own, not only one that all frames share."""
+    """Whether a frame has a place of its own, not only a shared place."""
     return len(frame.groups) > 0 and any(
         keyword in frame.groups[0] for keyword in ("PlanePositionSequence", "PlanePositionVolumeSequence")
     )
 
 
 def _placed(frame: Frame, odd: Oddities) -> Frame:
-    """With the place that is stated of it, or of all frames; that of 3D ultrasound is the probe's."""
+    """The frame with the stated place, own or shared; places of 3D ultrasound are relative to the probe."""
     position = numbers(frame.of("PlanePositionSequence"), "ImagePositionPatient", 3, odd)
     orientation = numbers(frame.of("PlaneOrientationSequence"), "ImageOrientationPatient", 6, odd)
     if position is None and orientation is None:
@@ -116,7 +116,7 @@ def _placed(frame: Frame, odd: Oddities) -> Frame:
 
 
 def _offsets(header: DicomHeader, frame: Frame, count: int, odd: Oddities) -> list[Vector] | None:
-    """How far each frame is from the first one, by a vector of the file; None where there is none."""
+    """Offset of each frame from the first frame, by a vector of the file; None without such a vector."""
     normal = _normal(frame)
     doses = numbers(header.data, "GridFrameOffsetVector", count, odd)
     if doses is not None:
@@ -130,7 +130,7 @@ def _offsets(header: DicomHeader, frame: Frame, count: int, odd: Oddities) -> li
 
 
 def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> list[Frame]:
-    """Frames of which only the distance is known, if at all: slices, points in time, or either."""
+    """Frames of known distance at most: slices, points in time, or both readings."""
     measures = frames[0].of("PixelMeasuresSequence")
     apart = one_number(measures, "SpacingBetweenSlices", odd)
     is_timed = _is_timed(header, frames)
@@ -150,7 +150,7 @@ def _by_distance(header: DicomHeader, frames: list[Frame], odd: Oddities) -> lis
 
 
 def _is_timed(header: DicomHeader, frames: list[Frame]) -> bool:
-    """Whether times are stated of frames, in the file or in groups of theirs."""
+    """Whether times are stated for frames, in the file or in functional groups."""
     if any(value_of(header.data, keyword) is not None for keyword in _TIMES):
         return True
     points = {value_of(frame.of("FrameContentSequence"), "TemporalPositionIndex") for frame in frames}
@@ -164,7 +164,7 @@ def _is_nuclear(header: DicomHeader) -> bool:
 
 
 def _in_stack(frames: list[Frame]) -> list[float] | None:
-    """The place of each frame in its stack, from 0; None where not all have one."""
+    """Place of each frame in the stack, from 0; None where frames lack a place."""
     found = [one_number(frame.of("FrameContentSequence"), "InStackPositionNumber", []) for frame in frames]
     places = [place for place in found if place is not None]
     return [place - min(places) for place in places] if len(places) == len(frames) and len(set(places)) > 1 else None
@@ -203,12 +203,12 @@ def _at_detector(frame: Frame, detector: Dataset, odd: Oddities) -> Frame:
 
 
 def _steps(frame: Frame, apart: float, depths: Iterable[float]) -> list[Vector]:
-    """Offsets of frames that lie so many distances along the normal; against it where the distance is below 0."""
+    """Offsets of frames by multiples of a distance along the normal; a negative distance goes against the normal."""
     return [tuple(map(float, depth * apart * _normal(frame))) for depth in depths]
 
 
 def _along(frames: Sequence[Frame], offsets: Sequence[Vector], odd: Oddities) -> list[Frame]:
-    """Frames at so much from the place that they share."""
+    """Frames at offsets from their common place."""
     base, orientation = frames[0].position, frames[0].orientation
     if base is None or orientation is None:
         odd.append("its orientation is not stated; left and right may be swapped")

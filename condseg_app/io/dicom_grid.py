@@ -12,10 +12,10 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def grid_of(first: DicomSlice, final: DicomSlice, last: int, path: Path) -> tuple[Geometry, tuple[str, ...]]:
-    """The RAS+ grid of a stack from its first slice, K = 0, to its final one, K = `last`, and what is odd about it.
+    """RAS+ grid of a stack from the first slice (K = 0) to the final slice (K = `last`), with notes.
 
     Raises:
-        GeometryError: it has no volume.
+        GeometryError: the grid has no volume.
     """
     kind = first.kind
     if first.position is None and first.spacing is None and last == 0:
@@ -40,7 +40,7 @@ def grid_of(first: DicomSlice, final: DicomSlice, last: int, path: Path) -> tupl
 
 
 def _not_stated(first: DicomSlice, last: int) -> tuple[str, ...]:
-    """Notes on what is taken for granted of a stack's grid."""
+    """Notes on the assumptions of a stack's grid."""
     notes: tuple[str, ...] = ()
     if first.spacing is None:
         notes += ("its pixel sizes are not stated; 1 mm is taken",)

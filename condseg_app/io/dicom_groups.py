@@ -11,7 +11,7 @@ from condseg_app.io.dicom_places import UNEVEN, Places, depth_of, numbers_leave_
 from condseg_app.io.dicom_slices import TRAITS, DicomSlice
 
 _SAME_DIRECTION = 1e-3
-# What a series may have several stacks of; numbers of slices and their own times tell none apart.
+# Traits that may separate the stacks of a series; numbers and times of single slices do not.
 _TELLING = tuple(name for name in TRAITS if name != "instance")
 _MOST_PARTS = 64
 _MOST_RUNS = 8
@@ -20,12 +20,12 @@ _LEAST_OF_A_RUN = 3
 
 @dataclass(frozen=True, eq=False)
 class SliceGroup:
-    """Slices of a series that make one volume, or several at the same place.
+    """Slices of a series that make a volume, or several volumes at the same place.
 
     Attributes:
         key: the series instance UID; with '#2', '#3', ... for further groups of the same series.
         slices: in no order.
-        part: what tells it from other groups of the series: 'acquisition 2'; '' where there is no need.
+        part: the difference from other groups of the series: 'acquisition 2'; '' where not needed.
     """
 
     key: str
@@ -34,17 +34,17 @@ class SliceGroup:
 
     @property
     def first(self) -> DicomSlice:
-        """Any slice of it."""
+        """Any slice of the group."""
         return self.slices[0]
 
     @property
     def is_volume(self) -> bool:
-        """Whether it is more than a scout or a few views."""
+        """Whether the group is more than a scout or a few views."""
         return len(self.slices) > 2 and not self.first.is_localizer
 
     @property
     def text(self) -> str:
-        """What to show of it: 'CT 5.0 B30f, 120 slices of 512 x 512'."""
+        """Description for a choice: 'CT 5.0 B30f, 120 slices of 512 x 512'."""
         series, kind, count = self.first.series, self.first.kind, len(self.slices)
         number = f"series {series.number}" if series.number and series.number != "None" else ""
         name = " ".join(part for part in (series.modality, number, series.description) if part)
@@ -54,7 +54,7 @@ class SliceGroup:
 
 
 def grouped(slices: Sequence[DicomSlice]) -> tuple[SliceGroup, ...]:
-    """Slices by series, size and orientation, in the order in which they are met; then by passes and phases."""
+    """Group slices by series, size and orientation, in the order of slices; then by passes and phases."""
     series: dict[str, list[list[DicomSlice]]] = {}
     for one in slices:
         groups = series.setdefault(one.series.uid, [])
@@ -75,7 +75,7 @@ def grouped(slices: Sequence[DicomSlice]) -> tuple[SliceGroup, ...]:
 
 
 def descriptions(groups: Sequence[SliceGroup]) -> list[str]:
-    """What to show of each group, with patient and day where there are several of them."""
+    """Description of each group, with patient and day where these differ."""
     patients, days = ({getattr(group.first.series, name) for group in groups} for name in ("patient", "study"))
     found = []
     for group in groups:
@@ -87,7 +87,7 @@ def descriptions(groups: Sequence[SliceGroup]) -> list[str]:
 
 
 def _differences(groups: Sequence[Sequence[DicomSlice]]) -> list[str]:
-    """What tells groups of one series apart besides their sizes: planes, and sizes of pixels."""
+    """Differences of a series' groups besides image sizes: planes, and sizes of pixels."""
     planes = [group[0].plane for group in groups]
     sizes = ["pixels of {:.4g} x {:.4g} mm".format(*group[0].spacing) if group[0].spacing else "" for group in groups]
     told = [names if len(set(names)) > 1 else [""] * len(groups) for names in (planes, sizes)]
@@ -106,7 +106,7 @@ def _belong_together(one: DicomSlice, other: DicomSlice) -> bool:
 
 
 def _by_location(slices: Sequence[DicomSlice]) -> Sequence[DicomSlice]:
-    """Slices that all claim one place, at those of their Slice Location; others as they are."""
+    """Slices that all claim the same place, moved to their Slice Location; other slices unchanged."""
     locations = {one.location for one in slices if one.location is not None}
     claimed = {one.position for one in slices}
     first = slices[0]
@@ -124,7 +124,7 @@ def _by_location(slices: Sequence[DicomSlice]) -> Sequence[DicomSlice]:
 
 
 def _parts(slices: Sequence[DicomSlice]) -> Iterator[SliceGroup]:
-    """A group as it is where it is one stack, or several at the same place; else the stacks that it is made of."""
+    """A group unchanged if a stack, or several stacks at the same place; else the stacks in the group."""
     whole = SliceGroup("", tuple(slices), slices[0].reading)
     if len(slices) < 2 * 2 or any(one.position is None or one.orientation is None for one in slices):
         yield whole
@@ -148,12 +148,12 @@ def _is_stack(places: Places) -> bool:
 
 
 def _has_a_double(places: Places) -> bool:
-    """Whether nothing but one doubled place keeps slices from being a stack."""
+    """Whether only a single doubled place keeps slices from being a stack."""
     return sum(len(here) > 1 for here in places.slices) == 1 and spaced(places).is_even
 
 
 def _changes_distance(slices: Sequence[DicomSlice], places: Places) -> bool:
-    """Whether places that seem to lack slices are stretches of another distance, from which none is missing."""
+    """Whether apparent gaps are complete stretches of another slice distance."""
     if not spaced(places).missing or len(places.slices) < len(slices):
         return False
     steps = [spaced(places_of(run)).step for _, run in _by_runs(slices)]
@@ -161,9 +161,9 @@ def _changes_distance(slices: Sequence[DicomSlice], places: Places) -> bool:
 
 
 def _is_interleaved(slices: Sequence[DicomSlice], places: Places) -> bool:
-    """Whether an even grid is made of the slices of two passes, each of which is a volume by itself.
+    """Whether an even grid mixes the slices of several passes, each of which is a volume by itself.
 
-    Passes whose slices fill each other's gaps are one volume: there slices are as thick as all are apart.
+    Passes that fill each other's gaps are a single volume: slices there are as thick as the common distance.
     """
     parts = _divided(slices, ("acquisition",))
     if len(parts) < 2 or any(len(part) < _LEAST_OF_A_RUN for _, part in parts):
@@ -175,7 +175,7 @@ def _is_interleaved(slices: Sequence[DicomSlice], places: Places) -> bool:
 
 
 def _by_traits(slices: Sequence[DicomSlice]) -> list[tuple[str, list[DicomSlice]]]:
-    """The parts by the first trait, or two of them, of which each value is a stack; nothing where none is."""
+    """The parts by the first trait, or pair of traits, of which each value is a stack; else nothing."""
     varying = [name for name in _TELLING if 1 < len({one.trait(name) for one in slices}) <= _MOST_PARTS]
     for names in ((name,) for name in varying):
         if parts := _stacks(_divided(slices, names)):
@@ -194,7 +194,7 @@ def _stacks(parts: list[tuple[str, list[DicomSlice]]]) -> list[tuple[str, list[D
 
 
 def _divided(slices: Iterable[DicomSlice], names: tuple[str, ...]) -> list[tuple[str, list[DicomSlice]]]:
-    """Slices by the values of some traits, in the order of these."""
+    """Slices by the values of some traits, in the order of values."""
     found: dict[tuple[tuple[float, str], ...], list[DicomSlice]] = {}
     for one in slices:
         found.setdefault(tuple(one.trait(name) for name in names), []).append(one)
@@ -208,9 +208,9 @@ def _divided(slices: Iterable[DicomSlice], names: tuple[str, ...]) -> list[tuple
 
 
 def _by_runs(slices: Sequence[DicomSlice]) -> list[tuple[str, list[DicomSlice]]]:
-    """The parts in which slices follow each other at one distance, in the order of their numbers; nothing if many.
+    """Parts of constant slice distance, in the order of slice numbers; nothing where these are many.
 
-    Where numbers leave out as many as there is room for, slices are missing: that is no part.
+    Gaps in the numbers that match gaps in space are missing slices, not a new part.
     """
     if numbers_leave_gaps(slices):
         return []
@@ -235,7 +235,7 @@ def _by_runs(slices: Sequence[DicomSlice]) -> list[tuple[str, list[DicomSlice]]]
 
 
 def _extent(slices: Sequence[DicomSlice]) -> str:
-    """Where a part lies along its stack, and how far apart its slices are: '2.5 mm apart from 100.0 to 110.0 mm'."""
+    """Slice distance and extent of a part along the stack: '2.5 mm apart from 100.0 to 110.0 mm'."""
     places = places_of(slices)
     step = spaced(places).step
     return f"{step:.4g} mm apart from {places.depths[0]:.1f} to {places.depths[-1]:.1f} mm" if step else ""

@@ -1,4 +1,4 @@
-"""DICOM headers: what is looked at of a file, with everything that pydicom may raise told in a sentence."""
+"""DICOM headers: the elements used here, with pydicom's errors told in a sentence."""
 
 import io
 import warnings
@@ -17,7 +17,7 @@ from condseg_app.io.dicom_streams import StreamClaim
 from condseg_app.io.dicom_syntax import pixels_in, syntax_of
 from condseg_app.io.dicom_values import DAMAGE, Oddities, value_of, whole_number
 
-# A header's element of more than this is no header's; voxels are not read here.
+# No element of a header is larger; voxels are not read here.
 _MOST_ELEMENT_BYTES = 1 << 27
 _TAGS: tuple[str, ...] = (
     "AcquisitionNumber",
@@ -109,17 +109,17 @@ _PRIVATE_TAGS = (
 
 @dataclass(frozen=True, eq=False)
 class DicomHeader:
-    """What a file says before its pixels.
+    """The elements in front of a file's pixels.
 
     Attributes:
         path: the file.
-        data: pydicom's data set, with the elements that are looked at here.
-        syntax: how it is encoded.
-        claim: what the stream of its first frame says of itself; None where pixels are not packed, or in another way.
-        pixels: keyword of the element that holds them ('PixelData', ...), None if there is none.
+        data: pydicom's data set, with the elements used here.
+        syntax: the encoding.
+        claim: of the first frame's stream; None for unpacked pixels, or packings of other kinds.
+        pixels: keyword of the pixels' element ('PixelData', ...), None without pixels.
         position: of the pixels in the file, in bytes.
-        room: bytes from there to the end of the file.
-        oddities: what is odd about how it is encoded, a sentence each.
+        room: bytes from the position to the end of the file.
+        oddities: of the encoding, a sentence each.
     """
 
     path: Path
@@ -132,12 +132,12 @@ class DicomHeader:
     oddities: tuple[str, ...] = ()
 
     def text(self, keyword: str) -> str:
-        """A value as text on one line, '' where there is none."""
+        """A value as a line of text, '' if missing."""
         value = value_of(self.data, keyword)
         return "" if value is None else " ".join(str(value).split())
 
     def number(self, keyword: str, otherwise: int) -> int:
-        """A whole number; `otherwise` where there is none.
+        """A whole number; `otherwise` if missing.
 
         Raises:
             ReadError: the value is no whole number.
@@ -149,14 +149,14 @@ class DicomHeader:
 
 
 def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
-    """Read what is looked at of a file, up to its pixels.
+    """Read the elements used here, up to the pixels.
 
     Args:
         path: the file.
-        more: tags to read besides those that are always looked at.
+        more: tags to read besides those that are always read.
 
     Raises:
-        ReadError: it is not DICOM, damaged, or deflated.
+        ReadError: the file is not DICOM, damaged, or deflated.
     """
     with telling(path), open_in_pieces(path) as file:
         tags: list[Any] = [*_TAGS, *_PRIVATE_TAGS, *more]
@@ -171,10 +171,10 @@ def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
 
 
 def read_whole_header(path: Path) -> Dataset:
-    """Read all that stands before a file's pixels, for what is made from it to refer to it.
+    """Read all elements in front of the pixels, for derived files that refer to this file.
 
     Raises:
-        ReadError: it is damaged.
+        ReadError: the file is damaged.
     """
     with telling(path), open_in_pieces(path) as file:
         return pydicom.dcmread(file, stop_before_pixels=True, force=True)
@@ -182,7 +182,7 @@ def read_whole_header(path: Path) -> Dataset:
 
 @contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Turn what goes wrong in pydicom or a decoder into a sentence."""
+    """Turn errors of pydicom or a decoder into a sentence."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's are for programmers
@@ -199,19 +199,19 @@ def telling(path: Path) -> Iterator[None]:
 
 @contextmanager
 def open_in_pieces(path: Path) -> Iterator[io.BufferedReader]:
-    """A file for pydicom; ReadError where it would be read as a whole."""
+    """A file for pydicom; ReadError where pydicom would read the whole file."""
     with io.FileIO(path) as raw, _InPieces(raw) as file:
         yield file
 
 
 class _InPieces(io.BufferedReader):
-    """Reads no more than is asked for: a deflated file, which may inflate without end, is read as a whole first."""
+    """A reader that refuses to read a whole file: pydicom does so for deflated files, which may inflate without end."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is None or size < 0:
             raise ReadError(
                 "is deflated as a whole, which is not read; save it with another transfer syntax",
-                path=self.raw.name,  # type: ignore[attr-defined]  # FileIO has one
+                path=self.raw.name,  # type: ignore[attr-defined]  # FileIO has a name
             )
         if size > _MOST_ELEMENT_BYTES:
             raise ValueError("an element claims far too many bytes")
@@ -219,7 +219,7 @@ class _InPieces(io.BufferedReader):
 
 
 def reason_of(error: BaseException) -> str:
-    """The first words of an error that say something, to be put in brackets."""
+    """The first telling words of an error, to be put in brackets."""
     lines = [line.strip() for line in str(error).split("\n") if line.strip()]
     telling = [line for line in lines if not line.endswith(":")] or lines or [""]
     first = telling[0].split(";", maxsplit=1)[0].strip(" .")

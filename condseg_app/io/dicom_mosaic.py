@@ -1,4 +1,4 @@
-"""Mosaics: the slices of a volume side by side in one picture, as Siemens and United Imaging store quick MR series."""
+"""Mosaics: a volume's slices side by side in a picture, as Siemens and United Imaging store quick MR series."""
 
 import math
 import warnings
@@ -29,8 +29,8 @@ class Tile:
     """The part of a frame that is a slice by itself.
 
     Attributes:
-        column: of the frame, where it begins.
-        row: of the frame, where it begins.
+        column: first column in the frame.
+        row: first row in the frame.
         frame_columns: columns of the whole frame.
         frame_rows: rows of the whole frame.
     """
@@ -43,13 +43,13 @@ class Tile:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """How a picture is cut into slices.
+    """The cut of a picture into slices.
 
     Attributes:
         columns: of a slice.
         rows: of a slice.
-        tiles: where each slice is, in the order of the slices.
-        normal: from one slice to the next, a direction (3,) in LPS+; None where it is not stated.
+        tiles: place of each slice in the picture, in the order of the slices.
+        normal: direction from each slice to the next (3,) in LPS+; None if not stated.
     """
 
     columns: int
@@ -62,7 +62,7 @@ class Mosaic:
     ) -> NDArray[np.float64]:
         """Centre of the first slice's first pixel (3,).
 
-        The header has the place of a picture as large as the mosaic with the slice in its middle.
+        The header has the place of a picture as large as the mosaic with the slice in the middle.
 
         Args:
             corner: of such a picture (3,).
@@ -77,13 +77,13 @@ class Mosaic:
 
 
 def mosaic_in(header: DicomHeader, columns: int, rows: int, odd: Oddities) -> Mosaic | None:
-    """How a file's picture is cut into slices; None where it is no mosaic.
+    """The cut of a file's picture into slices; None if the picture is no mosaic.
 
     Args:
         header: of the file.
-        columns: of its picture.
-        rows: of its picture.
-        odd: takes a sentence where it is a mosaic that cannot be cut.
+        columns: of the picture.
+        rows: of the picture.
+        odd: takes a sentence on a mosaic that cannot be cut.
     """
     csa = _siemens_csa(header.data)
     count = _stated_count(header.data) or _whole(_of_csa(csa, "NumberOfImagesInMosaic"))
@@ -99,7 +99,7 @@ def mosaic_in(header: DicomHeader, columns: int, rows: int, odd: Oddities) -> Mo
 
 
 def _stated_count(data: Dataset) -> int:
-    """The number of slices in an element of its own, 0 where there is none."""
+    """The number of slices by a private element, 0 if missing."""
     for creator, group, element in _COUNTS:
         with suppress(KeyError):
             value = data.private_block(group, creator)[element].value
@@ -108,7 +108,7 @@ def _stated_count(data: Dataset) -> int:
 
 
 def _siemens_csa(data: Dataset) -> Mapping[str, Any]:
-    """Siemens' own header in an element of bytes; nothing where there is none, or it is damaged."""
+    """Siemens' own header in an element of bytes; empty if missing or damaged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nibabel's is for programmers
         from nibabel.nicom.csareader import CSAReadError, get_csa_header
@@ -124,7 +124,7 @@ def _of_csa(csa: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _whole(values: Sequence[Any]) -> int:
-    """The first of some values as a number of slices, 0 where it is none."""
+    """The first value as a number of slices, 0 where invalid."""
     with suppress(IndexError, TypeError, ValueError, OverflowError):
         number = int.from_bytes(values[0][:2], "little") if isinstance(values[0], bytes) else int(values[0])
         return number if 0 < number <= _MOST_SLICES else 0

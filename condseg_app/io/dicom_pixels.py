@@ -1,4 +1,4 @@
-"""How the pixels of a DICOM file are stored, and what is odd about them."""
+"""Storage of a DICOM file's pixels, with its oddities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from condseg_app.io.dicom_header import DicomHeader
 from condseg_app.io.dicom_streams import LOSSY_JPEG, StreamClaim
 from condseg_app.io.dicom_values import Oddities, one_number, value_of
 
-# No lossless packing of an honest image is as good; claims beyond it are bombs.
+# No lossless packing of an honest image is better; claims beyond this are bombs.
 _BEST_COMPRESSION = 5000
 _HEADER_BYTES = 1 << 16
 _INVERTED = "MONOCHROME1"
@@ -26,18 +26,18 @@ _OF_A_SCREEN = ("SCREEN SAVE", "SCREENSHOT", "SCREEN CAPTURE")
 
 @dataclass(frozen=True)
 class SliceKind:
-    """How a slice's pixels are stored.
+    """Storage of a slice's pixels.
 
     Attributes:
         columns: pixels of a row, I.
-        rows: of them, J.
+        rows: pixels of a column, J.
         channels: 1, or 3 of a colour picture.
         dtype: of the numbers, in the machine's byte order.
-        bits: which bits are a number.
+        bits: the bits of a number.
         photometric: how the numbers of a pixel make a grey or a colour.
         planar: 1 where each colour has a plane of its own, else 0.
-        syntax: how the file is encoded.
-        decoder: pydicom's name for what unpacks it, '' where it is not packed.
+        syntax: the file's encoding.
+        decoder: pydicom's name of the decoder, '' for unpacked pixels.
     """
 
     columns: int
@@ -52,10 +52,10 @@ class SliceKind:
 
 
 def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
-    """How a file's pixels are stored; `odd` takes what the header lacks, and what packed pixels contradict it in.
+    """Storage of a file's pixels; `odd` takes gaps of the header, and contradictions with packed pixels.
 
     Raises:
-        ReadError: there are none, or such as are not read.
+        ReadError: the file has no pixels, or pixels that are not supported.
     """
     path = header.path
     columns, rows = (header.number(key, 0) for key in ("Columns", "Rows"))
@@ -78,7 +78,7 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
 
 
 def _without_pixels(header: DicomHeader) -> str:
-    """What a file without pixels is, and what to do."""
+    """Message for a file without pixels."""
     meta = getattr(header.data, "file_meta", Dataset())
     if str(meta.get("MediaStorageSOPClassUID")) == MediaStorageDirectoryStorage:
         return "is the table of contents of a disc (DICOMDIR), not an image; open the folder that it is in"
@@ -88,7 +88,7 @@ def _without_pixels(header: DicomHeader) -> str:
 
 
 def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:
-    """Numbers a pixel, and how they make a colour; a packed stream knows better than the header."""
+    """Numbers per pixel, and their photometric interpretation; a packed stream overrules the header."""
     photometric, claim = header.text("PhotometricInterpretation").upper(), header.claim
     channels = header.number("SamplesPerPixel", 3 if photometric.startswith(("RGB", "YBR")) else 1)
     if channels not in (1, 3) or photometric.startswith("PALETTE"):
@@ -113,7 +113,7 @@ def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:
 
 
 def _packed_colours(claim: StreamClaim) -> str:
-    """How a stream's colours are stored as a rule, where the header takes them for grey."""
+    """Usual storage of a stream's colours, where the header claims grey."""
     if claim.is_mixed:
         return "YBR_RCT"
     return "YBR_FULL" if claim.syntax in LOSSY_JPEG else "RGB"
@@ -146,10 +146,10 @@ def _dtype(header: DicomHeader, bits: PixelBits) -> np.dtype[Any]:
 
 
 def check_size(header: DicomHeader, kind: SliceKind, count: int) -> None:
-    """Refuse what claims more pixels than the file can hold.
+    """Refuse headers that claim more pixels than the file can hold.
 
     Raises:
-        ReadError: it does.
+        ReadError: the header does.
     """
     pixels = kind.columns * kind.rows * kind.channels * count
     claimed = (pixels + 7) // 8 if header.number("BitsAllocated", 16) == 1 else pixels * kind.dtype.itemsize
@@ -181,7 +181,7 @@ def check_is_whole(header: DicomHeader, count: int) -> None:
 
 
 def pixel_oddities(header: DicomHeader) -> Oddities:
-    """What is odd about the pixels; the same for all slices of a series, as a rule."""
+    """Oddities of the pixels; as a rule the same for all slices of a series."""
     data, found = header.data, Oddities()
     if header.text("PhotometricInterpretation") == _INVERTED:
         found.append("its low values are meant to be bright (MONOCHROME1); they are kept as they are stored")
@@ -201,7 +201,7 @@ def pixel_oddities(header: DicomHeader) -> Oddities:
 
 
 def _is_of_a_screen(header: DicomHeader) -> bool:
-    """Whether it is a picture of something else; secondary captures that know their place are slices like others."""
+    """Whether an image shows a screen or film; secondary captures with a place are ordinary slices."""
     if any(words in header.text("ImageType").upper() for words in _OF_A_SCREEN):
         return True
     captured = header.text("SOPClassUID")

@@ -1,4 +1,4 @@
-"""Where the slices of a stack lie: their places along its normal, and the even grid through these."""
+"""Places of a stack's slices along the normal, and the even grid through these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from condseg_app.io.dicom_slices import DicomSlice
 
 UNEVEN = 0.1
-"""Deviation from an even grid, in slice distances, from which slices make no volume."""
+"""Largest deviation of a volume from an even grid, in slice distances."""
 
 # Two slices this close (mm) are at the same place.
 _SAME_PLACE = 1e-3
-# A series may lack up to one slice for so many that are there.
+# Present slices that a series needs for each missing slice.
 _PRESENT_FOR_A_MISSING = 3
 
 
@@ -22,10 +22,10 @@ class Places:
     """Slices by their places.
 
     Attributes:
-        slices: those at one place each, along the normal; at one place in the order of their traits.
+        slices: a tuple per place, along the normal; within a place in the order of traits.
         positions: of the first pixel of each place (n, 3).
         depths: of each place along the normal (n,).
-        are_beside_each_other: whether some are next to each other rather than behind.
+        are_beside_each_other: whether some slices lie next to each other rather than behind.
     """
 
     slices: tuple[tuple[DicomSlice, ...], ...]
@@ -39,9 +39,9 @@ class Spacing:
     """The even grid through some places.
 
     Attributes:
-        step: distance between slices, 0 where there is one place.
+        step: distance between slices, 0 for a single place.
         slots: the number of each place on the grid (n,).
-        off: how far a place is beside the grid at most, in mm.
+        off: largest distance of a place from the grid, in mm.
         gaps: from each place to the next (n - 1,).
     """
 
@@ -62,12 +62,12 @@ class Spacing:
 
     @property
     def is_even(self) -> bool:
-        """Whether the places are on the grid, and few of it are empty."""
+        """Whether the places are on the grid, with few empty slots."""
         return self.off <= UNEVEN * self.step and not self.lacks_many
 
 
 def depth_of(one: DicomSlice, normal: NDArray[np.float64]) -> float:
-    """How far along a normal a slice lies, in mm."""
+    """Depth of a slice along a normal, in mm."""
     return float(np.dot(one.position or (0.0, 0.0, 0.0), normal))
 
 
@@ -104,7 +104,7 @@ def spaced(places: Places) -> Spacing:
 
 
 def numbers_leave_gaps(slices: Sequence[DicomSlice]) -> bool:
-    """Whether the numbers of slices leave out as many as there is room for between them: slices are missing."""
+    """Whether gaps in the slice numbers match gaps in space: slices are missing."""
     numbered = sorted(slices, key=lambda one: one.trait("instance"))
     stated = np.array([one.trait("instance")[0] for one in numbered])
     if len(stated) < 2 or not np.isfinite(stated).all():

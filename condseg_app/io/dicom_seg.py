@@ -1,4 +1,4 @@
-"""DICOM segmentations: masks that know their classes and where they lie."""
+"""DICOM segmentations: masks with their classes and places."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,30 +24,30 @@ from condseg_app.io.stored_labels import StoredLabels, StoredSegments, one_class
 from condseg_app.memory import require_memory
 
 PRIVATE_GROUP, PRIVATE_CREATOR, PRIVATE_ELEMENT = 0x0077, "CondSeg", 0x01
-"""Where a segmentation holds its class table as JSON, for DICOM numbers segments from 1 whatever their values."""
+"""The private element of the class table as JSON: DICOM numbers segments from 1, regardless of class values."""
 OWN_SCHEME = "99CONDSEG"
 """Coding scheme of classes that have no code of a terminology."""
 
 _BLOCK = (PRIVATE_GROUP << 16 | 0x10, PRIVATE_GROUP << 16 | 0x1000 | PRIVATE_ELEMENT)
 _MOST_SLICES = 1 << 16
 _LONGEST_LABEL = 64
-# Frames lie on an image's grid if no corner is further off than this, in voxels.
+# Largest distance of a frame's corner from the image's grid, in voxels.
 _OFF = 0.05
 _HALF = 0.5
 
 
 def read_dicom_seg(path: Path, image: Geometry | None = None) -> StoredSegments:
-    """Read the segments of a file; frames that are not there are empty.
+    """Read the segments of a file; missing frames are empty.
 
-    Without condseg's own class table in the file a segment's number is its value.
+    Without condseg's own class table in the file a segment's number is the class value.
 
     Args:
         path: the DICOM SEG file: binary, fractional (half and more counts as inside), or a label map.
-        image: the grid that its frames lie on, as a rule that of the source; None for the smallest that holds them.
+        image: the grid of the frames, as a rule the source's; None for the smallest grid that holds all frames.
 
     Raises:
-        ReadError: it is no segmentation, or damaged.
-        GeometryError: its frames do not lie on the image's grid.
+        ReadError: the file is no segmentation, or damaged.
+        GeometryError: the frames do not lie on the image's grid.
         OutOfMemory: the masks do not fit.
     """
     header = read_header(dicom_files(path).files[0], _BLOCK)
@@ -78,13 +78,13 @@ def read_dicom_seg(path: Path, image: Geometry | None = None) -> StoredSegments:
 
 
 def is_dicom_seg(path: Path) -> bool:
-    """Whether a DICOM file is a segmentation; ReadError where it is damaged."""
+    """Whether a DICOM file is a segmentation; ReadError if damaged."""
     with telling(path):
         return path.is_file() and read_header(path).text("SOPClassUID") in SEGMENTATIONS
 
 
 def labels_in_dicom(path: Path, image: Geometry | None) -> StoredLabels:
-    """A segmentation as one class a voxel; where segments overlap the later one is taken, with a warning.
+    """A segmentation with a single class per voxel; of overlapping segments the later is taken, with a warning.
 
     Raises:
         ReadError, GeometryError, OutOfMemory: as `read_dicom_seg`.
@@ -99,14 +99,14 @@ def classes_in_dicom(path: Path) -> ClassTable:
     """The segments of a segmentation as a class table.
 
     Raises:
-        ReadError: it is damaged.
+        ReadError: the file is damaged.
     """
     with telling(path):
         return ClassTable(tuple(_classes(read_header(path, _BLOCK))[0].values()))
 
 
 def segment_label(name: str) -> str:
-    """A class's name as a segment's label, which is short and on one line."""
+    """A class's name as a segment's label, which is a short line."""
     plain = "".join(character if character.isprintable() and character != "\\" else " " for character in name)
     return plain[:_LONGEST_LABEL].strip()
 
@@ -169,7 +169,7 @@ def _classes(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...
 
 
 def _known(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...]]:
-    """The rows that condseg wrote, by segment number."""
+    """The class table's rows written by condseg, by segment number."""
     element = header.data.get(_BLOCK[1])
     creator = header.data.get(_BLOCK[0])
     if element is None or creator is None or str(creator.value) != PRIVATE_CREATOR:

@@ -1,4 +1,4 @@
-"""Masks to DICOM SEG, which refers to the series that they were drawn on."""
+"""Masks to DICOM SEG, which refers to the masks' source series."""
 
 import warnings
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _SERIES_NUMBER = 9000  # beyond those that scanners give
 _LONGEST_CODE = 16
 _ANATOMY = CodedConcept("123037004", "SCT", "Anatomical Structure")
 _TISSUE = CodedConcept("85756007", "SCT", "Tissue")
-# Must be there, but may be empty; files without names of patients often lack them.
+# Required elements that may be empty; files without names of patients often lack these.
 _MAY_BE_EMPTY = (
     "PatientID",
     "PatientName",
@@ -55,22 +55,22 @@ def write_dicom_seg(
     source: DicomStack | None,
     extra: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
-    """Write masks, which may overlap, as one binary DICOM SEG file; returns a sentence for all that is left out.
+    """Write masks, which may overlap, as a binary DICOM SEG file; returns a sentence for all omissions.
 
     Segments are numbered 1, 2, 3, ... in the table's order, as DICOM demands; the classes' own values, codes and
-    whatever is in `extra` are in a private element as the JSON that lies beside other label maps.
+    the values of `extra` are in a private element, as the same JSON as beside other label maps.
 
     Args:
         path: .dcm.
-        masks: class name -> where it is, (I, J, K) of the grid.
-        geometry: the masks' grid: that of the source, whose axes may be turned.
-        classes: their rows.
-        source: the slices that were segmented, by `source_slices`; None where the image is no DICOM.
-        extra: plain values on how the masks came about: model, thresholds, ...
+        masks: class name -> mask, (I, J, K) of the grid.
+        geometry: the masks' grid: the source's, with axes that may be turned.
+        classes: rows of the masks' classes.
+        source: the segmented slices, by `source_slices`; None if the image is no DICOM.
+        extra: plain values on the origin of the masks: model, thresholds, ...
 
     Raises:
-        WriteError: the image is no DICOM, nothing is marked, the source lacks what the format needs, or the disk
-            refuses; nothing is written.
+        WriteError: the image is no DICOM, all masks are empty, the source lacks an element that the format needs,
+            or the disk refuses; nothing is written.
         GeometryError: the masks are not on the source's grid.
         OutOfMemory: the masks do not fit.
     """
@@ -99,7 +99,7 @@ def _left_out(why: str, asked: tuple[str, ...], written: tuple[str, ...]) -> tup
 
 
 def _marked(masks: list[NDArray[np.bool_]], source: DicomStack) -> tuple[list[int], int]:
-    """The slices on which something is marked, and how many more there would be if none were missing."""
+    """The slices with mask voxels, and the number of further such slices that are missing in the source."""
     marked = [k for k in range(len(source.slices)) if any(mask[..., k].any() for mask in masks)]
     there = [k for k in marked if source.slices[k] is not None]
     return there, len(marked) - len(there)
@@ -122,7 +122,7 @@ def _onto_source(mask: NDArray[np.bool_], geometry: Geometry, source: DicomStack
 def _planes(
     masks: list[NDArray[np.bool_]], source: DicomStack, there: list[int], path: Path
 ) -> tuple[list[Dataset], NDArray[np.uint8]]:
-    """The headers of the source's images, and the masks as (frames of these, rows, columns, classes)."""
+    """The headers of the source's images, and the masks as (frames, rows, columns, classes)."""
     slices: list[DicomSlice] = [one for k in there if (one := source.slices[k]) is not None]
     if any(one.tile is not None for one in slices):
         raise WriteError("the image is a mosaic, to whose slices DICOM SEG cannot refer; choose .nii.gz", path=path)
@@ -163,7 +163,7 @@ def _source_header(one: DicomSlice, path: Path) -> Dataset:
 
 
 def _check_frames(header: Dataset, path: Path) -> None:
-    """Refuse a file of frames that do not state where they lie: highdicom refers to places only."""
+    """Refuse a file of frames without stated places: highdicom refers to frames by place only."""
     own = header.get("PerFrameFunctionalGroupsSequence")
     frames = whole_number(header, "NumberOfFrames", 1)
     if frames > 1 and not (own and all("PlanePositionSequence" in groups for groups in own)):
@@ -175,7 +175,7 @@ def _check_frames(header: Dataset, path: Path) -> None:
 
 
 def _state_geometry(header: Dataset, one: DicomSlice) -> None:
-    """Say as the standard has it where a file's only slice lies: what was read may be written in another way."""
+    """State the place of a file's only slice in the standard elements: the file may have used others."""
     if "PerFrameFunctionalGroupsSequence" in header:
         return
     for keyword, values in (
@@ -188,7 +188,7 @@ def _state_geometry(header: Dataset, one: DicomSlice) -> None:
 
 
 def _share_geometry(header: Dataset, frame: int) -> None:
-    """Say for all frames of a file what is said of one: highdicom looks there only, and the stack's are all alike."""
+    """Copy a frame's geometry to the shared groups: highdicom reads only these, and the stack's frames are alike."""
     own = header.get("PerFrameFunctionalGroupsSequence")
     if own:
         shared = header.SharedFunctionalGroupsSequence[0]

@@ -1,4 +1,4 @@
-"""DICOM series as images: a folder of slices, or a file of one or many."""
+"""DICOM series as images: a folder of slices, or a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ _RGB = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class SeriesDescription:
-    """A series, or a part of one whose slices have their own size or orientation.
+    """A series, or a part whose slices have their own size or orientation.
 
     Attributes:
-        key: what `Pick.series` takes: the series instance UID, with '#2', ... for further parts.
-        text: what to show of it: 'CT series 4 5.0 B30f, 120 slices of 512 x 512'.
+        key: value for `Pick.series`: the series instance UID, with '#2', ... for further parts.
+        text: description for a choice: 'CT series 4 5.0 B30f, 120 slices of 512 x 512'.
         is_volume: False for scouts and for series of one or two slices.
     """
 
@@ -35,7 +35,7 @@ class SeriesDescription:
 
 
 def series_in(path: Path) -> tuple[SeriesDescription, ...]:
-    """What a file or folder holds; only headers are read.
+    """The series of a file or folder; only headers are read.
 
     Raises:
         ReadError: there is no DICOM image, or the files are damaged.
@@ -48,17 +48,17 @@ def series_in(path: Path) -> tuple[SeriesDescription, ...]:
 
 
 def read_dicom(path: Path, pick: Pick = EVERYTHING) -> Image:
-    """Read the headers of a file or of a folder's files as one image; pixels are decoded when they are asked for.
+    """Read the headers of a file or folder as an image; pixels are decoded on demand.
 
-    Of a folder with one volume and scouts beside it the volume is taken.
+    Of a folder with a single volume and scouts the volume is taken.
 
     Args:
-        path: one file, which is read alone, or a folder.
-        pick: the series, where there are several, and the frame, where a series holds several volumes.
+        path: a file, which is read alone, or a folder.
+        pick: the series, if there are several, and the frame, if a series holds several volumes.
 
     Raises:
         ChoiceNeeded: a series or a frame must be chosen.
-        ReadError: there is no image, it is damaged, or slices lack.
+        ReadError: the image is missing or damaged, or slices are missing.
         GeometryError: the slices do not lie on a grid.
     """
     path = path.expanduser()
@@ -71,7 +71,7 @@ def read_dicom(path: Path, pick: Pick = EVERYTHING) -> Image:
 
 
 def source_slices(path: Path, pick: Pick = EVERYTHING) -> DicomStack:
-    """The files and frames that an image is made of, in the order of its slices, as `read_dicom` takes them.
+    """The files and frames of an image in the order of slices, by the rules of `read_dicom`.
 
     Raises:
         CondsegError: as `read_dicom`.
@@ -83,14 +83,14 @@ def source_slices(path: Path, pick: Pick = EVERYTHING) -> DicomStack:
 
 
 def _groups(path: Path) -> tuple[tuple[SliceGroup, ...], tuple[str, ...]]:
-    """What there is, and which files of a folder cannot be read."""
+    """The groups of slices, and notes on files of a folder that cannot be read."""
     slices: list[DicomSlice] = []
     refused: list[CondsegError] = []
     found = dicom_files(path)
     for file in found.files:
         try:
             slices += slices_in(file)
-        except CondsegError as error:  # a report or a plan lies beside many a series
+        except CondsegError as error:  # many series have a report or a plan beside them
             refused.append(error)
     if not slices:
         raise _none_of(refused, path)
@@ -111,7 +111,7 @@ def _none_of(refused: Sequence[CondsegError], path: Path) -> CondsegError:
 
 
 def _chosen(groups: tuple[SliceGroup, ...], pick: Pick, path: Path) -> tuple[SliceGroup, tuple[str, ...]]:
-    """The group that is meant, with a note on what is left aside."""
+    """The chosen group, with a note on the other groups."""
     options = [(group.key, text) for group, text in zip(groups, descriptions(groups), strict=True)]
     if pick.series is not None:
         for group in groups:

@@ -1,4 +1,4 @@
-"""The image planes that a DICOM file holds: one of a classic file, many of a multi-frame one."""
+"""The image planes of a DICOM file: a single plane, or many of a multi-frame file."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 
 _MOST_FRAMES = 100_000
 
-# What tells frames at the same place apart, the most telling first: elements, or those of a frame's functional group.
+# Differences of frames at the same place, the most telling first: elements of the file or of a functional group.
 _TRAITS: Mapping[str, tuple[str, str | None]] = {
     "image type": ("ImageType", None),
     "b-value": ("DiffusionBValue", "MRDiffusionSequence"),
@@ -52,15 +52,15 @@ TRAITS = (*_TRAITS, *NUCLEAR_VECTORS, "instance")
 
 @dataclass(frozen=True)
 class DicomSeries:
-    """What a series is called.
+    """Names of a series.
 
     Attributes:
-        uid: its series instance UID.
+        uid: series instance UID.
         modality: 'CT', 'MR', ...
         number: within the study, as text.
-        description: as the scanner or a person gave it.
+        description: given by the scanner or a person.
         patient: name or number of the patient.
-        study: the study's day, '' where it is not stated.
+        study: the study's day, '' if not stated.
     """
 
     uid: str
@@ -73,26 +73,26 @@ class DicomSeries:
 
 @dataclass(frozen=True)
 class DicomSlice:
-    """One plane of pixels; places are in mm on DICOM's axes, LPS+.
+    """A plane of pixels; places are in mm on DICOM's axes, LPS+.
 
     Attributes:
-        path: its file.
-        frame: its number in the file, from 0.
-        series: what it belongs to.
-        kind: how its pixels are stored.
-        position: centre of the first pixel (3,), None if it is not stated.
-        orientation: direction along a row, then down a column (6,), None if it is not stated.
-        spacing: distance between pixels along I and J, None if it is not stated.
-        thickness: distance to the next slice as it is claimed, or thickness; None if neither is stated.
-        apart: distance to the next slice as it is claimed, None if it is not stated.
-        location: how far along the stack it is by its Slice Location, None if it is not stated.
-        uid: its SOP instance UID, '' where it is not stated.
+        path: the file.
+        frame: frame number in the file, from 0.
+        series: the slice's series.
+        kind: storage of the pixels.
+        position: centre of the first pixel (3,), None if not stated.
+        orientation: direction along a row, then down a column (6,), None if not stated.
+        spacing: distance between pixels along I and J, None if not stated.
+        thickness: stated distance to the next slice, else thickness; None if neither is stated.
+        apart: stated distance to the next slice, None if not stated.
+        location: place along the stack by the Slice Location, None if not stated.
+        uid: SOP instance UID, '' if not stated.
         slope: a value is slope * stored + intercept.
         intercept: see slope.
-        traits: what it differs in from others at the same place, in the order of `TRAITS`.
-        oddities: what is odd about it, a sentence each.
-        reading: 'in time' or 'in space' where its file's frames may be either, else ''.
-        tile: the part of the frame that it is, None where it is the whole.
+        traits: differences from other slices at the same place, in the order of `TRAITS`.
+        oddities: a sentence each.
+        reading: 'in time' or 'in space' where both are possible for the file's frames, else ''.
+        tile: the part of the frame that is the slice, None for a whole frame.
     """
 
     path: Path
@@ -114,22 +114,22 @@ class DicomSlice:
     tile: Tile | None = None
 
     def trait(self, name: str) -> tuple[float, str]:
-        """One of the traits, by its name in `TRAITS`."""
+        """A trait by its name in `TRAITS`."""
         return self.traits[TRAITS.index(name)]
 
     @property
     def rank(self) -> tuple[tuple[tuple[float, str], ...], int, str]:
-        """What slices at the same place are ordered by."""
+        """Sorting key of slices at the same place."""
         return self.traits, self.frame, str(self.path)
 
     @property
     def is_localizer(self) -> bool:
-        """Whether it is a scout, from which others are planned."""
+        """Whether the slice is a scout, for planning other images."""
         return "LOCALIZER" in self.traits[0][1]
 
     @property
     def plane(self) -> str:
-        """Which way it cuts the body: 'axial', 'coronal tilted by 20°'; '' if that is not stated."""
+        """Plane through the body: 'axial', 'coronal tilted by 20°'; '' if not stated."""
         if self.orientation is None:
             return ""
         across = np.abs(self.normal) / np.linalg.norm(self.normal)
@@ -139,16 +139,16 @@ class DicomSlice:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """The direction of a stack of such slices (3,), along which they are ordered."""
+        """Direction of a stack of such slices (3,), along which slices are ordered."""
         directions = np.array(self.orientation or (1, 0, 0, 0, 1, 0), np.float64)
         return np.cross(directions[:3], directions[3:])
 
 
 def slices_in(path: Path) -> tuple[DicomSlice, ...]:
-    """Read a file's header as the planes that it holds.
+    """Read the planes of a file from the header.
 
     Raises:
-        ReadError: it holds no image, or one of another kind, or is cut off or damaged.
+        ReadError: the file holds no image, or an image of another kind, or is cut off or damaged.
     """
     header = read_header(path)
     with telling(path):
@@ -161,7 +161,7 @@ def slices_of(header: DicomHeader) -> tuple[DicomSlice, ...]:
     """The planes that a header describes.
 
     Raises:
-        ReadError: there are no pixels, fewer than it claims, or such as are not read.
+        ReadError: the pixels are missing, fewer than claimed, or not supported.
         ValueError: an element cannot be understood; AttributeError, TypeError, ... likewise.
     """
     odd: Oddities = list(header.oddities)
@@ -263,7 +263,7 @@ def _trait(data: Dataset, keyword: str) -> tuple[float, str]:
 
 
 def _comparable(value: Any) -> tuple[float, str]:
-    """A value that can be compared with any other of its kind: what is missing first, then numbers, then texts."""
+    """A value in a form that can be sorted: missing values first, then numbers, then texts."""
     if value is None:
         return float("-inf"), ""
     try:

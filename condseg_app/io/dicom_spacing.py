@@ -1,4 +1,4 @@
-"""Sizes of pixels: which of several elements has them."""
+"""Sizes of pixels, from several elements."""
 
 from pydicom.dataset import Dataset
 
@@ -8,12 +8,12 @@ _CENTIMETRES = 3  # DICOM PS3.3, C.8.5.5.1.15
 
 
 def pixel_spacing(data: Dataset, measures: Dataset, odd: Oddities) -> tuple[float, float] | None:
-    """Distance between pixels along I and J in mm; that on a detector or of a probe where there is no other.
+    """Distance between pixels along I and J in mm; else the distance on a detector or of a probe.
 
     Args:
         data: the file's.
-        measures: what a frame's functional group, or else the file, says of it.
-        odd: takes a sentence where a value is faulty, or one stands in for another.
+        measures: a frame's functional group, else the file's data.
+        odd: takes a sentence on faulty or substituted values.
     """
     found = _positive(_of_both(measures, odd), "Pixel Spacing", odd)
     if found is None:
@@ -29,7 +29,7 @@ def pixel_spacing(data: Dataset, measures: Dataset, odd: Oddities) -> tuple[floa
 
 
 def _of_both(measures: Dataset, odd: Oddities) -> tuple[float, ...] | None:
-    """Pixel Spacing, also where one number stands for both directions."""
+    """Pixel Spacing, also where a single number stands for both directions."""
     single: Oddities = []
     side = one_number(measures, "PixelSpacing", single)
     if side is None or single:
@@ -47,7 +47,7 @@ def _positive(spacing: tuple[float, ...] | None, name: str, odd: Oddities) -> tu
 
 
 def _of_probe(data: Dataset, odd: Oddities) -> tuple[float, float] | None:
-    """Pixel sizes of an ultrasound picture with one calibrated region; they are stated in cm."""
+    """Pixel sizes in mm of an ultrasound picture with a single calibrated region, stated in cm."""
     regions = value_of(data, "SequenceOfUltrasoundRegions") or []
     if len(regions) != 1:
         return None

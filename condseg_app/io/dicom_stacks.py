@@ -1,4 +1,4 @@
-"""The slices of a group as a volume: one at each place, in their order, with what is odd about them."""
+"""The slices of a group as a volume: a slice at each place, in order, with notes on oddities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from condseg_app.io.dicom_places import Places, Spacing, depth_of, numbers_leave
 from condseg_app.io.dicom_slices import TRAITS, DicomSlice
 from condseg_app.io.dicom_voxels import decoded
 
-# Deviation from an even grid, in slice distances, that is none to speak of.
+# Negligible deviation from an even grid, in slice distances.
 _EVEN = 0.01
-# How far off, as a part, a claimed slice distance may be.
+# Largest relative error of a claimed slice distance.
 _CLAIM_OFF = 0.05
-# A slice without a place is left out where as many have one.
+# Placed slices needed to leave out a slice without a place.
 _PLACED_FOR_A_LOST = 3
 
 
@@ -29,10 +29,10 @@ class DicomStack:
     """A volume made of slices.
 
     Attributes:
-        key: of the group that it is made of.
-        slices: in their order along K; None where one is missing.
-        geometry: the grid; I along the rows of a slice, J down its columns.
-        warnings: what is odd, a sentence each.
+        key: of the group.
+        slices: in the order along K; None for a missing slice.
+        geometry: the grid; I along the rows of a slice, J down the columns.
+        warnings: a sentence each.
     """
 
     key: str
@@ -46,13 +46,13 @@ def stacked(group: SliceGroup, frame: int | None, path: Path) -> DicomStack:
 
     Args:
         group: the slices.
-        frame: which to take of several volumes at the same place, from 0; None if it was not said.
-        path: what was opened, to name in errors.
+        frame: the choice of several volumes at the same place, from 0; None without a choice.
+        path: opened file or folder, named in errors.
 
     Raises:
         ChoiceNeeded: there are several volumes, and no frame was chosen.
-        ReadError: slices lack, or there is no such frame.
-        GeometryError: they do not lie on an even grid.
+        ReadError: slices are missing, or there is no such frame.
+        GeometryError: the slices do not lie on an even grid.
     """
     places, notes = _by_place(group, path)
     count = max(len(here) for here in places)
@@ -76,7 +76,7 @@ def stacked(group: SliceGroup, frame: int | None, path: Path) -> DicomStack:
 
 
 def _by_place(group: SliceGroup, path: Path) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
-    """The slices at one place each, along the normal; those at one place in the order of their traits."""
+    """The slices by place along the normal; slices at the same place in the order of traits."""
     slices, notes = _placed(sorted(group.slices, key=lambda one: one.rank))
     if any(one.position is None or one.orientation is None for one in slices):
         if len({one.path for one in slices}) == 1:
@@ -90,7 +90,7 @@ def _by_place(group: SliceGroup, path: Path) -> tuple[list[tuple[DicomSlice, ...
 
 
 def _unplaced(slices: list[DicomSlice]) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
-    """Slices without places by what else has an order."""
+    """Slices without places, ordered by Slice Location, else by number."""
     locations = {one.location for one in slices if one.location is not None}
     by_location = len(locations) == len(slices)
     slices = sorted(
@@ -102,7 +102,7 @@ def _unplaced(slices: list[DicomSlice]) -> tuple[list[tuple[DicomSlice, ...]], t
 
 
 def _placed(slices: list[DicomSlice]) -> tuple[list[DicomSlice], tuple[str, ...]]:
-    """Slices without the few that do not state their place, where all others do."""
+    """Slices without the few that lack a place, if the others have places."""
     placed = [one for one in slices if one.position is not None and one.orientation is not None]
     lost = [one for one in slices if one.position is None or one.orientation is None]
     if not lost or len(lost) * _PLACED_FOR_A_LOST > len(placed):
@@ -113,7 +113,7 @@ def _placed(slices: list[DicomSlice]) -> tuple[list[DicomSlice], tuple[str, ...]
 
 
 def _without_copies(places: Places) -> tuple[list[tuple[DicomSlice, ...]], tuple[str, ...]]:
-    """The slices at each place without those that are there once more, by their own numbers or pixel by pixel."""
+    """The slices at each place without copies, told by UID or pixel by pixel."""
     by_uid = [_first_of_each(here) for here in places.slices]
     counts = {len(here) for here in by_uid}
     found = by_uid if len(counts) == 1 else [_first_of_equal(here) for here in by_uid]
@@ -128,7 +128,7 @@ def _without_copies(places: Places) -> tuple[list[tuple[DicomSlice, ...]], tuple
 
 
 def _first_of_each(here: tuple[DicomSlice, ...]) -> tuple[DicomSlice, ...]:
-    """Slices at one place but those that say to be the same as an earlier one."""
+    """Slices at a place, without repeats of UID, frame, tile and traits."""
     found: dict[object, DicomSlice] = {}
     for one in here:
         found.setdefault((one.uid, one.frame, one.tile, one.traits) if one.uid else one, one)
@@ -136,12 +136,12 @@ def _first_of_each(here: tuple[DicomSlice, ...]) -> tuple[DicomSlice, ...]:
 
 
 def _first_of_equal(here: tuple[DicomSlice, ...]) -> tuple[DicomSlice, ...]:
-    """Slices at one place but those that have the same pixels as an earlier one."""
+    """Slices at a place, without repeats of the same pixels."""
     if len(here) < 2:
         return here
     try:
         pixels = dict(decoded(here))
-    except CondsegError:  # told when its voxels are read
+    except CondsegError:  # reported when voxels are read
         return here
     kept: list[DicomSlice] = []
     for one in here:
@@ -156,7 +156,7 @@ def _where(slices: Sequence[DicomSlice]) -> str:
 
 
 def _doubles(places: Sequence[Sequence[DicomSlice]], path: Path) -> tuple[str, ...]:
-    """A note on the few places that have more than one slice."""
+    """A note on the few places with several slices."""
     double = [here[0] for here in places if len(here) > 1]
     if 2 * len(double) > len(places):
         counts = sorted({len(here) for here in places})
@@ -172,7 +172,7 @@ def _doubles(places: Sequence[Sequence[DicomSlice]], path: Path) -> tuple[str, .
 
 
 def _frames(places: Sequence[Sequence[DicomSlice]]) -> list[tuple[int, str]]:
-    """Each frame's number with what tells it from the others."""
+    """Each frame's number with the difference from other frames."""
     count, found = len(places[0]), []
     telling = [name for name in TRAITS if _tells(places, name)]
     alone = next((name for name in telling if len({one.trait(name) for one in places[0]}) == count), None)
@@ -184,13 +184,13 @@ def _frames(places: Sequence[Sequence[DicomSlice]]) -> list[tuple[int, str]]:
 
 
 def _tells(places: Sequence[Sequence[DicomSlice]], name: str) -> bool:
-    """Whether a trait is the same at all places of each frame, and not the same in all frames."""
+    """Whether a trait is constant within each frame, but differs between frames."""
     values = [{here[frame].trait(name) for here in places} for frame in range(len(places[0]))]
     return all(len(of_frame) == 1 for of_frame in values) and len(set.union(*values)) > 1
 
 
 def _slots(slices: Sequence[DicomSlice], path: Path) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """The place of each slice on an even grid along K, and what is odd about them."""
+    """Slot of each slice on an even grid along K, with notes."""
     stated = sum(one.position is not None and one.orientation is not None for one in slices)
     if len(slices) == 1 or not stated:
         return np.arange(len(slices)), ()
@@ -214,14 +214,14 @@ def _slots(slices: Sequence[DicomSlice], path: Path) -> tuple[NDArray[np.int64],
 
 
 def _contradicted(claimed: float | None, step: float) -> tuple[str, ...]:
-    """A note where slices lie at another distance than their header claims."""
+    """A note where the slice distance differs from the header's."""
     if claimed is None or abs(claimed - step) <= _CLAIM_OFF * step:
         return ()
     return (f"its header says that slices are {claimed:.4g} mm apart, they lie {step:.4g} mm apart; that is taken",)
 
 
 def _check_even(slices: Sequence[DicomSlice], found: Spacing, path: Path) -> None:
-    """Refuse slices that make no even grid, with the cause as far as it is known."""
+    """Refuse slices that make no even grid, with the cause if known."""
     if found.is_even:
         return
     if numbers_leave_gaps(slices):

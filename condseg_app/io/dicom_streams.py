@@ -1,4 +1,4 @@
-"""What packed pixels claim about themselves: the frame headers of JPEG, JPEG-LS and JPEG 2000 streams."""
+"""Frame headers of packed pixels: JPEG, JPEG-LS and JPEG 2000 streams."""
 
 import struct
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _JPEG_FRAME_HEADERS = {
     0xF7: JPEGLSLossless,
 }
 LOSSY_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
-"""Whose decoders give as many bits as the stream has, whatever the header says."""
+"""Syntaxes whose decoders give the bits of the stream, regardless of the DICOM header."""
 
 _JPEG_2000_START = b"\xff\x4f\xff\x51"
 _ITEM = struct.Struct("<HHI")
@@ -32,16 +32,16 @@ _MIXED_AT = 8
 
 @dataclass(frozen=True)
 class StreamClaim:
-    """What a frame's stream says of its pixels.
+    """Description of a frame's pixels in the stream.
 
     Attributes:
-        rows: of them.
-        columns: of them.
+        rows: of the frame.
+        columns: of the frame.
         channels: numbers of a pixel.
         bits: of a number.
-        signed: whether pixels may be below 0; None where the format cannot say.
-        syntax: UID of a transfer syntax that the stream is good for.
-        is_mixed: whether it has the colours of JPEG 2000 in another form, which its decoder undoes.
+        signed: whether pixels may be negative; None where the format cannot state this.
+        syntax: UID of a transfer syntax that fits the stream.
+        is_mixed: whether colours are transformed as in JPEG 2000, which the decoder undoes.
     """
 
     rows: int
@@ -54,10 +54,10 @@ class StreamClaim:
 
 
 def claim_of(packed: bytes) -> StreamClaim | None:
-    """What the stream of a frame claims; None where it is of none of the known kinds."""
+    """Description in the stream of a frame; None for unknown kinds of streams."""
     if packed.startswith(b"\xff\xd8"):
         return _jpeg_claim(packed)
-    start = packed.find(_JPEG_2000_START)  # boxes of JP2, which may be large, may stand before it
+    start = packed.find(_JPEG_2000_START)  # JP2 boxes in front may be large
     return _jpeg_2000_claim(packed[start:]) if start >= 0 else None
 
 
@@ -66,7 +66,7 @@ def first_stream(file: BinaryIO, position: int) -> bytes:
 
     Args:
         file: the DICOM file.
-        position: where the value of its pixels begins: with the item of the offsets.
+        position: start of the pixels' value, which begins with the item of offsets.
     """
     file.seek(position)
     group, element, length = _ITEM.unpack(file.read(_ITEM.size).ljust(_ITEM.size, b"\0"))
@@ -78,7 +78,7 @@ def first_stream(file: BinaryIO, position: int) -> bytes:
 
 
 def _jpeg_claim(packed: bytes) -> StreamClaim | None:
-    """Of the frame header of a JPEG or JPEG-LS stream (ITU-T T.81, B.2.2)."""
+    """The claim in the frame header of a JPEG or JPEG-LS stream (ITU-T T.81, B.2.2)."""
     position = 2
     while position + 10 <= len(packed):
         marker, length = packed[position + 1], int.from_bytes(packed[position + 2 : position + 4], "big")
@@ -99,7 +99,7 @@ def _is_near_lossless(rest: bytes) -> bool:
 
 
 def _jpeg_2000_claim(stream: bytes) -> StreamClaim | None:
-    """Of the size marker of a JPEG 2000 code stream, and of the one of its coding (ITU-T T.800, A.5.1 and A.6.1)."""
+    """The claim in a JPEG 2000 code stream's markers of size and coding (ITU-T T.800, A.5.1 and A.6.1)."""
     if len(stream) < 43:
         return None
     columns, rows, left, top = struct.unpack_from(">4I", stream, 8)

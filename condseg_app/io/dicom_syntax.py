@@ -1,4 +1,4 @@
-"""How a DICOM file's pixels are packed: as its header says, or as they tell themselves where it is silent or wrong."""
+"""Packing of a DICOM file's pixels: by the header, or by the pixels where the header is silent or wrong."""
 
 import io
 import struct
@@ -33,14 +33,14 @@ _FAMILIES = (_LOSSLESS, _LOSSY, tuple(JPEGLSTransferSyntaxes), tuple(JPEG2000Tra
 
 @dataclass(frozen=True)
 class PixelElement:
-    """Where a file's pixels lie.
+    """The element of a file's pixels.
 
     Attributes:
-        keyword: of their element ('PixelData', ...), None if there is none.
-        position: of their value in the file, in bytes.
-        room: bytes from there to the end of the file.
-        is_packed: whether they are in pieces of their own lengths, as packed pixels are.
-        is_implicit: whether their element does not say its value representation.
+        keyword: 'PixelData', ...; None without pixels.
+        position: of the value in the file, in bytes.
+        room: bytes from the position to the end of the file.
+        is_packed: whether the value is in pieces of undefined total length, as packed pixels are.
+        is_implicit: whether the element lacks a value representation.
     """
 
     keyword: str | None
@@ -51,15 +51,15 @@ class PixelElement:
 
 
 def pixels_in(file: BinaryIO, is_little: bool) -> PixelElement:
-    """Look at the element before which reading has stopped.
+    """Inspect the element before which reading has stopped.
 
     Args:
-        file: it stands at the element's tag.
+        file: at the position of the element's tag.
         is_little: whether the low byte comes first.
     """
     order, start = "<" if is_little else ">", file.tell()
     head = file.read(12).ljust(12, b"\0")
-    is_implicit = head[4:6] not in _REPRESENTATIONS  # some files are not encoded as they say
+    is_implicit = head[4:6] not in _REPRESENTATIONS  # some files contradict their stated encoding
     group, element = struct.unpack_from(f"{order}HH", head)
     (length,) = struct.unpack_from(f"{order}I", head, 4 if is_implicit else 8)
     position = start + (8 if is_implicit else 12)
@@ -68,16 +68,16 @@ def pixels_in(file: BinaryIO, is_little: bool) -> PixelElement:
 
 
 def syntax_of(data: Dataset, pixels: PixelElement, file: BinaryIO, odd: Oddities) -> tuple[UID, StreamClaim | None]:
-    """How the pixels are packed, and what the first frame's stream says of itself.
+    """Packing of the pixels, and the claim in the first frame's stream.
 
     Args:
-        data: what stands before them.
-        pixels: where they lie.
+        data: the elements in front of the pixels.
+        pixels: the pixels' element.
         file: the file.
         odd: takes a sentence where the header is silent or wrong.
 
     Raises:
-        ReadError: it is not known.
+        ReadError: the packing is unknown.
     """
     stated = data.file_meta.get("TransferSyntaxUID") if hasattr(data, "file_meta") else None
     syntax = UID(str(stated)) if stated else None
@@ -100,7 +100,7 @@ def syntax_of(data: Dataset, pixels: PixelElement, file: BinaryIO, odd: Oddities
 
 
 def _unpacked(syntax: UID | None, data: Dataset, pixels: PixelElement, odd: Oddities) -> UID:
-    """The syntax of pixels that lie there as they are."""
+    """The syntax of unpacked pixels."""
     if syntax is not None and pixels.keyword is None:
         return syntax
     is_little = data.original_encoding[1] is not False
@@ -123,7 +123,7 @@ def _unpacked(syntax: UID | None, data: Dataset, pixels: PixelElement, odd: Oddi
 
 
 def _go_together(syntax: UID, claimed: str) -> bool:
-    """Whether a stream is of the kind that a transfer syntax promises; what is of no known kind may be."""
+    """Whether a stream fits a transfer syntax; a syntax of unknown kind fits any stream."""
     return any(syntax in family and claimed in family for family in _FAMILIES) or not any(
         syntax in family for family in _FAMILIES
     )

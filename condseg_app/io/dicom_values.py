@@ -1,7 +1,7 @@
-"""Numbers of DICOM elements, also where they are written as the standard does not allow.
+"""Numbers of DICOM elements, also in forms that the standard does not allow.
 
-A faulty value does not make a whole file unreadable: what it must mean is taken, or it is left aside, and a sentence
-that names the element and its value says so.
+A faulty value does not make a whole file unreadable: the evident meaning is taken, or the value is ignored, and a
+sentence names the element and the value.
 """
 
 import re
@@ -30,40 +30,40 @@ DAMAGE = (
     ValueError,
     struct.error,
 )
-"""What pydicom, highdicom and the decoders raise for files that are damaged or lack something."""
+"""Errors of pydicom, highdicom and the decoders for damaged or incomplete files."""
 
 Oddities = list[str]
-"""Where readers put what is odd, a sentence each."""
+"""Readers' notes on oddities, a sentence each."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"(?<=\d),(?=\d)")
 _LONGEST_SHOWN = 40
-# Beyond it no length, time or scaling is meant; nor are numbers that are not finite.
+# No sensible length, time or scaling is larger; numbers that are not finite are refused as well.
 _MOST = 1e35
 
 
 def name_of_element(keyword: str) -> str:
-    """What an element is called: 'Pixel Spacing'."""
+    """Name of an element: 'Pixel Spacing'."""
     return dictionary_description(keyword)
 
 
 def value_of(data: Dataset, keyword: str) -> Any:
-    """An element's value as pydicom has it, its bytes where that fails; None where there is none."""
+    """An element's value by pydicom, the bytes where that fails; None if missing."""
     try:
         value = data.get(keyword)
     except DAMAGE:
-        value = getattr(data.get_item(keyword), "value", None)  # the bytes are there still
+        value = getattr(data.get_item(keyword), "value", None)  # the bytes are still there
     return None if value is None or (isinstance(value, str | bytes | Sequence) and not len(value)) else value
 
 
 def numbers(data: Dataset, keyword: str, count: int, odd: Oddities) -> tuple[float, ...] | None:
-    """So many finite numbers of an element, None where they are not there.
+    """A given count of finite numbers of an element, None if missing.
 
     Args:
         data: the data set, or an item of a sequence.
         keyword: of the element.
-        count: how many numbers there should be.
-        odd: takes a sentence where the value is faulty.
+        count: expected count of numbers.
+        odd: takes a sentence on a faulty value.
     """
     value = value_of(data, keyword)
     if value is None:
@@ -82,16 +82,16 @@ def numbers(data: Dataset, keyword: str, count: int, odd: Oddities) -> tuple[flo
 
 
 def one_number(data: Dataset, keyword: str, odd: Oddities) -> float | None:
-    """A finite number of an element, None where there is none."""
+    """A finite number of an element, None if missing."""
     found = numbers(data, keyword, 1, odd)
     return None if found is None else found[0]
 
 
 def whole_number(data: Dataset, keyword: str, otherwise: int) -> int:
-    """A whole number of an element without which the pixels cannot be understood; `otherwise` where there is none.
+    """A whole number of an element that the pixels depend on; `otherwise` if missing.
 
     Raises:
-        ReadError: the value is none.
+        ReadError: the value is no whole number.
     """
     value = value_of(data, keyword)
     if value is None:
@@ -107,7 +107,7 @@ def whole_number(data: Dataset, keyword: str, otherwise: int) -> int:
 
 
 def _exact(parts: Sequence[Any]) -> tuple[float, ...] | None:
-    """The numbers, where all are written as such."""
+    """The numbers, if all are written correctly; else None."""
     try:
         found = tuple(float(_text(part)) if isinstance(part, str | bytes) else float(part) for part in parts)
     except (TypeError, ValueError, OverflowError):
@@ -116,7 +116,7 @@ def _exact(parts: Sequence[Any]) -> tuple[float, ...] | None:
 
 
 def _meant(parts: Sequence[Any], count: int) -> tuple[float, ...] | None:
-    """The numbers that a person reads: with decimal commas, units, or another mark between them."""
+    """The numbers as a person reads them: with decimal commas, units, or other separators."""
     if not all(isinstance(part, str | bytes | float | int) for part in parts):
         return None
     texts = [_text(part) for part in parts]

@@ -1,4 +1,4 @@
-"""Voxels of a DICOM stack: each slice is decoded when it is first looked at, and kept."""
+"""Voxels of a DICOM stack: each slice is decoded at first use, and kept."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -26,16 +26,16 @@ from condseg_app.memory import has_room, require_memory
 class DicomVoxels(LazyVoxels):
     """Voxels (C, I, J, K), scaled and in native byte order.
 
-    Only the slices that an index needs are decoded, each once: they stay in memory if all of them leave as much free
-    as they take, else in a temporary file. A missing slice holds the lowest value of the one before it.
+    Only the slices that an index needs are decoded, each once. All slices are kept in memory if that leaves as much
+    memory free, else in a temporary file. A missing slice holds the lowest value of the previous slice.
     """
 
     def __init__(self, slices: Sequence[DicomSlice | None], path: Path) -> None:
-        """Take slices in their order along K, of which the first and last are there.
+        """Take slices in the order along K; the first and last are present.
 
         Args:
-            slices: of one size; None where one is missing.
-            path: what was opened, to name in errors.
+            slices: of equal size; None for a missing slice.
+            path: opened file or folder, named in errors.
         """
         self._slices, self._path = tuple(slices), path
         there = [one for one in slices if one is not None]
@@ -48,7 +48,7 @@ class DicomVoxels(LazyVoxels):
         self._lock = Lock()
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Any numpy index; ReadError if a file is damaged or has gone, OutOfMemory if so much does not fit."""
+        """Any numpy index; ReadError if a file is damaged or gone, OutOfMemory if the voxels do not fit."""
         box, rest = box_of(key, self.shape)
         channel, i, j, k = box
         with self._lock:
@@ -61,11 +61,11 @@ class DicomVoxels(LazyVoxels):
             return np.reshape(planes, [part.stop - part.start for part in box])[rest]  # type: ignore[no-any-return]
 
     def __getstate__(self) -> dict[str, object]:
-        """Travel between processes as the slices to read, without what was decoded of them."""
+        """Travel between processes as the slices to read, without decoded voxels."""
         return {"slices": self._slices, "path": self._path}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["slices"], state["path"])  # type: ignore[misc]  # nothing else is kept of it
+        self.__init__(state["slices"], state["path"])  # type: ignore[misc]  # no other state is kept
 
     def _make_room(self) -> None:
         if self._memory is not None or self._disk:
@@ -77,7 +77,7 @@ class DicomVoxels(LazyVoxels):
             self._disk = tuple(ScratchArray((i, j, k), self.dtype) for _ in range(channels))
 
     def _make_ready(self, wanted: range) -> None:
-        """Decode the slices that are wanted and not there yet."""
+        """Decode the wanted slices that are not ready."""
         lacking = {one: n for n in wanted if not self._ready[n] and (one := self._slices[n]) is not None}
         for one, stored in decoded(tuple(lacking)):
             self._keep(lacking[one], self._scaled(stored, one))
@@ -86,7 +86,7 @@ class DicomVoxels(LazyVoxels):
                 self._keep(number, np.full(self.shape[:3], self._lowest_before(number)))
 
     def _keep(self, number: int, values: NDArray[np.generic]) -> None:
-        """Keep one slice's values (C, I, J)."""
+        """Keep a slice's values (C, I, J)."""
         if self._memory is not None:
             self._memory[..., number] = values
         for plane, part in zip(self._disk, values, strict=False):
@@ -105,19 +105,19 @@ class DicomVoxels(LazyVoxels):
         if self.dtype.kind == "i":
             return (stored.astype(np.int32) + int(one.intercept)).astype(self.dtype)
         values = stored.astype(self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told where images are opened
+        with np.errstate(over="ignore", invalid="ignore"):  # non-finite values are reported at opening
             values *= one.slope
             values += one.intercept
         return values
 
 
 def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[Any]]]:
-    """Slices with their pixels as they are stored, (C, I, J), one at a time.
+    """Slices with their pixels as stored, (C, I, J), slice by slice.
 
-    A file is opened once for all slices of it that follow each other.
+    A file is opened once for successive slices.
 
     Raises:
-        ReadError: a file is cut off or damaged, or has gone.
+        ReadError: a file is cut off, damaged or gone.
         OutOfMemory: a slice does not fit.
     """
     for path, run in groupby(slices, key=lambda one: one.path):
@@ -138,7 +138,7 @@ def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[
 
 
 def _options(kind: SliceKind) -> dict[str, Any]:
-    """What pydicom has to know, also where the file does not say so; bits and signs are seen to here."""
+    """Options of pydicom, also where the file lacks the elements; bits and signs are handled here."""
     options: dict[str, Any] = {
         "transfer_syntax_uid": kind.syntax,
         "decoding_plugin": kind.decoder,
@@ -155,7 +155,7 @@ def _options(kind: SliceKind) -> dict[str, Any]:
 
 
 def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:
-    """A decoded frame, or the part of it that is a slice, as (C, I, J)."""
+    """A decoded frame, or the part that is a slice, as (C, I, J)."""
     if pixels is None:
         raise ReadError(f"ends before its frame {one.frame}; copy it again", path=one.path)
     planes, tile, kind = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels, one.tile, one.kind
@@ -186,6 +186,6 @@ def _value_type(slices: Sequence[DicomSlice]) -> np.dtype[np.generic]:
 
 
 def _range(one: DicomSlice) -> tuple[int, int]:
-    """The lowest and highest number that can be stored; bits that are not used are dropped when pixels are decoded."""
+    """The lowest and highest number that can be stored; decoding drops unused bits."""
     bits = min(one.kind.bits.most, 8 * one.kind.dtype.itemsize)
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if one.kind.dtype.kind == "i" else (0, (1 << bits) - 1)

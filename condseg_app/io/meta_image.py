@@ -23,7 +23,7 @@ TYPES: Mapping[str, str] = {
     "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }  # fmt: skip
-"""MetaImage's types of numbers; long is of 32 bits, as on the systems that the format comes from."""
+"""MetaImage's types of numbers; long has 32 bits, as on the format's first systems."""
 
 _LONGEST_HEADER = 1 << 16
 _ORIGIN = ("offset", "position", "origin")
@@ -35,14 +35,14 @@ Fields = Mapping[str, str]
 
 
 def read_meta_image(path: Path, pick: Pick) -> Image:
-    """Read a volume's header; its voxels follow when they are asked for.
+    """Read a volume's header; voxels are read on demand.
 
     The world is LPS; the rows of the header's matrix are the directions of the axes.
 
     Raises:
         ReadError: not a volume of numbers, or damaged.
-        ChoiceNeeded: it holds several points in time, and none was chosen.
-        GeometryError: its axes cannot be used.
+        ChoiceNeeded: the file holds several points in time, and none was chosen.
+        GeometryError: the axes cannot be used.
     """
     fields, end = _fields(path)
     sizes = tuple(int(n) for n in _numbers(fields, ("dimsize",), path))
@@ -62,7 +62,7 @@ def read_meta_image(path: Path, pick: Pick) -> Image:
 
 
 def _fields(path: Path) -> tuple[Fields, int]:
-    """The header's entries, and where it ends: behind the line on where the voxels are."""
+    """The header's entries, and the header's end, behind the line ElementDataFile."""
     with reading(path), path.open("rb") as file:
         start = file.read(_LONGEST_HEADER)
     fields: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _fields(path: Path) -> tuple[Fields, int]:
 
 
 def _layout(fields: Fields, path: Path, end: int, shape: Shape) -> VoxelLayout:
-    """Where the voxels are, but for what is skipped in front of them."""
+    """Layout of the voxels, without the skipped bytes in front."""
     code = TYPES.get(fields.get("elementtype", "").upper().removesuffix("_ARRAY"))
     if code is None:
         raise ReadError(f"holds data of the type '{fields.get('elementtype')}', not intensities; convert it", path=path)
@@ -140,7 +140,7 @@ def _geometry(fields: Fields, count: int, shape: Shape, path: Path) -> tuple[Geo
 
 
 def _unstated(fields: Fields, unit: Unit) -> tuple[str, ...]:
-    """What the header does not say."""
+    """Notes on orientation and sizes that the header does not state."""
     notes: tuple[str, ...] = () if any(key in fields for key in _MATRIX) else (ORIENTATION_UNKNOWN,)
     if unit == "pixel" or any(key in fields for key in _SPACING):
         return notes
@@ -150,14 +150,14 @@ def _unstated(fields: Fields, unit: Unit) -> tuple[str, ...]:
 def _directions(
     rows: NDArray[np.float64], spacing: Sequence[float], shape: Shape
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """The steps along I, J, K in columns: directions of length 1 times sizes; a negative size turns its axis round."""
+    """The steps along I, J, K in columns: unit directions times sizes; a negative size reverses the axis."""
     n = len(rows)
     square = np.eye(3)
     square[:n, :n] = rows.T
     sizes, notes = sound_sizes(np.abs(spacing).tolist(), shape)
     signs = np.where(np.array(spacing) < 0, -1.0, 1.0)
     affine = np.eye(4)
-    with np.errstate(all="ignore"):  # what is not finite cannot be used
+    with np.errstate(all="ignore"):  # non-finite values are refused below
         lengths = np.linalg.norm(square, axis=0)
         exact = np.isclose(lengths, 1.0, rtol=0.01) | (lengths == 0)
         affine[:3, :3] = square / np.where(exact, 1.0, lengths) * sizes * signs
@@ -173,7 +173,7 @@ def _directions(
 
 
 def _numbers(fields: Fields, keys: tuple[str, ...], path: Path) -> list[float]:
-    """The first of some entries that is there, as numbers."""
+    """The first entry found, as numbers."""
     text = next((fields[key] for key in keys if key in fields), "")
     try:
         numbers = [float(part) for part in text.split()]

@@ -24,22 +24,22 @@ _SIGNS = np.array([-1.0, -1.0, 1.0])  # RAS to LPS
 
 
 def image_to_meta_image(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of one channel, a few slices at a time.
+    """Write a volume of a single channel, a few slices at a time.
 
     Raises:
-        WriteError: it has several channels or sheared axes, or MetaImage knows no such numbers.
+        WriteError: the volume has several channels or sheared axes, or MetaImage lacks the type of numbers.
     """
     put_slabs(path, image, meta_image_by_parts(path, temporary, image.geometry, image.array.dtype))
 
 
 @contextmanager
 def meta_image_by_parts(path: Path, temporary: Path, geometry: Geometry, dtype: np.dtype[np.generic]) -> Iterator[Put]:
-    """Yield what writes a box of a volume; what is never written is 0.
+    """Yield the function that writes a box of a volume; voxels outside all boxes are 0.
 
-    Voxels are packed, which goes in one order only: boxes go into a file without a name first.
+    Voxels are packed, which needs them in order: boxes go to an unnamed temporary file first.
 
     Raises:
-        WriteError: its axes are sheared, or MetaImage knows no such numbers.
+        WriteError: the axes are sheared, or MetaImage lacks the type of numbers.
     """
     if geometry.is_sheared:
         raise WriteError("MetaImage holds no axes that are not at right angles; choose .nii.gz or .nrrd", path=path)
@@ -60,7 +60,7 @@ def meta_image_by_parts(path: Path, temporary: Path, geometry: Geometry, dtype: 
 
 
 def _header(geometry: Geometry, kind: str, size: int) -> str:
-    """Its numbers are written so that they are read back to the bit."""
+    """The header, with numbers that are read back to the bit."""
     affine = geometry.affine[:3] * _SIGNS[:, np.newaxis] + 0.0  # no negative zeros
     directions = affine[:, :3] / geometry.spacing
     units = [f"DistanceUnits = {_UNITS[geometry.unit]}"] if geometry.unit in _UNITS else []

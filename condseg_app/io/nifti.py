@@ -10,13 +10,13 @@ from condseg_app.io.stored_labels import StoredLabels
 
 
 def read_nifti(path: Path, pick: Pick) -> Image:
-    """Read a volume's header; its voxels follow when they are asked for.
+    """Read a volume's header; voxels are read on demand.
 
-    Of a file with several, the fourth axis is taken for time and the fifth for channels.
+    In a file of several volumes the fourth axis is time and the fifth is channels.
 
     Raises:
         ReadError: not a NIfTI file, damaged, or no volumes of numbers.
-        ChoiceNeeded: it holds several volumes, and none was chosen.
+        ChoiceNeeded: the file holds several volumes, and none was chosen.
         GeometryError: the affine cannot be used.
     """
     header = read_header(path, pick)
@@ -24,7 +24,7 @@ def read_nifti(path: Path, pick: Pick) -> Image:
 
 
 def labels_in_nifti(path: Path, pick: Pick) -> StoredLabels:
-    """Read a label map's numbers, scaled as the header says.
+    """Read a label map's numbers, scaled by the header.
 
     Raises:
         ReadError, ChoiceNeeded, GeometryError: as `read_nifti`.

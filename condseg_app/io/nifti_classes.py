@@ -11,10 +11,10 @@ _CARET = re.compile(rb"<CaretExtension>.*?</CaretExtension>", re.DOTALL)
 
 
 def classes_in_nifti(path: Path) -> ClassTable | None:
-    """The table, None where there is none.
+    """The class table of a NIfTI file, None if missing.
 
     Raises:
-        ReadError, ClassTableError, ValueError: it cannot be read or used.
+        ReadError, ClassTableError, ValueError: the table cannot be read or used.
     """
     caret = _CARET.search(extensions_of(path))
     if caret is None:

@@ -1,4 +1,4 @@
-"""NIfTI headers: what a file claims to hold, checked before anything of it is believed."""
+"""NIfTI headers, checked before use."""
 
 import gzip
 import math
@@ -38,12 +38,12 @@ _CIFTI = range(3000, 3100)  # intent codes
 
 @dataclass(frozen=True, eq=False)
 class NiftiHeader:
-    """What a header says.
+    """Content of a header.
 
     Attributes:
-        layout: where the voxels are.
+        layout: of the voxels.
         geometry: the grid.
-        warnings: what was odd, a sentence each.
+        warnings: a sentence each.
     """
 
     layout: VoxelLayout
@@ -55,8 +55,8 @@ def read_header(path: Path, pick: Pick = EVERYTHING) -> NiftiHeader:
     """Read and check a header.
 
     Raises:
-        ReadError: it is damaged, or does not describe volumes of numbers that can be in the file.
-        ChoiceNeeded: it describes several volumes, and none was chosen.
+        ReadError: the header is damaged, or does not describe volumes of numbers that can be in the file.
+        ChoiceNeeded: the header describes several volumes, and none was chosen.
         GeometryError: the affine cannot be used.
     """
     header_path, voxels_path = _halves(path)
@@ -82,7 +82,7 @@ def read_header(path: Path, pick: Pick = EVERYTHING) -> NiftiHeader:
 
 
 def extensions_of(path: Path) -> bytes:
-    """What lies between header and voxels.
+    """The bytes between header and voxels.
 
     Raises:
         ReadError: the header is damaged.
@@ -91,7 +91,7 @@ def extensions_of(path: Path) -> bytes:
 
 
 def _halves(path: Path) -> tuple[Path, Path]:
-    """The files of header and voxels; two only for a pair of .hdr and .img."""
+    """The files of header and voxels, which differ only for a pair of .hdr and .img."""
     ending = path.suffix.lower()
     if ending not in (".hdr", ".img"):
         return path, path
@@ -130,7 +130,7 @@ def _offset(header: Any, *, single: bool) -> int:
 
 
 def _shape(header: Any, path: Path) -> tuple[Shape, tuple[int, int]]:
-    """The volumes' shape, and how many there are in time (the fourth axis) and of channels (the fifth)."""
+    """The volumes' shape, and the numbers of time points (the fourth axis) and channels (the fifth)."""
     count = int(header["dim"][0])
     if not 1 <= count <= 7:
         raise ReadError(f"its header claims {count} dimensions; copy the file again", path=path)
@@ -150,13 +150,13 @@ def _shape(header: Any, path: Path) -> tuple[Shape, tuple[int, int]]:
 
 
 def _holds_vectors(header: Any, channels: int) -> bool:
-    """Whether channels are directions rather than intensities: by the intent, or if there are three of fractions."""
+    """Whether channels are directions, not intensities: by the intent, or by three channels of fractions."""
     intent, code = int(header["intent_code"]), int(header["datatype"])
     return intent in _VECTORS or (intent == _VECTOR and channels == 3 and _TYPES.get(code, "").startswith("f"))
 
 
 def _chosen(others: tuple[int, int], pick: Pick, path: Path) -> int:
-    """How many volumes lie before the chosen one."""
+    """Number of volumes before the chosen volume."""
     frames, channels = others
     check_count(channels, "channel", path)
     channel = chosen_channel([f"channel {n + 1}" for n in range(channels)], pick, path) if channels > 1 else 0
@@ -172,7 +172,7 @@ def _stored_type(header: Any, path: Path) -> np.dtype[np.generic]:
 
 
 def _scaling(header: Any) -> tuple[float, float, tuple[str, ...]]:
-    """Slope 0 means that there is no scaling."""
+    """Slope, intercept and notes; a slope of 0 means no scaling."""
     if "scl_slope" not in header.template_dtype.names:
         return 1.0, 0.0, ()
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])

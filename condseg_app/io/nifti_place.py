@@ -1,4 +1,4 @@
-"""Where a NIfTI file's voxels are: by its sform, its qform or its voxel sizes, the first of them that can be used."""
+"""Geometry of a NIfTI file: by sform, qform or voxel sizes, the first that can be used."""
 
 import math
 from typing import Any
@@ -20,15 +20,15 @@ from condseg_app.io.affines import (
 
 Notes = tuple[str, ...]
 
-# A quaternion's part is longer than 1 by rounding; what is longer than that is damage.
+# Rounding may make a quaternion's part longer than 1; a greater length is damage.
 _LONGEST = 1.01
 
 
 def geometry_of(header: Any, shape: Shape) -> tuple[Geometry, Notes]:
-    """The grid, and what was odd about where it lies.
+    """The grid, with notes on its place.
 
     Raises:
-        GeometryError: no part of the header says where the voxels are.
+        GeometryError: no part of the header states a usable place.
     """
     unit, factor, oddity = _unit(header)
     with np.errstate(all="ignore"):  # numbers that are too large are refused as such
@@ -39,7 +39,7 @@ def geometry_of(header: Any, shape: Shape) -> tuple[Geometry, Notes]:
 
 
 def _affine(header: Any, shape: Shape, unit: Unit, factors: Affine) -> tuple[Affine, Notes]:
-    """By the sform, else the qform, else voxel sizes alone (x to the left, as nibabel and FSL do)."""
+    """Affine by the sform, else the qform, else voxel sizes alone (x to the left, as in nibabel and FSL)."""
     stated = [float(size * factors[0, 0]) for size in header["pixdim"][1:4]]
     claimed = {name: int(header[f"{name}_code"]) > 0 for name in ("sform", "qform")}
     sform = usable(np.asarray(header.get_sform(), np.float64) * factors, shape) if claimed["sform"] else None
@@ -66,13 +66,13 @@ def _by_sizes(stated: list[float], shape: Shape, broken: list[str]) -> tuple[Aff
 
 
 def _unusable(broken: list[str], taken: str) -> Notes:
-    """A sentence for each part that is passed over."""
+    """A sentence for each part that is ignored."""
     verb = "are" if taken.endswith("s") else "is"
     return tuple(f"its {name} cannot be used; its {taken} {verb} taken" for name in broken)
 
 
 def _qform(header: Any, stated: list[float], factor: float, shape: Shape) -> Affine | None:
-    """The qform's affine by nifti1.h (method 2); None where it cannot be used."""
+    """The qform's affine by nifti1.h (method 2); None if unusable."""
     parts = np.array([float(header[f"quatern_{name}"]) for name in "bcd"])
     length = float(np.linalg.norm(parts))
     if not math.isfinite(length) or length > _LONGEST or not are_sound(stated, shape):
@@ -87,7 +87,7 @@ def _qform(header: Any, stated: list[float], factor: float, shape: Shape) -> Aff
 
 
 def _unit(header: Any) -> tuple[Unit, float, Notes]:
-    """Millimetres where nothing is said, as all programs take it."""
+    """Unit and factor of lengths; millimetres if not stated, as in all programs."""
     match int(header["xyzt_units"]) & 0x07:
         case 1:
             return "mm", 1000.0, ()

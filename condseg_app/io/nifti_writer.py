@@ -25,10 +25,10 @@ _LONGEST_NIFTI1_AXIS = 32767
 
 
 def image_to_nifti(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of one channel, a few slices at a time.
+    """Write a volume of a single channel, a few slices at a time.
 
     Raises:
-        WriteError: it has several channels, or NIfTI knows no such numbers.
+        WriteError: the volume has several channels, or NIfTI lacks the type of numbers.
     """
     packed = path.name.lower().endswith(".gz")
     put_slabs(path, image, nifti_by_parts(temporary, image.geometry, image.array.dtype, packed=packed))
@@ -36,13 +36,13 @@ def image_to_nifti(path: Path, temporary: Path, image: Image) -> None:
 
 @contextmanager
 def nifti_by_parts(path: Path, geometry: Geometry, dtype: np.dtype[np.generic], *, packed: bool) -> Iterator[Put]:
-    """Yield what writes a box of a volume; boxes come in any order, and what is never written is 0.
+    """Yield the function that writes a box of a volume; boxes come in any order, voxels outside all boxes are 0.
 
-    The sform holds any affine; a qform is added where rotation and zoom alone say the same. Equal voxels give
-    equal bytes. A packed file is written unpacked first, beside it and without a name, for gzip knows one order only.
+    The sform holds any affine; a qform is added where rotation and zoom suffice. Equal voxels give equal bytes.
+    A packed file is first written unpacked to an unnamed file in the same folder, as gzip needs voxels in order.
 
     Raises:
-        WriteError: NIfTI knows no such numbers.
+        WriteError: NIfTI lacks the type of numbers.
         OSError: the disk refuses.
     """
     native = dtype.newbyteorder("=")

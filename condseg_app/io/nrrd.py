@@ -1,4 +1,4 @@
-"""NRRD volumes, and those of them that are 3D Slicer's segmentations."""
+"""NRRD volumes, 3D Slicer's segmentations included."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from condseg_app.io.pictures import RGB
 
 
 def read_nrrd(path: Path, pick: Pick) -> Image:
-    """Read a volume's header; its voxels follow when they are asked for.
+    """Read a volume's header; voxels are read on demand.
 
-    Space is LPS, LAS or RAS; an axis of another kind are channels (the first or last one) or time (the last one).
+    Space is LPS, LAS or RAS; other axes are channels (the first or last axis) or time (the last axis).
 
     Raises:
         ReadError: not a volume of numbers, or damaged.
-        ChoiceNeeded: it holds several points in time, and none was chosen.
-        GeometryError: its axes cannot be used.
+        ChoiceNeeded: the file holds several points in time, and none was chosen.
+        GeometryError: the axes cannot be used.
     """
     header = read_header(path, pick)
     layout = header.layout

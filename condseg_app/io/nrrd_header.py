@@ -1,4 +1,4 @@
-"""NRRD headers (https://teem.sourceforge.net/nrrd/format.html), through pynrrd; checked before they are believed."""
+"""NRRD headers (https://teem.sourceforge.net/nrrd/format.html), through pynrrd; checked before use."""
 
 import io
 from collections.abc import Mapping
@@ -44,14 +44,14 @@ _NO_CHANNELS = ("matrix", "quaternion", "complex", "gradient")
 
 @dataclass(frozen=True, eq=False)
 class NrrdHeader:
-    """What a header says.
+    """Content of a header.
 
     Attributes:
-        fields: its fields, as pynrrd has them; key-value pairs included.
-        layout: where the voxels are.
+        fields: by pynrrd, key-value pairs included.
+        layout: of the voxels.
         geometry: the grid.
-        kind: of the axis of channels; '' without one.
-        warnings: what was odd, a sentence each.
+        kind: of the axis of channels; '' without such an axis.
+        warnings: a sentence each.
     """
 
     fields: Mapping[str, Any]
@@ -63,7 +63,7 @@ class NrrdHeader:
 
 @dataclass(frozen=True)
 class _Axes:
-    """Which axis is what, by their place; None where there is none."""
+    """Positions of the axes of space, channels and time; None for a missing axis."""
 
     space: tuple[int, ...]
     channels: int | None
@@ -71,10 +71,10 @@ class _Axes:
 
 
 def read_fields(path: Path) -> tuple[Mapping[str, Any], int]:
-    """A header's fields, and where it ends.
+    """A header's fields, and the position of the header's end.
 
     Raises:
-        ReadError: it is damaged or far too long.
+        ReadError: the header is damaged or far too long.
     """
     import nrrd
 
@@ -86,7 +86,7 @@ def read_fields(path: Path) -> tuple[Mapping[str, Any], int]:
     end = min(ends, default=len(start))
     try:
         lines = io.StringIO(start[:end].decode("utf-8", "replace"))
-        with np.errstate(all="ignore"):  # of numbers that are too large for their type
+        with np.errstate(all="ignore"):  # numbers too large for their type
             return nrrd.read_header(lines), end
     except (nrrd.NRRDError, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise ReadError(f"its header is damaged ({_first_line(error)}); copy the file again", path=path) from error
@@ -96,9 +96,9 @@ def read_header(path: Path, pick: Pick) -> NrrdHeader:
     """Read and check a header.
 
     Raises:
-        ReadError: it is damaged, or does not describe a volume of numbers that can be in the file.
-        ChoiceNeeded: it describes several points in time, and none was chosen.
-        GeometryError: its axes cannot be used.
+        ReadError: the header is damaged, or does not describe a volume of numbers that can be in the file.
+        ChoiceNeeded: the header describes several points in time, and none was chosen.
+        GeometryError: the axes cannot be used.
     """
     fields, end = read_fields(path)
     sizes = _sizes(fields, path)
@@ -135,13 +135,13 @@ def _kinds(fields: Mapping[str, Any], count: int) -> list[str]:
 
 
 def _axes(fields: Mapping[str, Any], sizes: tuple[int, ...], path: Path) -> _Axes:
-    """Space has a direction; channels come first or last, time last."""
+    """The axes by kind: space has a direction, channels come first or last, time last."""
     kinds = _kinds(fields, len(sizes))
     directions = directions_of(fields, len(sizes))
     known = [not np.isnan(row).any() for row in directions] if directions is not None else None
     space = [n for n, kind in enumerate(kinds) if (known[n] if known is not None else kind in (*_SPATIAL, "???"))]
     others = [n for n in range(len(sizes)) if n not in space]
-    if directions is None and len(space) > 3 and not others:  # nothing is said about a fourth axis
+    if directions is None and len(space) > 3 and not others:  # a fourth axis of unknown kind
         space, others = space[:3], space[3:]
     time = next((n for n in others if kinds[n] in (*_TIME, "???", *_SPATIAL) and n == len(sizes) - 1), None)
     channels = [n for n in others if n != time]
@@ -160,7 +160,7 @@ def _shape(axes: _Axes, sizes: tuple[int, ...], path: Path) -> Shape:
 
 
 def _place(fields: Mapping[str, Any], path: Path, end: int, shape: Shape) -> VoxelLayout:
-    """Where the voxels are, but for what is skipped in front of them."""
+    """Layout of the voxels, without the skipped bytes in front."""
     encoding = str(fields.get("encoding", "")).lower()
     if encoding not in _PACKINGS:
         raise ReadError(f"is encoded as '{encoding[:20]}', which is not read; save it as raw or gzip", path=path)
@@ -180,7 +180,7 @@ def _place(fields: Mapping[str, Any], path: Path, end: int, shape: Shape) -> Vox
 
 
 def _with_offset(fields: Mapping[str, Any], layout: VoxelLayout, frames: int) -> VoxelLayout:
-    """The layout with what is skipped: lines of the file, then bytes (unpacked ones, where they are packed)."""
+    """The layout with skipped lines of the file, then skipped bytes (after unpacking, in packed files)."""
     lines = int(fields.get("line skip", fields.get("lineskip", 0)) or 0)
     stated = fields.get("byte skip", fields.get("byteskip"))
     skip = int(stated) if stated is not None else -1 if _is_nifti(layout) else 0

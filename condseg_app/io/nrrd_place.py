@@ -1,4 +1,4 @@
-"""Where an NRRD file's voxels are: by its space directions, or by its spacings alone."""
+"""Geometry of an NRRD file: by space directions, or by spacings alone."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from condseg_app.errors import ReadError
 from condseg_app.io.affines import ORIENTATION_UNKNOWN, SHEARED, are_sound, sizes_conflict, sound_sizes, usable
 
 Fields = Mapping[str, Any]
-"""A header's fields, as pynrrd has them."""
+"""A header's fields by pynrrd."""
 Notes = tuple[str, ...]
 
-# Their axes as signs of right, anterior, superior.
+# The spaces' axes as signs of right, anterior, superior.
 _SPACES: Mapping[str, tuple[int, int, int]] = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1),
     "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
@@ -24,7 +24,7 @@ _LPS = (-1, -1, 1)
 
 
 def directions_of(fields: Fields, count: int) -> NDArray[np.float64] | None:
-    """Space directions (axes, world), NaN where an axis has none; None where nothing is stated of so many axes."""
+    """Space directions (axes, world), NaN for an axis without direction; None if not stated for `count` axes."""
     if "space directions" not in fields:
         return None
     stated = np.asarray(fields["space directions"], np.float64)
@@ -32,16 +32,16 @@ def directions_of(fields: Fields, count: int) -> NDArray[np.float64] | None:
 
 
 def geometry_of(fields: Fields, space: Sequence[int], shape: Shape) -> tuple[Geometry, Notes]:
-    """The grid, and what was odd about where it lies.
+    """The grid, with notes on its place.
 
     Args:
         fields: the header's.
-        space: which of its axes are those of space.
+        space: numbers of the axes of space.
         shape: of the grid.
 
     Raises:
-        ReadError: it lies in more than three dimensions.
-        GeometryError: no part of the header says where the voxels are.
+        ReadError: the space has more than three dimensions.
+        GeometryError: no part of the header states a usable place.
     """
     directions = directions_of(fields, len(fields["sizes"]))
     sizes, size_unit = _spacings(fields, space)
@@ -65,14 +65,14 @@ def geometry_of(fields: Fields, space: Sequence[int], shape: Shape) -> tuple[Geo
 
 
 def _by_directions(fields: Fields, directions: NDArray[np.float64], shape: Shape) -> tuple[Affine, CommonUnit, Notes]:
-    """Voxel -> RAS+ by the directions; units are those of the space, else of the axes."""
+    """Voxel -> RAS+ by the directions, in units of the space, else of the axes."""
     columns, signs, notes = _columns(directions, fields)
     unit = common_unit(_texts(fields, "space units") or _texts(fields, "units"), "mm")
     origin, odd = _origin(fields)
     affine = np.eye(4)
     affine[:3, :3], affine[:3, 3] = columns, origin
     factors = np.array([*unit.factors[-3:], *[unit.factors[-1] if unit.factors else 1.0] * 3])[:3]
-    with np.errstate(all="ignore"):  # what is not finite is told as such
+    with np.errstate(all="ignore"):  # non-finite values are reported later
         affine[:3] *= (np.array(signs) * factors)[:, np.newaxis]
     return affine, unit, (*notes, *odd)
 
@@ -92,7 +92,7 @@ def _by_sizes(
 
 
 def _spacings(fields: Fields, space: Sequence[int]) -> tuple[list[float], CommonUnit]:
-    """The sizes of the axes of space, none where none is stated, and their unit: the axes', else the space's."""
+    """The sizes of the axes of space, empty if not stated, and the unit: the axes', else the space's."""
     count = len(fields["sizes"])
     stated = np.asarray(fields.get("spacings", ()), np.float64)
     sizes = [float(stated[n]) for n in space] if stated.shape == (count,) else []
@@ -118,7 +118,7 @@ def _origin(fields: Fields) -> tuple[NDArray[np.float64], Notes]:
 def _columns(
     directions: NDArray[np.float64], fields: Fields
 ) -> tuple[NDArray[np.float64], tuple[int, int, int], Notes]:
-    """The grid's axes in the world, in columns; the signs that make it RAS+."""
+    """The grid's axes in the world, in columns; the signs for RAS+; notes."""
     if directions.shape[1] > 3:
         raise ReadError(f"lies in {directions.shape[1]} dimensions; save a volume")
     columns = np.eye(3)

@@ -30,12 +30,12 @@ _REGIONS = "Anatomic codes - DICOM master list"
 
 @dataclass(frozen=True)
 class Segment:
-    """One of a file's segments.
+    """A segment of a file.
 
     Attributes:
-        layer: the volume that it is in.
-        value: what marks it there.
-        entry: its row in the class table; its value is unlike that of any other segment.
+        layer: number of the segment's volume.
+        value: of the segment's voxels in the layer.
+        entry: row in the class table, with a unique value.
     """
 
     layer: int
@@ -44,10 +44,10 @@ class Segment:
 
 
 def read_segments(path: Path) -> StoredLabels | None:
-    """Read a segmentation as one label map, a later segment before an earlier one; None where there are no segments.
+    """Read a segmentation as a label map, later segments on top; None without segments.
 
     Raises:
-        ReadError, GeometryError, ClassTableError, OutOfMemory: it cannot be read.
+        ReadError, GeometryError, ClassTableError, OutOfMemory: the file cannot be read.
     """
     header = read_header(path, EVERYTHING)
     segments = _segments(header.fields, path)
@@ -62,10 +62,10 @@ def read_segments(path: Path) -> StoredLabels | None:
 
 
 def segments_in_nrrd(path: Path) -> StoredSegments | None:
-    """Read a segmentation's segments, which may overlap; None where there are none.
+    """Read a segmentation's segments, which may overlap; None without segments.
 
     Raises:
-        ReadError, GeometryError, ClassTableError, OutOfMemory: it cannot be read.
+        ReadError, GeometryError, ClassTableError, OutOfMemory: the segments cannot be read.
     """
     header = read_header(path, EVERYTHING)
     segments = {segment.entry.name: segment for segment in _segments(header.fields, path)}
@@ -82,7 +82,7 @@ def segments_in_nrrd(path: Path) -> StoredSegments | None:
 
 
 def _layers_of(header: NrrdHeader, segments: Sequence[Segment], path: Path) -> LazyArray:
-    """The volumes that the segments are in, (layers, I, J, K)."""
+    """The volumes of the segments, (layers, I, J, K)."""
     array = voxels_of(header.layout)
     if max(s.layer for s in segments) >= array.shape[0]:
         raise ReadError(f"has {array.shape[0]} layers, but segments in others; save it again", path=path)
@@ -90,10 +90,10 @@ def _layers_of(header: NrrdHeader, segments: Sequence[Segment], path: Path) -> L
 
 
 def classes_in_nrrd(path: Path) -> ClassTable | None:
-    """The segments as a class table; None where there are none.
+    """The segments as a class table; None without segments.
 
     Raises:
-        ReadError, ClassTableError: it cannot be read or used.
+        ReadError, ClassTableError: the table cannot be read or used.
     """
     segments = _segments(read_fields(path)[0], path)
     return ClassTable(tuple(s.entry for s in segments)) if segments else None
@@ -103,8 +103,8 @@ def segment_fields(classes: ClassTable, layers: Mapping[str, int], extents: Mapp
     """A header's lines on the segments.
 
     Args:
-        classes: their rows; a row's value is the one in the voxels.
-        layers: class name -> its layer.
+        classes: rows of the segments; a row's value is also the voxels' value.
+        layers: class name -> layer.
         extents: class name -> first and last index along I, J and K.
     """
     lines = [
@@ -129,7 +129,7 @@ def segment_fields(classes: ClassTable, layers: Mapping[str, int], extents: Mapp
 
 
 def _segments(fields: Mapping[str, Any], path: Path) -> tuple[Segment, ...]:
-    """The segments in order; their values are those in the voxels where no two are alike, else 1, 2, ..."""
+    """The segments in order; with the voxels' values if these are unique, else with 1, 2, ..."""
     rows: dict[int, dict[str, str]] = {}
     for key, value in fields.items():
         match = _FIELD.fullmatch(str(key))

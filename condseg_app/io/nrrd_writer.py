@@ -31,22 +31,23 @@ Extents = Mapping[str, Sequence[int]]
 
 
 def image_to_nrrd(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of one channel, a few slices at a time.
+    """Write a volume of a single channel, a few slices at a time.
 
     Raises:
-        WriteError: it has several channels, or NRRD knows no such numbers.
+        WriteError: the volume has several channels, or NRRD lacks the type of numbers.
     """
     put_slabs(path, image, labels_to_nrrd(path, temporary, LabelGrid(image.geometry, image.array.dtype, None)))
 
 
 @contextmanager
 def labels_to_nrrd(path: Path, temporary: Path, grid: LabelGrid) -> Iterator[Put]:
-    """Yield what writes a box of a volume; what is never written is 0. A name in .seg.nrrd makes it a segmentation.
+    """Yield the function that writes a box of a volume; voxels outside all boxes are 0.
 
-    Voxels are packed, which goes in one order only: boxes go into a file without a name first.
+    A name in .seg.nrrd gives a segmentation. Voxels are packed, which needs them in order: boxes go to an unnamed
+    temporary file first.
 
     Raises:
-        WriteError: NRRD knows no such numbers.
+        WriteError: NRRD lacks the type of numbers.
     """
     header = _header(path, grid.geometry, grid.dtype)
     boxes = VoxelGrid(grid.geometry.shape, grid.dtype.newbyteorder("<"), 0)
@@ -83,7 +84,7 @@ def masks_to_nrrd(
 
 
 def _header(path: Path, geometry: Geometry, dtype: np.dtype[np.generic], layers: int = 1) -> list[str]:
-    """A header's lines; numbers are written so that they are read back to the bit."""
+    """A header's lines, with numbers that are read back to the bit."""
     kind = _TYPES.get(dtype.newbyteorder("=").str[1:])
     if kind is None:
         raise WriteError(f"NRRD holds no numbers of the type {dtype}; convert them first", path=path)
@@ -122,7 +123,7 @@ def _slices(file: BinaryIO, grid: VoxelGrid) -> Iterator[tuple[int, NDArray[np.g
 
 
 def _extents(parts: Iterable[tuple[int, NDArray[np.generic]]], classes: ClassTable) -> Extents:
-    """Where each class is, from parts (I, J, k) with the index of their first slice."""
+    """Extent of each class, from parts (I, J, k) with the index of the first slice."""
     found: dict[str, list[int]] = {}
     for start, values in parts:
         for entry in classes:

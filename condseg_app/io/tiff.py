@@ -1,4 +1,4 @@
-"""TIFF: pictures, stacks, OME-TIFF and ImageJ's, through tifffile; a stack's pages are read when they are asked for."""
+"""TIFF: pictures, stacks, OME-TIFF and ImageJ's, through tifffile; a stack's pages are read on demand."""
 
 import math
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from condseg_app.io.tiff_pages import NUMBERS, PageKind, Source, TiffVoxels, che
 
 
 def read_tiff(path: Path, pick: Pick) -> Image:
-    """Read a picture, or a stack's metadata; a stack's pages follow when they are asked for.
+    """Read a picture, or a stack's metadata; a stack's pages are read on demand.
 
-    Pages are the slices of a volume where nothing else is said about them. A picture with a palette is in its colours.
+    Pages without description are the slices of a volume. A picture with a palette is read in colours.
 
     Raises:
         ReadError: not a TIFF of plain numbers, or damaged.
-        ChoiceNeeded: it holds several images or points in time, and none was chosen.
-        GeometryError: its voxels' sizes cannot be used.
+        ChoiceNeeded: the file holds several images or points in time, and none was chosen.
+        GeometryError: the sizes of voxels cannot be used.
     """
     return _image(path, pick, as_labels=False)
 
@@ -63,10 +63,10 @@ def _image(path: Path, pick: Pick, *, as_labels: bool) -> Image:
 
 
 def _refuse_circles(path: Path) -> None:
-    """Follow the pages, for tifffile may go on for ever where one leads back to another.
+    """Refuse pages that lead in a circle, on which tifffile may loop for ever.
 
     Raises:
-        ReadError: one does.
+        ReadError: a page leads back to an earlier page.
     """
     with path.open("rb") as file:
         start = file.read(16)
@@ -85,13 +85,13 @@ def _refuse_circles(path: Path) -> None:
 
 
 def _planes_in_first(file: tifffile.TiffFile) -> int:
-    """How many ImageJ says that there are behind the first page, or are in it."""
+    """Number of planes that ImageJ states for the first page, or that the page holds."""
     described = file.imagej_metadata or {}
     return max(int(described.get("images", 1)), int(getattr(file.pages.first, "imagedepth", 1)))
 
 
 def _undescribed(file: tifffile.TiffFile) -> TiffMetadata:
-    """What ImageJ and the tags say where there is no OME-XML."""
+    """Metadata by ImageJ or the tags, for files without OME-XML."""
     resolution = resolution_of(file.pages.first)
     return imagej_image(file.imagej_metadata, resolution) if file.imagej_metadata else resolution.metadata
 
@@ -126,7 +126,7 @@ def _chosen_series(file: tifffile.TiffFile, pick: Pick, path: Path) -> int:
 
 
 def _axes(series: Any, path: Path) -> str:
-    """A letter for each axis, T, C, Z, Y, X or S; axes that nothing is said about are slices, those of one step '_'."""
+    """A letter for each axis, T, C, Z, Y, X or S; unknown axes are slices, or '_' if of length 1."""
     letters = ""
     for letter, length in zip(series.axes, series.shape, strict=True):
         if letter in "QI" and length > 1 and "Z" not in series.axes and "Z" not in letters:
@@ -138,7 +138,7 @@ def _axes(series: Any, path: Path) -> str:
 
 
 def _planes(axes: str, series: Any, pick: Pick, path: Path) -> NDArray[np.intp]:
-    """(channels, K), which page each plane is, of the chosen point in time."""
+    """Page number of each plane (channels, K) of the chosen point in time."""
     leading = [n for n, axis in enumerate(axes) if axis not in "YXS"]
     numbers = np.arange(math.prod(series.shape[n] for n in leading)).reshape([series.shape[n] for n in leading])
     if series.dataoffset is None and numbers.size != len(series.pages):
@@ -153,7 +153,7 @@ def _planes(axes: str, series: Any, pick: Pick, path: Path) -> NDArray[np.intp]:
 def _placed(
     voxels: TiffVoxels | NDArray[np.generic], kind: PageKind, metadata: TiffMetadata, path: Path, notes: tuple[str, ...]
 ) -> Image:
-    """Voxels (C, I, J, K) on their grid, their channels named."""
+    """Voxels (C, I, J, K) on their grid, with names of channels."""
     _, i, j, k = voxels.shape
     geometry, odd = _grid(metadata, (i, j, k), path)
     names = RGB if kind.colours and voxels.shape[0] == len(RGB) else _names(metadata, voxels.shape[0])
@@ -168,7 +168,7 @@ def _grid(metadata: TiffMetadata, shape: Shape, path: Path) -> tuple[Geometry, t
 
 
 def _names(metadata: TiffMetadata, count: int) -> tuple[str, ...]:
-    """The channels' names; numbers where they have none or not each its own."""
+    """The channels' names; numbers where names are missing or not unique."""
     named = tuple(name.strip() for name in metadata.channels if name.strip())
     if len(named) == len(set(named)) == count:
         return named
@@ -194,5 +194,5 @@ def _picture(page: Any, metadata: TiffMetadata, path: Path, *, as_labels: bool) 
 
 
 def _contradictions(described: Sequence[TiffMetadata], page: Any, metadata: TiffMetadata) -> tuple[str, ...]:
-    """A sentence where OME's sizes are not those of the page's resolution."""
+    """A sentence where OME's sizes differ from the page's resolution."""
     return resolution_of(page).conflict(metadata) if described else ()

@@ -1,6 +1,6 @@
-"""What a TIFF says beside its pixels: OME-XML (https://docs.openmicroscopy.org/ome-model) and ImageJ's description.
+"""Metadata of a TIFF: OME-XML (https://docs.openmicroscopy.org/ome-model) and ImageJ's description.
 
-OME-TIFF knows a size a voxel axis. Where the grid lies, and how it is turned, is kept in a map annotation of our own.
+OME-TIFF has a size per voxel axis. The grid's position and orientation are kept in a map annotation of our own.
 """
 
 import json
@@ -16,7 +16,7 @@ from condseg_app.io.ome_metadata import OWN_ATTRIBUTE, SPACE, Axis, Dataset, Mul
 
 _OTHER_FILES = re.compile(r"<(?:\w+:)?BinaryOnly")
 _MICROMETRES = {"cm": 10_000.0, "inch": 25_400.0}
-# Micrometres a pixel: coarser resolutions are about paper, as the 72 dots an inch of photos.
+# Micrometres per pixel: coarser resolutions are for paper, as the 72 dots per inch of photos.
 _PRINTED = 50.0
 _ROUNDED = 0.01
 _PLANES = ("SizeZ", "SizeC", "SizeT")
@@ -24,13 +24,13 @@ _PLANES = ("SizeZ", "SizeC", "SizeT")
 
 @dataclass(frozen=True)
 class TiffMetadata:
-    """What is known of one of a file's images.
+    """Metadata of an image in a file.
 
     Attributes:
-        sizes: x, y, z -> size of a voxel and its unit.
-        channels: their names, where they have some.
-        attributes: what we wrote ourselves.
-        warnings: what was odd, a sentence each.
+        sizes: x, y, z -> size of a voxel and unit.
+        channels: names of channels, if any.
+        attributes: condseg's own.
+        warnings: a sentence each.
     """
 
     sizes: Mapping[str, tuple[float, str]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class TiffMetadata:
 
 
 def ome_images(xml: str, file_name: str, pages: int) -> tuple[list[TiffMetadata], str]:
-    """The images that an OME-XML describes, and why they cannot be taken from this file alone; '' where they can."""
+    """The images that an OME-XML describes, and a note on why the OME-XML is not followed, else ''."""
     if "<!" in re.sub(r"<!--.*?-->|<!\[CDATA\[", "", xml, flags=re.DOTALL):
         return [], "its OME-XML declares entities, and is not followed"
     try:
@@ -62,11 +62,11 @@ def ome_images(xml: str, file_name: str, pages: int) -> tuple[list[TiffMetadata]
 
 @dataclass(frozen=True)
 class Resolution:
-    """What a page's tags say about the size of a pixel.
+    """Size of a pixel by a page's tags.
 
     Attributes:
-        steps: width and height of a pixel in `unit`; None where they are no numbers above 0.
-        unit: 'cm' or 'inch'; empty where it is not stated.
+        steps: width and height of a pixel in `unit`; None if not positive.
+        unit: 'cm' or 'inch'; empty if not stated.
     """
 
     steps: tuple[float, float] | None
@@ -74,14 +74,14 @@ class Resolution:
 
     @property
     def metadata(self) -> TiffMetadata:
-        """The size of a pixel, as microscopes state it: in centimetres, for inches are about printing."""
+        """The size of a pixel if in centimetres, as of microscopes; inches are for printing."""
         widths = self._micrometres
         if widths is None or self.unit != "cm":
             return TiffMetadata()
         return TiffMetadata({name: (size, "µm") for name, size in zip("xy", widths, strict=True)})
 
     def conflict(self, taken: TiffMetadata) -> tuple[str, ...]:
-        """A sentence where other sizes than these are taken."""
+        """A sentence where the taken sizes differ."""
         widths = self._micrometres
         if not {"x", "y"} <= set(taken.sizes) or widths is None:
             return ()
@@ -95,7 +95,7 @@ class Resolution:
 
     @property
     def _micrometres(self) -> tuple[float, float] | None:
-        """Width and height of a pixel; None where they are not stated, or about paper."""
+        """Width and height of a pixel; None if not stated, or for paper."""
         if self.steps is None or self.unit not in _MICROMETRES:
             return None
         width, height = (step * _MICROMETRES[self.unit] for step in self.steps)
@@ -116,7 +116,7 @@ def resolution_of(page: Any) -> Resolution:
 
 
 def imagej_image(described: Mapping[str, Any], resolution: Resolution) -> TiffMetadata:
-    """What ImageJ says: pixels a unit as the resolution, the slices' spacing, and a unit for all axes or each."""
+    """ImageJ's metadata: pixels per unit as the resolution, the slices' spacing, and a unit for all axes or each."""
     unit = str(described.get("unit", ""))
     if not unit or common_unit([unit], "pixel") == common_unit(["pixel"], "pixel"):
         return TiffMetadata()
@@ -131,10 +131,10 @@ def imagej_image(described: Mapping[str, Any], resolution: Resolution) -> TiffMe
 
 
 def grid_in(metadata: TiffMetadata, shape: Shape) -> tuple[Geometry, tuple[str, ...]]:
-    """The grid of (I, J, K) = (x, y, z), and what was odd about it.
+    """The grid of (I, J, K) = (x, y, z), with notes.
 
     Raises:
-        GeometryError: it cannot be used.
+        GeometryError: the grid cannot be used.
     """
     sizes, odd = _sound(metadata)
     if not {"x", "y"} <= set(sizes):
@@ -153,7 +153,7 @@ def grid_in(metadata: TiffMetadata, shape: Shape) -> tuple[Geometry, tuple[str, 
 
 
 def _sound(metadata: TiffMetadata) -> tuple[dict[str, tuple[float, str]], tuple[str, ...]]:
-    """The sizes that can be used, without their signs, and what was odd about them."""
+    """The usable sizes without signs, with notes."""
     found, notes = {}, metadata.warnings
     for name, (size, unit) in metadata.sizes.items():
         if not math.isfinite(size) or size == 0:
@@ -166,7 +166,7 @@ def _sound(metadata: TiffMetadata) -> tuple[dict[str, tuple[float, str]], tuple[
 
 
 def ome_description(geometry: Geometry, channels: tuple[str, ...]) -> dict[str, Any]:
-    """What tifffile is to write into the OME-XML."""
+    """Metadata that tifffile writes into the OME-XML."""
     described: dict[str, Any] = {}
     unit = {"mm": "mm", "µm": "µm", "pixel": "pixel"}[geometry.unit]
     for name, size in zip("XYZ", geometry.spacing, strict=True):

@@ -1,7 +1,7 @@
-"""The pages of a TIFF: decoded by tifffile alone, as the numbers that are stored, turned upright.
+"""Pages of a TIFF: decoded by tifffile, as the stored numbers, turned upright.
 
-Numbers mean the same in images and labels: where 0 is white (ImageJ's inverting look-up table) they are not inverted,
-and a palette's are indices. Pillow only helps with packings and colours that tifffile does not know.
+Numbers mean the same in images and labels: where 0 is white (ImageJ's inverting look-up table) nothing is inverted,
+and a palette's numbers are indices. Pillow only helps with packings and colours that tifffile does not know.
 """
 
 import math
@@ -29,12 +29,12 @@ NUMBERS = (
     tifffile.PHOTOMETRIC.RGB,
     tifffile.PHOTOMETRIC.PALETTE,
 )
-"""What pages are that hold plain numbers."""
+"""Photometric interpretations of pages that hold plain numbers."""
 
-# More than any packing of an honest picture; claims beyond it are bombs.
+# More than any packing of an honest picture; claims beyond this are bombs.
 _BEST_COMPRESSION = 1100
 _ALPHA = frozenset((tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA))
-# What tifffile raises on damaged files; it checks some of its own steps with `assert`.
+# Errors of tifffile on damaged files; some of tifffile's checks are `assert`.
 _DAMAGED = (
     tifffile.TiffFileError,
     RuntimeError,
@@ -48,7 +48,7 @@ _DAMAGED = (
 
 @contextmanager
 def opened(path: Path, *, ome: bool = True) -> Iterator[tifffile.TiffFile]:
-    """A TIFF, with or without its OME-XML followed; what goes wrong inside is a ReadError."""
+    """A TIFF, with or without the OME-XML followed; errors inside become a ReadError."""
     flags: Any = {} if ome else {"is_ome": False}
     with telling(path), unlogged("tifffile"):
         try:
@@ -60,16 +60,16 @@ def opened(path: Path, *, ome: bool = True) -> Iterator[tifffile.TiffFile]:
 
 @dataclass(frozen=True)
 class PageKind:
-    """What the pages of one image have in common.
+    """Common properties of an image's pages.
 
     Attributes:
-        samples: numbers a pixel.
-        shown: how many of them are channels, rather than transparency.
-        rows: of a page as it is stored.
-        columns: of a page as it is stored.
+        samples: numbers per pixel.
+        shown: number of samples that are channels, not transparency.
+        rows: of a page as stored.
+        columns: of a page as stored.
         orientation: how the camera was held; pages are turned upright.
         colours: whether the channels are red, green and blue.
-        zero_is_white: whether it says so.
+        zero_is_white: whether the page states that 0 is white.
         planar: whether each sample has a plane of its own.
     """
 
@@ -84,7 +84,7 @@ class PageKind:
 
     @classmethod
     def of(cls, page: Any, samples: int) -> "PageKind":
-        """That of a page with so many samples."""
+        """The kind of a page with a number of samples."""
         colours = page.photometric == tifffile.PHOTOMETRIC.RGB and samples >= len(RGB)
         transparent = sum(extra in _ALPHA for extra in page.extrasamples)
         shown = len(RGB) if colours else samples - min(transparent, samples - 1)
@@ -96,7 +96,7 @@ class PageKind:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What has to be known of the numbers."""
+        """A sentence where 0 is white."""
         white = "it says that 0 is white; its numbers are taken as they are stored, so it may look inverted"
         return (white,) if self.zero_is_white else ()
 
@@ -111,15 +111,15 @@ class PageKind:
 
 
 def check_claims(page: Any, count: int, path: Path) -> None:
-    """Refuse pages that are no plain numbers, or are more than the file can hold.
+    """Refuse pages that are no plain numbers, or more than the file can hold.
 
     Args:
-        page: the first of them.
+        page: the first page.
         count: numbers in all pages.
         path: the file.
 
     Raises:
-        ReadError: they are.
+        ReadError: the pages are refused.
     """
     if page.dtype is None or page.dtype.kind not in "buif":
         raise ReadError(f"holds {page.dtype or 'unknown data'}, not plain numbers; convert it", path=path)
@@ -132,7 +132,7 @@ def planes_of(page: Any, kind: PageKind, path: Path) -> NDArray[np.generic]:
     """A page's numbers (samples, rows, columns), upright.
 
     Raises:
-        ReadError: they are of another shape than those of the first page.
+        ReadError: the shape differs from the first page's.
     """
     shape = (kind.samples, kind.rows, kind.columns)
     pixels = _asarray(page)
@@ -159,7 +159,7 @@ def to_planes(pixels: NDArray[np.generic], page: tuple[int, int, int]) -> NDArra
 
 
 def _asarray(page: Any) -> NDArray[np.generic] | None:
-    """A page's pixels; None for packings that tifffile lacks, and Pillow may know."""
+    """A page's pixels; None for packings that only Pillow may know."""
     try:
         return np.asarray(page.asarray())
     except (ValueError, KeyError, ImportError) as error:
@@ -169,7 +169,7 @@ def _asarray(page: Any) -> NDArray[np.generic] | None:
 
 
 def _by_pillow(page: Any, kind: PageKind, path: Path) -> NDArray[np.generic]:
-    """A page's pixels by Pillow, as they are stored: it turns them upright, and inverts those where 0 is white."""
+    """A page's pixels by Pillow, as stored: Pillow's turning upright and inverting (where 0 is white) are undone."""
     pixels: NDArray[Any] = picture_in(path, page.index).pixels
     if kind.zero_is_white and pixels.dtype == np.uint8:
         pixels = np.invert(pixels)
@@ -179,12 +179,12 @@ def _by_pillow(page: Any, kind: PageKind, path: Path) -> NDArray[np.generic]:
 
 @dataclass(frozen=True)
 class Source:
-    """One of a file's images.
+    """An image of a file.
 
     Attributes:
         path: the file.
-        ome: whether its OME-XML is followed.
-        series: which of its images.
+        ome: whether the OME-XML is followed.
+        series: number of the image.
     """
 
     path: Path
@@ -193,19 +193,19 @@ class Source:
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
-        """The image as tifffile has it; what goes wrong inside is a ReadError."""
+        """The image by tifffile; errors inside become a ReadError."""
         with opened(self.path, ome=self.ome) as file:
             yield file.series[self.series]
 
 
 class TiffVoxels(LazyVoxels):
-    """Voxels (C, I, J, K) of an image of several pages; each look reads the pages it needs.
+    """Voxels (C, I, J, K) of an image of several pages; each access reads the pages needed.
 
     Args:
         source: the image.
-        planes: (channels, K), which of the image's pages each is.
-        kind: of its pages.
-        dtype: of the pixels as they are stored.
+        planes: (channels, K), the page number of each plane.
+        kind: of the pages.
+        dtype: of the pixels as stored.
     """
 
     def __init__(self, source: Source, planes: NDArray[np.intp], kind: PageKind, dtype: np.dtype[Any]) -> None:
@@ -214,7 +214,7 @@ class TiffVoxels(LazyVoxels):
         self.dtype: np.dtype[np.generic] = np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("=")
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Any numpy index; ReadError if a page is damaged, OutOfMemory if so much does not fit."""
+        """Any numpy index; ReadError if a page is damaged, OutOfMemory if the voxels do not fit."""
         box, rest = box_of(key, self.shape)
         size = tuple(part.stop - part.start for part in box)
         require_memory(math.prod(size) * self.dtype.itemsize, self._source.path)
@@ -232,8 +232,8 @@ class TiffVoxels(LazyVoxels):
         return found[rest]  # type: ignore[no-any-return]  # scalars included
 
     def _read(self, series: Any, plane: int) -> NDArray[np.generic]:
-        """A page (samples, J, I), upright; one that is missing counts as 0."""
-        if series.dataoffset is not None:  # the pages lie together, and may be described as one only
+        """A page (samples, J, I), upright; 0 for a missing page."""
+        if series.dataoffset is not None:  # contiguous pages, maybe described as a single page
             return self._kind.upright(self._together(series.dataoffset, plane))
         page = series.pages[plane]
         if page is None:

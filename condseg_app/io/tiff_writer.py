@@ -25,7 +25,7 @@ def image_to_tiff(path: Path, temporary: Path, image: Image) -> None:
     """Write an image with any channels, a slice at a time.
 
     Raises:
-        WriteError: its axes are sheared, or OME-TIFF knows no such numbers.
+        WriteError: the axes are sheared, or OME-TIFF lacks the type of numbers.
     """
     colours = image.is_rgb and image.array.dtype == np.uint8
     i, j, k = image.geometry.shape
@@ -38,12 +38,12 @@ def image_to_tiff(path: Path, temporary: Path, image: Image) -> None:
 
 @contextmanager
 def labels_to_tiff(path: Path, temporary: Path, grid: LabelGrid) -> Iterator[Put]:
-    """Yield what writes a box of a label map; what is never written is 0.
+    """Yield the function that writes a box of a label map; voxels outside all boxes are 0.
 
-    Pages are packed in their order, so that boxes go into a file without a name first.
+    Pages are packed in order: boxes go to an unnamed temporary file first.
 
     Raises:
-        WriteError: its axes are sheared.
+        WriteError: the axes are sheared, or OME-TIFF lacks the type of numbers.
     """
     _check(path, grid.geometry, grid.dtype)
     i, j, k = grid.geometry.shape
@@ -58,7 +58,7 @@ def labels_to_tiff(path: Path, temporary: Path, grid: LabelGrid) -> Iterator[Put
 
 
 class _Pages:
-    """Pages in their order, and what they are."""
+    """Pages in order, with shape, type and description."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ def _write(path: Path, temporary: Path, geometry: Geometry, what: _Pages) -> Non
 
 
 def _is_big(what: _Pages) -> bool:
-    """Whether its offsets need 64 bits; packing makes nothing larger by more than a little."""
+    """Whether file offsets need 64 bits; packing enlarges data by a little at most."""
     return int(np.prod(what.shape, dtype=np.int64)) * what.dtype.itemsize > 3 << 30
 
 

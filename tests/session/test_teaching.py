@@ -10,7 +10,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.data import Certificate, ClassTable, Image, ImageProof, TrainingProgress
-from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ModelError, WriteError
+from condseg_app.errors import ClassTableError, CondsegError, EngineLost, WriteError
 from condseg_app.session import LessonResult
 from tests.session.conftest import make_model
 
