@@ -1,4 +1,4 @@
-"""What a person has said about one class of an open image, kept where something was said and changed box by box."""
+"""A person's annotation of a class in an open image, stored in chunks and edited box by box."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from condseg_app.data.geometry import Shape
 from condseg_app.errors import GeometryError
 
 UNDECIDED, ABSENT, PRESENT = 0, 1, 2
-"""What is said of a voxel."""
+"""Annotation value of a voxel."""
 
 Said = NDArray[np.uint8]
 _CHUNK = 32
@@ -23,17 +23,17 @@ Counts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True, eq=False)
 class ChunkedAnnotation:
-    """A class's annotation in the making: an edit makes a new one, which shares all chunks that it did not touch.
+    """A class's annotation in progress: an edit returns a new annotation that shares all untouched chunks.
 
-    So earlier ones can be kept for undoing, and two can be compared, at the cost of what is different. Voxels are
-    counted along the way: nothing here looks at all of the grid but `mask`, `supervised` and `of`.
+    So earlier versions can be kept for undoing, and versions can be compared, at the cost of the difference. Counts are
+    kept up to date: only `mask`, `supervised` and `of` look at the whole grid.
 
     Attributes:
-        class_name: the class it is about.
+        class_name: the annotated class.
         shape: (I, J, K) of the image.
-        chunks: place -> `UNDECIDED`, `ABSENT` or `PRESENT` for each voxel; never written to. Elsewhere nothing is said.
+        chunks: place -> `UNDECIDED`, `ABSENT` or `PRESENT` for each voxel; never written to. The rest is undecided.
         decided_on: along each axis, voxels of each slice that are decided.
-        present_on: along each axis, voxels of each slice where the class is.
+        present_on: along each axis, voxels of each slice inside the class.
     """
 
     class_name: str
@@ -49,18 +49,18 @@ class ChunkedAnnotation:
 
     @classmethod
     def of(cls, class_name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> "ChunkedAnnotation":
-        """What two arrays (I, J, K) say, as in an `Annotation`."""
+        """Convert two arrays (I, J, K) as in an `Annotation`."""
         if mask.shape != supervised.shape or mask.ndim != 3:
             raise GeometryError(f"mask {mask.shape} and supervised voxels {supervised.shape} are not of one image")
         shape = (mask.shape[0], mask.shape[1], mask.shape[2])
         made = cls.empty(class_name, shape)
-        for start in range(0, shape[2], _SLABS):  # a few slices at a time, or it would take many times the memory
+        for start in range(0, shape[2], _SLABS):  # a few slices at a time, to save memory
             part = (slice(None), slice(None), slice(start, start + _SLABS))
             made = made.edited(part, said(mask[part], supervised[part]))
         return made
 
     def read(self, region: Region) -> Said:
-        """What is said in a region: a new array, at the cost of the region alone."""
+        """Annotation values in a region: a new array, at the cost of the region alone."""
         found = np.zeros(self._grid.shape_of(region), np.uint8)
         if self.chunks:
             for place, inside, beside in self._grid.meetings(region):
@@ -79,12 +79,12 @@ class ChunkedAnnotation:
     def completed(
         self, region: Region, shown: Callable[[Region], NDArray[np.bool_]], may_be_in: Callable[[Region], bool]
     ) -> "ChunkedAnnotation":
-        """With everything in a region decided: the class is where it is shown, and nowhere else.
+        """With everything in a region decided: the class is present where shown, absent elsewhere.
 
         Args:
             region: the part of the image.
-            shown: tells of a part of the image where the class is shown, with what is said of it.
-            may_be_in: whether the class may be shown in a part of which nothing is said.
+            shown: the shown mask of a part of the image, existing annotation included.
+            may_be_in: whether the class may be shown in a part without annotation.
         """
         change = _Change(self)
         for place, inside, _ in self._grid.meetings(region):
@@ -100,30 +100,30 @@ class ChunkedAnnotation:
 
     @property
     def state(self) -> State:
-        """Whether the class was marked, marked as absent, or not looked at."""
+        """State of the annotation: present, absent or unlabelled."""
         if not self.decided:
             return "unlabelled"
         return "present" if self.present else "absent"
 
     @property
     def decided(self) -> int:
-        """How many voxels are decided."""
+        """Number of decided voxels."""
         return int(self.decided_on[0].sum())
 
     @property
     def present(self) -> int:
-        """On how many voxels the class is said to be."""
+        """Number of voxels of the class."""
         return int(self.present_on[0].sum())
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Where the class is said to be: a new (I, J, K) array."""
+        """Mask of the class: a new (I, J, K) array."""
         mask: NDArray[np.bool_] = self.read(EVERYWHERE) == PRESENT
         return mask
 
     @property
     def supervised(self) -> NDArray[np.bool_]:
-        """Where a person has decided: a new (I, J, K) array."""
+        """Supervised mask: a new (I, J, K) array."""
         supervised: NDArray[np.bool_] = self.read(EVERYWHERE) != UNDECIDED
         return supervised
 
@@ -137,7 +137,7 @@ class ChunkedAnnotation:
         return bool(self.chunks) and any(place in self.chunks for place in self._grid.touched(region))
 
     def changes_from(self, other: "ChunkedAnnotation | None") -> Iterator[Region]:
-        """Parts of the grid outside of which this one says what another one does."""
+        """Parts of the grid that contain all differences from another annotation."""
         before: Mapping[Shape, Said] = {} if other is None else other.chunks
         for place in {**before, **self.chunks}:
             if before.get(place) is not self.chunks.get(place):
@@ -150,7 +150,7 @@ class ChunkedAnnotation:
         return all(np.array_equal(self.read(part), other.read(part)) for part in self.changes_from(other))
 
     def bytes_beside(self, other: "ChunkedAnnotation | None") -> int:
-        """How much memory it takes where another one is kept anyway."""
+        """Memory of the chunks that another annotation does not share, in bytes."""
         kept: Mapping[Shape, Said] = {} if other is None else other.chunks
         return sum(_bytes(chunk) for place, chunk in self.chunks.items() if kept.get(place) is not chunk)
 
@@ -160,14 +160,14 @@ class ChunkedAnnotation:
 
 
 def said(mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> Said:
-    """What a mask says where it is supervised."""
+    """Annotation values of a mask and a supervised mask."""
     values = supervised.astype(np.uint8)
     values[mask & supervised] = PRESENT
     return values
 
 
 class _Change:
-    """The chunks and counts of an annotation that is being made from another one."""
+    """The chunks and counts of an annotation that is being edited."""
 
     def __init__(self, base: ChunkedAnnotation) -> None:
         self._base = base
@@ -190,7 +190,7 @@ class _Change:
         self._chunks[place] = _all_the_same(made)
 
     def count(self, bounds: list[tuple[int, int]], before: Said, after: Said) -> None:
-        """Count anew what has changed in a box."""
+        """Update the counts for a changed box."""
         _add(self._decided, bounds, before != UNDECIDED, after != UNDECIDED)
         _add(self._present, bounds, before == PRESENT, after == PRESENT)
 
@@ -216,7 +216,7 @@ def _copied(counts: Counts) -> Counts:
 
 
 def _add(counts: Counts, bounds: list[tuple[int, int]], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> None:
-    """Add what is true now, less what was before, to the counts along each axis."""
+    """Add the change from `before` to `after` to the counts along each axis."""
     more = after.view(np.int8) - before.view(np.int8)
     in_rows = more.sum(axis=2, dtype=np.int64)
     sums = (in_rows.sum(axis=1), in_rows.sum(axis=0), more.sum(axis=(0, 1), dtype=np.int64))
@@ -225,7 +225,7 @@ def _add(counts: Counts, bounds: list[tuple[int, int]], before: NDArray[np.bool_
 
 
 def _all_the_same(values: Said) -> Said:
-    """A chunk in which the same is said everywhere, without the memory of one."""
+    """A chunk in which all voxels are equal, without the memory of a whole chunk."""
     first = values[0, 0, 0]
     return _uniform(values.shape, int(first)) if first == values[-1, -1, -1] and (values == first).all() else values
 

@@ -1,4 +1,4 @@
-"""A grid cut into cubes, so that a part of it can be read, written and kept at the cost of that part."""
+"""A grid cut into cubes, so that a part can be read, written and kept at that part's cost."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class ChunkGrid:
         return product(i, j, k)
 
     def meetings(self, region: Region) -> Iterator[tuple[Shape, Region, Region]]:
-        """The chunks that a region touches: which, where they meet in the chunk, and where in the region's block."""
+        """The chunks that a region touches, each with the overlap inside the chunk and inside the region's block."""
         along = []
         for start, stop in self.bounds(region):
             touched = range(start // self.size, -(-stop // self.size))
@@ -52,14 +52,14 @@ class ChunkGrid:
         return i, j, k
 
     def region_of(self, place: Shape) -> Region:
-        """Where a chunk is."""
+        """Region of a chunk."""
         i, j, k = (
             slice(at * self.size, at * self.size + n) for at, n in zip(place, self.chunk_shape(place), strict=True)
         )
         return i, j, k
 
     def _meeting(self, place: int, start: int, stop: int) -> tuple[slice, slice]:
-        """Where a chunk and a region meet along an axis: in the chunk, and in the region's block."""
+        """Overlap of a chunk and a region along an axis: in the chunk, and in the region's block."""
         origin = place * self.size
         first, last = max(origin, start), min(origin + self.size, stop)
         return slice(first - origin, last - origin), slice(first - start, last - start)

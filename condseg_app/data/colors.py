@@ -1,4 +1,4 @@
-"""Colours for classes that are told apart, also by people who see fewer of them."""
+"""Distinct colours for classes, also for colour-blind users."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -27,7 +27,7 @@ PALETTE: tuple[Color, ...] = (
 )
 
 _NEAR = 9.0
-"""Distance in CIELAB below which two colours are taken for one another."""
+"""Distance in CIELAB below which two colours count as equal."""
 _STEPS = (60, 99, 138, 177, 216, 255)
 _DARKEST, _LIGHTEST = 35.0, 92.0
 
@@ -45,7 +45,7 @@ _WHITE = np.array([0.9505, 1.0, 1.0890])
 
 
 def free_color(used: Iterable[Color]) -> Color:
-    """A colour unlike all that are in use: the palette's next, then the one that is furthest from all of them."""
+    """A colour unlike all in use: the palette's next, then the colour furthest from all in use."""
     taken = tuple(dict.fromkeys(used))
     if not taken:
         return PALETTE[0]
@@ -56,7 +56,7 @@ def free_color(used: Iterable[Color]) -> Color:
 
 
 def _apart(some: Sequence[Color], others: Sequence[Color]) -> NDArray[np.float64]:
-    """How far each of some colours is from the nearest of others: the least of normal, deutan and protan vision."""
+    """Distance of each colour to the nearest of others: the least of normal, deutan and protan vision."""
     a, b = (np.stack([_seen(color) for color in colors], axis=1) for colors in (some, others))
     apart: NDArray[np.float64] = np.linalg.norm(a[:, :, None] - b[:, None], axis=3).min(axis=(0, 2))
     return apart
@@ -64,7 +64,7 @@ def _apart(some: Sequence[Color], others: Sequence[Color]) -> NDArray[np.float64
 
 @lru_cache(maxsize=4096)
 def _seen(color: Color) -> NDArray[np.float64]:
-    """CIELAB (D65) of a colour as each kind of vision sees it, (3, 3)."""
+    """CIELAB (D65) of a colour in each kind of vision, (3, 3)."""
     srgb = np.array(color, np.float64) / 255
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     seen = np.clip(_VISIONS @ linear, 0, 1)

@@ -1,4 +1,4 @@
-"""Which images a model was trained on, and how an image differs from them."""
+"""Properties of a model's training images, and how an image differs from them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ Span = tuple[float, float]
 """The smallest and the largest that occurred."""
 
 _SPACING_APART, _EXTENT_APART = 1.5, 2.0
-"""Factors beyond what occurred in training from which a voxel size or a length is unlike it."""
+"""Factors beyond the training range from which a voxel size or a length counts as unlike."""
 _COVERED = 0.5
 """Part of an image's intensities that should lie within those of the training."""
 _SLICES, _WIDEST = 9, 1024
@@ -22,14 +22,14 @@ _SLICES, _WIDEST = 9, 1024
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What the images that a model was trained on have in common.
+    """Common properties of a model's training images.
 
     Attributes:
         unit: of spacing and extent.
         spacing: of voxels, along R, A and S (a picture's width, height and 1).
         extent: lengths of the field of view, along the same axes.
         intensity: from the lowest to the highest, but for a hundredth at each end.
-        generated: whether they were made by formulas, so that the model says nothing of real images.
+        generated: whether the images were made by formulas, so that the model says nothing of real images.
     """
 
     unit: Unit
@@ -44,7 +44,7 @@ class Fingerprint:
 
     @classmethod
     def of_plain(cls, content: object) -> "Fingerprint | None":
-        """Of plain values; None where they are none of ours."""
+        """From plain values; None for other content."""
         try:
             found = dict(content)  # type: ignore[call-overload]
             spacing, extent = ([(float(a), float(b)) for a, b in found[key]] for key in ("spacing", "extent"))
@@ -56,7 +56,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, images: Sequence[Image], *, generated: bool) -> "Fingerprint | None":
-        """Of a training's images, or some of them; None where there are none, or only some have a voxel size."""
+        """Of a training's images, or some of them; None without images, or where only some have a voxel size."""
         units = {image.geometry.unit for image in images}
         if not units or (len(units) > 1 and "pixel" in units):
             return None
@@ -69,12 +69,12 @@ class Fingerprint:
         return cls(unit, *spans, (lowest, highest), generated)
 
     def unlike(self, geometry: Geometry, intensity: Span | None, *, absolute: bool) -> tuple[str, ...]:
-        """How an image is unlike those of the training, as ends of a sentence.
+        """Differences between an image and the training images, as ends of a sentence.
 
         Args:
             geometry: the image's grid.
-            intensity: its `intensity_range`, where that is known by now.
-            absolute: whether the model takes intensities as they are (CT); else only the sign tells anything.
+            intensity: the image's `intensity_range`, if known by now.
+            absolute: whether the model uses absolute intensities (CT); otherwise only the sign matters.
         """
         return (*self._grid(geometry), *self._intensities(intensity, absolute))
 
@@ -82,7 +82,7 @@ class Fingerprint:
         unit = self.unit
         if geometry.unit == "pixel" and unit != "pixel":
             return (f"no voxel size, trained on {_lengths(self.spacing)} {unit}",)
-        # Where it was trained on pixels, they count here too, whatever they measure.
+        # For training on pixels, lengths in pixels count, whatever the physical size.
         grid = _upright(geometry if unit == "pixel" else geometry.in_unit(unit))
         spacing, shape = np.ones(3) if unit == "pixel" else np.array(grid.spacing), np.array(grid.shape)
         found: list[str] = []
@@ -106,7 +106,7 @@ class Fingerprint:
 
 
 def intensity_range(image: Image) -> Span:
-    """The first and the last hundredth of an image's intensities, of some of its slices."""
+    """The first and the last hundredth of an image's intensities, from some of the slices."""
     _, i, j, k = image.array.shape
     slices = sorted({round(n) for n in np.linspace(0, k - 1, min(k, _SLICES))})
     wide, high = (slice(max(0, (n - _WIDEST) // 2), (n + _WIDEST) // 2 + 1) for n in (i, j))
@@ -138,7 +138,7 @@ def _within(numbers: np.ndarray[Any, Any], spans: Sequence[Span], factor: float)
 
 
 def _lengths(spans: Sequence[Span]) -> str:
-    """'1.0', '0.7–1.0', '0.8 × 0.8 × 5.0'; one figure where all three are the same."""
+    """'1.0', '0.7–1.0', '0.8 × 0.8 × 5.0'; a single figure where all three are equal."""
     return _joined([f"{low:.3g}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g}–{high:.3g}" for low, high in spans])
 
 

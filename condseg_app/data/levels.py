@@ -11,13 +11,13 @@ from condseg_app.data.geometry import Shape
 _CHUNK = 64
 _STEPS = 256
 _NOT_THERE = 3
-"""Where its level does not reach this (1 %), a class is not there, and the level counts as 0."""
+"""Smallest level (1 %) at which a class counts as present; lower levels become 0."""
 
 
 class ClassLevels:
-    """One class's (I, J, K) uint8 levels, 255 for certainty, kept in the chunks of the grid where the class is.
+    """A class's (I, J, K) uint8 levels, 255 for certainty, kept in the chunks of the grid where the class is.
 
-    What is read does not depend on the order in which blocks were pasted. One thread may paste while others read.
+    The result does not depend on the order of pasted blocks. A single thread may paste while others read.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -27,14 +27,14 @@ class ClassLevels:
         self._counts = np.zeros(_STEPS, np.int64)
 
     def copy(self) -> "ClassLevels":
-        """The same levels, to be pasted into without the ones here changing."""
+        """A copy, for pasting without a change of the original."""
         copied = ClassLevels(self.shape)
         copied._chunks = {place: chunk.copy() for place, chunk in self._chunks.items()}
         copied._counts = self._counts.copy()
         return copied
 
     def paste(self, region: Region, levels: NDArray[np.uint8]) -> None:
-        """Put a block into its place; what was there before is gone."""
+        """Put a block into place; earlier levels there are replaced."""
         kept = levels * (levels >= _NOT_THERE)
         new: dict[Shape, NDArray[np.uint8]] = {}
         for place, inside, beside in self._grid.meetings(region):
@@ -46,7 +46,7 @@ class ClassLevels:
                 self._counts += level_counts(piece)
                 new[place] = np.zeros(self._grid.chunk_shape(place), np.uint8)
                 new[place][inside] = piece
-        if new:  # another dictionary: whoever goes through the old one is not disturbed
+        if new:  # a new dictionary, so that other threads can finish iterating over the old dictionary
             self._chunks = {**self._chunks, **new}
 
     def read(self, region: Region) -> NDArray[np.uint8]:
@@ -63,38 +63,38 @@ class ClassLevels:
         return self.read(EVERYWHERE)
 
     def chunks(self) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
-        """Where the class may be, and its levels there; everywhere else they are 0."""
+        """Regions where the class may be, with the levels; all other levels are 0."""
         for place, chunk in self._chunks.items():
             yield self._grid.region_of(place), chunk
 
     def may_be_in(self, region: Region) -> bool:
-        """Whether a region shares a chunk with the class; it is not there if not."""
+        """Whether a region shares a chunk with the class; otherwise the class is absent there."""
         chunks = self._chunks
         return any(place in chunks for place in self._grid.touched(region))
 
     def reaching(self, level: int) -> int:
-        """How many voxels have at least a level of 1 to 255, without looking at them."""
+        """Number of voxels with at least a level of 1 to 255, from running counts."""
         return int(self._counts[level:].sum())
 
     @property
     def nbytes(self) -> int:
-        """How much memory the chunks take."""
+        """Memory of the chunks, in bytes."""
         return sum(chunk.nbytes for chunk in self._chunks.values())
 
 
 def level_counts(levels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many voxels have each level of 0 to 255."""
+    """Number of voxels at each level of 0 to 255."""
     return np.bincount(levels.ravel(), minlength=_STEPS)
 
 
 class Levels(Mapping[str, NDArray[np.uint8]]):
     """Class name -> (I, J, K) uint8 levels, each kept as `ClassLevels`.
 
-    Looking a class up makes a new, whole array, so memory holds one of those at a time and not one for each class.
+    Looking up a class makes a new, whole array, so memory holds a single such array and not an array for each class.
 
     Args:
         shape: (I, J, K).
-        classes: what there is already; it is not copied.
+        classes: existing levels; not copied.
     """
 
     def __init__(self, shape: Shape, classes: Mapping[str, ClassLevels] | None = None) -> None:
@@ -118,7 +118,7 @@ class Levels(Mapping[str, NDArray[np.uint8]]):
         self.paste(name, EVERYWHERE, levels)
 
     def paste(self, name: str, region: Region, levels: NDArray[np.uint8]) -> None:
-        """Put a block into its place; what was there before is gone."""
+        """Put a block into place; earlier levels there are replaced."""
         self._classes.setdefault(name, ClassLevels(self.shape)).paste(region, levels)
 
     def paste_all(self, region: Region, found: Mapping[str, NDArray[np.uint8]]) -> None:
@@ -128,12 +128,12 @@ class Levels(Mapping[str, NDArray[np.uint8]]):
 
     @property
     def nbytes(self) -> int:
-        """How much memory the chunks take."""
+        """Memory of the chunks, in bytes."""
         return sum(levels.nbytes for levels in self._classes.values())
 
 
 def extent_of(mask: NDArray[np.bool_]) -> Region | None:
-    """The smallest region that holds all of a mask (I, J, K); None if it is empty."""
+    """The smallest region around all of a mask (I, J, K); None for an empty mask."""
     ranges = []
     for axis in range(3):
         held = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))

@@ -1,4 +1,4 @@
-"""Units of length: every spelling that files and viewers use, and the one place where they are converted."""
+"""Units of length: all spellings of files and viewers, and the only place of conversion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 Unit = Literal["mm", "µm", "pixel"]
 
-# How many nanometres each is: whole numbers, so that conversions round once. American spelling, one of each.
+# Nanometres per unit: whole numbers, so that conversions round once. American spelling, singular.
 _NANOMETRES: Mapping[str, float] = {
     "pm": 1e-3, "picometer": 1e-3, "å": 0.1, "angstrom": 0.1, "ångström": 0.1, "ångstrom": 0.1,
     "nm": 1.0, "nanometer": 1.0, "millimicron": 1.0,
@@ -24,12 +24,12 @@ _MILLIMETRES: Mapping[Unit, float] = {"mm": 1.0, "µm": 1e-3, "pixel": 1.0}
 
 @dataclass(frozen=True)
 class CommonUnit:
-    """One unit for all axes.
+    """Common unit of all axes.
 
     Attributes:
-        unit: it.
-        factors: what each axis's lengths are multiplied with.
-        warnings: what was odd, a sentence each.
+        unit: of all axes.
+        factors: factor for each axis's lengths.
+        warnings: a sentence each.
     """
 
     unit: Unit
@@ -64,17 +64,17 @@ def common_unit(stated: Sequence[str | None], otherwise: Unit) -> CommonUnit:
 
 
 def millimetres(unit: Unit) -> float:
-    """How many millimetres a length of 1 is; 1 for pixels, which have no length."""
+    """Millimetres per unit; 1 for pixels, which have no length."""
     return _MILLIMETRES[unit]
 
 
 def conversion(unit: Unit, wanted: Unit) -> float:
-    """What lengths are multiplied with to be in another unit; 1 where either is the pixel."""
+    """Factor that converts lengths to another unit; 1 if either is the pixel."""
     return 1.0 if "pixel" in (unit, wanted) else _IN_NANOMETRES[unit] / _IN_NANOMETRES[wanted]
 
 
 def _plain(text: str) -> str:
-    """A unit in small letters and American spelling, without plural; both letters µ, or an unreadable one, as u."""
+    """A unit in small letters and American spelling, without plural; both letters µ, or an unreadable letter, as u."""
     name = text.strip().strip("'").strip()
     name = name if name == '"' else name.strip('"').strip()
     for mu in ("\\u00b5", "\\u00B5", "\\u03bc", "\\u03BC", "\u00c2\u00b5", "\u00b5", "\u03bc", "\ufffd"):

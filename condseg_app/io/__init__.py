@@ -1,4 +1,4 @@
-"""Files to values and back: one file a format. Knows neither torch nor a window."""
+"""Files to values and back, a module for each format. Imports neither torch nor a window."""
 
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.checkpoint import Checkpoint, read_checkpoint, write_checkpoint

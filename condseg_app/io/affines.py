@@ -1,4 +1,4 @@
-"""What is done about headers that place voxels by parts which cannot be used, or which contradict each other."""
+"""Unusable or contradictory parts of the headers that place voxels."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -12,16 +12,16 @@ from condseg_app.errors import GeometryError
 ORIENTATION_UNKNOWN = "its orientation is not stated; left and right may be swapped"
 SHEARED = "its axes are not at right angles (an uncorrected gantry tilt?); they are kept as they are"
 
-# Stated sizes may differ by as much, for they are often rounded.
+# Stated sizes may differ by this factor, since they are often rounded.
 _ROUNDED = 0.01
 # Parts of a voxel that two statements may lie apart.
 _APART = 0.1
 
 
 def usable(affine: Affine, shape: Shape) -> Affine | None:
-    """An affine that voxels of this shape can be placed by, as far as it is needed; None where it cannot be used.
+    """A usable affine for voxels of this shape; None where a needed part cannot be used.
 
-    An axis of one voxel needs no length of its own: without a usable one it stands upright on the others.
+    An axis of a single voxel needs no length: a missing length is replaced, at right angles to the other axes.
     """
     mended = _with_single_slice(affine, shape)
     try:
@@ -32,17 +32,17 @@ def usable(affine: Affine, shape: Shape) -> Affine | None:
 
 
 def apart(one: Affine, other: Affine, shape: Shape) -> float:
-    """How far apart two affines place the same voxel at most, in their unit."""
+    """Largest distance between the places that two affines give the same voxel, in their unit."""
     corners = np.array([[*corner, 1.0] for corner in product(*((0, n - 1) for n in shape))])
     return float(np.linalg.norm((corners @ (one - other).T)[:, :3], axis=1).max())
 
 
 def conflict(taken: tuple[str, Affine], other: tuple[str, Affine], shape: Shape, unit: Unit) -> tuple[str, ...]:
-    """A sentence where two parts of a header place the voxels differently.
+    """Warn where two parts of a header place the voxels differently.
 
     Args:
         taken: the name of the part that is followed, and its affine.
-        other: that of the other part.
+        other: name and affine of the other part.
         shape: of the grid.
         unit: of both affines.
     """
@@ -56,16 +56,16 @@ def conflict(taken: tuple[str, Affine], other: tuple[str, Affine], shape: Shape,
 def sizes_conflict(
     taken: tuple[str, Sequence[float]], other: tuple[str, Sequence[float]], shape: Sequence[int]
 ) -> tuple[str, ...]:
-    """A sentence where two parts of a header state other voxel sizes; axes of one voxel do not count."""
+    """Warn where two parts of a header state different voxel sizes, apart from axes of one voxel."""
     pairs = [(abs(a), abs(b)) for a, b, n in zip(taken[1], other[1], shape, strict=True) if n > 1]
-    if all(abs(a - b) <= _ROUNDED * a for a, b in pairs):  # what is no number is never equal
+    if all(abs(a - b) <= _ROUNDED * a for a, b in pairs):  # NaN never equals anything
         return ()
     shown = [" x ".join(f"{size:.4g}" for size in sizes) for _, sizes in (taken, other)]
     return (f"its voxel sizes are {shown[0]} by its {taken[0]}, {shown[1]} by its {other[0]}; the former are taken",)
 
 
 def sound_sizes(stated: Sequence[float], shape: Shape) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Positive voxel sizes of three axes, and what was odd: a sign counts for nothing, 1 stands for no usable number.
+    """Positive voxel sizes of three axes, and a warning; a sign is dropped, 1 replaces an unusable number.
 
     Args:
         stated: any numbers; axes that are missing have no size.
@@ -83,13 +83,13 @@ def sound_sizes(stated: Sequence[float], shape: Shape) -> tuple[NDArray[np.float
 
 
 def are_sound(stated: Sequence[float], shape: Shape) -> bool:
-    """Whether each axis of more than one voxel has a size, of whatever sign."""
+    """Whether each axis of more than one voxel has a size, of any sign."""
     sizes = (*stated, *[0.0] * 3)[:3]
     return all(bool(np.isfinite(size)) and size != 0 for size, n in zip(sizes, shape, strict=True) if n > 1)
 
 
 def _with_single_slice(affine: Affine, shape: Shape) -> Affine:
-    """The affine with a length for the one axis of a single voxel that has none."""
+    """The affine with a length for the only axis of a single voxel that has none."""
     columns = affine[:3, :3]
     single = [axis for axis in range(3) if shape[axis] == 1]
     if len(single) != 1 or (not np.isfinite(affine).all() and not np.isfinite(np.delete(columns, single, 1)).all()):

@@ -23,10 +23,10 @@ _ADVICE = {
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary file in the same folder; it takes the place of `path` only if the block succeeds.
+    """Yield a temporary file in the same folder that replaces `path` only if the block succeeds.
 
-    For a zarr's name it is a folder. The temporary's name ends like the path's, for writers that choose the format
-    by it. Data are flushed to the disk before the name changes, and the folder after.
+    A zarr's name gets a folder. The temporary name ends like the path's, for writers that choose the format by the
+    ending. Data are flushed to the disk before the name changes, and the folder after.
 
     Raises:
         WriteError: the folder does not exist, or the disk is full or refuses.
@@ -37,13 +37,13 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
-    """As `atomic_write`, for files that belong together: all are written before the first one takes its place.
+    """As `atomic_write`, for files that belong together: all are written before any is put in place.
 
     Raises:
         WriteError: a folder does not exist, or the disk is full or refuses.
     """
     temporaries: list[Path] = []
-    targets = [path.resolve() for path in paths]  # a link stays a link; its file is replaced
+    targets = [path.resolve() for path in paths]  # a link stays a link; its target is replaced
     try:
         temporaries.extend(_new_beside(path) for path in targets)
         yield tuple(temporaries)
@@ -63,7 +63,7 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
 
 
 def _new_beside(path: Path) -> Path:
-    """An empty file with a new file's usual rights (those of the file it will replace, if there is one)."""
+    """An empty file with the rights of the file to be replaced, else of any new file."""
     if not path.parent.is_dir():
         raise WriteError(f"the folder {path.parent} does not exist; make it first", path=path)
     if path.is_dir() and not (is_folder_name(path) and (holds_image(path) or not any(path.iterdir()))):
@@ -83,7 +83,7 @@ def _hidden_beside(path: Path) -> Path:
 
 
 def _take_place(temporary: Path, target: Path) -> None:
-    """Rename; a folder cannot replace another one, so the earlier one steps aside first."""
+    """Rename; a folder cannot replace another folder, so the earlier folder steps aside first."""
     if not (temporary.is_dir() and target.exists()):
         temporary.replace(target)
         return
@@ -98,7 +98,7 @@ def _take_place(temporary: Path, target: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """A file, or a folder and all that is in it."""
+    """A file, or a folder with its content."""
     if path.is_dir():
         for inside in path.iterdir():
             _flush(inside)

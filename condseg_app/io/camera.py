@@ -1,4 +1,4 @@
-"""How a camera was held: pixels turned upright as other programs show them, and how they are stored.
+"""How a camera was held: pixels turned upright as other programs show them, and back to the stored order.
 
 EXIF and TIFF number eight ways (tag 274): 1 is upright, 2 to 4 are mirrored or upside down, 5 to 8 lie on a side.
 """
@@ -37,7 +37,7 @@ def known(orientation: object) -> int:
 
 
 def lies_on_a_side(orientation: int) -> bool:
-    """Whether rows of the stored picture are columns of the upright one."""
+    """Whether rows of the stored picture are columns of the upright picture."""
     return _TURNS[orientation][0]
 
 
@@ -49,7 +49,7 @@ def upright(pixels: NDArray[_Pixel], orientation: int) -> NDArray[_Pixel]:
 
 
 def as_stored(pixels: NDArray[_Pixel], orientation: int) -> NDArray[_Pixel]:
-    """Upright pixels (..., rows, columns) the way they are stored; a view."""
+    """Upright pixels (..., rows, columns) in stored order; a view."""
     swapped, rows, columns = _TURNS[orientation]
     turned = pixels[..., :: -1 if rows else 1, :: -1 if columns else 1]
     return turned.swapaxes(-1, -2) if swapped else turned
@@ -63,7 +63,7 @@ def told(orientation: int) -> tuple[str, ...]:
 
 
 def stated_in(picture: PIL.Image.Image) -> int:
-    """The orientation that a picture's EXIF states; 1 where there is none, or it is damaged, which harms no pixel."""
+    """The orientation that a picture's EXIF states; 1 if none is stated or EXIF is damaged, which harms no pixel."""
     try:
         return known(picture.getexif().get(TAG))
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error):
@@ -71,7 +71,7 @@ def stated_in(picture: PIL.Image.Image) -> int:
 
 
 def orientation_of(path: Path | None) -> int:
-    """A picture file's orientation; 1 where it states none, or is no picture."""
+    """A picture file's orientation; 1 for other files and where none is stated."""
     if path is None or not path.is_file():
         return UPRIGHT
     try:

@@ -1,4 +1,4 @@
-"""A training that was interrupted, as one safetensors file."""
+"""An interrupted training as a single safetensors file."""
 
 import json
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _KEY = "condseg-checkpoint"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a training needs to go on: tensors by name, and plain JSON values."""
+    """State from which a training resumes: tensors by name, and plain JSON values."""
 
     tensors: Mapping[str, NDArray[np.generic]]
     plain: Mapping[str, Any]
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; an earlier one stays whole until the new one is."""
+    """Write a checkpoint; an earlier checkpoint stays whole until the new file is complete."""
     data = save(packable(checkpoint.tensors), metadata={_KEY: json.dumps(dict(checkpoint.plain))})
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
@@ -37,7 +37,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelError: there is none, it is damaged, or it is another file.
+        ModelError: a missing, damaged or other file.
     """
     if not path.is_file():
         raise ModelError("there is no checkpoint to go on from; start without resuming", path=path)

@@ -1,4 +1,4 @@
-"""What must be chosen of a file that holds more than one image: a series, a frame, channels."""
+"""Choices for a file of several images: a series, a frame, channels."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,15 +18,15 @@ _MOST = 1 << 16
 CHOICE_NEEDED = 3
 """The command line's exit code where an image of several has to be chosen."""
 EVERYTHING = Pick()
-"""Nothing chosen: what a file with one image needs."""
+"""No choice, for a file with a single image."""
 
 
 class ChoiceNeeded(ReadError):
-    """A file holds more than one image, and it was not said which to take.
+    """A file holds several images, and none was picked.
 
     Attributes:
-        what: to choose.
-        options: values for the field of `Pick` that is called so, with what to show of each.
+        what: the kind of choice.
+        options: values for the `Pick` field of that name, each with its display text.
     """
 
     def __init__(self, what: What, options: Sequence[tuple[str | int, str]], path: Path) -> None:
@@ -37,11 +37,11 @@ class ChoiceNeeded(ReadError):
         super().__init__(f"holds {len(self.options)} {plural}; choose one with --{what} ({shown})", path=path)
 
     def picked(self, value: str | int, before: Pick = EVERYTHING) -> Pick:
-        """What to read the file with once one of the options was chosen.
+        """The `Pick` to read the file with, once an option is chosen.
 
         Args:
-            value: of the option.
-            before: what was chosen of the file already.
+            value: of the chosen option.
+            before: earlier choices for the file.
         """
         if self.what == "frame":
             return replace(before, frame=int(value))
@@ -50,15 +50,15 @@ class ChoiceNeeded(ReadError):
         return replace(before, channel=str(value))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel between processes with what there is to choose."""
+        """Pickle the options as well, for other processes."""
         return ChoiceNeeded, (self.what, self.options, self.path)
 
 
 def check_count(count: int, what: What, path: Path) -> None:
-    """Refuse more frames or channels than could be listed, before they are.
+    """Refuse more frames or channels than could be listed, before listing.
 
     Raises:
-        ReadError: there are as many.
+        ReadError: too many frames or channels.
     """
     if count > _MOST:
         raise ReadError(f"its header claims {count:,} {what}s, which cannot be; copy the file again", path=path)
@@ -81,11 +81,11 @@ def chosen_frame(count: int, pick: Pick, path: Path) -> int:
 
 
 def chosen_channel(names: Sequence[str], pick: Pick, path: Path) -> int:
-    """The place of the one channel to take.
+    """Index of the single channel to take.
 
     Raises:
-        ChoiceNeeded: there are several, and none was chosen.
-        ReadError: none is called so.
+        ChoiceNeeded: several channels, and none was chosen.
+        ReadError: no channel has this name.
     """
     if pick.channel is None and len(names) > 1:
         raise ChoiceNeeded("channel", [(name, name) for name in names], path)

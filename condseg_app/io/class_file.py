@@ -1,4 +1,4 @@
-"""A taught class as one small file: safetensors, with the rest as JSON in its metadata."""
+"""A taught class as a small file: safetensors, with the rest as JSON in the metadata."""
 
 import json
 from dataclasses import asdict

@@ -16,7 +16,7 @@ SCHEMA = "condseg-classes"
 
 
 class ClassRow(BaseModel):
-    """One class as it is written to files."""
+    """A class in its written form."""
 
     value: int
     name: str
@@ -28,7 +28,7 @@ class ClassRow(BaseModel):
 
     @classmethod
     def of(cls, entry: ClassEntry) -> "ClassRow":
-        """A value as it is written."""
+        """A value in its written form."""
         return cls(**asdict(entry))
 
     def entry(self) -> ClassEntry:
@@ -37,12 +37,12 @@ class ClassRow(BaseModel):
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the class table of a label map lies."""
+    """Path of a label map's class table."""
     return path.with_name(name_of(path) + ".json")
 
 
 def itksnap_path(path: Path) -> Path:
-    """Where the ITK-SNAP label description of a label map lies."""
+    """Path of a label map's ITK-SNAP label description."""
     return path.with_name(name_of(path) + ".label.txt")
 
 
@@ -63,7 +63,7 @@ def sidecar_text(classes: ClassTable, extra: Mapping[str, Any]) -> str:
 
 
 def itksnap_text(classes: ClassTable) -> str:
-    """A label description as ITK-SNAP reads it: index, red, green, blue, opacity, visible, in mesh, name.
+    """A label description in ITK-SNAP's form: index, red, green, blue, opacity, visible, in mesh, name.
 
     Source: ColorLabelTable::SaveToFile and LoadFromFile in ITK-SNAP's Logic/Common/ColorLabelTable.cxx.
     """

@@ -1,4 +1,4 @@
-"""The class table that comes with a label map: beside it or inside, read whoever wrote it."""
+"""The class table of a label map, beside the file or inside, from any program."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ _LARGEST_TABLE = 1 << 24
 
 
 class _Sidecar(BaseModel):
-    """What is read of a sidecar; whatever else is in it is for people."""
+    """The fields of a sidecar that are read; other fields are for human readers."""
 
     version: Literal[1]
     classes: list[ClassRow]
@@ -28,11 +28,11 @@ class _Sidecar(BaseModel):
 
 
 def classes_beside(path: Path) -> Found:
-    """The class table that comes with a label map, and what was odd about it.
+    """The class table of a label map, and warnings.
 
-    The sidecar's, else an ITK-SNAP label description's (NAME.label.txt or NAME.label). Where the file itself names
-    classes too, those hold: another program may have changed the file and left what lies beside it. A table that
-    cannot be used is passed over.
+    The sidecar's, else an ITK-SNAP label description's (NAME.label.txt or NAME.label). Classes that the file itself
+    names come first: another program may have changed the file and left the older files beside it. An unusable table
+    is passed over.
     """
     beside, from_where, warnings = _first_usable(_beside(path))
     inside, _, more = _first_usable([("its header", lambda: format_of(path).classes_inside(path))])
@@ -45,7 +45,7 @@ def classes_beside(path: Path) -> Found:
 
 
 def _first_usable(sources: Iterable[Source]) -> tuple[ClassTable | None, str, tuple[str, ...]]:
-    """The first table that has rows, where it is from, and why others cannot be used."""
+    """The first table with rows, its source, and why other tables cannot be used."""
     warnings: tuple[str, ...] = ()
     for name, read in sources:
         try:

@@ -13,9 +13,9 @@ from condseg_app.io.registry import read_registry
 
 
 def with_classes_beside(described: DataSetFile, labels: Mapping[str, Path]) -> DataSetFile:
-    """What a data set says about itself; where it names no classes, with those beside its label maps.
+    """A data set's description; without classes of its own, with those beside its label maps.
 
-    A case is then labelled with the classes of its own table, but for those that were computed in part only.
+    A case is then labelled with the classes of its own table, except partly computed classes.
 
     Args:
         described: its dataset.json, which may be empty.

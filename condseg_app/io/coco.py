@@ -20,16 +20,16 @@ Masks = Mapping[str, NDArray[np.bool_]]
 def write_coco(path: Path, masks: Masks, image: Image, registry: Registry) -> tuple[Path, ...]:
     """Write masks as COCO's object annotations; returns the file.
 
-    A category is a class, its id the class's value. An annotation is one connected piece of a class on one slice: a
-    polygon along the pixels' edges, or run lengths (RLE) where it has a hole, which a polygon cannot have. Either gives
-    the mask back to the pixel. `iscrowd` is 0, for each is one piece and none stands for a crowd. x runs along the
+    A category is a class, with the class's value as id. An annotation is a connected piece of a class on a slice: a
+    polygon along the pixels' edges, or run lengths (RLE) for a piece with a hole, which a polygon cannot have. Both
+    give the exact mask back. `iscrowd` is 0, since no annotation stands for a crowd. x runs along the
     image's first axis, y along the second; slices are along the third.
 
     Args:
         path: NAME.json.
-        masks: class name -> (I, J, K); they may overlap.
-        image: on whose grid they are.
-        registry: with a row for each of the masks; kept in `info`.
+        masks: class name -> (I, J, K); overlaps allowed.
+        image: the image of the masks' grid.
+        registry: with a row for each mask; kept in `info`.
 
     Raises:
         WriteError: the disk refuses; nothing is written.

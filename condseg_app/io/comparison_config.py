@@ -19,9 +19,9 @@ class DataConfig(_Strict):
     """A data set.
 
     Attributes:
-        folder: where it is, from the configuration's own folder.
+        folder: relative to the configuration's own folder.
         groups: variant of its single-class groups that is shown, or 'disjoint'; None shows every label.
-        rename: names of its classes -> what they are called here.
+        rename: names of the data set's classes -> names in the comparison.
     """
 
     folder: Path
@@ -35,20 +35,20 @@ class DataConfig(_Strict):
 
 
 class SystemConfig(_Strict):
-    """One way to learn the classes.
+    """A way to learn the classes.
 
     Attributes:
-        name: what the table calls it.
+        name: in the table.
         network: a preset; the configuration's if None.
         settings: network settings that differ from the preset's.
         recipe: training settings that differ from the configuration's, such as {"loss.kind" = ...}.
         preprocessing: preprocessing that differs from the configuration's.
         code_range: of the table's codes.
         all_labels: show every label and not the single-class groups: the upper bound.
-        data: names of the data sets it learns from; all if empty.
+        data: names of the training data sets; all if empty.
         complete_from: a system whose model completes the labels first: the second round.
         paper: class name -> the figure that a paper gives for it, in per cent.
-        note: what the reader should know.
+        note: for the reader.
     """
 
     name: str
@@ -65,17 +65,17 @@ class SystemConfig(_Strict):
 
 
 class ComparisonConfig(_Strict):
-    """What is compared on what.
+    """Systems and data of a comparison.
 
     Attributes:
         title: of the report.
-        text: what was chosen, and what it costs; Markdown.
+        text: choices and their costs; Markdown.
         classes: the classes to learn; all if empty.
         split: the part of the data sets that is reported.
-        seeds: one training each.
+        seeds: a training for each.
         network: a preset.
         recipe: changes of the default recipe, for all systems.
-        preprocessing: fields of the preprocessing that are not left to planning.
+        preprocessing: fields of the preprocessing that planning does not set.
         confidence: from which a completed label counts.
         measure: the quality that the tables show first.
         data: the data sets.
@@ -113,7 +113,7 @@ def read_comparison_config(path: Path) -> ComparisonConfig:
     """Read a configuration; its folders are taken from its own folder.
 
     Raises:
-        ReadError: it is no TOML, or says something that cannot be done.
+        ReadError: not TOML, or impossible settings.
     """
     try:
         with reading(path):

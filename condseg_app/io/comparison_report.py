@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Figures = Mapping[str, Any]
 
 _COSTS = ("parameters", "gflop_one", "gflop_all", "seconds_one", "seconds_all")
-_BAR = r"\|"  # one that ends no cell
+_BAR = r"\|"  # escaped, so that no cell ends
 _COLUMNS = (
     *("system", "data", "seed", "class", "cases", "missed", "dice", "hd95_mm", "assd_mm", "iou", "unit"),
     *("confusion_percent", *_COSTS, "training_seconds", "steps"),
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: what was trained, with which seed, and what came out."""
+    """A finished run: system, seed and results."""
 
     system: str
     seed: int
@@ -127,7 +127,7 @@ def _effort(config: ComparisonConfig, rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _by_seed(rows: Sequence[Mapping[str, Any]], key: str, class_name: str | None = None) -> list[float]:
-    """A figure for each seed: of one class, or the mean over the classes that have it."""
+    """A figure for each seed: of a class, or the mean over the classes with a figure."""
     found = []
     for seed in sorted({row["seed"] for row in rows}):
         here = [r for r in rows if r["seed"] == seed and class_name in (None, r["class"])]
@@ -182,6 +182,6 @@ def _figure(
 
 
 def _values(rows: Sequence[Mapping[str, Any]], data: str, measure: str) -> dict[str, list[float]]:
-    """System -> its figure for each seed."""
+    """System -> figure for each seed."""
     systems = dict.fromkeys(row["system"] for row in rows)
     return {s: _by_seed([r for r in rows if r["system"] == s and r["data"] == data], measure) for s in systems}

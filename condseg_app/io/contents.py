@@ -1,4 +1,4 @@
-"""Which format a file is in, told by its first bytes rather than by its name; some are folders."""
+"""A file's format, told by the first bytes rather than the name; some formats are folders."""
 
 import re
 from pathlib import Path
@@ -25,12 +25,12 @@ _USE = "use one of " + ", ".join(SUFFIXES)
 
 
 def can_read(path: Path) -> bool:
-    """Whether the name is one of a format that is read; the file is not opened."""
+    """Whether the name is of a readable format; the file is not opened."""
     return has_suffix(path, SUFFIXES)
 
 
 def is_image(path: Path) -> bool:
-    """Whether there is a file with a readable name, or a folder that is one image; any other may hold images."""
+    """Whether a path is a file with a readable name, or an image folder; any other folder may hold images."""
     if path.is_dir():
         return folder_format(path) is not None
     return path.is_file() and can_read(path) and not is_folder_name(path)
@@ -42,12 +42,12 @@ def is_folder_name(path: Path) -> bool:
 
 
 def holds_image(folder: Path) -> bool:
-    """Whether what is in a folder makes it one image, whatever its name."""
+    """Whether a folder's content makes it an image, whatever the name."""
     return any(form.is_own_folder(folder) for form in FORMATS)
 
 
 def folder_format(folder: Path) -> Format | None:
-    """The format of a folder that is one image, by its content or its name; None for any other folder."""
+    """The format of an image folder, by content or name; None for any other folder."""
     for form in FORMATS:
         if form.is_own_folder(folder) or (form.is_folder and has_suffix(folder, form.suffixes)):
             return form
@@ -58,7 +58,7 @@ def format_of(path: Path) -> Format:
     """The format of a file that can be read.
 
     Raises:
-        ReadError: there is no such file, it is empty, or of a format that is not read.
+        ReadError: no such file, an empty file, or an unsupported format.
     """
     if path.is_dir():
         return _format_of_folder(path)

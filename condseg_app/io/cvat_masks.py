@@ -26,12 +26,12 @@ def write_cvat_masks(path: Path, labels: LabelMap, image: Image, registry: Regis
     In the zip are `labelmap.txt` (names and colours), `ImageSets/Segmentation/default.txt` (the pictures' names),
     `SegmentationClass/NAME.png` (each class in its colour), `SegmentationObject/NAME.png` (each connected piece in a
     colour of its own) and `condseg.json`, the registry, which CVAT passes over. A class whose colour is black or that
-    of an earlier class gets another one, for CVAT tells classes by it.
+    of an earlier class gets another colour, since CVAT tells classes apart by colour.
 
     Args:
         path: NAME.zip.
-        labels: what to write.
-        image: on whose grid they are.
+        labels: the label map.
+        image: the image of the label map's grid.
         registry: kept in the zip.
 
     Raises:
@@ -89,7 +89,7 @@ def _pieces(plane: NDArray[np.generic], values: Mapping[int, Color]) -> NDArray[
 
 
 def _palette(number: int) -> Color:
-    """The colour of a number in Pascal VOC's palette: its bits, three at a time, fill a colour from the top."""
+    """Colour of a number in Pascal VOC's palette: the number's bits, three at a time, fill a colour from the top."""
     red = green = blue = 0
     for place in range(8):
         bits = number >> (3 * place)
@@ -100,7 +100,7 @@ def _palette(number: int) -> Color:
 
 
 def _picture(numbers: NDArray[np.generic], colors: Mapping[int, Color]) -> bytes:
-    """A PNG (rows, columns) in colours; numbers without one are black."""
+    """A PNG (rows, columns) in colours; numbers without a colour are black."""
     table = np.zeros((max([int(numbers.max()), *colors], default=0) + 1, 3), np.uint8)
     for number, color in colors.items():
         table[number] = color

@@ -25,12 +25,12 @@ def read_data_set(folder: Path) -> DataSet:
     Three layouts: that of the Medical Segmentation Decathlon, with a `dataset.json` beside `imagesTr` and `labelsTr`
     (optionally with `split`, name of a split -> case names, and `single_class_groups`, class -> case names or
     variant -> class -> case names; without `labels` the class tables beside the label maps count, which exports bring
-    along); one folder a split (`train`, `val`, `test`) with `images` and `labels` in it; or one folder a class with
-    `images` and `masks` in it, or a single such folder (a `dataset.json` may add `classes` with values and colours,
+    along); a folder for each split (`train`, `val`, `test`) with `images` and `labels`; or a folder for each class with
+    `images` and `masks`, or a single such folder (a `dataset.json` may add `classes` with values and colours,
     `split` and `licence`).
 
     Raises:
-        ReadError: it is none of these, or its dataset.json is damaged.
+        ReadError: none of these layouts, or a damaged dataset.json.
     """
     folder = folder.expanduser()
     if not folder.is_dir():
@@ -52,9 +52,9 @@ def read_data_set(folder: Path) -> DataSet:
 
 
 def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation, ...]]:
-    """Read a case's image and, for each class that it labels, the mask, known everywhere.
+    """Read a case's image and a mask for each labelled class, supervised everywhere.
 
-    What is odd about the labels is told in the image's warnings.
+    The image's warnings include those of the labels.
 
     Raises:
         ReadError: a file is missing or damaged, or a binary mask is empty.
@@ -80,7 +80,7 @@ def read_case(case: Case, classes: ClassTable) -> tuple[Image, tuple[Annotation,
 
 
 def _decoded(labels: LabelMap, coding: LabelCoding) -> tuple[LabelMap, NDArray[np.bool_]]:
-    """The label map with the class table's values, and where it says anything, (I, J, K)."""
+    """The label map with the class table's values, and the supervised mask, (I, J, K)."""
     known: NDArray[np.bool_] = np.broadcast_to(np.True_, labels.values.shape)
     if coding.ignored is not None:
         known = labels.values != coding.ignored
@@ -127,7 +127,7 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
 
 
 def _splits(described: DataSetFile, cases: Collection[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Each case's split; where only some cases are in one, the others are training cases."""
+    """Each case's split; where only some cases have a split, the others are training cases."""
     split, warnings = described.splits(cases)
     without = sorted(set(cases) - set(split))
     if not split or not without:
@@ -145,7 +145,7 @@ def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path
     try:
         for item in listed:
             image, labels = path_of_text(item["image"]), path_of_text(item["label"])
-            if image.name.startswith("._"):  # what macOS leaves beside a file on other disks
+            if image.name.startswith("._"):  # left by macOS beside a file on other disks
                 continue
             if leads_out(image) or leads_out(labels):
                 outside.append(str(image))
@@ -167,7 +167,7 @@ def _lying(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _as_it_lies(image: Path) -> Path:
-    """A listed image; nnU-Net's lists leave out the number of the channel that its files' names have."""
+    """A listed image; nnU-Net's lists leave out the channel number at the end of file names."""
     if _is_there(image) or not image.parent.is_dir():
         return image
     beside = {name_of(path): path for path in _images(image.parent)}
@@ -176,10 +176,10 @@ def _as_it_lies(image: Path) -> Path:
 
 
 def _single_channel(channels: Sequence[Path]) -> Path:
-    """The file of a case with one channel.
+    """The file of a single-channel case.
 
     Raises:
-        ReadError: it has several, in a file each.
+        ReadError: several channels, in a file each.
     """
     if len(channels) > 1:
         names = ", ".join(path.name for path in channels)
@@ -250,7 +250,7 @@ def _split_folders(folder: Path, split_folders: list[Path], described: DataSetFi
 
 
 def _class_folders(folder: Path, class_folders: list[Path], described: DataSetFile) -> DataSet:
-    """Each case is labelled with its own folder's class only; nothing is known of the others on it."""
+    """Each case is labelled with its own folder's class only; the other classes are unknown there."""
     names = [f.name for f in class_folders]
     classes = described.classes() if described.names_classes else ClassTable.from_names(names)
     cases: list[Case] = []
@@ -300,5 +300,5 @@ def _not_searched(*folders: Path) -> tuple[str, ...]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What is in a folder, in order, without hidden files."""
+    """Content of a folder, in order, without hidden files."""
     return sorted(p for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""dataset.json: what a data set says about itself."""
+"""dataset.json, a data set's description of itself."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +19,13 @@ Groups = dict[str, dict[str, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class DataSetFile:
-    """A dataset.json that was read.
+    """A parsed dataset.json.
 
     Attributes:
-        path: the file; it need not exist.
+        path: the file, which need not exist.
         content: its object, empty if there is no file.
-        beside: the class table that lies beside the label maps, where the file has none.
-        merged: value in the label files -> class value, where nnU-Net's regions make one class of several values.
+        beside: the class table beside the label maps, for a file without one.
+        merged: value in the label files -> class value, where nnU-Net's regions merge several values into a class.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class DataSetFile:
         return str(self.content.get("licence") or self.content.get("license") or "")
 
     def classes(self) -> ClassTable:
-        """The class table: 'labels' (value -> name, or name -> value), colours from 'classes' where it is there.
+        """The class table: 'labels' (value -> name, or name -> value), colours from 'classes' if present.
 
         Raises:
             ReadError: neither names a class, or the table is wrong.
@@ -67,7 +67,7 @@ class DataSetFile:
         return table
 
     def coding(self) -> LabelCoding:
-        """What the label files' values mean, where it is not what the class table says."""
+        """Label values with another meaning in the label files than in the class table."""
         pairs = self._pairs()
         moved = {name: value for value, name in self._moved(pairs)}
         ignored = self.content.get("ignore_id")
@@ -77,7 +77,7 @@ class DataSetFile:
         )
 
     def splits(self, cases: Iterable[str]) -> tuple[dict[str, Split], tuple[str, ...]]:
-        """Case name -> its split, and what was odd.
+        """Case name -> split, and warnings.
 
         Raises:
             ReadError: a case is in two splits.
@@ -96,7 +96,7 @@ class DataSetFile:
         return {name: split for name, split in found.items() if name in there}, warnings
 
     def groups(self, classes: ClassTable, cases: Iterable[str]) -> tuple[Groups, tuple[str, ...]]:
-        """Variant -> class -> cases; a set that declares one variant only calls it 'single'."""
+        """Variant -> class -> cases; a set with a single variant calls it 'single'."""
         there = set(cases)
         declared = self._mapping("single_class_groups")
         variants = {"single": declared} if all(isinstance(v, list) for v in declared.values()) else declared
@@ -118,12 +118,12 @@ class DataSetFile:
         )
 
     def labelled(self, classes: ClassTable, cases: Iterable[str]) -> dict[str, frozenset[str]]:
-        """Case name -> the classes that its label map says something about.
+        """Case name -> the classes that the label map is supervised for.
 
-        'labelled' lists them for all cases, or case by case; without it every class is labelled in every case.
+        'labelled' lists these for all cases, or case by case; without 'labelled' every class is labelled in every case.
 
         Raises:
-            ReadError: it names a class that is not in the table.
+            ReadError: a class that is not in the table.
         """
         declared = self.content.get("labelled")
         by_case = declared if isinstance(declared, dict) else {}
@@ -151,12 +151,12 @@ class DataSetFile:
         return value
 
     def _pairs(self) -> list[tuple[int, str]]:
-        """Value in the files, and name, of each class; without the background and what is to be ignored."""
+        """Value in the files, and name, of each class; without the background and the ignored label."""
         pairs = self._labels() if "labels" in self.content else self._values()
         return [(value, name) for value, name in pairs if value != self.content.get("ignore_id")]
 
     def _moved(self, pairs: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-        """The pairs with a class at 0 at a value of its own, for a class table keeps 0 for the background."""
+        """The pairs, a class at 0 moved to an unused value, since a class table keeps 0 for the background."""
         free = max([0, *(value for value, _ in pairs), int(self.content.get("ignore_id") or 0)]) + 1
         return [(value or free, name) for value, name in pairs]
 
@@ -185,7 +185,7 @@ def read_dataset_json(folder: Path) -> DataSetFile:
     """Read a folder's dataset.json, empty if there is none.
 
     Raises:
-        ReadError: it is not JSON, or no object.
+        ReadError: not JSON, or not an object.
     """
     path = folder / "dataset.json"
     if not path.is_file():
@@ -201,10 +201,10 @@ def read_dataset_json(folder: Path) -> DataSetFile:
 
 
 def _plain(described: DataSetFile) -> DataSetFile:
-    """What nnU-Net's own conventions say, in those of the Decathlon.
+    """Translate nnU-Net's conventions into the Decathlon's.
 
     Raises:
-        ReadError: its regions make no class table.
+        ReadError: regions that make no class table.
     """
     content, labels = described.content, described.content.get("labels")
     if not isinstance(labels, dict):
@@ -243,5 +243,5 @@ def name_of_text(name: object) -> str:
 
 
 def path_of_text(text: object) -> Path:
-    """A path as a file names it; some were written on Windows."""
+    """A path that a file names; some files were written on Windows."""
     return Path(str(text).replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""What a file or folder is, for people: what `condseg info` prints."""
+"""Descriptions of files and folders, as `condseg info` prints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from condseg_app.io.segmentations import is_segmentation, looks_like_labels, rea
 
 @dataclass(frozen=True)
 class FileDescription:
-    """What a path holds; what does not apply is None or empty."""
+    """Content of a path; fields that do not apply are None or empty."""
 
     path: str
     kind: Literal["image", "label map", "data set", "model"]
@@ -41,10 +41,10 @@ def describe(path: Path, pick: Pick = EVERYTHING) -> FileDescription:
 
     Args:
         path: the file or folder.
-        pick: what to take of a file that holds more than one image.
+        pick: which image of a file that holds several.
 
     Raises:
-        CondsegError: it cannot be read as any of them.
+        CondsegError: not readable as any of these.
     """
     folder = path.is_dir() and folder_format(path) is None
     if folder and not (path / TABLE_OF_MASKS).is_file():
@@ -55,7 +55,7 @@ def describe(path: Path, pick: Pick = EVERYTHING) -> FileDescription:
 
 
 def _describe_image(path: Path, pick: Pick) -> FileDescription:
-    """An image; a label map where it says so, or where its values are a label map's."""
+    """An image; a label map if the file or its values say so."""
     if is_segmentation(path):
         return _describe_labels(path, pick)
     image, found = read_image(path, pick), format_of(path)

@@ -1,4 +1,4 @@
-"""Files that a header names: only of its own folder."""
+"""Voxel files that a header names, allowed in the header's own folder only."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -7,10 +7,10 @@ from condseg_app.io.file_start import reading
 
 
 def detached_file(header: Path, name: str) -> Path:
-    """The file that a header names as holding its voxels.
+    """The voxel file that a header names.
 
     Raises:
-        ReadError: it is not in the header's folder, or is missing.
+        ReadError: outside the header's folder, or missing.
     """
     inside = PurePosixPath(PureWindowsPath(name).as_posix())  # a Windows program may have written the header
     if len(inside.parts) != 1 or inside.name in ("", "..") or PureWindowsPath(name).drive:

@@ -16,20 +16,20 @@ Content = Literal["labels", "masks", "segments", "dicom-seg", "coco", "labelme",
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One way to write masks.
+    """A file format for masks.
 
     Attributes:
-        key: what the session and the command line call it.
-        title: what the user reads.
+        key: name in the session and on the command line.
+        title: text for the user.
         suffix: of the files.
-        for_2d: whether it can hold a 2D image's masks.
-        for_3d: whether it can hold a volume's.
-        one_file_a_class: files in a folder, one for each class, rather than one file for all.
-        keeps: what comes along.
-        loses: what does not.
-        content: what is written.
-        ending: what is put after the image's name, before the suffix.
-        needs_dicom: whether it refers to the image's own DICOM files.
+        for_2d: whether a 2D image's masks can be written.
+        for_3d: whether a volume's masks can be written.
+        one_file_a_class: a folder with a file for each class, rather than a single file.
+        keeps: preserved content.
+        loses: lost content.
+        content: the kind of content.
+        ending: added after the image's name, before the suffix.
+        needs_dicom: whether the format refers to the image's own DICOM files.
     """
 
     key: str
@@ -46,33 +46,33 @@ class ExportFormat:
 
     @property
     def keeps_overlap(self) -> bool:
-        """Whether a voxel may be of several classes in it."""
+        """Whether a voxel may have several classes."""
         return self.content not in ("labels", "cvat")
 
     @property
     def keeps_marks(self) -> bool:
-        """Whether masks can be read from it again as they were."""
+        """Whether masks can be read back unchanged."""
         return self.content not in ("meshes", "statistics")
 
     def is_for(self, image: Image) -> bool:
-        """Whether an image's masks can be written in it."""
+        """Whether the format can hold an image's masks."""
         fits = self.for_2d if image.geometry.is_2d else self.for_3d
         return fits and (not self.needs_dicom or (image.source is not None and is_dicom(image.source)))
 
     def named(self, folder: Path, name: str) -> Path:
-        """The file, or the folder for one file a class, that an image's masks are written to.
+        """Path of an image's exported masks: a file, or a folder of files.
 
         Args:
-            folder: where.
-            name: the image's, without its ending.
+            folder: the parent folder.
+            name: the image's name, without the ending.
         """
         return folder / f"{name}{self.ending}{'' if self.one_file_a_class else self.suffix}"
 
     def check_fits(self, geometry: Geometry, path: Path) -> None:
-        """Refuse what it cannot hold.
+        """Refuse an image that the format cannot hold.
 
         Raises:
-            WriteError: it is not for 2D images, or not for volumes.
+            WriteError: a 2D image or a volume that the format is not for.
         """
         if not (self.for_2d if geometry.is_2d else self.for_3d):
             kind = "2D images" if geometry.is_2d else "volumes"
@@ -272,12 +272,12 @@ def export_format(key: str) -> ExportFormat:
 
 
 def export_files(form: ExportFormat, target: Path, classes: ClassTable) -> tuple[Path, ...]:
-    """The files that an export makes.
+    """The files of an export.
 
     Args:
         form: the format.
-        target: the file, or the folder for one file a class.
-        classes: those to be written.
+        target: the file, or the folder of a file for each class.
+        classes: the exported classes.
     """
     if form.one_file_a_class:
         return mask_files(target, classes, form.suffix)

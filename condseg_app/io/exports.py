@@ -1,4 +1,4 @@
-"""One export of an image's masks, in any of the formats."""
+"""A single export of an image's masks, in any of the formats."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ Paths = tuple[Path, ...]
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """What there is to write; each format asks for what it needs.
+    """Content of an export; each format takes the parts that it needs.
 
     Attributes:
-        image: on whose grid the masks are.
-        registry: with a row for each class to be written.
-        masks: class name -> (I, J, K), each class by itself.
-        labels: the label map, in which every voxel has one class, or what makes it; None where overlaps are kept.
-        levels: class name -> (I, J, K) probabilities, 255 for certainty, of classes whose are known.
+        image: the image of the masks' grid.
+        registry: with a row for each exported class.
+        masks: class name -> (I, J, K), each class separately.
+        labels: the label map, in which every voxel has one class, or a function that makes it; None with overlaps kept.
+        levels: class name -> (I, J, K) probabilities, 255 for certainty; only classes with known probabilities.
     """
 
     image: Image
@@ -42,12 +42,12 @@ class Export:
 
 
 def write_export(form: ExportFormat, target: Path, export: Export) -> Paths:
-    """Write masks in a format, all of its files or none; returns them, the ones `export_files` lists.
+    """Write masks in a format, all files or none; returns the files, as `export_files` lists.
 
     Args:
         form: the format.
-        target: the file, or the folder for one file a class.
-        export: what there is to write.
+        target: the file, or the folder of a file for each class.
+        export: the content.
 
     Raises:
         WriteError: the format is not for this image, cannot hold the masks, or the disk refuses.
@@ -70,7 +70,7 @@ def _segments(form: ExportFormat, target: Path, export: Export) -> Paths:
     return write_overlapping_masks(target, export.masks, geometry, registry.table, registry.extra())
 
 
-# What few need is imported when it is needed: the start stays quick.
+# Imported on use: few exports need these modules, and the start stays quick.
 
 
 def _dicom_seg(form: ExportFormat, target: Path, export: Export) -> Paths:

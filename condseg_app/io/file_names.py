@@ -6,18 +6,18 @@ import re
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]|^\.|[. ]$')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 _MOST_BYTES = 190
-"""What may be added to a name, endings and folders, has room up to the 255 bytes of most file systems."""
+"""Longest name that leaves room for endings and folders within the 255 bytes of most file systems."""
 
 
 def short_hash(text: str) -> str:
-    """Eight letters by which a text is known again."""
+    """Eight hexadecimal digits that identify a text."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def as_file_name(name: str) -> str:
-    """A name without what a file's name may not hold; a long one is cut, with a hash of the whole at its end.
+    """A name without the characters that file systems forbid; a long name is cut, ending with a hash of the whole.
 
-    The same name gives the same file's name, always.
+    The same name always gives the same file name.
     """
     safe = _REFUSED.sub("_", name)
     if _DEVICES.fullmatch(safe):

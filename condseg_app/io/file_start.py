@@ -1,4 +1,4 @@
-"""A file's name and first bytes, and what goes wrong while it is read as a sentence: what all formats begin with."""
+"""A file's name and first bytes, and reading errors as sentences, for all formats."""
 
 import gzip
 import zlib
@@ -14,11 +14,11 @@ _COMPOUND = (".nii.gz", ".hdr.gz", ".img.gz", ".seg.nrrd", ".ome.tif", ".ome.tif
 _ENOUGH = 544
 _NIFTI_MAGIC = {348: (344, (b"n+1\x00", b"ni1\x00")), 540: (4, (b"n+2\x00\r\n\x1a\n", b"ni2\x00\r\n\x1a\n"))}
 ANY_FOLDER = "is a folder, not an image; choose one of DICOM slices or of OME-Zarr, or a file in it"
-"""What to say of a folder that is none of those that are images."""
+"""Message for a folder that is no image folder."""
 
 
 def name_of(path: Path) -> str:
-    """The file's name without its ending (.nii.gz counts as one)."""
+    """The file's name without the ending (.nii.gz counts as a single ending)."""
     ending = next((s for s in _COMPOUND if path.name.lower().endswith(s)), path.suffix)
     return path.name[: len(path.name) - len(ending)] or path.name
 
@@ -39,7 +39,7 @@ def first_bytes(path: Path, count: int = _ENOUGH) -> bytes:
 
 
 def unpacked_start(start: bytes, path: Path) -> bytes:
-    """A file's first bytes, unpacked where they are gzip's; ReadError where that fails."""
+    """A file's first bytes, unpacked from gzip; ReadError where that fails."""
     if not start.startswith(GZIP):
         return start
     with reading(path), gzip.open(path, "rb") as file:
@@ -57,7 +57,7 @@ def nifti_version(start: bytes) -> int | None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a file is read into a sentence."""
+    """Turn errors during reading into a sentence."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -1,4 +1,4 @@
-"""Voxels in a file that are read when they are asked for: NIfTI's, NRRD's, MetaImage's, NumPy's."""
+"""Lazily read voxels of a file: NIfTI's, NRRD's, MetaImage's, NumPy's."""
 
 import io
 import math
@@ -18,15 +18,15 @@ from condseg_app.io.voxel_file import Readable, VoxelGrid, read_box
 from condseg_app.io.voxel_layout import VoxelLayout
 from condseg_app.memory import has_room, require_memory
 
-# A compressed file of up to this size is unpacked when it is opened, so that damage shows at once.
+# A compressed file of up to this size is unpacked at opening, so that damage shows at once.
 _UNPACKED_AT_ONCE = 1 << 28
 
 
 class FileVoxels(LazyVoxels):
     """Voxels (C, I, J, K), scaled and in native byte order.
 
-    Of an uncompressed file no more is read than what is asked for. A compressed one has no way to a single slice:
-    it is unpacked when it is first looked at, into memory if it leaves as much free as it takes, else onto the disk.
+    Of an uncompressed file only the requested part is read. A compressed file gives no access to a single slice: the
+    whole is unpacked at the first request, into memory if at least as much memory stays free, else onto the disk.
     """
 
     def __init__(self, layout: VoxelLayout) -> None:
@@ -51,8 +51,8 @@ class FileVoxels(LazyVoxels):
         """Make the voxels of a compressed file ready.
 
         Raises:
-            ReadError: it is cut off or damaged.
-            OutOfMemory: they fit neither into the memory nor onto the disk.
+            ReadError: a file that is cut off or damaged.
+            OutOfMemory: neither the memory nor the disk has room.
         """
         if self._kept is not None or self._unpacked is not None:
             return
@@ -67,7 +67,7 @@ class FileVoxels(LazyVoxels):
 
     @property
     def _bytes_a_voxel(self) -> int:
-        """What one takes on its way: as it is stored, and as a value where that is another type."""
+        """Bytes that a voxel needs during reading: as stored, and as a value where the type differs."""
         stored = self._layout.dtype
         return stored.itemsize if stored == self.dtype else stored.itemsize + self.dtype.itemsize
 
@@ -85,18 +85,18 @@ class FileVoxels(LazyVoxels):
     def _values(self, stored: NDArray[np.generic]) -> NDArray[np.generic]:
         values = stored.astype(self.dtype, copy=False)
         if self._layout.slope != 1.0 or self._layout.intercept != 0.0:
-            with np.errstate(all="ignore"):  # what is infinite then is told with the image's other oddities
+            with np.errstate(all="ignore"):  # values that become infinite are reported with the image's other warnings
                 values *= self.dtype.type(self._layout.slope)
                 values += self.dtype.type(self._layout.intercept)
         return values
 
 
 def voxels_of(layout: VoxelLayout) -> FileVoxels:
-    """The voxels that a header describes; small or doubtful packed ones are unpacked at once.
+    """The voxels that a header describes; small or doubtful packed voxels are unpacked at once.
 
     Raises:
-        ReadError: the file cannot hold what its header claims, or is cut off or damaged.
-        OutOfMemory: they fit neither into the memory nor onto the disk.
+        ReadError: a file that cannot hold as much as the header claims, or is cut off or damaged.
+        OutOfMemory: neither the memory nor the disk has room.
     """
     layout.check()
     voxels = FileVoxels(layout)
@@ -106,7 +106,7 @@ def voxels_of(layout: VoxelLayout) -> FileVoxels:
 
 
 def _read(file: Readable, layout: VoxelLayout, offset: int, channels: slice, box: Region) -> NDArray[np.generic]:
-    """A box (C, I, J, K) of what lies in a file from an offset on."""
+    """A box (C, I, J, K) of the voxels that start at an offset in a file."""
     i, j, k = layout.shape
     if layout.interleaved:
         together = np.dtype((np.void, layout.dtype.itemsize * layout.channels))
@@ -131,7 +131,7 @@ def _in_order(flat: NDArray[np.uint8], layout: VoxelLayout) -> NDArray[np.generi
 
 
 def _has_claimed_length(layout: VoxelLayout) -> bool:
-    """Whether a gzip file's end says that as many bytes are packed as its header claims (modulo 4 GiB)."""
+    """Whether a gzip file's end states as many bytes as the header claims (modulo 4 GiB)."""
     if layout.packing != "gzip":
         return False
     with reading(layout.voxels_path), layout.voxels_path.open("rb") as file:

@@ -1,7 +1,7 @@
-"""All file formats of images and label maps, in one table.
+"""All file formats of images and label maps, in a single table.
 
-Whatever depends on a file's format looks it up here. A format's own code is in a file of its own, which is imported
-when the first such file is met: most of them bring a library along.
+Format-dependent code consults this table. A format's own code is in a separate file, imported
+when the first such file is met, since most formats need a library.
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,19 @@ Suffixes = tuple[str, ...]
 
 
 class Format(Protocol):
-    """A file format: how it is told from others, read and written.
+    """A file format: recognising, reading and writing.
 
     Attributes:
-        name: for people.
+        name: for users.
         suffixes: endings of its files' names.
-        parts: endings of further files that belong to one; folders are not searched for these.
-        is_folder: whether its 'files' are folders.
-        image_suffixes: those of the suffixes that images are written with.
-        label_suffixes: those that label maps are written with.
-        knows_orientation: whether it says which way a patient lies.
-        for_itksnap: whether ITK-SNAP opens it, and so wants a label description beside it.
-        keeps: what is not lost of an image's or label map's grid and numbers, for people.
-        loses: what is lost.
+        parts: endings of further files of the same image or label map; folder searches skip these.
+        is_folder: whether the format's 'files' are folders.
+        image_suffixes: the suffixes for writing images.
+        label_suffixes: the suffixes for writing label maps.
+        knows_orientation: whether files state the patient's orientation.
+        for_itksnap: whether ITK-SNAP opens the format, and so wants a label description beside the file.
+        keeps: preserved parts of an image's or label map's grid and numbers, for users.
+        loses: lost parts.
     """
 
     name: str
@@ -53,60 +53,60 @@ class Format(Protocol):
         ...
 
     def is_own_folder(self, path: Path) -> bool:
-        """Whether what is in a folder makes it an image of this format."""
+        """Whether a folder's content makes the folder an image of this format."""
         ...
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        """Read an image; a file that holds several raises ChoiceNeeded where none was picked.
+        """Read an image; ChoiceNeeded for a file of several where none was picked.
 
         Raises:
-            ReadError, GeometryError, OutOfMemory: it cannot be read.
+            ReadError, GeometryError, OutOfMemory: an unreadable file.
         """
         ...
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        """Read all voxels, as labels are stored; on a grid only where the format leaves out what is empty.
+        """Read all voxels in label storage form; on a grid only where the format leaves out empty space.
 
         Raises:
-            ReadError, GeometryError, OutOfMemory: it cannot be read.
+            ReadError, GeometryError, OutOfMemory: an unreadable file.
         """
         ...
 
     def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
-        """Read segments that may overlap, of a format that holds them one by one; None where there are none.
+        """Read segments that may overlap, of a format that stores segments separately; None without segments.
 
         Raises:
-            ReadError, GeometryError, OutOfMemory: they cannot be read.
+            ReadError, GeometryError, OutOfMemory: an unreadable file.
         """
         ...
 
     def classes_inside(self, path: Path) -> ClassTable | None:
-        """The class table in the file itself, if there is one.
+        """The class table in the file itself, if any.
 
         Raises:
-            ReadError, ClassTableError, ValueError: it cannot be used.
+            ReadError, ClassTableError, ValueError: an unusable table.
         """
         ...
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        """Write an image into a temporary file (or empty folder) that will take the path's place.
+        """Write an image into a temporary file (or empty folder) that will replace the path.
 
         Raises:
-            WriteError: the format cannot hold it.
+            WriteError: an image that the format cannot hold.
         """
         ...
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        """What writes a label map box by box into a temporary file; what is never written is 0.
+        """A writer of a label map, box by box, into a temporary file; unwritten voxels are 0.
 
         Raises:
-            WriteError: the format cannot hold it.
+            WriteError: a label map that the format cannot hold.
         """
         ...
 
 
 class _Readable:
-    """What most formats have in common; one that is written says so."""
+    """Defaults of most formats; a format that can be written overrides the writing methods."""
 
     name: str
     suffixes: Suffixes
@@ -420,14 +420,14 @@ FORMATS: tuple[Format, ...] = (
     _NumPy(),
     _Nifti(),
 )
-"""All formats. The first that knows a file as its own has it.
+"""All formats, in the order of recognition: the first match counts.
 
-DICOM may begin as a TIFF does; NIfTI goes by the name of pairs, so it is asked last.
+DICOM precedes TIFF, since DICOM files may begin as a TIFF does; NIfTI is last, since pairs are recognised by name.
 """
 
 
 def has_suffix(path: Path, suffixes: Suffixes) -> bool:
-    """Whether a name ends with one of some endings, in capitals or not."""
+    """Whether a name ends with any of some endings, ignoring case."""
     return path.name.lower().endswith(suffixes)
 
 

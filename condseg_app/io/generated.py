@@ -1,4 +1,4 @@
-"""Which images were made by formulas: the samples, and the data sets of `condseg phantom`."""
+"""Images made by formulas: the samples, and the data sets of `condseg phantom`."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _MADE_BY = ("reference", "CondSeg")
 
 
 def is_generated(image: Image) -> bool:
-    """Whether an image is one of the samples, or of a data set that the program has made."""
+    """Whether an image is a sample, or of a data set that the program has made."""
     if image.source is None or is_sample(image):
         return image.source is not None
     key, value = _MADE_BY
@@ -24,5 +24,5 @@ def is_generated(image: Image) -> bool:
 
 
 def is_sample(image: Image) -> bool:
-    """Whether an image comes with the program; nothing is read for it."""
+    """Whether an image comes with the program; no file is read."""
     return image.source is not None and image.source.parent == SAMPLE_IMAGES

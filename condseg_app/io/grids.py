@@ -11,7 +11,7 @@ _OFF = 0.01
 
 
 def difference(own: Geometry, other: Geometry) -> str | None:
-    """How one grid differs from another, whatever the order of their axes; None where both hold the same voxels.
+    """Difference between two grids, regardless of axis order; None where both hold the same voxels.
 
     Returns:
         a sentence's end, 'it has 7 × 6 × 4 voxels, the image 7 × 6 × 5', say.
@@ -35,7 +35,7 @@ def difference(own: Geometry, other: Geometry) -> str | None:
 
 
 def _as(own: Geometry, other: Geometry) -> Geometry:
-    """The other grid with its axes in the order and direction of the first one's."""
+    """The other grid with the axes in the order and direction of the first grid."""
     return other if own.unit == "pixel" else other.in_unit(own.unit).reoriented(own.orientation)
 
 

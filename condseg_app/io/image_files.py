@@ -15,7 +15,7 @@ def write_image(path: Path, image: Image) -> None:
     Args:
         path: ends with .nii.gz, .nii, .nrrd or .mha (one channel, exact affine and data type), .ome.tif or .zarr (any
             channels), or .png (a 2D image of uint8 with one channel or red, green, blue).
-        image: what to write.
+        image: the image.
 
     Raises:
         WriteError: another ending, or an image that the format cannot hold.

@@ -1,4 +1,4 @@
-"""Any image file, by the format that its content tells."""
+"""Images of any file format, recognised by content."""
 
 import math
 from dataclasses import replace
@@ -14,24 +14,24 @@ from condseg_app.io.contents import format_of
 from condseg_app.io.lazy_voxels import LazyVoxels
 from condseg_app.io.regions import box_of, slabs
 
-# A larger image is not read through just to find out whether something is odd about its voxels.
+# A larger image is not read through for warnings about its voxels.
 _MOST_BYTES_CHECKED = 1 << 28
-_LARGEST = float(np.finfo(np.float32).max)  # what is larger is infinite to a network
+_LARGEST = float(np.finfo(np.float32).max)  # a larger value is infinite to a network
 
 
 def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
-    """Open an image or a volume; the voxels of large ones are read when they are asked for.
+    """Open an image or a volume; the voxels of large images are read on demand.
 
-    What is odd about it (no orientation, voxels that are not finite, ...) is in its `warnings`.
+    Oddities (no orientation, voxels that are not finite, ...) are in the image's `warnings`.
 
     Args:
-        path: the file, or the folder of a format that is one.
-        pick: what to take of a file that holds more than one image.
+        path: the file or folder.
+        pick: which image of a file that holds several.
 
     Raises:
-        ReadError: it does not exist, is of another format, or is damaged.
-        ChoiceNeeded: it holds more than one image, and it was not said which to take.
-        GeometryError: its affine cannot be used.
+        ReadError: a missing, unsupported or damaged file.
+        ChoiceNeeded: a file of several images, and none was picked.
+        GeometryError: an unusable affine.
     """
     path = path.expanduser()
     image = replace(format_of(path).read_image(path, pick), pick=pick)
@@ -43,13 +43,13 @@ def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
 
 
 def one_channel(image: Image, name: str) -> Image:
-    """The same image with one of its channels alone, as its file gives it where that channel is picked."""
+    """The same image with a single channel, as the file gives with that channel picked."""
     array = _OneChannel(image.array, image.channels.index(name))
     return replace(image, array=array, channels=(name,), pick=replace(image.pick, channel=name))
 
 
 class _OneChannel(LazyVoxels):
-    """One channel (1, I, J, K) of an array."""
+    """A single channel (1, I, J, K) of an array."""
 
     def __init__(self, array: LazyArray, channel: int) -> None:
         self._array, self._channel = array, channel
@@ -77,6 +77,6 @@ def _voxel_warnings(image: Image) -> tuple[str, ...]:
         notes += (f"{odd:,} of its voxels are not finite numbers; the lowest intensity is taken for them",)
     if huge:
         notes += (f"{huge:,} of its voxels are beyond {_LARGEST:.2g}; the lowest intensity is taken for them",)
-    if np.min(ends) == np.max(ends):  # never where one of them is not a number
+    if np.min(ends) == np.max(ends):  # never true for NaN
         notes += ("all its voxels have the same intensity; there is nothing to see on it",)
     return notes

@@ -15,14 +15,14 @@ from condseg_app.io.label_placing import Placed, onto_grid
 from condseg_app.io.stored_labels import StoredLabels
 
 Labels = tuple[NDArray[np.unsignedinteger], tuple[str, ...]]
-"""Class values, and what was odd about them."""
+"""Class values, and warnings."""
 
 _LARGEST_VALUE = 65535
-# How far labels may be from whole numbers by rounding, and at most where they were scaled.
+# Largest distance of labels from whole numbers through rounding, and the limit where labels were scaled.
 _NEARLY = 0.01
 _HALF_STEP = 0.2
 
-# What a machine-made mask holds where the model was not sure.
+# Value in a machine-made mask where the model was not sure.
 MACHINE_UNKNOWN = 255
 
 
@@ -33,13 +33,13 @@ def read_label_map(
 
     Args:
         path: of any format but JPEG; a picture is grey, has a palette, or is in the classes' exact colours.
-        image: what it must fit; None to take it as it is.
-        classes: what its values mean; None to take the names that lie beside it, or 'class 1', 'class 2', ...
-        pick: what to take of a file that holds several label maps.
+        image: the image to fit; None to keep the file's grid.
+        classes: the meaning of the values; None to take the names beside the file, or 'class 1', 'class 2', ...
+        pick: which label map of a file that holds several.
 
     Raises:
-        ReadError: it does not hold whole numbers from 0 to 65535, or several numbers a voxel.
-        GeometryError: it does not fit the image.
+        ReadError: values that are not whole numbers from 0 to 65535, or several numbers per voxel.
+        GeometryError: the label map does not fit the image.
     """
     stored = _stored(path, pick, image)
     found, warnings = (classes, ()) if classes is not None else classes_beside(path)
@@ -57,7 +57,7 @@ def read_label_map(
 
 
 def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
-    """Read one class's mask (I, J, K): whatever is not zero is the class.
+    """Read a class's mask (I, J, K): all non-zero voxels.
 
     Raises:
         ReadError, GeometryError: as `read_told_mask`.
@@ -66,11 +66,11 @@ def read_binary_mask(path: Path, image: Image) -> NDArray[np.bool_]:
 
 
 def read_told_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Read one class's mask (I, J, K), and what was odd about it.
+    """Read a class's mask (I, J, K), and warnings.
 
     Raises:
-        ReadError: no voxel is marked.
-        GeometryError: it does not fit the image.
+        ReadError: an empty mask.
+        GeometryError: the mask does not fit the image.
     """
     stored = _stored(path, EVERYTHING, image)
     marked = (stored.voxels != 0) & ~np.isnan(stored.voxels)
@@ -81,11 +81,11 @@ def read_told_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], tuple[s
 
 
 def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Read a mask that a model made: where the class is, and where the model was sure, both (I, J, K).
+    """Read a model's mask: the class mask and the mask where the model was sure, both (I, J, K).
 
     Raises:
-        ReadError: it holds something else than 0 (not the class), 1 (the class) and 255 (not known).
-        GeometryError: it does not fit the image.
+        ReadError: values other than 0 (not the class), 1 (the class) and 255 (unknown).
+        GeometryError: the mask does not fit the image.
     """
     stored = _stored(path, EVERYTHING, image)
     values, _ = _placed(_whole_numbers(stored.voxels, stored.step, path)[0], stored, image, path)
@@ -95,7 +95,7 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
 
 
 def _stored(path: Path, pick: Pick, image: Image | None) -> StoredLabels:
-    """What a file holds, on a grid; one with several numbers a voxel is refused with advice for labels."""
+    """A file's values on a grid; several numbers per voxel are refused with advice for labels."""
     try:
         return format_of(path).read_labels(path, pick, None if image is None else image.geometry)
     except ChoiceNeeded as needed:
@@ -120,7 +120,7 @@ def _whole_numbers(voxels: NDArray[np.generic], step: float, path: Path) -> Labe
             raise ReadError("holds voxels that are no numbers, so it is no label map; give them values", path=path)
         nearest = np.rint(numbers)
         off = float(np.abs(numbers - nearest).max())
-        # Numbers that were scaled when they were stored are off by half a step.
+        # Numbers that were scaled for storage are off by half a step.
         if off > max(_NEARLY, min(step / 2 * (1 + _NEARLY), _HALF_STEP)) or bool(numbers.any()) > bool(nearest.any()):
             raise ReadError(
                 "holds fractions, so it is no label map (a probability map?); apply a threshold first", path=path
@@ -136,9 +136,9 @@ def _whole_numbers(voxels: NDArray[np.generic], step: float, path: Path) -> Labe
 
 
 def _values_of_colors(colors: NDArray[np.generic], classes: ClassTable | None, path: Path) -> Labels:
-    """Colours (3, I, J, K) as the values of the classes that have exactly these; black is background.
+    """Colours (3, I, J, K) as the values of the classes with exactly these colours; black is background.
 
-    Where no table knows them, shades of grey are the values themselves.
+    Where no table has the colours, shades of grey are the values themselves.
     """
     red, green, blue = colors.astype(np.uint32)
     packed = (red << 16) | (green << 8) | blue

@@ -1,4 +1,4 @@
-"""Label maps written box by box, so that a large one never has to be in memory as a whole."""
+"""Label maps written box by box, so that no large map has to be in memory as a whole."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +27,11 @@ class LabelParts:
     _dtype: np.dtype[np.unsignedinteger]
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
-        """Write a box (I, J, K) of the image's own grid; boxes come in any order, the last one holds where two meet.
+        """Write a box (I, J, K) of the image's own grid; boxes come in any order, later boxes overwrite earlier boxes.
 
         Raises:
-            GeometryError: the values are not of the region's shape, or it has a step.
-            ClassTableError: a value is larger than that of any class.
+            GeometryError: values of another shape than the region, or a region with a step.
+            ClassTableError: a value above all class values.
         """
         i, j, k = (part.indices(n) for part, n in zip(region, self._geometry.shape, strict=True))
         shape = tuple(max(0, stop - start) for start, stop, _ in (i, j, k))
@@ -52,10 +52,10 @@ def label_map_by_parts(
     extra: Mapping[str, Any] | None = None,
     largest: int = 0,
 ) -> Iterator[LabelParts]:
-    """Yield what takes a label map's boxes; the files (`label_map_files`) are there when the block is done.
+    """Yield a writer of a label map's boxes; the files (`label_map_files`) exist when the block ends.
 
-    Little more than one box is in memory at a time, but for .png the picture. What is never written is 0. If the
-    block fails nothing is written, and what stood there before stays.
+    Memory holds little more than a box at a time, but for .png the picture. Unwritten voxels are 0. If the
+    block fails, nothing is written and earlier files stay.
 
     Args:
         path: .nii, .nii.gz, .nrrd or .mha (exact affine; with an ITK-SNAP label description), .seg.nrrd (3D Slicer's
@@ -63,12 +63,12 @@ def label_map_by_parts(
             colours), or .png for 2D (palette in the classes' colours). A JSON sidecar holds names, values, colours and
             terminology.
         geometry: the image's grid.
-        classes: the table; its largest value decides between uint8 and uint16.
+        classes: the table; the largest value decides between uint8 and uint16.
         extra: plain values for the sidecar: model, thresholds, ...
-        largest: a value that occurs although it has no row.
+        largest: a value that occurs although the table has no row for the value.
 
     Raises:
-        WriteError: another ending, more than the format can hold, or the disk refuses.
+        WriteError: another ending, a label map that the format cannot hold, or a refusing disk.
     """
     dtype = np.min_scalar_type(max([largest, *(entry.value for entry in classes)]))
     files = label_map_files(path)
@@ -81,7 +81,7 @@ def label_map_by_parts(
 
 
 def label_map_files(path: Path) -> tuple[Path, ...]:
-    """The files that are written for a label map's path: the label map, and what lies beside it.
+    """The files of a label map's path: the label map, and the files beside.
 
     Raises:
         WriteError: no format has this ending.

@@ -1,4 +1,4 @@
-"""Labels onto an image's grid: by where both lie in space, and never by index where they say where they lie."""
+"""Labels placed onto an image's grid: by position in space, never by index if the labels state a position."""
 
 from dataclasses import dataclass
 from itertools import permutations, product
@@ -14,7 +14,7 @@ from condseg_app.io.camera import lies_on_a_side, orientation_of, upright
 from condseg_app.io.grids import difference
 
 Placed = tuple[NDArray[Any], tuple[str, ...]]
-"""Numbers (I, J, K) on the image's grid, and what was odd about their place."""
+"""Numbers (I, J, K) on the image's grid, and warnings about the placing."""
 
 # Parts of a voxel: up to the first, grids are the same; up to the second, the labels' header is taken to be rounded.
 _EXACT = 0.01
@@ -23,12 +23,12 @@ _NEAR = 0.25
 
 @dataclass(frozen=True, eq=False)
 class _Lattice:
-    """Where the labels' voxels are on the image's grid.
+    """Position of the labels' voxels on the image's grid.
 
     Attributes:
         axes: from the labels' axes to the image's.
-        first: the image's voxel that their first one is.
-        off: by how much of a voxel, at most, they miss the image's.
+        first: the image's voxel at the labels' first voxel.
+        off: largest distance from the image's voxels, in voxels.
     """
 
     axes: AxisMap
@@ -50,27 +50,27 @@ def onto_grid(
     may_be_a_part: bool = False,
     picture: Path | None = None,
 ) -> Placed:
-    """Labels on an image's grid; voxels move in the array, never in space, and what they leave out is 0.
+    """Labels on an image's grid; voxels move in the array, never in space, and missing voxels are 0.
 
-    Labels on a part of the image's grid are put in their place. A picture, which does not say where it lies, has the
+    Labels on a part of the image's grid are put in their place. A picture, which states no position, has the
     image's pixels.
 
     Args:
         array: the labels' numbers (I, J, K).
-        geometry: the grid that they are on.
+        geometry: the labels' grid.
         wanted: the image's.
         path: their file.
-        may_be_a_part: whether files of their format are cut to what is marked, and may begin where the image does.
+        may_be_a_part: whether files of the format are cropped to the labels, and may begin where the image does.
         picture: the image's file, which may have been turned upright.
 
     Raises:
-        GeometryError: they are on another grid; the differences are named.
+        GeometryError: another grid, with the differences named.
     """
     if geometry.unit == "pixel" != wanted.unit:
         return _as_pixels(array, wanted.shape, picture, path)
     same = geometry.in_unit(wanted.unit)
     found, told = _lattice(same, wanted), tuple[str, ...]()
-    if found is None and {geometry.unit, wanted.unit} == {"mm", "µm"}:  # one of them may have lost its unit
+    if found is None and {geometry.unit, wanted.unit} == {"mm", "µm"}:  # either file may have lost its unit
         found = _lattice(Geometry(geometry.shape, geometry.affine, wanted.unit), wanted)
         told = (f"its unit is {geometry.unit}, its image's {wanted.unit}; its numbers are taken for {wanted.unit}",)
     cut = may_be_a_part if geometry.unit == "pixel" or wanted.unit != "pixel" else None
@@ -83,7 +83,7 @@ def onto_grid(
 
 
 def _lattice(geometry: Geometry, wanted: Geometry) -> _Lattice | None:
-    """Where a grid lies on another one; None where its voxels are not voxels of that."""
+    """Position of a grid on another grid; None where the voxels do not coincide."""
     with np.errstate(all="ignore"):
         to_wanted = np.linalg.inv(wanted.affine)
         for order, flipped in product(permutations(range(3)), product((False, True), repeat=3)):
@@ -105,16 +105,16 @@ def _most_off(steps: NDArray[np.float64], first: NDArray[np.float64], shape: Sha
 
 
 def _rounding(geometry: Geometry, wanted: Geometry) -> float:
-    """What affines stored as float32, as NIfTI has them, cannot tell apart, in voxels."""
+    """Position error of affines stored as float32, as in NIfTI, in voxels."""
     largest = max(float(np.abs(g.affine).max()) for g in (geometry, wanted))
     return float(np.spacing(np.float32(largest))) / min(wanted.spacing)
 
 
 def _may_be_taken(found: _Lattice, array: NDArray[Any], shape: Shape, may_be_a_part: bool | None) -> bool:
-    """Whether labels on the image's lattice are this image's: of all of it, of a part, or of more than it.
+    """Whether labels on the image's lattice belong to the image, whole, cropped or larger.
 
-    A whole grid that lies beside the image's, and one that begins where the image does but has another shape, are
-    mistakes more often than parts, unless they may be a part. None where it is not sure that both mean the same space.
+    A whole grid beside the image's, and a grid that begins where the image does but has another shape, are
+    mistakes more often than parts, unless `may_be_a_part`, which is None where a common space is uncertain.
     """
     turned = found.axes.apply(array).shape
     if turned == shape:
@@ -149,7 +149,7 @@ def _put(array: NDArray[Any], found: _Lattice, wanted: Geometry) -> Placed:
 
 
 def _as_pixels(array: NDArray[Any], shape: Shape, picture: Path | None, path: Path) -> Placed:
-    """Labels that do not say where they lie: on the image's pixels, as they are shown or as its file stores them."""
+    """Labels without a position: on the image's pixels, as shown or as stored in the image's file."""
     if array.shape == shape:
         return array, ()
     orientation = orientation_of(picture)

@@ -1,4 +1,4 @@
-"""Label maps and masks to files, all of an export or nothing of it."""
+"""Writing of label maps and masks to files, all of an export or nothing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,15 +21,15 @@ TABLE_OF_MASKS = "classes.json"
 
 
 def write_label_map(path: Path, labels: LabelMap, extra: Mapping[str, Any] | None = None) -> tuple[Path, ...]:
-    """Write a label map with its class table beside it; returns all files written.
+    """Write a label map with the class table beside; returns all files written.
 
     Args:
-        path: as `label_map_by_parts` takes it.
-        labels: what to write.
+        path: as for `label_map_by_parts`.
+        labels: the label map.
         extra: plain values for the sidecar: model, thresholds, ...
 
     Raises:
-        WriteError: another ending, more than the format can hold, or the disk refuses; nothing is written.
+        WriteError: another ending, a label map that the format cannot hold, or a refusing disk; nothing is written.
     """
     largest = max(int(part.max()) for _, part in slabs(labels.array))
     with label_map_by_parts(path, labels.geometry, labels.classes, extra, largest) as parts:
@@ -46,10 +46,10 @@ def write_binary_masks(
     suffix: str = ".nii.gz",
     extra: Mapping[str, Any] | None = None,
 ) -> tuple[Path, ...]:
-    """Write one mask a class into a folder, with classes.json; returns all files written.
+    """Write a mask for each class into a folder, with classes.json; returns all files written.
 
     Args:
-        folder: made if it does not exist.
+        folder: created if missing.
         masks: class name -> (I, J, K), written as 1 (NIfTI) or 255 (PNG) inside and 0 outside.
         geometry: the masks' grid.
         classes: their rows.
@@ -57,7 +57,7 @@ def write_binary_masks(
         extra: plain values for classes.json.
 
     Raises:
-        WriteError: another suffix, more than the format can hold, or the disk refuses; nothing is written.
+        WriteError: another suffix, masks that the format cannot hold, or a refusing disk; nothing is written.
         GeometryError: a mask is not on the grid.
     """
     table = classes.keeping(masks)
@@ -83,7 +83,7 @@ def write_overlapping_masks(
     classes: ClassTable,
     extra: Mapping[str, Any] | None = None,
 ) -> tuple[Path, ...]:
-    """Write masks that may overlap into one file, with its class table beside it; returns all files written.
+    """Write masks that may overlap into a single file, with the class table beside; returns all files written.
 
     Args:
         path: ends with .seg.nrrd, 3D Slicer's segmentations, whose segments may overlap.
@@ -111,7 +111,7 @@ def write_overlapping_masks(
 
 
 def mask_files(folder: Path, classes: ClassTable, suffix: str) -> tuple[Path, ...]:
-    """The files that `write_binary_masks` writes: one for each class, in the table's order, then classes.json."""
+    """The files of `write_binary_masks`: one for each class, in the table's order, then classes.json."""
     paths: list[Path] = []
     for entry in classes:
         path = folder / f"{as_file_name(entry.name)}{suffix}"
@@ -128,7 +128,7 @@ def _check_mask(name: str, mask: NDArray[np.bool_], geometry: Geometry) -> None:
 
 
 def new_folder(folder: Path) -> None:
-    """Make a folder if it is not there; WriteError if it cannot be made."""
+    """Make a missing folder; WriteError where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -29,15 +29,15 @@ def write_labelme(
 ) -> tuple[Path, ...]:
     """Write the masks of a 2D image as Labelme's shapes; returns the file.
 
-    A shape is one connected piece of a class: a polygon where Labelme makes the very same pixels of it, else (holes,
+    A shape is a connected piece of a class: a polygon where Labelme makes exactly the same pixels, else (holes,
     lines one pixel wide) a shape of type 'mask', which holds the pixels. As Labelme does with masks, points are those
-    of pixels' middles. The picture is not put into the file, it is named.
+    of pixels' middles. The picture is named, not embedded.
 
     Args:
         path: NAME.json.
-        masks: class name -> (I, J, 1); they may overlap.
-        image: on whose grid they are.
-        registry: with a row for each of the masks; kept under 'condseg', which Labelme keeps.
+        masks: class name -> (I, J, 1); overlaps allowed.
+        image: the image of the masks' grid.
+        registry: with a row for each mask; kept under 'condseg', which Labelme keeps.
 
     Raises:
         WriteError: the image is a volume, or the disk refuses; nothing is written.

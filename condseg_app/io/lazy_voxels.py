@@ -1,4 +1,4 @@
-"""What voxels that are read when they are asked for have in common, whatever file they are in."""
+"""Base of voxels that are read on demand, from any kind of file."""
 
 from abc import ABC, abstractmethod
 from typing import Any

@@ -1,4 +1,4 @@
-"""Meshes of classes: STL, PLY or OBJ, one file a class."""
+"""Meshes of classes: STL, PLY or OBJ, a file for each class."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,19 +32,18 @@ def write_meshes(
     registry: Registry,
     suffix: str = ".stl",
 ) -> tuple[Path, ...]:
-    """Write one mesh a class into a folder, with classes.json; returns all files written.
+    """Write a mesh for each class into a folder, with classes.json; returns all files written.
 
     Positions are those of the world as NIfTI has it: RAS+, so x runs to the right, y to the front, z to the head, in
-    mm (pixels where no size is known). A comment says SPACE=RAS, by which 3D Slicer knows. Normals point outwards. A
-    class
+    mm (pixels where no size is known). A comment says SPACE=RAS, which 3D Slicer reads. Normals point outwards. A class
     without a voxel has a file without a triangle. PLY and OBJ hold the class's colour, and the registry as comments;
-    STL has no place for them.
+    STL has no place for these.
 
     Args:
-        folder: made if it does not exist.
-        masks: class name -> (I, J, K); they may overlap.
+        folder: created if missing.
+        masks: class name -> (I, J, K); overlaps allowed.
         geometry: the masks' grid.
-        registry: with a row for each of the masks.
+        registry: with a row for each mask.
         suffix: .stl, .ply or .obj.
 
     Raises:
@@ -72,7 +71,7 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimes
     count = len(surface.vertices)
     colors = (
         np.tile(np.array([*row.color, 255], np.uint8), (count, 1)) if count else None
-    )  # trimesh packs no empty ones
+    )  # trimesh cannot pack an empty mesh
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 
@@ -90,7 +89,7 @@ def _packed(mesh: "trimesh.Trimesh", row: ClassRow, suffix: str, registry: Regis
 
 
 def _obj(mesh: "trimesh.Trimesh", row: ClassRow, comments: Sequence[str]) -> Iterator[bytes]:
-    """OBJ's lines, some thousands at a time: other threads shall run meanwhile, and the library makes them at once."""
+    """OBJ's lines, some thousands at a time: the library makes all at once, and other threads must run meanwhile."""
     color = " ".join(f"{part / 255:.6f}" for part in row.color)
     yield "".join(f"# {comment}\n" for comment in comments).encode("ascii")
     for values, line in ((mesh.vertices, f"v %.8g %.8g %.8g {color}\n"), (mesh.faces + 1, "f %d %d %d\n")):

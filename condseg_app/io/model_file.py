@@ -1,4 +1,4 @@
-"""A model as one file: safetensors, with the manifest as JSON in its metadata. No pickle is ever read."""
+"""A model as a single safetensors file, with the manifest as JSON in the metadata. Pickles are never read."""
 
 import hashlib
 import json
@@ -68,8 +68,8 @@ def write_model(path: Path, model: Model) -> None:
     """Write a model; equal models give equal bytes.
 
     Raises:
-        ModelError: it has no weights, or its settings or training record are not plain JSON values.
-        WriteError: the disk refuses; a file that stood there is untouched.
+        ModelError: missing weights, or settings or a training record that are not plain JSON values.
+        WriteError: the disk refuses; an earlier file is untouched.
     """
     if not model.weights:
         raise ModelError(f"model '{model.name}' was opened without its weights, so it cannot be written", path=path)
@@ -98,24 +98,24 @@ def read_model(path: Path) -> Model:
     """Read a model with its weights.
 
     Raises:
-        ModelError: not a model file, damaged, of another format version, or tensors are missing.
+        ModelError: not a model file, damaged, of another format version, or with missing tensors.
     """
     return _read(path, with_weights=True)
 
 
 def read_model_description(path: Path) -> Model:
-    """Read all of a model but its weights; quick, whatever its size. Raises as `read_model`."""
+    """Read all of a model but the weights; quick at any size. Raises as `read_model`."""
     return _read(path, with_weights=False)
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal; ReadError where it cannot be read."""
+    """SHA-256 of a file, in hexadecimal; ReadError for an unreadable file."""
     with reading(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def packable(tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-    """Tensors as safetensors can write them: it takes the bytes as they lie, whatever strides say."""
+    """Tensors in a form for safetensors, which copies the bytes in memory order and ignores strides."""
     return {name: np.array(a, dtype=a.dtype.newbyteorder("="), order="C", copy=None) for name, a in tensors.items()}
 
 
@@ -186,7 +186,7 @@ def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], p
 
 
 def _with_fingerprint(training: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The training record, with the fingerprint that lies beside models from before it was recorded."""
+    """The training record, with the fingerprint from beside older models, whose records lack a fingerprint."""
     beside = path.with_suffix(FINGERPRINT_SUFFIX)
     if FINGERPRINT in training or not beside.is_file():
         return training

@@ -1,4 +1,4 @@
-"""nnU-Net's form of the Decathlon's layout: a file a channel, regions of several labels, a label to be ignored.
+"""nnU-Net's form of the Decathlon's layout: a file for each channel, regions of several labels, an ignored label.
 
 Source: https://github.com/MIC-DKFZ/nnUNet/blob/master/documentation/dataset_format.md and, beside it,
 region_based_training.md and ignore_label.md.
@@ -17,12 +17,12 @@ _ITS_OWN = {"channel_names", "file_ending"}  # in no other dataset.json
 
 @dataclass(frozen=True)
 class Regions:
-    """Labels of a dataset.json of which some stand for several values, as classes of one value each.
+    """Labels of a dataset.json, regions of several values included, as classes of a single value each.
 
     Attributes:
-        values: class name -> its value.
-        part_of: class name -> the class that contains it.
-        merged: value in the label files -> class value, where it is another one.
+        values: class name -> value.
+        part_of: class name -> the containing class.
+        merged: value in the label files -> class value, where these differ.
     """
 
     values: Mapping[str, int]
@@ -31,12 +31,12 @@ class Regions:
 
 
 def regions_of(labels: Mapping[str, Any]) -> Regions | None:
-    """The classes of labels such as {"tumour": [1, 2], "core": [2]}: a region within another one is a part of it.
+    """The classes of labels such as {"tumour": [1, 2], "core": [2]}: a region within another region is its part.
 
     None where every label has one value.
 
     Raises:
-        ValueError: two regions share values without one being within the other, which no class table can say.
+        ValueError: two regions share values without nesting, which no class table can express.
     """
     if not any(isinstance(values, list) for values in labels.values()):
         return None

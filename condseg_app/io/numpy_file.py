@@ -1,4 +1,4 @@
-"""NumPy arrays (.npy, and .npz with one array in it), never with pickled objects."""
+"""NumPy arrays (.npy, and .npz with a single array), never with pickled objects."""
 
 import math
 import zipfile
@@ -22,7 +22,7 @@ from condseg_app.io.voxel_file import fill
 from condseg_app.io.voxel_layout import VoxelLayout
 from condseg_app.memory import require_memory
 
-# A first or last axis as short as this may be one of channels or colours.
+# A first or last axis this short may hold channels or colours.
 _FEW = 4
 
 Numbers = NDArray[np.generic]
@@ -30,7 +30,7 @@ Numbers = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class _Header:
-    """What an array's header says."""
+    """An array's header."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -38,18 +38,18 @@ class _Header:
 
     @property
     def size(self) -> int:
-        """How many bytes its numbers take."""
+        """Size of the array's numbers in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_numpy(path: Path, pick: Pick) -> Image:
     """Read an array (y, x), (y, x, 3) of bytes, (z, y, x) or (t, z, y, x).
 
-    A plain file is read when and where it is looked at; an archive, or one in Fortran's order, as a whole.
+    A plain file is read on demand, in parts; an archive, or an array in Fortran's order, as a whole.
 
     Raises:
-        ReadError: it holds no such array of plain numbers, or is damaged.
-        ChoiceNeeded: it holds several points in time, and none was chosen.
+        ReadError: no such array of plain numbers, or damage.
+        ChoiceNeeded: several points in time, and none was chosen.
         OutOfMemory: an archive's array does not fit.
     """
     with _opened(path) as (file, size, packed):
@@ -74,7 +74,7 @@ def read_numpy(path: Path, pick: Pick) -> Image:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, int, bool]]:
-    """The file, or an archive's only array; how many bytes there are, unpacked; and whether it is an archive's."""
+    """The file, or an archive's only array; the unpacked size in bytes; and whether the array is an archive's."""
     damaged = (
         ValueError,
         TypeError,
@@ -144,7 +144,7 @@ def _loaded(file: Any, header: _Header, path: Path) -> Numbers:
     flat = np.empty(header.size, np.uint8)
     if fill(file, flat) < flat.size:
         raise ReadError("the file is cut off; copy it again", path=path)
-    file.read(1)  # the end of an archive's member is where its checksum is compared
+    file.read(1)  # checksums of archive members are compared at their end
     array = flat.view(header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     kind = np.dtype(np.uint8) if header.dtype.kind == "b" else header.dtype.newbyteorder("=")
     return array.astype(kind, copy=False)

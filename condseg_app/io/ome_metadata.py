@@ -1,7 +1,7 @@
-"""What OME-Zarr says about an image: its axes, where it lies, its channels (https://ngff.openmicroscopy.org, 0.4, 0.5).
+"""OME-Zarr metadata of an image: axes, position, channels (https://ngff.openmicroscopy.org, 0.4, 0.5).
 
-OME-Zarr knows a spacing and an offset an axis, and by RFC 4 the anatomical direction of each. An affine that turns or
-shears is kept beside that under a name of our own, for those who know it.
+OME-Zarr has a spacing and an offset for each axis, and by RFC 4 the anatomical direction of each. An affine with
+rotation or shear is stored as well, under a name of our own, for readers that know the name.
 """
 
 import math
@@ -39,7 +39,7 @@ _UNSTATED = ("right-to-left", "anterior-to-posterior", "inferior-to-superior")
 
 
 class Orientation(BaseModel):
-    """Which way an axis runs, by RFC 4."""
+    """Anatomical direction of an axis, by RFC 4."""
 
     type: str = "anatomical"
     value: str
@@ -63,7 +63,7 @@ class Transform(BaseModel):
 
 
 class Dataset(BaseModel):
-    """An array at one resolution."""
+    """An array at a single resolution."""
 
     path: str
     transforms: list[Transform] = Field(default=[], alias="coordinateTransformations")
@@ -78,11 +78,11 @@ class Multiscale(BaseModel):
 
     @classmethod
     def plain(cls, axes: str) -> "Multiscale":
-        """An array's of which nothing is known but its axes."""
+        """Description of an array of which only the axes are known."""
         return cls(axes=[Axis(name=axis) for axis in axes], datasets=[Dataset(path=".")])
 
     def is_sound(self) -> bool:
-        """Whether each axis has a name of its own, and each transform a number for each axis."""
+        """Whether axis names are distinct, and each transform has a number for each axis."""
         transforms = (*self.datasets[0].transforms, *self.transforms)
         sizes = {len(n) for t in transforms for n in (t.scale, t.translation) if n is not None}
         return len({axis.name for axis in self.axes}) == len(self.axes) and sizes <= {len(self.axes)}
@@ -112,14 +112,14 @@ class _ImageLabel(BaseModel):
 
 
 class _Exact(BaseModel):
-    """A grid as it was, with the affine that OME-Zarr cannot hold."""
+    """The original grid, with an affine that OME-Zarr cannot hold."""
 
     affine: list[list[FiniteFloat]]
     unit: Unit
 
 
 def names_of_channels(ome: Mapping[str, Any], count: int) -> tuple[str, ...]:
-    """The channels' names; numbers where they have none or not each its own."""
+    """The channels' names; numbers where names are missing or not distinct."""
     try:
         labels = [channel.label for channel in _Omero.model_validate(ome.get("omero", {})).channels]
     except ValidationError:
@@ -131,11 +131,11 @@ def names_of_channels(ome: Mapping[str, Any], count: int) -> tuple[str, ...]:
 
 
 def classes_of(ome: Mapping[str, Any]) -> ClassTable | None:
-    """The class table of a label image's own metadata; None where there is none.
+    """The class table of a label image's own metadata; None without a table.
 
     Raises:
-        ValidationError: it is damaged.
-        ClassTableError: it cannot be used.
+        ValidationError: damaged metadata.
+        ClassTableError: an unusable table.
     """
     if "image-label" not in ome:
         return None
@@ -151,16 +151,16 @@ def classes_of(ome: Mapping[str, Any]) -> ClassTable | None:
 
 
 def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Where OME's attributes are: in one of their own (0.5), or at the top (0.4)."""
+    """OME's attributes: in an attribute of their own (0.5), or at the top (0.4)."""
     inside = attributes.get("ome", attributes)
     return inside if isinstance(inside, dict) else {}
 
 
 def grid_of(multiscale: Multiscale, attributes: Mapping[str, Any], shape: Shape) -> tuple[Geometry, tuple[str, ...]]:
-    """The grid of (I, J, K) = (x, y, z), and what was odd about it.
+    """The grid of (I, J, K) = (x, y, z), and warnings.
 
     Raises:
-        GeometryError: it cannot be used.
+        GeometryError: an unusable grid.
     """
     axes = {axis.name.lower(): (n, axis) for n, axis in enumerate(multiscale.axes)}
     scale, offset = _placed(multiscale)
@@ -214,7 +214,7 @@ def _columns(values: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _exact(attributes: Mapping[str, Any], shape: Shape) -> Geometry | None:
-    """The grid as we wrote it; None where we did not, or it cannot be used."""
+    """The grid as CondSeg wrote it; None in other files, or if unusable."""
     try:
         kept = _Exact.model_validate(attributes.get(OWN_ATTRIBUTE))
         return Geometry(shape, np.array(kept.affine), kept.unit)
@@ -228,7 +228,7 @@ def _exact(attributes: Mapping[str, Any], shape: Shape) -> Geometry | None:
 def attributes_of(
     geometry: Geometry, name: str, channels: Sequence[str] = (), more: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The attributes of a group with one array '0' of axes (c,) z, y, x."""
+    """The attributes of a group with a single array '0' of axes (c,) z, y, x."""
     leading = [{"name": "c", "type": "channel"}] if channels else []
     scale = [1.0] * len(leading) + list(reversed(geometry.spacing))
     offset = [0.0] * len(leading) + list(reversed(_along_axes(geometry)))
@@ -259,7 +259,7 @@ def omero(channels: Sequence[str], lowest: float, highest: float) -> dict[str, A
 
 
 def _along_axes(geometry: Geometry) -> list[float]:
-    """Where the first voxel is, measured along each axis of the grid."""
+    """Position of the first voxel, measured along each axis of the grid."""
     directions = geometry.affine[:3, :3] / geometry.spacing
     return [float(x) for x in directions.T @ geometry.affine[:3, 3]]
 

@@ -1,4 +1,4 @@
-"""OME-Zarr 0.4 and 0.5, and plain zarr arrays: folders of chunks that are read when they are asked for."""
+"""OME-Zarr 0.4 and 0.5, and plain zarr arrays: folders of chunks that are read on demand."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 _OURS = "cxyz"  # (C, I, J, K)
 _KNOWN = frozenset("tczyx")
 _VERSIONS = ("0.4", "0.5")
-# A first or last axis as short as this may be one of channels or colours.
+# A first or last axis this short may hold channels or colours.
 _FEW = 4
 
 
 class ZarrVoxels(LazyVoxels):
-    """Voxels (C, I, J, K) of an array whose axes come in another order; each look reads the chunks it needs.
+    """Voxels (C, I, J, K) of an array with another order of axes; each access reads the chunks that overlap.
 
     Args:
         array: checked by `check_array`.
-        axes: a letter for each of its axes: c, x, y, z and t.
+        axes: a letter for each axis of the array: c, x, y, z and t.
         path: for messages.
         frame: the point in time to take.
     """
@@ -70,16 +70,16 @@ class ZarrVoxels(LazyVoxels):
 
 
 def read_zarr(path: Path, pick: Pick) -> Image:
-    """Read an image's metadata; its voxels (of the finest resolution) follow when they are asked for.
+    """Read an image's metadata; the voxels (of the finest resolution) follow on demand.
 
-    A plain array is taken as (z, y, x) or (y, x) in pixels where nothing speaks against it.
+    A plain array is taken as (z, y, x) or (y, x) in pixels unless its shape speaks against that.
 
     Raises:
-        ReadError: other data than an image of plain numbers, or damaged.
-        ChoiceNeeded: there are several points in time, and none was chosen.
-        GeometryError: its scale cannot be used.
+        ReadError: not an image of plain numbers, or damaged.
+        ChoiceNeeded: several points in time, and none was chosen.
+        GeometryError: an unusable scale.
     """
-    import zarr  # a tenth of a second, which only those pay who need it
+    import zarr  # slow (0.1 s), so imported only on use
 
     node = open_node(path)
     if not isinstance(node, zarr.Array):
@@ -90,10 +90,10 @@ def read_zarr(path: Path, pick: Pick) -> Image:
 
 
 def classes_in_zarr(path: Path) -> ClassTable | None:
-    """The class table of a label image's own metadata; None where there is none.
+    """The class table of a label image's own metadata; None without a table.
 
     Raises:
-        ReadError, ClassTableError, ValidationError: it cannot be read or used.
+        ReadError, ClassTableError, ValidationError: an unreadable or unusable table.
     """
     return classes_of(ome_attributes(open_node(path).attrs.asdict()))
 
@@ -128,7 +128,7 @@ def _image(voxels: ZarrVoxels, multiscale: Multiscale, attributes: Mapping[str, 
 
 
 def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
-    """The image itself where bioformats2raw has put a single one into a folder of its own."""
+    """The image itself where bioformats2raw has put a single image into a subfolder."""
     import zarr
 
     with reading_metadata(path):
@@ -139,7 +139,7 @@ def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
 
 
 def _multiscale(group: "zarr.Group", ome: Mapping[str, Any], path: Path) -> Multiscale:
-    """The image's description, sound as far as it goes."""
+    """The image's description, checked as far as possible."""
     if "plate" in ome or "well" in ome:
         raise ReadError("holds the many images of a plate; open the folder of one of them", path=path)
     if "multiscales" not in ome:
@@ -168,7 +168,7 @@ def _ome_axes(multiscale: Multiscale, path: Path) -> str:
 
 
 def _plain_axes(array: "zarr.Array[Any]", path: Path) -> str:
-    """By their names where they have some, else (z, y, x) or (y, x), if none of them could be the channels'."""
+    """Axes by name, else (z, y, x) or (y, x), if no axis could be the channels'."""
     named = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     if isinstance(named, Sequence) and len(named) == array.ndim and set(named) in ({"x", "y"}, {"x", "y", "z"}):
         return "".join(str(name) for name in named)

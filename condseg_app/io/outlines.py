@@ -12,19 +12,19 @@ Point = tuple[int, int]
 
 # The four edges of a pixel, clockwise on screen, with the pixel on the right hand.
 _STEPS: tuple[Point, ...] = ((1, 0), (0, 1), (-1, 0), (0, -1))
-# For a corner from which one goes on in each of these directions: the pixel on the right hand.
+# For an outline at a corner, going on in each of these directions: the pixel on the right-hand side.
 _PIXELS: tuple[Point, ...] = ((0, 0), (-1, 0), (-1, -1), (0, -1))
 
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Pixels of a mask that touch each other with an edge.
+    """Edge-connected pixels of a mask.
 
     Attributes:
         row: of the first pixel of `mask` in the plane.
         column: of the first pixel of `mask` in the plane.
         mask: (rows, columns) of the piece's own box.
-        has_hole: whether it surrounds a pixel that is not in it.
+        has_hole: whether the piece surrounds a pixel outside the piece.
     """
 
     row: int
@@ -50,7 +50,7 @@ class Piece:
             pixel = (x + _PIXELS[heading][0], y + _PIXELS[heading][1])
             yield (x + self.column, y + self.row), (pixel[0] + self.column, pixel[1] + self.row)
             x, y = x + _STEPS[heading][0], y + _STEPS[heading][1]
-            # To the right first: pixels that touch with a corner only are not in one piece.
+            # Turn right first: pixels that touch only at a corner are in different pieces.
             for turn in (1, 0, -1):
                 after = (heading + turn) % 4
                 column, row = x + _PIXELS[after][0], y + _PIXELS[after][1]

@@ -1,4 +1,4 @@
-"""2D images through Pillow: PNG, JPEG, BMP, and the kinds of TIFF that tifffile leaves to it."""
+"""2D images through Pillow: PNG, JPEG, BMP, and the kinds of TIFF that the tifffile reader passes on."""
 
 import logging
 import struct
@@ -23,7 +23,7 @@ RGB = ("red", "green", "blue")
 """The channels of a picture in colours."""
 
 _MOST_PIXELS = 400_000_000
-# Deflate packs 1032 bytes into one, and there are at most eight pixels in a byte.
+# Deflate packs 1032 bytes into a single byte, and a byte holds at most eight pixels.
 _MOST_PIXELS_A_BYTE = 8 * 1100
 
 
@@ -33,7 +33,7 @@ class Picture:
 
     Attributes:
         pixels: (H, W) or (H, W, 3).
-        warnings: what was odd, a sentence each.
+        warnings: a sentence each.
     """
 
     pixels: NDArray[np.generic]
@@ -89,7 +89,7 @@ def to_voxels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def picture_in(path: Path, page: int = 0) -> Picture:
-    """A picture's content; of a TIFF that of one page.
+    """A picture's content; of a TIFF, a single page's.
 
     Raises:
         ReadError: not a picture, damaged, or too large.
@@ -127,7 +127,7 @@ def _upright(pixels: NDArray[np.generic], orientation: int) -> NDArray[np.generi
 
 @contextmanager
 def _opened(path: Path, page: int = 0) -> Iterator[PIL.Image.Image]:
-    """A picture with its pixels loaded; what goes wrong inside is a ReadError."""
+    """A picture with loaded pixels; errors inside become a ReadError."""
     with telling(path), unlogged("PIL.TiffImagePlugin"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's are for programmers
         with PIL.Image.open(path, formats=("PNG", "JPEG", "BMP", "TIFF")) as picture:
@@ -140,7 +140,7 @@ def _opened(path: Path, page: int = 0) -> Iterator[PIL.Image.Image]:
 
 @contextmanager
 def unlogged(library: str) -> Iterator[None]:
-    """Without what a library logs of each odd tag: what matters of it is told in a sentence."""
+    """Silence a library's log of each odd tag: tags that matter get a sentence."""
     logger, silence = logging.getLogger(library), logging.Filter("nobody")
     logger.addFilter(silence)
     try:
@@ -151,7 +151,7 @@ def unlogged(library: str) -> Iterator[None]:
 
 @contextmanager
 def telling(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a picture is read into a sentence."""
+    """Turn errors during reading of a picture into a sentence."""
     try:
         yield
     except PIL.Image.DecompressionBombError as error:
@@ -166,7 +166,7 @@ def check_size(width: int, height: int, path: Path) -> None:
     """Refuse a picture that claims far too many pixels.
 
     Raises:
-        ReadError: it does.
+        ReadError: too many pixels.
     """
     if width * height > path.stat().st_size * _MOST_PIXELS_A_BYTE:
         raise ReadError("claims far more pixels than the file can hold; copy it again", path=path)

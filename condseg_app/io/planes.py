@@ -16,7 +16,7 @@ def plane_of(array: NDArray[_Voxel], k: int) -> NDArray[_Voxel]:
 
 
 def picture_name(image: Image, k: int) -> str:
-    """What the picture of a slice is called; that of a 2D image as its file."""
+    """File name of a slice's picture; a 2D image's picture is named as the image's file."""
     if image.geometry.is_2d:
         return image.name if image.source is None else image.source.name
     return f"{image.name}_{k:04d}.png"

@@ -1,4 +1,4 @@
-"""Names of any script in figures: with fonts that have their letters, or as numbers where no font here has them."""
+"""Names of any script in figures: in fonts with the needed letters, or as numbers where no font has the letters."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,10 +7,10 @@ from functools import cache
 
 @contextmanager
 def plain_text(texts: Sequence[str]) -> Iterator[None]:
-    """Draw texts as they are: in fonts that have their letters, and without formulas in names like 'T$1'.
+    """Draw texts literally: in fonts with the needed letters, and without formulas in names like 'T$1'.
 
     Args:
-        texts: what is to be drawn.
+        texts: the texts to be drawn.
     """
     import matplotlib as mpl
 
@@ -19,14 +19,14 @@ def plain_text(texts: Sequence[str]) -> Iterator[None]:
 
 
 def labels_of(names: Sequence[str]) -> tuple[list[str], bool]:
-    """What to write for each name, and whether all are written out; '3' stands for the third where they cannot be."""
+    """Label for each name, and whether all names are written out; '3' replaces the third if no font has the letters."""
     drawn = {letter for font in _fonts_for(set().union(*names)) for letter in set().union(*names) if _has(font, letter)}
     written = [name if set(name) <= drawn else str(number) for number, name in enumerate(names, start=1)]
     return [f" {text}" if text.startswith("_") else text for text in written], written == list(names)
 
 
 def _fonts_for(letters: set[str]) -> list[str]:
-    """Names of fonts, the usual one first, that have as many of some letters as the fonts here do."""
+    """Names of fonts, the usual font first, that together cover as many of the letters as the installed fonts do."""
     fonts = ["DejaVu Sans"]
     missing = {letter for letter in letters if not _has(fonts[0], letter)}
     for font in _installed() if missing else ():
@@ -52,5 +52,5 @@ def _has(font: str, letter: str) -> bool:
 
     try:
         return bool(get_font(fontManager.findfont(FontProperties(family=font))).get_char_index(ord(letter)))
-    except (RuntimeError, OSError, ValueError):  # a font that cannot be drawn with, such as one of bitmaps
+    except (RuntimeError, OSError, ValueError):  # an unusable font, such as a bitmap font
         return False

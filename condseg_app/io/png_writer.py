@@ -20,7 +20,7 @@ def image_to_png(path: Path, temporary: Path, image: Image) -> None:
     """Write a 2D image of uint8 with one channel or red, green, blue.
 
     Raises:
-        WriteError: it is another image.
+        WriteError: any other image.
     """
     voxels: NDArray[np.generic] = image.voxels()
     if not image.geometry.is_2d or voxels.dtype != np.uint8 or len(voxels) not in (1, 3):
@@ -35,7 +35,7 @@ def image_to_png(path: Path, temporary: Path, image: Image) -> None:
 
 @contextmanager
 def labels_to_png(path: Path, temporary: Path, grid: LabelGrid) -> Iterator[Put]:
-    """Yield what writes a box of a label picture; it has to be packed as a whole, so it is kept until then.
+    """Yield a writer of boxes of a label picture; the picture is packed as a whole at the end, so kept until then.
 
     Raises:
         WriteError: a volume, or values above 255.

@@ -1,4 +1,4 @@
-"""What was predicted into a folder: report.json, from which a second run goes on, and report.csv for spreadsheets."""
+"""Reports of predictions into a folder: report.json, for resuming, and report.csv for spreadsheets."""
 
 import csv
 import io
@@ -29,27 +29,27 @@ class _Strict(BaseModel):
 
 
 class Stamp(_Strict):
-    """By what a changed file is told: its size in bytes and when it was changed, in nanoseconds since 1970."""
+    """Stamp that shows a file's change: size in bytes and time of change, in nanoseconds since 1970."""
 
     size: int
     modified_ns: int
 
 
 class Method(_Strict):
-    """All that a prediction depends on besides its image: another method gives other masks.
+    """All that a prediction depends on besides the image: another method gives other masks.
 
     Attributes:
         model: the model's name.
-        model_sha256: of its file.
-        classes: those asked for, in the table's order.
+        model_sha256: of the model's file.
+        classes: the requested classes, in the table's order.
         post_processing: of the masks.
-        masks: whether there is also one binary mask a class.
+        masks: whether a binary mask of each class was written as well.
         accurate: whether windows overlapped by a half.
         roi: whether a coarse pass came first.
-        series: what was taken of a file that holds several, as `Pick` has it.
+        series: choice for a file of several images, as in `Pick`.
         frame: see series.
         channel: see series.
-        also: keys of the further formats that the masks were exported in.
+        also: keys of the other formats that the masks were exported in.
     """
 
     model: str
@@ -66,7 +66,7 @@ class Method(_Strict):
 
 
 class ClassVolume(_Strict):
-    """How much of an image is of a class; a whole includes its parts."""
+    """Volume of a class in an image; a whole includes the parts."""
 
     name: str
     voxels: int
@@ -75,7 +75,7 @@ class ClassVolume(_Strict):
 
     @classmethod
     def of(cls, name: str, voxels: int, geometry: Geometry) -> "ClassVolume":
-        """So many voxels of a grid: in ml (mm² of a slice), in mm³ if it is in µm, in pixels where it has no size."""
+        """Volume of a voxel count: in ml (mm² of a slice), in mm³ on a grid in µm, in pixels without voxel sizes."""
         volume = voxels * voxel_size(geometry)
         if geometry.unit == "pixel":
             return cls(name=name, voxels=voxels, volume=volume, unit="pixels")
@@ -86,22 +86,22 @@ class ClassVolume(_Strict):
 
 
 class ImageRecord(_Strict):
-    """What became of one image.
+    """Result for an image.
 
     Attributes:
-        name: after which its output is called: the image's name without its ending, made unlike any other.
-        image: its file.
-        stamp: the file as it was before it was read; None if it could not be found.
-        method: with what it was predicted.
-        status: 'done' in this run, 'skipped' because an earlier run had done it, or 'failed'.
-        error: why it failed, a sentence.
-        warnings: what was odd about the image, a sentence each.
-        seconds: that reading and predicting took.
-        planned_mb: megabytes of memory that predicting was to take at most.
-        device: what computed.
-        worker: where: this computer's name, or the address of an engine's worker.
+        name: of the output: the image's name without the ending, made unique.
+        image: the image's file.
+        stamp: of the file before reading; None if no file was found.
+        method: of the prediction.
+        status: 'done' in this run, 'skipped' because an earlier run had done the image, or 'failed'.
+        error: reason of the failure, a sentence.
+        warnings: about the image, a sentence each.
+        seconds: for reading and predicting.
+        planned_mb: planned peak memory of predicting, in megabytes.
+        device: of the computation.
+        worker: this computer's name, or the address of an engine's worker.
         volumes: of each class.
-        files: what was written, as paths from the report's folder.
+        files: the written files, as paths from the report's folder.
         software: program and version.
     """
 
@@ -133,10 +133,10 @@ class _Report(_Strict):
 
 
 def stamp_of(path: Path) -> Stamp:
-    """A file's stamp; that of both files for a pair of .hdr and .img, of all files in it for a zarr folder.
+    """A file's stamp; of both files for a pair of .hdr and .img, of all files in a zarr folder.
 
     Raises:
-        ReadError: it is not there, or may not be looked at.
+        ReadError: a missing or inaccessible file.
     """
     pair = [path.with_suffix(ending) for ending in (".hdr", ".img")] if path.suffix in (".hdr", ".img") else []
     with reading(path):
@@ -147,10 +147,10 @@ def stamp_of(path: Path) -> Stamp:
 
 
 def read_report(folder: Path) -> tuple[ImageRecord, ...]:
-    """The records of an output folder; none where there is no report yet.
+    """The records of an output folder; none before the first report.
 
     Raises:
-        ReadError: its report.json is damaged, or something else.
+        ReadError: a damaged or foreign report.json.
     """
     path = folder / JSON_NAME
     if not path.exists():
@@ -176,7 +176,7 @@ def write_report(folder: Path, records: Iterable[ImageRecord]) -> None:
 
 
 def _csv(records: Iterable[ImageRecord]) -> str:
-    """A line for each image; two columns for each class, one where volumes are pixels anyway."""
+    """A line for each image; two columns for each class, a single column where volumes are pixels anyway."""
     rows = [_row(record) for record in records]
     classes = dict.fromkeys(column for row in rows for column in row if column not in _COLUMNS)
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Parts of arrays: what has to be read for an index, and an array slab by slab."""
+"""Parts of arrays: the box to read for an index, and an array slab by slab."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from condseg_app.data import Image, LazyArray, Region, Shape
 from condseg_app.errors import WriteError
 
 Box = tuple[slice, ...]
-"""One slice an axis, with start and stop inside the array and no step."""
+"""A slice for each axis, with start and stop inside the array and no step."""
 
 Put = Callable[[Region, NDArray[np.generic]], None]
 """Writes the voxels (I, J, K) of a box of a grid."""
@@ -22,9 +22,9 @@ _SLAB_BYTES = 1 << 24
 
 
 def box_of(key: Any, shape: tuple[int, ...]) -> tuple[Box, Any]:
-    """The box that holds what a numpy index asks for, and the index that takes it out of the box.
+    """The box that covers a numpy index, and the remaining index into the box.
 
-    Integers, slices, `...` and new axes ask for a box of their own; arrays and masks for everything.
+    Integers, slices, `...` and new axes need only a box around them; arrays and masks need the whole array.
 
     Raises:
         IndexError: as numpy would.
@@ -60,7 +60,7 @@ def _is_basic(part: object) -> bool:
 
 
 def _along(part: int | slice, length: int) -> tuple[slice, int | slice]:
-    """One axis' slice of the box, and what is taken out of it."""
+    """An axis' slice of the box, and the remaining index."""
     if not isinstance(part, slice):
         start = int(part) % length
         return slice(start, start + 1), 0
@@ -71,10 +71,10 @@ def _along(part: int | slice, length: int) -> tuple[slice, int | slice]:
 
 
 def put_slabs(path: Path, image: Image, writing: AbstractContextManager[Put]) -> None:
-    """Write an image of one channel, a few slices at a time.
+    """Write a single-channel image, a few slices at a time.
 
     Raises:
-        WriteError: it has several channels.
+        WriteError: several channels.
     """
     if len(image.channels) != 1:
         raise WriteError(f"a volume of one channel can be written, this one has {len(image.channels)}", path=path)
@@ -85,7 +85,7 @@ def put_slabs(path: Path, image: Image, writing: AbstractContextManager[Put]) ->
 
 
 def slabs(array: LazyArray) -> Iterator[tuple[slice, NDArray[np.generic]]]:
-    """All of an array (..., K), a few slices along K at a time, with where they are."""
+    """All of an array (..., K), a few slices along K at a time, with their positions."""
     *others, k = array.shape
     thick = max(1, _SLAB_BYTES // (math.prod(others) * array.dtype.itemsize))
     for start in range(0, k, thick):

@@ -1,4 +1,4 @@
-"""What every export says about itself: which classes its values stand for, and how the masks came about."""
+"""The record in every export: the classes that values stand for, and how the masks came about."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,21 +26,21 @@ _KEPT = "each class has all voxels where its probability reaches its threshold, 
 
 
 class Registry(BaseModel):
-    """The record that comes along with every export, the same in each format.
+    """The record in every export, the same in each format.
 
     Attributes:
         software: program and version that wrote it.
         image: the image's name.
-        camera_orientation: how the camera was held, as EXIF numbers it (1 is upright): masks are of the picture turned
-            upright, as programs show it, and `camera.as_stored` brings them back onto its stored pixels.
-        model: the model's name; None where a person has marked everything.
+        camera_orientation: the camera's orientation as EXIF numbers it (1 is upright): masks are of the picture turned
+            upright, as programs show it, and `camera.as_stored` brings masks back onto the stored pixels.
+        model: the model's name; None where a person has drawn everything.
         model_sha256: of its file.
         thresholds: class name -> probability from which a voxel counts.
-        merge_rule: whose a voxel is that several classes claim, a sentence.
-        priority: the classes in the order in which they win, where that decides.
-        incomplete: classes that were computed in part only: outside of their masks nothing is known.
-        corrected: classes that a person has marked or corrected.
-        post_processing: what else was done to the masks.
+        merge_rule: overlap rule, a sentence.
+        priority: the classes by descending priority, where the overlap rule uses priority.
+        incomplete: partly computed classes: voxels outside of their masks are unknown.
+        corrected: classes with a person's annotation.
+        post_processing: other changes of the masks.
         classes: value, name, colour, terminology code and so on of each class.
     """
 
@@ -65,7 +65,7 @@ class Registry(BaseModel):
         return ClassTable(tuple(row.entry() for row in self.classes))
 
     def extra(self) -> dict[str, Any]:
-        """All but the class table, as plain values: what the label writers put beside it."""
+        """All but the class table, as plain values for the label writers' sidecar."""
         return self.model_dump(mode="json", exclude={"software", "classes"})
 
     def content(self) -> dict[str, Any]:
@@ -73,21 +73,21 @@ class Registry(BaseModel):
         return sidecar_content(self.table, self.extra())
 
     def text(self) -> str:
-        """The registry as a JSON file of its own."""
+        """The registry as a separate JSON file."""
         return sidecar_text(self.table, self.extra())
 
     def lines(self) -> list[str]:
-        """The registry as JSON in short lines of ASCII, for a format's comments: some readers take no long ones."""
+        """The registry as JSON in short lines of ASCII for a format's comments, as some readers reject long lines."""
         return json.dumps(self.content(), indent=1).splitlines()
 
 
 def rows_of(classes: ClassTable) -> tuple[ClassRow, ...]:
-    """A class table as a registry holds it."""
+    """A class table in registry form."""
     return tuple(ClassRow.of(entry) for entry in classes)
 
 
 def merge_rule(overlap: Overlap, *, marked: bool) -> str:
-    """Whose a voxel is that several classes claim, as a sentence; `marked`: whether a person's marks are in."""
+    """The overlap rule as a sentence; `marked`: whether the masks include a person's annotation."""
     if overlap == "keep":
         return _KEPT
     return _RULE.format(_CHOSEN_BY[overlap]) + (_MARKED if marked else "")
@@ -97,7 +97,7 @@ def read_registry(path: Path) -> Registry:
     """Read the registry of an export: of the JSON beside masks, or inside of COCO's, Labelme's or the statistics'.
 
     Raises:
-        ReadError: it is not JSON, holds no registry, or a damaged one.
+        ReadError: not JSON, no registry, or a damaged registry.
     """
     with reading(path):
         packed = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Arrays on disk for as long as they are used."""
+"""Temporary arrays on disk."""
 
 import tempfile
 import weakref
@@ -17,9 +17,9 @@ from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
 
 
 class ScratchArray:
-    """Numbers (I, J, K) in a temporary file without a name, which goes when nobody holds them any more.
+    """Numbers (I, J, K) in a nameless temporary file, which goes with the last reference.
 
-    What is never written is 0, and takes no room. Plain bytes, for whatever packs them needs threads and their memory.
+    Unwritten numbers are 0, and take no room. Plain bytes, since any packing needs threads and their memory.
     """
 
     def __init__(self, shape: Shape, dtype: np.dtype[np.generic]) -> None:
@@ -37,7 +37,7 @@ class ScratchArray:
             self._file.truncate(self._grid.end)
 
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
-        """Any numpy index; WriteError if what was still to be written finds no room."""
+        """Any numpy index; WriteError if pending writes find no room."""
         (i, j, k), rest = box_of(key, self.shape)
         with _on_disk():
             box = read_box(self._file, self._grid, (i, j, k))  # type: ignore[arg-type]  # BinaryIO lacks readinto

@@ -1,4 +1,4 @@
-"""Segmentations of any format, class by class: what was exported opens again, and others' label maps do."""
+"""Segmentations of any format, class by class: exports and others' label maps open as well."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,25 +24,25 @@ from condseg_app.io.registry import Registry, read_registry
 from condseg_app.io.stored_labels import StoredSegments, one_class_a_voxel
 
 _ALIKE = 0.8
-"""Of neighbours that are marked both, so many have the same value on a label map; on an image far fewer do."""
+"""Least share of equal values among labelled neighbours of a label map; images have far fewer."""
 _ENOUGH_PAIRS = 1000
 _NEARLY = 0.01
-"""How far a label may be from a whole number by rounding."""
+"""Largest distance of a label from a whole number through rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """Classes of an image, each with a mask of its own.
+    """Classes of an image, each with a separate mask.
 
     Attributes:
-        path: the file or folder that it was read from.
+        path: the file or folder.
         geometry: the grid of the masks.
-        classes: a row for each of them.
-        masks: class name -> where it is, (I, J, K); they may overlap.
-        named: whether the names are the file's own, or what lies beside it; else they are 'class 1', 'class 2', ...
-        incomplete: classes of which nothing is known outside of their masks.
-        warnings: what was odd, a sentence each.
-        one_by_one: whether the file holds each class by itself, so that they may overlap.
+        classes: a row for each mask.
+        masks: class name -> (I, J, K) mask; overlaps allowed.
+        named: whether names come from the file or from files beside; otherwise 'class 1', 'class 2', ...
+        incomplete: classes that are unknown outside of their masks.
+        warnings: a sentence each.
+        one_by_one: whether the file holds each class separately, so that overlaps are possible.
     """
 
     path: Path
@@ -55,10 +55,10 @@ class Segmentation:
     one_by_one: bool = False
 
     def renamed(self, names: Mapping[str, str]) -> "Segmentation":
-        """The same with other names; classes that get the same name become one, those without a name are left out.
+        """The same with other names; classes of equal names are merged, classes without a name left out.
 
         Raises:
-            ClassTableError: a name cannot be used, or none is given.
+            ClassTableError: an unusable name, or no name at all.
         """
         parts: dict[str, list[str]] = {}
         for old in self.classes.names:
@@ -73,12 +73,12 @@ class Segmentation:
 
     @property
     def in_order(self) -> list[str]:
-        """The classes as they lie upon each other: wholes before their parts, else as in the table."""
+        """The classes in drawing order: wholes before their parts, else as in the table."""
         return in_order(self.classes.names, self.classes)
 
     @property
     def overlaps(self) -> bool:
-        """Whether a voxel is of several classes that the file holds one by one."""
+        """Whether any voxel has several classes that the file holds separately."""
         if not self.one_by_one:
             return False
         seen = np.zeros(self.geometry.shape, np.bool_)
@@ -89,34 +89,34 @@ class Segmentation:
         return False
 
     def label_map(self) -> LabelMap:
-        """All classes in one map, a part before its whole, else a later one before an earlier one."""
+        """All classes in a single map, a part before the whole, else a later class before an earlier class."""
         masks = ((self.classes[name], self.masks[name]) for name in self.in_order)
         values, notes = one_class_a_voxel(masks, self.geometry.shape, self.classes.value_type)
         return LabelMap(values, self.geometry, self.classes, (*self.warnings, *notes))
 
     def as_image(self) -> Image:
-        """Its values as a grey image, to look at where the image that it belongs to is not at hand."""
+        """The label map as a grey image, for viewing without the original image."""
         return Image(
             self.label_map().values[None], self.geometry, name_of(self.path), source=self.path, warnings=self.warnings
         )
 
 
 def is_segmentation(path: Path) -> bool:
-    """Whether a file or folder says itself that it holds labels, or a table of classes lies beside it.
+    """Whether a file or folder says that it holds labels, or has a class table beside it.
 
     Raises:
-        ReadError: there is no such file, or it is of no format that is read.
+        ReadError: no such file, or an unsupported format.
     """
     return _masks_of(path) is not None or classes_beside(path)[0] is not None or _of_data_set(path) is not None
 
 
 def is_folder_of_masks(path: Path) -> bool:
-    """Whether a folder holds one mask a class, as exports do, with the table of them."""
+    """Whether a folder holds a mask for each class, with their table, as exports do."""
     return path.is_dir() and bool(_files_of(path / TABLE_OF_MASKS))
 
 
 def looks_like_labels(image: Image) -> bool:
-    """Whether an image that does not say so holds labels: whole numbers in patches of one value each."""
+    """Whether an undeclared image holds labels: whole numbers in uniform patches."""
     if len(image.channels) > 1 and not (image.geometry.is_2d and image.source is not None):
         return False
     alike = pairs = 0
@@ -134,7 +134,7 @@ def looks_like_labels(image: Image) -> bool:
 
 
 def _planes(image: Image) -> Iterator[NDArray[Any]]:
-    """Its slices as labels are stored; a picture with a palette holds indices, of which the image knows nothing."""
+    """Slices in label storage form; a picture with a palette holds indices, which the image lacks."""
     if image.geometry.is_2d and image.source is not None:
         try:
             voxels = format_of(image.source).read_labels(image.source, image.pick, None).voxels
@@ -147,16 +147,16 @@ def _planes(image: Image) -> Iterator[NDArray[Any]]:
 
 
 def read_segmentation(path: Path, image: Image | None = None, pick: Pick = EVERYTHING) -> Segmentation:
-    """Read a label map, a file of segments, or a folder with one mask a class, turned onto an image's axes.
+    """Read a label map, a file of segments, or a folder with a mask for each class, turned onto an image's axes.
 
     Args:
         path: the file or folder.
-        image: what it must fit; None to take it as it is.
-        pick: what to take of a file that holds several label maps.
+        image: the image to fit; None to keep the file's grid.
+        pick: which label map of a file that holds several.
 
     Raises:
-        ReadError: it holds no labels, or is damaged.
-        GeometryError: it does not fit the image.
+        ReadError: no labels, or damage.
+        GeometryError: the labels do not fit the image.
     """
     folder = _masks_of(path)
     if folder is not None:
@@ -174,7 +174,7 @@ def _may_be_labels(values: NDArray[Any]) -> bool:
 
 
 def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
-    """One class a voxel; rows that occur nowhere are kept of our own tables only, others may list a whole atlas."""
+    """A class for each voxel; unused rows are kept in CondSeg's tables only, as other tables may list a whole atlas."""
     record = _record_beside(path)
     counts = np.bincount(labels.values.ravel())
     present = {int(value) for value in np.flatnonzero(counts) if value}
@@ -189,7 +189,7 @@ def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
 
 
 def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Segmentation:
-    """Segments; what lies beside them knows more of their rows where it names the same."""
+    """Segments; files beside them supply further row details for equal names."""
     record = _record_beside(path)
     known = {} if record is None else {entry.name: entry for entry in record.table}
     table = ClassTable(tuple(known.get(entry.name, entry) for entry in stored.classes))
@@ -201,7 +201,7 @@ def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Seg
     def mask_of(name: str) -> NDArray[np.bool_]:
         return placed(name)[0]
 
-    notes = placed(table.names[0])[1] if len(table) else ()  # what does not fit is told at once
+    notes = placed(table.names[0])[1] if len(table) else ()  # a misfit is reported at once
     warnings = (*stored.warnings, *notes)
     incomplete = frozenset() if record is None else frozenset(record.incomplete)
     masks = OnDemand(table.names, mask_of)
@@ -209,7 +209,7 @@ def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Seg
 
 
 def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
-    """One mask a class: all of a folder's, or the one that the path names."""
+    """A mask for each class: all of a folder's, or only the mask that the path names."""
     files, record = _files_of(folder / TABLE_OF_MASKS), read_registry(folder / TABLE_OF_MASKS)
     wanted = {
         name: folder / file for name, file in files.items() if path.name not in files.values() or file == path.name
@@ -230,7 +230,7 @@ def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
 
 
 def _masks_of(path: Path) -> Path | None:
-    """The folder with one mask a class: itself, its table's or one of its masks'; None for anything else."""
+    """The folder of masks of a path: a folder, a table or a mask; None for anything else."""
     if path.is_dir():
         return path if is_folder_of_masks(path) else None
     names = _files_of(path.parent / TABLE_OF_MASKS).values()
@@ -238,7 +238,7 @@ def _masks_of(path: Path) -> Path | None:
 
 
 def _files_of(table: Path) -> dict[str, str]:
-    """Class name -> file name, as the table of a folder of masks says; none where it is no such table."""
+    """Class name -> file name, from the table of a folder of masks; empty for other files."""
     try:
         files = json.loads(table.read_text(encoding="utf-8-sig")).get("files")
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -247,12 +247,12 @@ def _files_of(table: Path) -> dict[str, str]:
 
 
 def _inside(name: str) -> bool:
-    """A table that leads out of its folder is not followed."""
+    """Whether a table's file name stays inside the folder; other names are not followed."""
     return name == Path(name).name
 
 
 def _record_beside(path: Path) -> Registry | None:
-    """How it came about, where our own program has written it; None for others' files."""
+    """The record of CondSeg's own exports; None for others' files."""
     sidecar = sidecar_path(path)
     try:
         return read_registry(sidecar) if sidecar.is_file() else None
@@ -261,7 +261,7 @@ def _record_beside(path: Path) -> Registry | None:
 
 
 def _of_data_set(path: Path) -> ClassTable | None:
-    """The classes of the data set whose label map it is; None where it is none, or the values mean other things."""
+    """The class table of the data set around a label map; None without a data set, or if values have other meanings."""
     if not path.parent.name.lower().startswith("label"):
         return None
     try:
@@ -274,7 +274,7 @@ def _of_data_set(path: Path) -> ClassTable | None:
 
 
 def sorted_out(paths: Sequence[Path]) -> tuple[Path, ...]:
-    """Files that were given together, without the tables that lie beside label maps among them."""
+    """Files given together, without the tables beside label maps among them."""
     tables = {sidecar_path(path) for path in paths} | {path.with_name(f"{name_of(path)}.label.txt") for path in paths}
     kept = tuple(path for path in paths if path not in tables or path.name == TABLE_OF_MASKS)
     return kept or tuple(paths)

@@ -1,4 +1,4 @@
-"""A table of figures: how large each class is, where it lies, how bright it is, and how sure the model was."""
+"""A table of figures: size, position and brightness of each class, and the model's confidence."""
 
 import csv
 import io
@@ -28,14 +28,14 @@ Figures = dict[str, Any]
 def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, registry: Registry) -> tuple[Path, ...]:
     """Write the figures of some classes as CSV and, beside it, as JSON with the registry; returns both files.
 
-    Beside those of `class_figures` there is whether a class was predicted in part only: then all of them are of a part.
+    A column besides `class_figures` says whether a class was predicted in part; all figures are then of that part.
 
     Args:
         path: NAME.csv.
-        masks: class name -> (I, J, K); they may overlap.
+        masks: class name -> (I, J, K); overlaps allowed.
         levels: class name -> (I, J, K) probabilities, 255 for certainty; some may be missing.
-        image: whose intensities are measured, on the masks' grid; of a large one a part is read at a time.
-        registry: with a row for each of the masks.
+        image: the measured image, on the masks' grid; a large image is read in parts.
+        registry: with a row for each mask.
 
     Raises:
         WriteError: the disk refuses; nothing is written.
@@ -53,19 +53,19 @@ def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, reg
 
 
 def class_figures(mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, image: Image) -> Figures:
-    """What is measured of one class.
+    """Figures of a class.
 
     Sizes are in the image's unit; a 2D image has an area and no surface. The surface is that of the triangle mesh
-    half-way between the voxels inside and outside, as radiomics defines it (IBSI: surface area of the mesh); it has the
-    voxels' steps, so on round shapes it is up to 10 % larger than that of the shape itself. Boxes go from the first to
+    half-way between the voxels inside and outside, as radiomics defines it (IBSI: surface area of the mesh); the steps
+    of voxels remain, so the surface of a round shape comes out up to 10 % too large. Boxes go from the first to
     the last voxel, and in the world (RAS+) from edge to edge of these. Intensities are those inside the mask, without
     voxels that are not finite; the standard deviation is that of all of them (divided by N). The confidence is the mean
     probability inside the mask.
 
     Args:
         mask: (I, J, K).
-        levels: (I, J, K) probabilities, 255 for certainty; None where they are not known.
-        image: on whose grid these are.
+        levels: (I, J, K) probabilities, 255 for certainty; None if unknown.
+        image: the image of the same grid.
     """
     geometry, box = image.geometry, extent_of(mask)
     size = measure(int(np.count_nonzero(mask)), geometry)
@@ -151,7 +151,7 @@ def _intensities(mask: NDArray[np.bool_], box: Region | None, image: Image) -> F
 
 
 def _inside(mask: NDArray[np.bool_], box: Region, image: Image) -> Iterator[NDArray[np.float64]]:
-    """The intensities (channels, voxels) inside of a mask, a few slices of its box at a time."""
+    """The intensities (channels, voxels) inside a mask, a few slices of the mask's box at a time."""
     i, j, k = box
     for where, part in slabs(mask[box]):
         read = np.asarray(image.array[:, i, j, k.start + where.start : k.start + where.stop])

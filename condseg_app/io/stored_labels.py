@@ -1,4 +1,4 @@
-"""What passes between label maps and the formats that they are stored in."""
+"""Values passed between label maps and their file formats."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape
 
 @dataclass(frozen=True, eq=False)
 class StoredLabels:
-    """What a file holds that is read as labels.
+    """Content of a file that is read as labels.
 
     Attributes:
         voxels: (I, J, K) numbers, or (3, I, J, K) colours.
-        geometry: the grid; in pixels where the file does not say where it lies.
-        warnings: what was odd, a sentence each.
-        step: between neighbouring numbers, where whole ones were scaled when they were stored; 0 where not.
-        may_be_a_part: whether files of this kind are cut to what is marked, and so may begin anywhere in the image.
+        geometry: the grid; in pixels for a file without a position.
+        warnings: a sentence each.
+        step: between neighbouring numbers, where whole numbers were scaled for storage; 0 otherwise.
+        may_be_a_part: whether such files are cropped to the labels, and so may begin anywhere in the image.
     """
 
     voxels: NDArray[np.generic]
@@ -30,13 +30,13 @@ class StoredLabels:
 
 @dataclass(frozen=True, eq=False)
 class StoredSegments:
-    """Segments that a file holds one by one, so that they may overlap.
+    """Segments that a file holds separately, so that overlaps are possible.
 
     Attributes:
-        masks: class name -> where it is, (I, J, K).
+        masks: class name -> (I, J, K) mask.
         geometry: the grid of the masks.
         classes: their rows.
-        warnings: what was odd, a sentence each.
+        warnings: a sentence each.
     """
 
     masks: Mapping[str, NDArray[np.bool_]]
@@ -47,12 +47,12 @@ class StoredSegments:
 
 @dataclass(frozen=True, eq=False)
 class LabelGrid:
-    """What has to be known of a label map before it is written.
+    """Description of a label map, needed before writing.
 
     Attributes:
         geometry: the grid.
         dtype: of the values.
-        classes: what they mean; None for a mask.
+        classes: meaning of the values; None for a mask.
     """
 
     geometry: Geometry
@@ -63,10 +63,10 @@ class LabelGrid:
 def one_class_a_voxel(
     masks: Iterable[tuple[ClassEntry, NDArray[np.bool_]]], shape: Shape, dtype: np.dtype[np.unsignedinteger]
 ) -> tuple[NDArray[np.unsignedinteger], tuple[str, ...]]:
-    """Segments that may overlap as class values, a later one before an earlier one; a sentence where they do.
+    """Merge segments that may overlap into class values, later segments on top; a warning where they do overlap.
 
     Args:
-        masks: each segment's row, and where it is, (I, J, K).
+        masks: each segment's row and (I, J, K) mask.
         shape: (I, J, K).
         dtype: of the values.
     """

@@ -35,21 +35,21 @@ class Surface:
 
 
 def surface_of(mask: NDArray[np.bool_], geometry: Geometry) -> Surface:
-    """The surface half-way between the voxels inside and those outside; without triangles if the mask is empty.
+    """The surface half-way between the voxels inside and outside; without triangles for an empty mask.
 
     Marching cubes (Lorensen & Cline 1987) on the mask with a voxel of background around it, so that the mesh is closed
     where the mask touches the image's border, too. Voxels keep their steps: nothing is smoothed.
 
     Args:
         mask: (I, J, K).
-        geometry: its grid; any affine, left-handed ones as well.
+        geometry: the mask's grid; any affine, left-handed affines as well.
     """
     box = extent_of(mask)
     if box is None:
         return Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int64))
     found, faces = _joined(list(_slab_meshes(np.pad(mask[box], 1))))
     voxels = found - 1 + [part.start for part in box]
-    if np.linalg.det(geometry.affine[:3, :3]) < 0:  # mirrored: what was counter-clockwise runs the other way
+    if np.linalg.det(geometry.affine[:3, :3]) < 0:  # mirrored: counter-clockwise triangles have become clockwise
         faces = faces[:, ::-1]
     return Surface(voxels @ geometry.affine[:3, :3].T + geometry.affine[:3, 3], faces)
 
@@ -68,7 +68,7 @@ def _slab_meshes(padded: NDArray[np.bool_]) -> Iterator[Mesh]:
 
 
 def _joined(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh of several, in which vertices at the same place are one."""
+    """Several meshes as a single mesh, in which equal vertices are merged."""
     firsts = np.cumsum([0, *(len(vertices) for vertices, _ in meshes)])
     vertices = np.concatenate([vertices for vertices, _ in meshes])
     faces = np.concatenate([faces + first for (_, faces), first in zip(meshes, firsts, strict=False)])

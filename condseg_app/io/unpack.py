@@ -27,30 +27,30 @@ _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
 def unpacked_in_memory(layout: VoxelLayout) -> NDArray[np.uint8]:
-    """The bytes of all voxels as they are stored.
+    """The stored bytes of all voxels.
 
     Raises:
-        ReadError: the file is cut off or damaged.
-        MemoryError: they do not fit.
+        ReadError: a file that is cut off or damaged.
+        MemoryError: not enough memory.
     """
     flat = np.empty(layout.stored_bytes, np.uint8)
     with _packed(layout) as file:
         _check_length(fill(file, flat), layout)
-        file.read(1)  # the end of the stream is where its checksum is compared
+        file.read(1)  # the checksum is compared at the end of the stream
     return flat
 
 
 class UnpackedFile:
-    """Voxels in a temporary file without a name, which goes when nobody needs it any more, or the process ends."""
+    """Voxels in a nameless temporary file, which goes with the last reference or at the end of the process."""
 
     def __init__(self, layout: VoxelLayout) -> None:
         """Unpack the voxels.
 
         Raises:
-            ReadError: the file is cut off or damaged.
-            OutOfMemory: the disk has no room for them either.
+            ReadError: a file that is cut off or damaged.
+            OutOfMemory: no room on the disk either.
         """
-        self._lock = Lock()  # one file, one position in it
+        self._lock = Lock()  # one file has one position
         folder = roomy_folder()
         with _on_disk(layout, folder):
             if shutil.disk_usage(folder).free < layout.stored_bytes:
@@ -70,16 +70,16 @@ class UnpackedFile:
 
     @contextmanager
     def opened(self) -> Iterator[Readable]:
-        """The file, for one reader at a time."""
+        """The file, for a single reader at a time."""
         with self._lock:
             yield self._file  # type: ignore[misc]  # BinaryIO lacks readinto
 
 
 def unpacked_length(layout: VoxelLayout, most: int) -> int:
-    """How many bytes there are unpacked; a little more than `most` where there are more than that.
+    """Unpacked size in bytes; a little more than `most` for a larger size.
 
     Raises:
-        ReadError: the file is cut off or damaged.
+        ReadError: a file that is cut off or damaged.
     """
     length = 0
     with _packed(layout) as file:
@@ -89,7 +89,7 @@ def unpacked_length(layout: VoxelLayout, most: int) -> int:
 
 
 class _Inflated(io.RawIOBase):
-    """The unpacked bytes of a file with zlib's bytes in it from where it stands."""
+    """The unpacked bytes of a file with zlib's bytes from the current position."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def _check_length(there: int, layout: VoxelLayout) -> None:
 
 
 def roomy_folder() -> Path:
-    """Where large temporary files belong: what TMPDIR names, else /var/tmp, for /tmp is often kept in memory."""
+    """Folder for large temporary files: TMPDIR, else /var/tmp, since /tmp is often kept in memory."""
     usual = Path("/var/tmp")
     chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     return usual if not chosen and os.access(usual, os.W_OK) else Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""Voxels that lie in a file one after the other, read and written box by box.
+"""Consecutive voxels in a file, read and written box by box.
 
 By file and not by memory map: a map of a large file needs its whole size in addresses, which a limited process
 does not have, and ends the process when the file becomes shorter or its disk goes away.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Region, Shape
 
-# Rows that are this near to each other are read with what lies between them: fewer and longer reads.
+# Rows this near to each other are read together with the gap between: fewer and longer reads.
 _SPAN = 1 << 16
 
 
@@ -27,11 +27,11 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class VoxelGrid:
-    """Where voxels (I, J, K) are in a file, I fastest.
+    """Position of voxels (I, J, K) in a file, I fastest.
 
     Attributes:
         shape: of the grid.
-        dtype: of the voxels as they are stored.
+        dtype: of the stored voxels.
         offset: of the first voxel, in bytes.
     """
 
@@ -46,10 +46,10 @@ class VoxelGrid:
 
 
 def read_box(file: Readable, grid: VoxelGrid, box: Region) -> NDArray[np.generic]:
-    """The voxels of a box, as they are stored; little more than these bytes is read.
+    """The stored voxels of a box; little more than these bytes is read.
 
     Raises:
-        EOFError: the file ends before them.
+        EOFError: the file ends before the box does.
     """
     shape = _shape(box)
     room = np.empty(math.prod(shape) * grid.dtype.itemsize, np.uint8)

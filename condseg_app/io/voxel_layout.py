@@ -1,4 +1,4 @@
-"""Where voxels are in a file, and how they are stored: what a header claims, checked before it is believed."""
+"""Position and storage of voxels in a file: a header's claims, checked before use."""
 
 import math
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ _BEST_COMPRESSION: dict[Packing, int] = {"gzip": 1100, "zlib": 1100, "bzip2": 1 
 
 @dataclass(frozen=True, eq=False)
 class VoxelLayout:
-    """Voxels one after the other, I fastest.
+    """Consecutive voxels, I fastest.
 
     Attributes:
-        path: the file that was asked for, for messages.
+        path: the requested file, for messages.
         voxels_path: the file with the voxels.
-        dtype: of the voxels as they are stored.
+        dtype: of the stored voxels.
         shape: of the grid, (I, J, K).
-        offset: of the first voxel, in bytes; where they are packed, in unpacked bytes.
-        packing: how they are packed, if they are.
-        start: where the packed bytes begin in the file.
-        channels: how many numbers a voxel has.
-        interleaved: whether a voxel's channels lie together, rather than one channel after the other.
+        offset: of the first voxel, in bytes; for packed voxels, in unpacked bytes.
+        packing: the kind of compression, if any.
+        start: file position of the packed bytes.
+        channels: numbers per voxel.
+        interleaved: whether a voxel's channels lie together, rather than channel after channel.
         slope: a value is slope * stored + intercept.
         intercept: see slope.
     """
@@ -48,27 +48,27 @@ class VoxelLayout:
 
     @property
     def voxels(self) -> int:
-        """How many numbers there are."""
+        """Number of stored numbers."""
         return math.prod(self.shape) * self.channels
 
     @property
     def stored_bytes(self) -> int:
-        """How much room they take, unpacked."""
+        """Size in bytes, unpacked."""
         return self.voxels * self.dtype.itemsize
 
     @property
     def value_type(self) -> np.dtype[np.generic]:
-        """Of the values: float32 holds scaled 16-bit numbers; wider ones need float64."""
+        """Type of the values: float32 holds scaled 16-bit numbers; wider numbers need float64."""
         if self.slope == 1.0 and self.intercept == 0.0:
             return self.dtype.newbyteorder("=")
         narrow = self.dtype.itemsize <= 2 or self.dtype == np.float32
         return np.dtype(np.float32 if narrow else np.float64)
 
     def check(self) -> None:
-        """Compare what is claimed with the file's size.
+        """Compare the claimed size with the file's size.
 
         Raises:
-            ReadError: the file cannot hold so much.
+            ReadError: the file cannot hold as much.
         """
         there = self.voxels_path.stat().st_size
         most = there if self.packing is None else (there - self.start) * _BEST_COMPRESSION[self.packing]

@@ -1,4 +1,4 @@
-"""Zarr groups and arrays, checked before anything of them is believed."""
+"""Zarr groups and arrays, checked before use."""
 
 import lzma
 import math
@@ -18,7 +18,7 @@ from condseg_app.memory import free_memory
 if TYPE_CHECKING:
     import zarr
 
-# What turns bytes into numbers and does nothing else: neither pickles nor codecs of somebody else's.
+# Codecs that only turn bytes into numbers: neither pickles nor third-party codecs.
 _PACKINGS = frozenset(
     {"blosc", "bz2", "crc32", "crc32c", "delta", "gzip", "lz4", "lzma", "packbits", "shuffle", "zlib", "zstd"}
 )
@@ -36,7 +36,7 @@ _UNPACKED_AT_ONCE = 16 << 20  # bytes
 
 @contextmanager
 def reading_zarr(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while a zarr is read into a sentence."""
+    """Turn errors during reading of a zarr into a sentence."""
     damaged = (
         ValueError,
         TypeError,
@@ -63,19 +63,19 @@ def reading_zarr(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading_metadata(path: Path) -> Iterator[None]:
-    """`reading_zarr`, without what zarr and numpy tell programmers of odd metadata."""
+    """`reading_zarr`, without the developer warnings of zarr and numpy about odd metadata."""
     with reading_zarr(path), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
 
 def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
-    """What a folder holds, a group or an array.
+    """Open a folder's group or array.
 
     Raises:
         ReadError: neither, or its metadata cannot be read.
     """
-    import zarr  # a tenth of a second, which only those pay who need it
+    import zarr  # slow (0.1 s), so imported only on use
 
     from condseg_app.io.zarr_store import PlainFiles
 
@@ -86,7 +86,7 @@ def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
             node = zarr.open_group(files, mode="r", use_consolidated=False)
         except (zarr.errors.GroupNotFoundError, zarr.errors.ContainsArrayError):
             node = zarr.open_array(files, mode="r")
-        if not isinstance(node.metadata.attributes, Mapping):  # zarr takes whatever it finds
+        if not isinstance(node.metadata.attributes, Mapping):  # zarr accepts any type
             raise ReadError("its attributes are not a table of names and values; write it again", path=path)
         return node
 
@@ -95,7 +95,7 @@ def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
     """An array of a group.
 
     Raises:
-        ReadError: there is none, or its path leads out of the folder.
+        ReadError: no such array, or a path out of the folder.
     """
     import zarr
 
@@ -110,7 +110,7 @@ def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
 
 
 def check_array(array: "zarr.Array[Any]", path: Path) -> None:
-    """Refuse what holds no plain numbers, or could not be read in pieces.
+    """Refuse an array without plain numbers, or an array that cannot be read in pieces.
 
     Raises:
         ReadError: other data, an impossible shape, or a codec that is not known to be harmless.
@@ -132,7 +132,7 @@ def check_array(array: "zarr.Array[Any]", path: Path) -> None:
 
 @contextmanager
 def few_chunks_at_once(array: "zarr.Array[Any]") -> Iterator[None]:
-    """Let zarr unpack no more chunks at a time than fit beside what is read; its usual ten may be a hundred MB."""
+    """Limit the memory of the chunks that zarr unpacks at a time; the usual ten may take a hundred MB."""
     import zarr
 
     chunk = math.prod(array.chunks) * array.dtype.itemsize
@@ -141,7 +141,7 @@ def few_chunks_at_once(array: "zarr.Array[Any]") -> Iterator[None]:
 
 
 def has_chunks(folder: Path) -> bool:
-    """Whether any chunk of an array is there: those that are not count as empty, and nothing says what is missing."""
+    """Whether any chunk of an array is present: missing chunks count as empty, so a loss would not show."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return any(file.name not in _METADATA for file in files)
 
@@ -166,7 +166,7 @@ def _names(codecs: Any) -> Iterator[str]:
 
 
 def _first_line(error: Exception) -> str:
-    """What zarr says, as part of a sentence."""
+    """First line of an error, as part of a sentence."""
     lines = str(error).splitlines()
     return lines[0][:200].rstrip(".") if lines else type(error).__name__
 

@@ -13,11 +13,11 @@ class PlainFiles(LocalStore):
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """A file's bytes, None where there is no such file.
+        """A file's bytes, None for a missing file.
 
         Raises:
-            ValueError: it is no plain file.
-            OutOfMemory: it does not fit.
+            ValueError: not a plain file.
+            OutOfMemory: not enough memory.
         """
         path = self.root / key
         if path.exists() and not path.is_dir():

@@ -21,7 +21,7 @@ _CHUNK = {"c": 1, "z": 64, "y": 128, "x": 128}
 def labels_to_zarr(
     folder: Path, geometry: Geometry, dtype: np.dtype[np.generic], classes: ClassTable | None
 ) -> Iterator[Put]:
-    """Yield what writes a box of a label image into an empty folder; what is never written is 0."""
+    """Yield a writer of boxes of a label image into an empty folder; unwritten voxels are 0."""
     attributes = attributes_of(geometry, "labels", more=image_label(classes or ClassTable()))
     array = _create(folder, _stored_shape(geometry), dtype, attributes)
 
@@ -50,7 +50,7 @@ def image_to_zarr(path: Path, folder: Path, image: Image) -> None:
 
 
 def _window(channels: Sequence[str], dtype: np.dtype[Any]) -> dict[str, Any]:
-    """Channels with the range of their type; OME-Zarr wants one, and the image's own is known at its end only."""
+    """Channels with the range of their type: OME-Zarr requires a range, and the image's own is not known yet."""
     if dtype.kind == "f":
         return omero(channels, 0.0, 1.0)
     limits = np.iinfo(dtype)
@@ -62,7 +62,7 @@ def _stored_shape(geometry: Geometry) -> tuple[int, ...]:
 
 
 def _create(folder: Path, shape: tuple[int, ...], dtype: np.dtype[np.generic], attributes: Mapping[str, Any]) -> Any:
-    import zarr  # a tenth of a second, which only those pay who need it
+    import zarr  # slow (0.1 s), so imported only on use
 
     names = ("c", "z", "y", "x")[-len(shape) :]
     group = zarr.create_group(folder, zarr_format=3, attributes=dict(attributes))

@@ -1,4 +1,4 @@
-"""The models that are there: shipped ones, and those in the user's folder."""
+"""The installed models: shipped models, and models in the user's folder."""
 
 import logging
 import sys
@@ -20,9 +20,9 @@ class ModelFile:
     """A model that can be opened.
 
     Attributes:
-        name: what `find_model` knows it by: the file's name without its ending.
+        name: for `find_model`: the file's name without the ending.
         path: the file.
-        description: all of it but the weights.
+        description: all but the weights.
     """
 
     name: str
@@ -31,7 +31,7 @@ class ModelFile:
 
     @property
     def card(self) -> Path | None:
-        """The Markdown page about it, if there is one beside it."""
+        """The Markdown page about the model, if there is a page beside the file."""
         page = self.path.with_suffix(".md")
         return page if page.exists() else None
 
@@ -45,7 +45,7 @@ def read_card(path: Path) -> str:
 
 
 def user_models_folder() -> Path:
-    """Where the user's own models are kept; it may not exist yet."""
+    """Folder of the user's own models; may not exist yet."""
     return Path(platformdirs.user_data_dir("condseg", appauthor=False)) / "models"
 
 
@@ -85,7 +85,7 @@ def _files() -> list[Path]:
 
 
 def _shipped_folders() -> tuple[Path, ...]:
-    """Inside the installed package, or beside it in a source checkout; the package is not imported for it."""
+    """Folders inside the installed package, or beside the package in a source checkout; the package is not imported."""
     if hasattr(sys, "_MEIPASS"):  # a bundle made by PyInstaller
         return (Path(sys._MEIPASS) / "condseg_models" / "zoo",)
     package = find_spec("condseg_models")
