@@ -15,6 +15,7 @@ from condseg_app.data import Fingerprint, Geometry, Image
 from condseg_app.errors import ReadError
 from condseg_app.io import ModelFile, read_label_map, read_model, read_model_description, write_model
 from condseg_app.qt import Panel
+from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
@@ -287,3 +288,17 @@ def test_the_session_outlives_the_panel(qtbot: QtBot, stage: Any, scan: Image) -
     stage.session.choose_class("liver")
     stage.predict_all()
     assert stage.failures == []
+
+
+def test_the_dialog_for_a_class_keeps_no_room_for_a_reason_that_there_is_not(qtbot: QtBot, panel: Panel) -> None:
+    panel.classes.add_class()
+    dialog = panel.findChild(ClassDialog)
+    assert dialog is not None
+    qtbot.waitExposed(dialog)
+    assert not dialog.reason.isVisible()
+    gap = dialog.color.geometry().top() - dialog.name.geometry().bottom()
+    assert gap < dialog.name.height()
+    qtbot.keyClicks(dialog.name, "liver")
+    assert dialog.reason.isVisible()
+    assert "taken" in dialog.reason.text()
+    dialog.close()

@@ -75,3 +75,8 @@ def test_what_a_file_holds_and_what_was_taken_of_it() -> None:
     film = Path("film.nii.gz")
     assert file_text(film, Pick()) == file_text(film, Pick(series="1.2")) == "film.nii.gz"
     assert file_text(film, Pick(frame=1, channel="DAPI")) == "film.nii.gz, frame 2, DAPI"
+
+
+def test_one_thread_is_one_thread() -> None:
+    assert device_text(DeviceInfo("cpu", "a processor", 1)) == "this computer, CPU (1 thread)"
+    assert device_text(DeviceInfo("cpu", "a processor", 2)) == "this computer, CPU (2 threads)"
