@@ -23,7 +23,7 @@ from condseg_app.session.reading import (
     reading_steps,
     renaming_steps,
 )
-from condseg_app.session.segmenting import segmented, told
+from condseg_app.session.segmenting import Marks, marks_of, segmented, told
 from condseg_app.session.state import with_image
 
 
@@ -103,15 +103,20 @@ class Opening(Lessons):
             names: 'class 1' -> the name that it is to have; the file's own names if None.
         """
         if names is None:
-            self.use_segmentation(found.segmentation)
+            self.use_segmentation(found.segmentation, found.marks)
         else:
             self._begin_opening(f"Opening {found.path.name}", partial(renaming_steps, found, dict(names)))
 
     @command
-    def use_segmentation(self, segmentation: Segmentation) -> None:
-        """Make masks in memory the marks of their classes on the image in view; this can be undone."""
+    def use_segmentation(self, segmentation: Segmentation, marks: Marks | None = None) -> None:
+        """Make a segmentation the marks of its classes on the image in view; this can be undone.
+
+        Args:
+            segmentation: on that image's grid.
+            marks: `marks_of` it, where they are made already.
+        """
         before = self._state.annotations
-        self._edit(segmented(self._state, segmentation))
+        self._edit(segmented(self._state, segmentation, marks or marks_of(segmentation)))
         self._keep_in_mind([a for name, a in self._state.annotations.items() if a is not before.get(name)])
         self.notice.emit(told(segmentation, self._state.opened_image()))
 
@@ -165,7 +170,7 @@ class Opening(Lessons):
         if found.image is not self.image:  # another one was opened meanwhile
             self._open_file(Request(found.path, pick=found.pick, taken_as="labels"))
         elif found.fits and found.certain and found.segmentation.named:
-            self.use_segmentation(found.segmentation)
+            self.use_segmentation(found.segmentation, found.marks)
         elif not found.certain and not len(self.labels_found):
             self.open_labels_as_image(found)
         else:

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from condseg_app import io
 from condseg_app.compute import Progress, Step, Steps
 from condseg_app.data import Image, Model, Pick
@@ -21,6 +19,7 @@ from condseg_app.io.segmentations import (
     sorted_out,
 )
 from condseg_app.session import table
+from condseg_app.session.segmenting import Marks, marks_of
 from condseg_app.session.state import State, with_image
 
 TakenAs = Literal["unknown", "image", "labels"]
@@ -90,6 +89,7 @@ class LabelsFound:
         image: the image in view when it was read; None without one.
         misfit: how its grid differs from the image's, the end of a sentence; None where it fits.
         pick: what was chosen of the file.
+        marks: the classes as marks, where they lie on that image and have names.
     """
 
     segmentation: Segmentation
@@ -97,6 +97,7 @@ class LabelsFound:
     image: Image | None
     misfit: str | None = None
     pick: Pick = field(default=EVERYTHING)
+    marks: Marks = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -159,18 +160,19 @@ def labels_as_image_steps(found: LabelsFound) -> Steps:
     segmentation = read_segmentation(found.path, None, found.pick)
     image = replace(segmentation.as_image(), pick=found.pick)
     yield Step(Progress(0.5), Reading(image))
-    yield Step(Progress(1.0), LabelsFound(in_memory(segmentation), True, image, pick=found.pick))
+    yield Step(Progress(1.0), _ready(LabelsFound(segmentation, True, image, pick=found.pick)))
 
 
 def renaming_steps(found: LabelsFound, names: dict[str, str]) -> Steps:
     """Give labels the names that they are to have; some may become one class."""
-    segmentation = in_memory(found.segmentation.renamed(names))
-    yield Step(Progress(1.0), replace(found, segmentation=segmentation, certain=True))
+    segmentation = found.segmentation.renamed(names)
+    yield Step(Progress(1.0), _ready(replace(found, segmentation=segmentation, certain=True)))
 
 
-def in_memory(segmentation: Segmentation) -> Segmentation:
-    """The same with all its masks made, which takes a while."""
-    return replace(segmentation, masks={n: np.ascontiguousarray(segmentation.masks[n]) for n in segmentation.masks})
+def _ready(found: LabelsFound) -> LabelsFound:
+    """The same with the marks that it becomes, where nothing has to be asked first."""
+    is_ready = found.fits and found.certain and found.segmentation.named
+    return replace(found, marks=marks_of(found.segmentation)) if is_ready else found
 
 
 def channel_choice(image: Image) -> Choice | None:
@@ -225,7 +227,7 @@ def _on_grid(request: Request, onto: Image | None, *, certain: bool) -> LabelsFo
     if onto is not None:
         try:
             found = read_segmentation(request.path, onto, request.pick)
-            return LabelsFound(in_memory(found), certain, onto, pick=request.pick)
+            return _ready(LabelsFound(found, certain, onto, pick=request.pick))
         except GeometryError as error:
             own = read_segmentation(request.path, None, request.pick)
             misfit = difference(own.geometry, onto.geometry) or error.message

@@ -1,5 +1,6 @@
 """A segmentation from a file as the marks of its classes on the image in view."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -13,21 +14,34 @@ from condseg_app.session.state import State
 _NAMED = 4
 
 
-def segmented(state: State, segmentation: Segmentation) -> State:
+Marks = Mapping[str, ChunkedAnnotation]
+
+
+def marks_of(segmentation: Segmentation) -> Marks:
+    """Each class as marks: decided everywhere, but for classes that were predicted in part. It takes a while.
+
+    Returns:
+        class name -> its marks, a part after the whole that contains it.
+    """
+    everywhere = np.broadcast_to(np.True_, segmentation.geometry.shape)
+    found: dict[str, ChunkedAnnotation] = {}
+    for name in segmentation.in_order:
+        mask = segmentation.masks[name]
+        known = mask if name in segmentation.incomplete else everywhere
+        found[name] = ChunkedAnnotation.of(name, mask, known)
+    return found
+
+
+def segmented(state: State, segmentation: Segmentation, marks: Marks) -> State:
     """The state with each class of a segmentation marked, wherever nothing else is said of it in the file.
 
     Raises:
         CondsegError: there is no image, or the masks are not on its grid.
     """
-    shape = state.opened_image().geometry.shape
-    everywhere = np.broadcast_to(np.True_, shape)
     names: list[str] = []
     for entry in (segmentation.classes[name] for name in segmentation.in_order):
-        mask = segmentation.masks[entry.name]
         state, name = _with_row(state, entry, segmentation)
-        # Outside of the mask of a class that was predicted in part nothing is known.
-        known = mask if entry.name in segmentation.incomplete else everywhere
-        state = marking(state, ChunkedAnnotation.of(name, mask, known))
+        state = marking(state, replace(marks[entry.name], class_name=name))
         names.append(name)
     return replace(state, current_class=names[0] if names else state.current_class)
 
