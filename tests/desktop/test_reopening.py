@@ -360,24 +360,6 @@ def test_labels_alone_can_be_looked_at(window: MainWindow, tmp_path: Path) -> No
     assert np.array_equal(window.session.mask_of("liver"), expected)
 
 
-def test_a_class_of_the_model_is_that_class_whatever_its_capitals(
-    window: MainWindow, tmp_path: Path, stage: Any
-) -> None:
-    source, geometry = scan_file(tmp_path, "volume"), grid(False)
-    window.session.open_model(stage.model_file)
-    drop(window, source)
-    labels = foreign_labels(tmp_path / "theirs.nii.gz", geometry, blocks(geometry.shape))
-    drop(window, labels)
-    dialog = asked(window)
-    cell(dialog, 0).setText("Spleen")
-    cell(dialog, 1).setText("lesion")
-    click(window, "use_labels")
-    assert window.session.classes.names == ("liver", "spleen", "kidney", "lesion")
-    assert set(window.session.annotations) == {"spleen", "lesion"}
-    colors = [entry.color for entry in window.session.classes]
-    assert len(set(colors)) == len(colors)
-
-
 def test_an_indexed_picture_without_a_table_is_asked_about(window: MainWindow, tmp_path: Path) -> None:
     source = scan_file(tmp_path, "picture")
     values = blocks((12, 9, 1))[:, :, 0]
@@ -426,3 +408,22 @@ def test_a_part_lies_on_its_whole_whatever_the_order_of_rows(
     assert np.array_equal(window.session.mask_of("liver"), labels.values > 0)  # the cyst is in the liver
     assert np.array_equal(window.session.mask_of("cyst"), labels.values == 7)
     assert np.array_equal(window.session.labels().values, labels.values)
+
+
+# The last one: the window keeps the model.
+def test_a_class_of_the_model_is_that_class_whatever_its_capitals(
+    window: MainWindow, tmp_path: Path, stage: Any
+) -> None:
+    source, geometry = scan_file(tmp_path, "volume"), grid(False)
+    window.session.open_model(stage.model_file)
+    drop(window, source)
+    labels = foreign_labels(tmp_path / "theirs.nii.gz", geometry, blocks(geometry.shape))
+    drop(window, labels)
+    dialog = asked(window)
+    cell(dialog, 0).setText("Spleen")
+    cell(dialog, 1).setText("lesion")
+    click(window, "use_labels")
+    assert window.session.classes.names == ("liver", "spleen", "kidney", "lesion")
+    assert set(window.session.annotations) == {"spleen", "lesion"}
+    colors = [entry.color for entry in window.session.classes]
+    assert len(set(colors)) == len(colors)
