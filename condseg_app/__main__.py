@@ -16,7 +16,7 @@ def main() -> int:
         return open_app(arguments[1:])
     from condseg_app.cli import main as run_command
 
-    if not sys.warnoptions:  # those of libraries are for programmers; Python's own -W shows them
+    if not sys.warnoptions:  # libraries' warnings are for programmers; Python's -W shows these
         warnings.simplefilter("ignore")
     return run_command(arguments)
 

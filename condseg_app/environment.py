@@ -1,4 +1,4 @@
-"""The process's surroundings, mended where they lack what libraries take for granted: a user's name, a home.
+"""Environment of the process, completed for libraries that need a user's name and a home.
 
 In a container a user often has neither (`docker run --user 1234`), and a home may not be writable.
 """
@@ -10,7 +10,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-# Folders of the user's own by the XDG standard, and what libraries call theirs: variable -> usual place in the home.
+# The user's folders by the XDG standard, which libraries follow: variable -> usual place in the home.
 _FOLDERS = {
     "XDG_CONFIG_HOME": ".config",
     "XDG_CACHE_HOME": ".cache",
@@ -20,7 +20,7 @@ _FOLDERS = {
 
 
 def set_up_environment() -> None:
-    """Give this process, and those that it starts, a user's name and folders that can be written."""
+    """Give this process and its children a user's name and writable folders."""
     _name_the_user()
     if sys.platform != "win32":
         _give_a_home()
@@ -35,14 +35,14 @@ def _name_the_user() -> None:
 
 
 def _give_a_home() -> None:
-    """Where no home is known, '~' would be taken for a folder's name."""
-    if not Path(os.path.expanduser("~")).is_absolute():  # noqa: PTH111 - pathlib's raises where this one tells
+    """Set a home where none is known; else '~' would be taken for a folder's name."""
+    if not Path(os.path.expanduser("~")).is_absolute():  # noqa: PTH111 - pathlib raises where no home is known
         with suppress(OSError):
             os.environ["HOME"] = str(_own_folder())
 
 
 def _give_folders() -> None:
-    """Folders for caches and settings elsewhere, where the home's cannot be written."""
+    """Put folders for caches and settings elsewhere, where the home's cannot be written."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111
     for variable, usual in _FOLDERS.items():
         if not os.environ.get(variable) and not _can_be_written(home / usual):
@@ -51,7 +51,7 @@ def _give_folders() -> None:
 
 
 def _can_be_written(folder: Path) -> bool:
-    """Whether it is there and takes files, or can be made. One that holds something of ours stays, to be read."""
+    """Whether a folder takes files or can be made. A folder with files of CondSeg stays in use, for reading."""
     if os.access(folder / "condseg", os.R_OK):
         return True
     there = next((each for each in (folder, *folder.parents) if os.access(each, os.F_OK)), folder)
@@ -59,7 +59,7 @@ def _can_be_written(folder: Path) -> bool:
 
 
 def _own_folder() -> Path:
-    """The user's own among the system's temporary folders; a new one if somebody else has made it."""
+    """The user's folder in the system's temporary folder; a new folder if the usual name is not safely the user's."""
     folder = Path(tempfile.gettempdir()) / f"condseg-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)

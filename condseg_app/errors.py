@@ -1,7 +1,7 @@
 """The errors that a user may meet.
 
-Each message is one sentence: what, where, expected and got, and what to do. The data behind it
-travels along, so that a dialog can act on it. Nobody is shown a traceback; the log has it.
+Each message is a single sentence: the fault, its place, expected and got, and the remedy. The data behind the
+message travel along, for dialogs to act on. Tracebacks are never shown, only logged.
 """
 
 import unicodedata
@@ -13,12 +13,12 @@ _OBEYED = ("Cc", "Cs", "Zl", "Zp")
 
 
 def printable(text: str) -> str:
-    """A text that may come from a file as one line, without what a terminal obeys."""
+    """A text, possibly from a file, on a single line without a terminal's control characters."""
     return "".join(_escaped(c) if unicodedata.category(c) in _OBEYED else c for c in text)
 
 
 def one_line(text: str) -> str:
-    """What is shown of a text that may come from a file: one line of some length, and nothing that a terminal obeys."""
+    """A text, possibly from a file, on a single line of limited length without unprintable characters."""
     plain = "".join(character if character.isprintable() else " " for character in text)
     words = " ".join(plain.split())
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ..."
@@ -38,15 +38,15 @@ class CondsegError(Exception):
 
 
 class ReadError(CondsegError):
-    """A file could not be read as what it was taken for."""
+    """A file could not be read in its supposed format."""
 
 
 class WriteError(CondsegError):
-    """A file could not be written; what stood there before is untouched."""
+    """A file could not be written; an earlier file there is untouched."""
 
 
 class NothingToWrite(WriteError):
-    """No voxel is marked, and the format has no way to say so."""
+    """No voxel is labelled, and the format cannot express that."""
 
 
 class GeometryError(CondsegError):

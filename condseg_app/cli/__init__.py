@@ -1,4 +1,4 @@
-"""The commands without a window, a module for each group of them."""
+"""The commands without a window, a module for each group."""
 
 from condseg_app.cli.commands import app, main
 

@@ -1,4 +1,4 @@
-"""What `train --check` shows."""
+"""Output of `train --check`."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_check(choice: "Choice") -> None:
-    """Read all data and show what is there.
+    """Read all data and show a report.
 
     Raises:
         CondsegError: something is wrong.

@@ -1,4 +1,4 @@
-"""Classes of a model: what a lesson did, and classes taken out, put in, renamed, removed."""
+"""Classes of a model: results of a lesson, and classes exported, imported, renamed, removed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Output = Annotated[Path, typer.Option(help="the file to write; the model stays as it is")]
 
-# From here on an old class looks so much like the new one that it may be the same.
+# Dice from which an old class is so similar to the new class that both may be the same.
 _ALIKE = 0.8
 
 class_app = typer.Typer(help="Take a taught class out of a model, put it into another copy, rename or remove it.")
@@ -61,7 +61,7 @@ def remove(name: str, model: ModelName, output: Output) -> None:
 
 
 def show_teaching(name: str, result: "TeachingResult") -> None:
-    """Print what a lesson did."""
+    """Print the results of a lesson."""
     if result.nearest is not None and result.nearest[1] >= _ALIKE:
         say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
     if result.held_out is not None:

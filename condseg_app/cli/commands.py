@@ -1,7 +1,7 @@
 """The commands without a window.
 
-Exit code 0; 2 with one sentence for bad input; 3 with one where the single file that is read holds several images to
-choose from; 130 when interrupted; 1 with one where CondSeg itself failed.
+Exit code 0; 2 for bad input; 3 where the only file to read holds several images to choose from; 130 when
+interrupted; 1 where CondSeg itself failed. With 1, 2 and 3 a sentence says what happened.
 """
 
 import typer
@@ -44,23 +44,23 @@ _FAILED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; errors become one line on standard error."""
+    """Run a command; an error becomes a single line on standard error."""
     set_up_streams()
     try:
         with warnings_told():
             code = app(args=arguments, standalone_mode=False)
-    except SystemExit:  # click's and rich's way to end where nobody reads what they print any more
+    except SystemExit:  # click and rich end so when nobody reads the output any more
         return 0
     except Exception as error:  # noqa: BLE001 - told in a sentence, and logged
         return _told(error)
-    # Commands return nothing; what arrives here is click's own code, 130 for Ctrl-C.
+    # Commands return nothing; a value here is click's own code, 130 for Ctrl-C.
     if code == _INTERRUPTED:
         complain("condseg: interrupted")
     return code if isinstance(code, int) else 0
 
 
 def _told(error: Exception) -> int:
-    """Say what went wrong; returns the exit code."""
+    """Print the error; returns the exit code."""
     from condseg_app.io.choices import CHOICE_NEEDED, ChoiceNeeded  # the start stays quick
 
     if isinstance(error, CondsegError):

@@ -1,4 +1,4 @@
-"""Which way to learn is better: `compare`."""
+"""Comparison of ways to learn: `compare`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What commands print: names from files as they are, never as mark-up, and no trace of a library's chatter."""
+"""Printing by commands: names from files verbatim, never as mark-up, and without libraries' messages."""
 
 import json
 import logging
@@ -18,10 +18,10 @@ _NARROWEST = 40
 
 
 class _Console(Console):
-    """A console to which all text is plain, and which is silent once nobody reads it any more (`| head`)."""
+    """A console for plain text only, silent once nobody reads any more (`| head`)."""
 
     def on_broken_pipe(self) -> None:
-        """Go on without a reader: what a command writes to the disk is not the reader's."""
+        """Go on without a reader, for the command's files are still wanted."""
         self.quiet = True
         with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
             os.dup2(nowhere.fileno(), self.file.fileno())
@@ -42,7 +42,7 @@ def complain(line: str) -> None:
 
 
 def show(shown: Table) -> None:
-    """Print a table; one that would be too narrow to be read is left to the terminal to wrap."""
+    """Print a table; on a very narrow terminal the terminal wraps the lines."""
     if CONSOLE.width < _NARROWEST:
         CONSOLE.width = _NARROWEST
     CONSOLE.print(shown)
@@ -54,7 +54,7 @@ def print_json(value: object) -> None:
 
 
 def table(*headers: str, title: str | None = None) -> Table:
-    """An empty table; of a text that is too wide nothing is cut off."""
+    """An empty table, in which wide texts are folded, not cut off."""
     return Table(*(Column(header, overflow="fold") for header in headers), title=title)
 
 
@@ -70,7 +70,7 @@ class PacedLog:
         self._seconds, self._next = seconds, 0.0
 
     def write(self, line: str) -> None:
-        """Write the line, unless one was written a moment ago."""
+        """Write the line, unless the last line is too recent."""
         if not ERRORS.is_terminal and monotonic() >= self._next:
             complain(line)
             self._next = monotonic() + self._seconds
@@ -90,7 +90,7 @@ def progress_bar(shown: bool = True) -> Progress:
 
 @contextmanager
 def warnings_told() -> Iterator[None]:
-    """Print what the program logs as a warning, and of libraries only what is an error."""
+    """Print the program's warnings and errors, and of libraries only errors."""
     handler = _Told()
     root = logging.getLogger()
     root.addHandler(handler)
@@ -105,13 +105,13 @@ class _Told(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record."""
-        own = record.name.partition(".")[0] == "condseg_app" and record.exc_info is None  # else it ends in a sentence
+        own = record.name.partition(".")[0] == "condseg_app" and record.exc_info is None  # else told by a last sentence
         if record.levelno >= (logging.WARNING if own else logging.ERROR):
             complain(f"{record.levelname.lower()}: {record.getMessage()}")
 
 
 def set_up_streams() -> None:
-    """Let a terminal that is not UTF-8 show what it cannot write as an escape, instead of failing."""
+    """Let a terminal that is not UTF-8 show unwritable characters as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -123,5 +123,5 @@ def shown_number(value: float | None) -> str:
 
 
 def _plain(value: object) -> str | Sequence[object]:
-    """What JSON and the screen cannot show as it is."""
+    """A list or text for a value that JSON cannot hold."""
     return list(value) if isinstance(value, (tuple, set, frozenset)) else str(value)

@@ -1,4 +1,4 @@
-"""What `info` shows of a file or folder."""
+"""Output of `info` about a file or folder."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ _WIDTH = 19  # of "single-class groups"
 
 
 def show_description(found: "FileDescription") -> None:
-    """Print a description, a line for each thing, and a line's space after it."""
+    """Print a description, a line for each property, and an empty line at the end."""
     for key, text in _lines(found):
         say(f"{key:{_WIDTH}} {text}".rstrip())
     say("")

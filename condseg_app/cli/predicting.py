@@ -94,7 +94,7 @@ def _checked(segment_all: "SegmentAll") -> "SegmentAll":
 
 @contextmanager
 def _place(engine: str | None, certificate: Path | None) -> "Iterator[SegmentAll]":
-    """Where to segment: here, or on an engine's workers."""
+    """Place of the computing: here, or an engine's workers."""
     if engine is None and certificate is None:
         from condseg_app.compute.folder import segment_here
 

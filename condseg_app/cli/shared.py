@@ -1,4 +1,4 @@
-"""What several commands share: options, and how their values are read."""
+"""Options shared by several commands, and parsing of option values."""
 
 import csv
 from collections.abc import Iterable
@@ -59,10 +59,10 @@ def post_processing(
     overlap: str,
     priority: str | None,
 ) -> PostProcessing:
-    """The options about post-processing as one value.
+    """The options of post-processing as a single value.
 
     Raises:
-        CondsegError: one of them cannot be.
+        CondsegError: an option is invalid.
     """
     if overlap not in get_args(Overlap):
         raise CondsegError(f"--overlap takes {', '.join(get_args(Overlap))}, not '{overlap}'")
@@ -82,7 +82,7 @@ def numbers_by_name(option: str, text: str | None, kind: type[int] | type[float]
     """'liver=1,spleen=2' as a table."""
     found = {}
     for pair in names_in(text or ""):
-        name, equals, value = pair.rpartition("=")  # a name may have one, a number has not
+        name, equals, value = pair.rpartition("=")  # a name may hold '=', a number never
         if not equals:
             raise CondsegError(f"{option} takes NAME=VALUE, not '{pair}'")
         found[name.strip()] = numbers_in(option, value, kind, 1)[0]
@@ -93,7 +93,7 @@ def renamed_in(option: str, pairs: Iterable[str]) -> dict[str, str]:
     """'Leber=liver' and the like as a table.
 
     Raises:
-        CondsegError: one is no pair of names.
+        CondsegError: a text is no pair of names.
     """
     found = {}
     for pair in pairs:
@@ -105,7 +105,7 @@ def renamed_in(option: str, pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _split(text: str, at: str) -> list[str]:
-    """The parts of a text, as spreadsheets read them: what stands in double quotes is one part."""
+    """The parts of a text, split as by spreadsheets: double quotes hold a part together."""
     return next(csv.reader([" ".join(text.splitlines())], delimiter=at, skipinitialspace=True), [])
 
 
@@ -113,7 +113,7 @@ def numbers_in(option: str, text: str, kind: type[int] | type[float], count: int
     """The numbers of a list such as '1,1,2.5'.
 
     Raises:
-        CondsegError: they are not numbers, or not as many as wanted.
+        CondsegError: a part is no number, or the count is wrong.
     """
     try:
         numbers = tuple(kind(part) for part in text.split(","))

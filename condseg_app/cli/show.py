@@ -1,4 +1,4 @@
-"""What there is: files, models, networks, classes."""
+"""Listings and descriptions of files, models, networks and classes."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checking data before hours are spent on them: what is labelled where, and what looks wrong."""
+"""Checks of data before a long training: labels of each class, and likely mistakes."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -16,13 +16,13 @@ from condseg_app.io import read_case, read_data_set, read_image
 # Voxel sizes that differ by more are a mistake in a header more often than two kinds of images.
 _SIZE_RATIO = 10.0
 
-# A voxel's size along one axis, and the data set and case that it was found in.
+# A voxel's size along an axis, with its data set and case.
 _Size = tuple[float, str, str]
 
 
 @dataclass
 class ClassCount:
-    """What a data set says about a class: numbers of cases, and voxels over all of them."""
+    """Numbers of a class's cases in a data set, and of voxels over all cases."""
 
     labelled: int = 0
     absent: int = 0
@@ -32,12 +32,12 @@ class ClassCount:
 
 @dataclass
 class SetReport:
-    """What a data set holds.
+    """Contents of a data set.
 
     Attributes:
-        name: the data set, with '/class' behind it for a single-class group, and its split if it is not trained on.
-        cases: how many.
-        classes: class name -> what is said about it.
+        name: the data set, followed by '/class' for a single-class group, and by the split if not trained on.
+        cases: their number.
+        classes: class name -> its counts.
         spacing: lowest and highest voxel size of each axis.
         unit: of the spacing.
         intensity: lowest and highest.
@@ -53,7 +53,7 @@ class SetReport:
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, a sentence each: `wrong` has to be mended, `odd` should be looked at."""
+    """Findings, a sentence each: `wrong` must be mended, `odd` should be checked."""
 
     sets: tuple[SetReport, ...]
     wrong: tuple[str, ...]
@@ -61,14 +61,14 @@ class Report:
 
 
 def check(choice: Choice, progress: Callable[[int, int, str], None]) -> Report:
-    """Read everything that a training would.
+    """Read all data of a training.
 
     Args:
         choice: the data.
         progress: called with cases done, cases in all, and the case's name.
 
     Raises:
-        CondsegError: not even the data sets' tables can be read, or nothing in them is wanted.
+        CondsegError: not even the data sets' tables can be read, or no case has a wanted class.
     """
     data = choose(choice)
     sets = (*data.train, *(replace(s, name=f"{s.name}, val") for s in data.validation))
@@ -98,7 +98,7 @@ def check(choice: Choice, progress: Callable[[int, int, str], None]) -> Report:
 
 
 def _test_images(choice: Choice, same: SameImages, progress: Callable[[int, int, str], None]) -> list[str]:
-    """Look whether images to test on are among the others; what cannot be read of them is told."""
+    """Add the test images to `same`, and report unreadable test images."""
     found = [read_data_set(folder) for folder in choice.folders]
     tests = [(data, case) for data in found for case in data.cases if case.split == "test"]
     odd = []
@@ -112,7 +112,7 @@ def _test_images(choice: Choice, same: SameImages, progress: Callable[[int, int,
 
 
 def quick_warnings(data: TrainingData) -> tuple[str, ...]:
-    """What looks wrong at a first look: names, voxel sizes, and the label maps of a few cases."""
+    """Likely mistakes at a first check: names, voxel sizes, and the label maps of a few cases."""
     found, sizes = _one_class_under_two_names(data.train), list[_Size]()
     for each in data.train:
         for case in some_cases(each.cases):

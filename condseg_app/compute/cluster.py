@@ -1,7 +1,7 @@
-"""Many images over the workers of an engine, one image a task.
+"""Many images over the workers of an engine, each image a task.
 
-A worker may die at any time. dask would start its tasks again elsewhere, several times over, also one that fills each
-worker's memory until the system kills it. So each task is bound to one worker, and who gets it next is decided here.
+A worker may die at any time. dask would restart its tasks elsewhere, several times over, even a task that fills each
+worker's memory until the system kills the worker. So each task is bound to a worker, and retries are decided here.
 """
 
 import signal
@@ -29,8 +29,8 @@ from condseg_app.io import read_image
 from condseg_app.io.prediction_report import Stamp, stamp_of
 
 _LOOK_EVERY = 1.0  # seconds
-_WORKERS_MAY_BE_GONE = 60.0  # until one that died has been started again
-_LOSSES = 2  # of one image's workers; a third one would likely go the same way
+_WORKERS_MAY_BE_GONE = 60.0  # until a dead worker has been restarted
+_LOSSES = 2  # of an image's workers; a third worker would likely die as well
 
 
 class Cluster:
@@ -42,7 +42,7 @@ class Cluster:
 
     Raises:
         CondsegError: this is no address.
-        EngineLost: it cannot be reached, has no worker, or is of another version.
+        EngineLost: the engine cannot be reached, has no worker, or is of another version.
         ReadError: this is no certificate.
     """
 
@@ -63,7 +63,7 @@ class Cluster:
         self._client.close(timeout=1)  # type: ignore[no-untyped-call]
 
     def segment_all(self, files: Sequence[Path], request: Request) -> Iterator[Stage]:
-        """Segment images on the workers; those that are finished first come first.
+        """Segment images on the workers; outcomes come in the order of finishing.
 
         Raises:
             EngineLost: the engine is gone, or all its workers are for a minute.
@@ -82,7 +82,7 @@ class Cluster:
                 run.stop()
 
     def _workers(self) -> Mapping[str, int]:
-        """The workers that are there now: address -> how many tasks one does at a time."""
+        """The present workers: address -> number of tasks at a time."""
         try:
             threads = cast("Mapping[str, int]", self._client.nthreads())  # type: ignore[no-untyped-call]
         except lost_errors() as error:
@@ -116,7 +116,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class _SharedFile:
-    """An image by its path, as text, for a worker may run another system."""
+    """An image by its path, as text, for a worker may run another operating system."""
 
     path: str
     stamp: Stamp
@@ -137,8 +137,8 @@ class _Task:
         file: the image.
         stamp: of the file before it was read.
         voxels_are_sent: because the worker cannot see the file.
-        losses: how many workers died with it.
-        worker: the address of the one that has it.
+        losses: number of workers lost with the image.
+        worker: address of the present worker.
         future: dask's, of a `Reply`.
     """
 
@@ -151,13 +151,13 @@ class _Task:
 
 
 class _Run:
-    """Images that wait, and those that workers have.
+    """Waiting images, and images in work.
 
     Args:
         client: dask's.
-        workers: the workers that are there now: address -> how many tasks one does at a time.
+        workers: gives the present workers: address -> number of tasks at a time.
         files: the images.
-        request: what is asked about each.
+        request: for each image.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class _Run:
 
     @property
     def goes_on(self) -> bool:
-        """Whether an image has not come to its end."""
+        """Whether an image is still unfinished."""
         return bool(self._waiting or self._running)
 
     @property
@@ -182,10 +182,10 @@ class _Run:
     def hand_out(self) -> Iterator[Stage]:
         """Give images to workers that have too few; yields those that cannot be read."""
         threads = self._workers()
-        # A worker may have gone since it was listed: then the scheduler does not find it in its table.
+        # A worker may have gone since the listing: then the scheduler's table lacks the address.
         unreachable: tuple[type[BaseException], ...] = (*lost_errors(), KeyError)
-        # With one more than it can do, a worker goes on while its answer is fetched; but none is to lie with
-        # a busy worker when others have nothing to do.
+        # With a spare task a worker goes on while its answer is fetched; but no task is to wait for a busy
+        # worker while others are idle.
         spare = 1 if len(self._waiting) > sum(threads.values()) else 0
         while self._waiting and threads:
             load = Counter(task.worker for task in self._running)
@@ -226,7 +226,7 @@ class _Run:
             yield self._end(task, cast("Segmentation", reply.value))
 
     def stop(self) -> None:
-        """Take back what is not finished; what a worker has begun it finishes, for nobody."""
+        """Cancel unfinished tasks; a worker still finishes a begun task, and the result is dropped."""
         with suppress(*lost_errors()):
             self._client.cancel([task.future for task in self._running])
 
@@ -237,7 +237,7 @@ class _Run:
             sent = self._client.scatter(image, workers=[task.worker], hash=False)
         else:
             sent = _SharedFile(str(task.file.resolve()), task.stamp)
-        if self._sent_request is None or self._sent_request.status != "finished":  # it was lost with all workers
+        if self._sent_request is None or self._sent_request.status != "finished":  # lost with all workers
             self._sent_request = self._client.scatter(self._request, broadcast=True, hash=False)
         task.future = self._client.submit(
             _segment_there, sent, self._sent_request, workers=[task.worker], allow_other_workers=False, pure=False
@@ -245,7 +245,7 @@ class _Run:
         task.future.add_done_callback(lambda _future: self._news.set())
 
     def _fetch(self, task: _Task) -> Reply | None:
-        """A task's reply; None if its worker is lost, be it while the reply is on its way."""
+        """A task's reply; None if the worker is lost, also while the reply is fetched."""
         pool = ThreadPoolExecutor(1)  # for dask would wait for ever
         try:
             fetched = pool.submit(task.future.result)
@@ -255,7 +255,7 @@ class _Run:
             return cast("Reply", fetched.result())
         except lost_errors():
             return None
-        except Exception as error:  # noqa: BLE001 - what dask itself could not do with this image
+        except Exception as error:  # noqa: BLE001 - an error of dask itself with this image
             return Reply(error=explain(error, "Predicting", engine_log_path()))
         finally:
             pool.shutdown(wait=False)
@@ -276,9 +276,9 @@ class _Run:
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[threading.Event]:
-    """Note Ctrl-C, to stop for it where that is safe; a second one stops at once.
+    """Note Ctrl-C, to stop at a safe point; a second Ctrl-C stops at once.
 
-    As an exception it may come up anywhere, also where Python drops it: in the end of one of dask's futures.
+    As an exception Ctrl-C may come up anywhere, also where Python drops exceptions: at the end of a dask future.
     """
     pressed = threading.Event()
     usual = signal.getsignal(signal.SIGINT)
@@ -299,7 +299,7 @@ def _ctrl_c_noted() -> Iterator[threading.Event]:
 
 
 def _segment_there(sent: _SharedFile | Image, request: Request) -> Reply:
-    """What a worker does with one image; the reply is empty if it cannot see the file."""
+    """Segment an image on a worker; the reply is empty if the worker cannot see the file."""
     if isinstance(sent, _SharedFile) and not sent.is_here():
         return Reply()
     source = Path(sent.path) if isinstance(sent, _SharedFile) else sent

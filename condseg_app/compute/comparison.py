@@ -23,11 +23,11 @@ from condseg_app.io.comparison_report import Figures, Result
 
 @dataclass(frozen=True)
 class Run:
-    """One training of one system.
+    """A training of a system.
 
     Attributes:
         config: the whole comparison.
-        system: what is trained.
+        system: to train.
         seed: of weights, samples and augmentation.
         output: the comparison's folder.
     """
@@ -39,17 +39,17 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
+        """Folder of the run's files."""
         return self.output / "runs" / re.sub(r"[^\w.+-]+", "_", self.system.name) / f"seed{self.seed}"
 
     @property
     def model(self) -> Path:
-        """Its model."""
+        """The trained model's file."""
         return self.folder / "model.safetensors"
 
     @property
     def figures(self) -> Path:
-        """What came out; the run is finished when this is there."""
+        """File of results; present once the run is finished."""
         return self.folder / "figures.json"
 
     def sibling(self, system: str) -> "Run":
@@ -57,7 +57,7 @@ class Run:
         return replace(self, system=next(s for s in self.config.system if s.name == system))
 
     def settings(self) -> dict[str, Any]:
-        """What the result depends on, as plain values."""
+        """All settings that the result depends on, as plain values."""
         config = self.config.model_dump(mode="json", exclude={"system", "seeds", "title", "text", "measure"})
         system = self.system.model_dump(mode="json", exclude={"paper", "note"})
         return {"comparison": config, "system": system, "seed": self.seed}
@@ -78,9 +78,9 @@ def all_runs(config: ComparisonConfig, output: Path, only: Sequence[str] = ()) -
 
 
 def compare(runs: Sequence[Run], device: str = "auto") -> Iterator[tuple[Run, float]]:
-    """Do the runs that are not done; yields the run in work and the part of it that is done.
+    """Do the unfinished runs; yields the run in work and its finished part (0 to 1).
 
-    Several processes may work on the same folder: each run is done by one of them.
+    Several processes may work on the same folder: each run is done by a single process.
     """
     for each in runs:
         _check_unchanged(each)
@@ -95,11 +95,11 @@ def compare(runs: Sequence[Run], device: str = "auto") -> Iterator[tuple[Run, fl
                     yield from ((each, part) for part in _do(each, device))
         waiting = [each for each in waiting if not each.figures.exists()]
         if not taken:
-            return  # others are at what is left
+            return  # other processes do the rest
 
 
 def read_results(runs: Sequence[Run]) -> list[Result]:
-    """What the finished runs gave."""
+    """Results of the finished runs."""
     done = [each for each in runs if each.figures.exists()]
     return [Result(r.system.name, r.seed, json.loads(r.figures.read_text(encoding="utf-8"))) for r in done]
 
@@ -222,7 +222,7 @@ def _completed(each: Run, folders: tuple[Path, ...], groups: str | None, device:
 
 
 def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str) -> Figures:
-    """Scores on a data set's reported split, confusion with other sets' classes, and what asking costs."""
+    """Scores on a data set's reported split, confusion with other sets' classes, and cost of predicting."""
     from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
     from condseg_app.engine.measure import cost
     from condseg_app.engine.post_process import final_masks

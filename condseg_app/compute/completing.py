@@ -1,4 +1,4 @@
-"""Completing labels: a trained model marks the classes that a data set does not label."""
+"""Completing labels: a trained model labels a data set's unlabelled classes."""
 
 import json
 import logging
@@ -42,17 +42,17 @@ IMAGES, LABELS, MACHINE = "imagesTr", "labelsTr", "machineTr"
 
 @dataclass(frozen=True)
 class CompletionPlan:
-    """What to complete.
+    """Settings of completing a data set.
 
     Attributes:
         data: a data set's folder.
         model: a model's name or file.
         output: the folder of the completed data set.
-        groups: variant of the set's single-class groups; what a group does not show counts as not labelled.
-        classes: the classes to fill in; None for all that the model knows.
-        split: part of the data set; None for all of it.
-        confidence: probability from which a voxel is the class; below one minus it, it is not; between them nothing
-            is said.
+        groups: variant of the set's single-class groups; classes that a group does not show count as unlabelled.
+        classes: the classes to fill in; None for all classes of the model.
+        split: part of the data set; None for the whole.
+        confidence: probability from which a voxel is the class; below 1 - confidence the class is absent; between
+            these the voxel stays unlabelled.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -69,11 +69,11 @@ class CompletionPlan:
 def complete_labels(plan: CompletionPlan) -> Iterator[tuple[int, int, Case]]:
     """Write the data set with the missing labels filled in; yields cases done, cases in all, and the case.
 
-    Human labels are never changed. Where a person marked another class, the model's mark is dropped, unless one
-    class is a part of the other. Cases that are done already are skipped.
+    Human labels are never changed. Where a person labelled another class, the model's label is dropped, unless
+    either class is a part of the other. Finished cases are skipped.
 
     Raises:
-        ClassTableError: the model does not know a class that is asked for.
+        ClassTableError: the model lacks a wanted class.
         WriteError: the output is the data set itself.
         ReadError: a case cannot be read; the others are completed.
     """
@@ -95,7 +95,7 @@ def complete_labels(plan: CompletionPlan) -> Iterator[tuple[int, int, Case]]:
     for count, case in enumerate(cases, start=1):
         try:
             files[case.name] = _complete(case, data, table, wanted, model, plan)
-        except (ReadError, GeometryError) as error:  # the others are none the worse for it
+        except (ReadError, GeometryError) as error:  # the other cases are unharmed
             _log.warning("%s is left out: %s", case.name, error)
         yield count, len(cases), case
     done = tuple(case for case in cases if case.name in files)
@@ -113,7 +113,7 @@ def _cases(plan: CompletionPlan, data: DataSet) -> tuple[Case, ...]:
 
 
 def _table(human: ClassTable, model: ClassTable, wanted: tuple[str, ...]) -> ClassTable:
-    """The data set's classes, and those of the model that it does not have."""
+    """The data set's classes, and further classes of the model."""
     table = human
     for entry in model:
         if entry.name in wanted and entry.name not in table:
@@ -126,7 +126,7 @@ def _table(human: ClassTable, model: ClassTable, wanted: tuple[str, ...]) -> Cla
 def _complete(
     case: Case, data: DataSet, table: ClassTable, wanted: tuple[str, ...], model: Model, plan: CompletionPlan
 ) -> dict[str, Any]:
-    """Write one case's files, and say which they are."""
+    """Write a case's files; returns their paths."""
     from condseg_app.engine.predict import Manner, predict_whole
 
     name = case.name.replace("/", "_")
@@ -156,10 +156,10 @@ def _complete(
 def gated(
     prediction: Prediction, name: str, human: tuple[Annotation, ...], table: ClassTable, confidence: float
 ) -> NDArray[np.uint8]:
-    """A class's marks (I, J, K): 1 where the model is sure of it, 0 where it is sure of its absence, 255 between.
+    """A class's labels (I, J, K): 1 where the model is sure of presence, 0 where sure of absence, 255 between.
 
-    What a person marked decides: no other class is there, but the wholes that contain it are, and a part of it is
-    nowhere else.
+    Human labels decide: in their voxels there is no other class, except the wholes that contain the labelled class;
+    and the parts of a class lie nowhere outside that class.
     """
     probability = prediction.probabilities[name]
     marks = np.full(probability.shape, MACHINE_UNKNOWN, np.uint8)
@@ -182,7 +182,7 @@ def _label_map(image: Image, annotations: tuple[Annotation, ...], classes: Class
 
 
 def _place(source: Path, target: Path) -> None:
-    """The same file at another place: a second name for it, or a copy on another disk."""
+    """Put a file at a second path: by a hard link, or a copy on another disk."""
     if target.exists():
         return
     try:

@@ -1,4 +1,4 @@
-"""Evaluations from files to figures: what `condseg evaluate` does."""
+"""Evaluations from files to figures: the work of `condseg evaluate`."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What to compare with what.
+    """Settings of an evaluation.
 
     Attributes:
         model: a model's name or file.
         data: folder of a data set.
-        split: part of it; None for all of it.
-        post_processing: of the masks. By default each class is scored by itself, whatever other classes claim.
-        corrupted: classes whose voxels are mostly replaced by fat first, to see what the others lose.
+        split: part of the data set; None for the whole.
+        post_processing: of the masks. By default each class is scored by itself, regardless of other classes.
+        corrupted: classes whose voxels are mostly replaced by fat first, to measure the other classes' loss.
         device: 'auto', 'cpu', 'cuda', ...
     """
 
@@ -39,14 +39,14 @@ class EvaluationPlan:
 
 @dataclass(frozen=True)
 class EvaluatedCase:
-    """What became of a case.
+    """Outcome of a case.
 
     Attributes:
         name: of the case.
         done: cases so far.
         total: cases in all.
-        scores: one for each class.
-        error: why there are none, where it could not be read.
+        scores: of each class.
+        error: the reason for missing scores, where the case could not be read.
     """
 
     name: str
@@ -57,7 +57,7 @@ class EvaluatedCase:
 
 
 def evaluate_data_set(plan: EvaluationPlan) -> Iterator[EvaluatedCase]:
-    """Evaluate case by case; one that cannot be read stops no other."""
+    """Evaluate case by case; an unreadable case stops no other."""
     from condseg_app.engine.corrupt import corrupt
     from condseg_app.engine.evaluate import evaluate_case
 

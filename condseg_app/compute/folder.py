@@ -1,4 +1,4 @@
-"""Many images from their files to masks: what is finished is skipped, what fails stops no other."""
+"""Many images from their files to masks: finished images are skipped, a failure stops no other image."""
 
 import errno
 import logging
@@ -26,7 +26,7 @@ from condseg_app.io.prediction_report import (
     write_report,
 )
 
-# A disk that refuses so refuses what comes next as well; whatever else goes wrong does so with one image's files.
+# A disk that refuses so refuses all later files as well; any other error concerns a single image's files.
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 _MOST_TOLD = 8
@@ -36,19 +36,19 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PredictionPlan:
-    """What to predict.
+    """Settings of predicting a folder.
 
     Attributes:
         model: a model's name or file.
         output: folder for the label maps.
         classes: names; None for the whole table.
         post_processing: of the masks. Where overlaps are kept there are only binary masks, and no label map.
-        masks: whether to write one binary mask a class as well.
+        masks: whether to write a binary mask per class as well.
         device: 'auto', 'cpu', 'cuda', ...
-        overwrite: whether to predict again what is finished already.
+        overwrite: whether to predict finished images again.
         accurate: whether windows overlap by a half instead of a quarter.
-        roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
-        pick: what to take of files that hold more than one image.
+        roi: whether a coarse pass comes first, and classes are then predicted only around its places.
+        pick: the part to take of files that hold several images.
         also: keys of further formats to export each image's masks in.
     """
 
@@ -67,13 +67,13 @@ class PredictionPlan:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of an image.
+    """Outcome of an image.
 
     Attributes:
         file: the image.
-        stamp: of the file before it was read; None where it cannot be looked at.
-        answer: its masks, or why there are none.
-        worker: where it was predicted.
+        stamp: of the file before reading; None where the file cannot be accessed.
+        answer: the masks, or the error.
+        worker: name or address of the computer that predicted.
     """
 
     file: Path
@@ -84,12 +84,12 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """How far a folder is.
+    """Progress of a folder.
 
     Attributes:
         in_work: the images that are predicted just now.
-        part: of them that is done, in images.
-        outcome: an image that has just come to its end.
+        part: their finished part, in images.
+        outcome: of an image that has just ended.
     """
 
     in_work: Sequence[Path]
@@ -98,17 +98,17 @@ class Stage:
 
 
 SegmentAll = Callable[[Sequence[Path], Request], Iterator[Stage]]
-"""Segments images somewhere, in any order; each has one outcome, and none raises for what is wrong with one image."""
+"""Segments images somewhere, in any order; each image has an outcome, and a bad image raises nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class FolderProgress:
-    """How far a folder is, for the screen.
+    """Progress of a folder, for the screen.
 
     Attributes:
         done: images done, of all.
         in_work: the images that are predicted just now.
-        record: of an image that was skipped, or has just come to its end.
+        record: of an image that was skipped, or has just ended.
     """
 
     done: float
@@ -117,7 +117,7 @@ class FolderProgress:
 
 
 def image_files(paths: Sequence[Path], output: Path) -> list[Path]:
-    """The images of some paths, each once: files as they are, folders by what in them can be read.
+    """The images of some paths, each once: files as given, folders by their readable files.
 
     Raises:
         ReadError: a path does not exist, or a folder holds no image.
@@ -129,14 +129,14 @@ def image_files(paths: Sequence[Path], output: Path) -> list[Path]:
             raise ReadError("there is no such file or folder; check the path", path=path)
         if path.resolve() == output.resolve():
             raise WriteError("the masks need a folder of their own; name another output", path=output)
-        folder = path.is_dir() and not is_image(path)  # a zarr folder is one image
+        folder = path.is_dir() and not is_image(path)  # a zarr folder is a single image
         for file in _images_in(path, output) if folder else (path,):
             found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
 def _images_in(folder: Path, output: Path) -> list[Path]:
-    """A folder's images, without hidden files; of folders in it that are no image it is told that they are left out."""
+    """A folder's images, without hidden files; warns of subfolders that are no image and are left out."""
     with reading(folder):
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         images = [path for path in inside if is_image(path)]
@@ -166,7 +166,7 @@ def segment_here(files: Sequence[Path], request: Request) -> Iterator[Stage]:
                     yield Stage((file,), part)
                 else:
                     yield Stage((), outcome=Outcome(file, stamp, answer, platform.node()))
-        except Exception as error:  # noqa: BLE001 - `explain` logs it; the other images are none the worse for it
+        except Exception as error:  # noqa: BLE001 - `explain` logs the error; the other images are unharmed
             yield Stage((), outcome=Outcome(file, stamp, explain(error, "Predicting")))
 
 
@@ -175,11 +175,11 @@ def predict_folder(
 ) -> Iterator[FolderProgress]:
     """Predict images into a folder, and report on each in its report.json and report.csv.
 
-    An image is skipped if the report says that it was predicted by the same method as it is, and its files are there.
+    An image is skipped if the report says that the same file was predicted by the same method, and its masks exist.
 
     Raises:
         CondsegError: nothing can be predicted as planned; or the disk is full, which would stop the others as well.
-            What is finished stays.
+            Finished images stay.
     """
     folder = _Folder(plan, output_names(files))
     finished = {} if plan.overwrite else folder.finished(files)
@@ -194,11 +194,11 @@ def predict_folder(
 
 
 class _Folder:
-    """An output folder with its report: a record for each image's name, for by it the output is called.
+    """An output folder with its report: a record for each image's output name.
 
     Args:
-        plan: what to predict.
-        names: image -> what its output is called.
+        plan: the settings.
+        names: image -> name of the output.
     """
 
     def __init__(self, plan: PredictionPlan, names: Mapping[Path, str]) -> None:
@@ -207,9 +207,9 @@ class _Folder:
         model = read_model(path)
         classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
         for name in plan.post_processing.names:
-            classes.row(name)  # a class that is not there is one error, not one an image
+            classes.row(name)  # a missing class is a single error, not an error per image
         for key in plan.also:
-            export_format(key)  # so is a format
+            export_format(key)  # likewise a format
         masks = plan.masks or bool(plan.also)
         self.request = Request(
             model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, masks, plan.pick
@@ -229,7 +229,7 @@ class _Folder:
         self._records = {_key(record.name): record for record in read_report(plan.output)}
 
     def finished(self, files: Sequence[Path]) -> dict[Path, ImageRecord]:
-        """The images for which there is nothing to do, with their records."""
+        """The finished images, with their records."""
         found = {}
         for file in files:
             record = self._records.get(_key(self._names[file]))
@@ -245,7 +245,7 @@ class _Folder:
         self._save()
 
     def settle(self, outcome: Outcome) -> ImageRecord:
-        """Write what came out, then put it on record; WriteError if the disk refuses."""
+        """Write the masks, then record the image; WriteError if the disk refuses."""
         answer = outcome.answer
         if isinstance(answer, Segmentation):
             try:
@@ -261,10 +261,10 @@ class _Folder:
         try:
             return record.is_finished(stamp_of(file), self._method, self._output)
         except ReadError:
-            return False  # predicting it will tell why
+            return False  # predicting will give the reason
 
     def _written(self, outcome: Outcome, answer: Segmentation) -> ImageRecord:
-        # The files of an earlier method must not be taken for finished once some of them are replaced.
+        # Files of an earlier method must not count as finished once some are replaced.
         name = self._names[outcome.file]
         if self._records.pop(_key(name), None) is not None:
             self._save()
@@ -305,10 +305,10 @@ class _Folder:
 
 
 def _key(name: str) -> str:
-    """A name as file systems compare it that do not tell capitals."""
+    """A name for comparison on file systems that ignore case."""
     return name.casefold()
 
 
 def _told(error: CondsegError, file: Path) -> str:
-    """The sentence, without the image's own path before it."""
+    """The error's sentence, without the image's own path."""
     return error.message if error.path in (None, file, file.resolve()) else printable(str(error))

@@ -1,4 +1,4 @@
-"""What is odd about the images of data sets, told once each, whoever reads them."""
+"""Warnings about images of data sets, each logged once, however often an image is read."""
 
 import logging
 import threading
@@ -17,12 +17,12 @@ class ImageWarnings:
         self._one_at_a_time = threading.Lock()
 
     def tell(self, data_set: str, name: str, image: Image) -> None:
-        """Log what was odd about an image of a data set."""
+        """Log the warnings of an image of a data set."""
         for warning in image.warnings:
             self.tell_sentence(f"{data_set}, {name}: {warning}")
 
     def tell_sentence(self, sentence: str) -> None:
-        """Log a sentence, unless it was logged before."""
+        """Log a sentence, unless logged before."""
         with self._one_at_a_time:
             new = sentence not in self._told
             self._told.add(sentence)
@@ -31,7 +31,7 @@ class ImageWarnings:
 
 
 class CaseReader:
-    """Reads the cases of a data set, and tells what is odd about their images and labels."""
+    """Reads the cases of a data set, and logs the warnings of their images and labels."""
 
     def __init__(self, data_set: str, warnings: ImageWarnings | None = None) -> None:
         self._data_set, self._warnings = data_set, warnings or ImageWarnings()

@@ -1,4 +1,4 @@
-"""Classes of a model's file: taken out, put in, renamed, removed. The model itself stays as it is."""
+"""Classes of a model file: exported, imported, renamed, removed. The model file itself is unchanged."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +10,14 @@ from condseg_app.io.class_file import read_class, write_class
 
 
 def export_class(model: str, name: str, output: Path) -> None:
-    """Write one class of a model into a file of its own."""
+    """Write a class of a model into a class file."""
     from condseg_app.engine.class_rows import taught_class
 
     write_class(output, taught_class(read_model(find_model(model)), name))
 
 
 def import_class(file: Path, model: str, output: Path, name: str | None = None) -> None:
-    """Write the model with a class from a file, under another name if one is given.
+    """Write the model with a class from a class file, under another name if given.
 
     Raises:
         ModelError: the class was taught to another model.

@@ -1,4 +1,4 @@
-"""What the output of each image of a folder is called: after the image, and unlike that of any other."""
+"""Output names of the images of a folder: after the image, and unique."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,10 +9,10 @@ from condseg_app.io.file_start import name_of
 
 
 def output_names(files: Sequence[Path]) -> Mapping[Path, str]:
-    """Image -> a name for its output that every file system takes.
+    """Image -> an output name that every file system accepts.
 
-    Images of one name in several folders have their folders' names before it, 'sub-01_T1w' and 'sub-02_T1w'; where
-    that does not tell them apart a hash of the path does.
+    Images of the same name in several folders get their folders' names as a prefix, 'sub-01_T1w' and 'sub-02_T1w';
+    where names still agree, a hash of the path is added.
     """
     names = {file: as_file_name(name_of(file)) for file in files}
     for file in _shared(names):
@@ -23,7 +23,7 @@ def output_names(files: Sequence[Path]) -> Mapping[Path, str]:
 
 
 def _shared(names: Mapping[Path, str]) -> Iterable[Path]:
-    """The images that have not got a name of their own, as file systems compare them that do not tell capitals."""
+    """The images without a unique name, as compared by file systems that ignore case."""
     called = defaultdict(list)
     for file, name in names.items():
         called[name.casefold()].append(file)

@@ -1,4 +1,4 @@
-"""Data sets made by formulas, written as if they had been collected: what `condseg phantom` does."""
+"""Data sets made by formulas, written like collected data: the work of `condseg phantom`."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ from condseg_app.io import write_label_map
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.image_files import write_image
 
-# Of every six cases in order, four are for training; so a longer set begins with the shorter one.
+# Of every six cases in order, four are for training; so a longer set begins with the shorter set.
 _SPLIT_CYCLE: tuple[Split, ...] = ("train", "train", "train", "train", "val", "test")
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """One of the phantom data sets; `stream` keeps its random numbers apart from the others'."""
+    """A phantom data set; `stream` keeps its random numbers apart from other sets'."""
 
     folder: str
     title: str
@@ -48,13 +48,13 @@ _KINDS = (
 def write_phantoms(folder: Path, cases: int = 72, scenes: int = 160, seed: int = 0) -> Steps:
     """Make and write FOLDER/ct and FOLDER/scene, case by case.
 
-    The same seed always gives the same files, and a larger number only adds to them. A set can be read as
-    soon as all of its cases are there (its dataset.json comes last).
+    The same seed always gives the same files, and a larger number only adds files. A set can be read as
+    soon as all cases are there (dataset.json comes last).
 
     Args:
-        folder: made if it does not exist; cases of an earlier call are replaced.
-        cases: how many CT-like volumes, 0 for none.
-        scenes: how many pictures, 0 for none.
+        folder: made if missing; cases of an earlier call are replaced.
+        cases: number of CT-like volumes, 0 for none.
+        scenes: number of pictures, 0 for none.
         seed: from which everything random follows.
 
     Yields:
@@ -119,6 +119,6 @@ def _description(kind: _Kind, count: int, seed: int) -> dict[str, Any]:
 
 
 def _groups(classes: Sequence[str], train: Sequence[str]) -> dict[str, list[str]]:
-    """Training cases dealt out in turn: one class each, no case twice."""
+    """Training cases dealt out in turn: a single class each, no case twice."""
     dealt = {name: list(train[row :: len(classes)]) for row, name in enumerate(classes)}
     return {name: cases for name, cases in dealt.items() if cases}

@@ -1,4 +1,4 @@
-"""One image from its file to masks: what `condseg predict` does with each of them."""
+"""An image from file to masks: the work of `condseg predict` on each image."""
 
 import time
 from collections import Counter
@@ -46,17 +46,17 @@ from condseg_app.memory import free_memory
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What is asked about each image; it travels to wherever that is computed.
+    """Settings of predicting each image; sent to the workers.
 
     Attributes:
         model: with its weights.
-        classes: the rows of the classes that are asked for.
+        classes: rows of the wanted classes.
         post_processing: of the masks.
         device: 'auto', 'cpu', 'cuda', ...
         accurate: whether windows overlap by a half instead of a quarter.
-        roi: whether a coarse pass comes first, and classes are asked for only about where it found them.
+        roi: whether a coarse pass comes first, and classes are then predicted only around its places.
         masks: whether each class's mask is wanted as well.
-        pick: what to take of files that hold more than one image.
+        pick: the part to take of files that hold several images.
     """
 
     model: Model
@@ -71,17 +71,17 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """The answer: final masks of one image.
+    """Final masks of an image.
 
     Attributes:
         geometry: the image's grid.
-        labels: one class a voxel; None where overlaps are kept.
+        labels: a single class per voxel; None where overlaps are kept.
         overlapping: class name -> (I, J, K) mask, where overlaps are kept.
-        voxels: class name -> how many; a whole includes its parts.
-        device: what computed.
-        seconds: that reading and predicting took.
-        planned: bytes of memory that this was to take at most.
-        warnings: what was odd about the image, a sentence each.
+        voxels: class name -> number of voxels; a whole includes its parts.
+        device: that computed.
+        seconds: of reading and predicting.
+        planned: most bytes of memory by the plan.
+        warnings: about the image, a sentence each.
     """
 
     geometry: Geometry
@@ -94,23 +94,23 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
 
     def mask(self, name: str) -> NDArray[np.bool_]:
-        """Where a class is, (I, J, K); a whole contains its parts."""
+        """Mask of a class, (I, J, K); a whole contains its parts."""
         return self.overlapping[name] if self.labels is None else self.labels.with_parts(name)
 
 
 def segment(
     source: Path | Image, request: Request, *, travels: bool = False
 ) -> Iterator[tuple[float, Segmentation | None]]:
-    """Segment one image; yields the part done (0 to 1), and at last the answer.
+    """Segment an image; yields the finished part (0 to 1), and at last the masks.
 
     Args:
         source: the image or its file.
-        request: what is asked about it.
-        travels: whether the answer is to leave this process, and so must lie in memory.
+        request: settings of predicting.
+        travels: whether the masks are to leave this process, and so must lie in memory.
 
     Raises:
-        ChoiceNeeded: the file holds more than one image, or channels of which the model takes one.
-        OutOfMemory: it needs more than is free, in however small parts.
+        ChoiceNeeded: the file holds several images, or several channels for a model of a single channel.
+        OutOfMemory: free memory does not suffice even for the smallest parts.
     """
     from condseg_app.engine.devices import describe_device
     from condseg_app.engine.memory_plan import plan_memory
@@ -144,7 +144,7 @@ def segment(
 
 
 def _image(source: Path | Image, request: Request) -> Image:
-    """The image; one with several channels is for models that take as many."""
+    """The image, with channels that the model can take."""
     image = read_image(source, request.pick) if isinstance(source, Path) else source
     if request.model.preprocessing.channels == 1 and not image.is_rgb and isinstance(source, Path):
         chosen_channel(image.channels, request.pick, source)
@@ -154,17 +154,17 @@ def _image(source: Path | Image, request: Request) -> Image:
 def write_segmentation(
     file: Path, found: Segmentation, classes: ClassTable, method: Method, target: Path
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Write an image's label map, its binary masks, or both, and what else was asked for.
+    """Write an image's label map, its binary masks, or both, and the further formats.
 
     Returns:
-        All files written, and what could not be written because nothing was found, a sentence each.
+        All files written, and a sentence for each format without a file because nothing was found.
 
     Args:
         file: the image.
-        found: its masks.
-        classes: their rows.
-        method: how they were made, for the JSON beside them. Where overlaps are kept there are only binary masks.
-        target: the folder, and in it what all names of files begin with.
+        found: the image's masks.
+        classes: rows of the masks.
+        method: of predicting, for the JSON beside the masks. Where overlaps are kept there are only binary masks.
+        target: the folder, and in this the beginning of all file names.
 
     Raises:
         WriteError: the disk refuses, or the format cannot hold the masks.
@@ -210,10 +210,10 @@ def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:
 
 
 class _Masks:
-    """Final masks of an image, slab by slab; of one that comes in parts they lie in a temporary file.
+    """Final masks of an image, slab by slab; kept in a temporary file if the image comes in parts.
 
     Raises:
-        OutOfMemory: it comes in parts, and the masks need all of it at once.
+        OutOfMemory: the image comes in parts, but the masks need the whole at once.
     """
 
     def __init__(self, geometry: Geometry, request: Request, *, in_parts: bool) -> None:
@@ -236,7 +236,7 @@ class _Masks:
             self.labels = LabelMap(self._values, geometry, request.classes)
 
     def add(self, region: Region, prediction: Prediction) -> None:
-        """Some classes in a slab of the image; all classes of one slab come before the next one's."""
+        """Add some classes in a slab of the image; all classes of a slab come before the next slab."""
         if self._levels is not None:
             self._levels.paste_all(region, prediction.probabilities)
             return
@@ -247,7 +247,7 @@ class _Masks:
         self._slab[1].add(prediction.probabilities, prediction.probabilities)
 
     def finish(self) -> None:
-        """Now that every slab is there, do what needs all of them."""
+        """Finish the masks after the last slab."""
         from condseg_app.engine.post_process import final_masks, post_process
 
         if self._levels is None:

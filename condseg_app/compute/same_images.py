@@ -1,4 +1,4 @@
-"""The same image, or images of one patient, where a data set should keep them apart."""
+"""Search for the same image, or images of the same patient, in several splits of data sets."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ import numpy as np
 
 from condseg_app.data import Case, DataSet, Image
 
-# How well-known data sets name patients: BIDS (sub-01_ses-02), ACDC (patient001_frame01), TCGA (TCGA-AB-1234-...).
+# Names of patients in well-known data sets: BIDS (sub-01_ses-02), ACDC (patient001_frame01), TCGA (TCGA-AB-1234-...).
 _PATIENTS = re.compile(
     r"(sub-[a-z0-9]+|(?:subject|patient|pat|pid|subj)[-_ ]?\d+|tcga-[a-z0-9]{2}-[a-z0-9]{4})(?=$|[^a-z0-9])",
     re.IGNORECASE,
@@ -22,13 +22,13 @@ _MOST_TOLD = 5
 
 @dataclass(frozen=True)
 class Place:
-    """Where a case is.
+    """Place of a case.
 
     Attributes:
-        data_set: its folder.
-        split: the part that it is in; a set without splits is learnt from.
-        case: its name.
-        shows: the classes that it is labelled with.
+        data_set: folder of the case's data set.
+        split: of the case; 'train' in a set without splits.
+        case: the name.
+        shows: the labelled classes.
         file: the image.
     """
 
@@ -48,14 +48,14 @@ class Place:
 
 
 class SameImages:
-    """Collects images, and tells which of them are alike."""
+    """Collects images, and reports identical images and patients in several splits."""
 
     def __init__(self) -> None:
         self._places: list[Place] = []
         self._by_content: dict[bytes, list[Place]] = defaultdict(list)
 
     def add(self, place: Place, image: Image | None) -> None:
-        """Count an image in; None where it could not be read, so that its name alone is known."""
+        """Add an image; None if unreadable, so that only the name counts."""
         if any(place.file == other.file and place.case == other.case for other in self._places):
             return  # the same case as another class's example
         self._places.append(place)
@@ -73,8 +73,8 @@ class SameImages:
 
 
 def _content(image: Image) -> bytes:
-    """By what voxels are told apart, whatever type they are stored in."""
-    with np.errstate(over="ignore"):  # alike enough where they are too large
+    """A hash of shape and voxels, the same for any stored type."""
+    with np.errstate(over="ignore"):  # too large values become infinite, and count as alike
         voxels = np.asarray(image.voxels(), np.float32)
     found = hashlib.sha256(str(voxels.shape).encode())
     found.update(np.ascontiguousarray(voxels).data)
@@ -82,7 +82,7 @@ def _content(image: Image) -> bytes:
 
 
 def _pairs(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
-    """Pairs that are odd: an image may be labelled with one class here and with another there."""
+    """Suspicious pairs; an image may well occur twice in a split if labelled with different classes."""
     for one, other in combinations(places, 2):
         if one.split != other.split or one.shows & other.shows:
             yield one, other

@@ -1,4 +1,4 @@
-"""Teaching from files to a file: what `condseg teach` does."""
+"""Teaching from files to a file: the work of `condseg teach`."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,23 +26,23 @@ from condseg_app.io import file_hash, find_model, read_data_set, read_image, rea
 from condseg_app.io.class_file import is_class_file, write_class
 
 _IMAGES_COMPARED = 3
-# Images that keep the old classes; all of them are held in memory.
+# Images that keep the old classes; all are held in memory.
 _MOST_BESIDE = 6
 _MOST_LOST = 0.005
 
 
 @dataclass(frozen=True)
 class TeachingPlan:
-    """What to teach which model.
+    """Settings of teaching a class.
 
     Attributes:
         class_name: the class, new to the model or not.
-        model: a model's name or file; it stays as it is.
+        model: a model's name or file; left unchanged.
         data: folder of a data set that labels the class.
         output: the model file to write; for the class alone NAME.class.safetensors ('exact' only).
         mode: 'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as teacher.
-        slices: how many slices are shown, spread over the class and over the images; all if None.
-        cases: of how many images at most; all if None.
+        slices: number of annotated slices, spread over the class and over the images; all if None.
+        cases: most images to learn from; all if None.
         steps: training steps.
         device: 'auto', 'cpu', 'cuda', ...
     """
@@ -64,14 +64,14 @@ class TeachingPlan:
 
 @dataclass(frozen=True, eq=False)
 class TeachingResult:
-    """What came of it; nothing is written yet.
+    """Result of teaching; nothing is written yet.
 
     Attributes:
         model: the model with the class.
         certificate: that nothing else has changed ('exact').
         changes: each class before and after ('full').
-        held_out: Dice on marked slices that were not learnt from ('exact'); None if there are too few.
-        nearest: the old class that looks most like the new one, and its Dice with the marks ('exact').
+        held_out: Dice on annotated slices that were not learnt from ('exact'); None if too few.
+        nearest: the old class most similar to the new class, and its Dice with the annotation ('exact').
     """
 
     model: Model
@@ -159,14 +159,14 @@ def _teach_fully(
 
 
 def _mean(changes: Sequence[ClassChange]) -> ClassChange:
-    """One class's changes on several images as one."""
+    """Mean of a class's changes over several images."""
     known = [c.before for c in changes if c.before is not None]
     before = float(np.mean(known)) if known else None
     return replace(changes[0], before=before, after=float(np.mean([c.after for c in changes])))
 
 
 def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
-    """The images with their marks: of the class, and in the mode 'full' of the others that the model knows."""
+    """The images with annotations: of the class, and in the mode 'full' also of the model's classes."""
     of_interest = {plan.class_name} if plan.mode == "exact" else {plan.class_name, *model.classes.names}
     cases = [replace(case, labelled=case.labelled & of_interest) for case in data.cases]
     shown: list[Shown] = []
@@ -190,7 +190,7 @@ def _shown(plan: TeachingPlan, model: Model, data: DataSet) -> list[Shown]:
 
 
 def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
-    """Some images of which nothing is shown: on them the old classes are kept."""
+    """Some images without annotations, for keeping the old classes."""
     used = {image.source for image, _ in shown}
     unused = [case for case in data.cases if case.image not in used][:_MOST_BESIDE]
     warnings = ImageWarnings()
@@ -201,7 +201,7 @@ def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
 
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:
-    """The annotation as if a person had marked so many slices of it, evenly spread over the class."""
+    """The annotation limited to `count` slices, evenly spread over the class."""
     from condseg_app.engine.preprocess import WorkingGrid
 
     axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What to train on what.
+    """Settings of a training.
 
     Attributes:
         data: folders of data sets.
-        output: the model file to write. Its log, curves and checkpoint lie beside it.
-        recipe: how to train.
+        output: the model file to write. Log, curves and checkpoint lie beside the model.
+        recipe: of the training.
         network: a preset's name; None to choose by the data.
-        groups: variant of the data sets' `single_class_groups` to show ('single' where there is only one), or
+        groups: variant of the data sets' `single_class_groups` to show ('single' for a lone variant), or
             'disjoint' to cut the training cases into as many groups as there are classes; None shows every label.
         classes: the classes to learn; None for all.
-        rename: names of classes in the data sets -> what they are called here, for sets that name one class twice.
+        rename: names of classes in the data sets -> names here, for sets that name the same class differently.
         code_range: the table's codes lie in -code_range to code_range.
         preprocessing: fields of `Preprocessing` that the user sets.
         settings: network settings that the user sets.
@@ -42,7 +42,7 @@ class TrainingPlan:
         licence: of the model.
         init_from: a model whose trunk to begin with.
         device: 'auto', 'cpu', 'cuda', ...
-        processes: how many devices train together.
+        processes: numbers of devices per computer, and of computers, that train together.
     """
 
     data: tuple[Path, ...]
@@ -64,17 +64,17 @@ class TrainingPlan:
 
     @property
     def choice(self) -> Choice:
-        """What of the data is shown."""
+        """The shown part of the data."""
         return Choice(self.data, self.groups, self.classes, self.rename)
 
     @property
     def checkpoint(self) -> Path:
-        """Where a training that was stopped goes on from."""
+        """Checkpoint file, from which a stopped training goes on."""
         return self.output.with_suffix(".checkpoint.safetensors")
 
 
 class Training:
-    """Drives a trainer and writes its files; `advance` returns within about the time it is given.
+    """Drives a trainer and writes its files; `advance` returns after about the given time.
 
     Of several processes that train together only the first writes.
     """
@@ -95,17 +95,17 @@ class Training:
             self.trainer.resume(saved.tensors, saved.plain)
 
     def advance(self, seconds: float) -> TrainingProgress:
-        """Train for about so long."""
+        """Train for about `seconds`."""
         return self.trainer.advance(seconds)
 
     def save_checkpoint(self) -> None:
-        """Write what is needed to go on later."""
+        """Write the checkpoint to go on from later."""
         if self.trainer.is_first:
             tensors, plain = self.trainer.state()
             write_checkpoint(self.plan.checkpoint, Checkpoint(tensors, plain))
 
     def finish(self) -> Model:
-        """Write model, log, curves and checkpoint as they are now."""
+        """Write the present model, log, curves and checkpoint."""
         model = self.trainer.model()
         if self.trainer.is_first:
             write_model(self.plan.output, model)
@@ -136,7 +136,7 @@ def _model(plan: TrainingPlan, data: TrainingData) -> Model:
 
 
 def _fingerprint(images: Sequence[Image]) -> Fingerprint | None:
-    """Which images it is trained on; None where they cannot be read, of which the training itself will tell."""
+    """Fingerprint of the training images; None if unreadable, an error that the training itself will report."""
     try:
         return Fingerprint.of(images, generated=all(is_generated(image) for image in images))
     except CondsegError:

@@ -1,4 +1,4 @@
-"""What a training learns from: the data sets of a plan, cut and named as the plan says, and their shared table."""
+"""Data of a training: the data sets of a plan, cut and renamed as planned, and their shared table."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from condseg_app.io import read_data_set, read_image
 _log = logging.getLogger(__name__)
 _CASES_FOR_A_LOOK = 16
 
-# The name of groups that no data set declares, but that are made of its training cases.
+# Name of groups that no data set declares: training cases dealt out to the classes.
 DISJOINT = "disjoint"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What of some data sets is shown.
+    """The shown part of some data sets.
 
     Attributes:
         folders: the data sets.
-        groups: variant of their `single_class_groups`, 'disjoint', or None for every label there is.
+        groups: variant of the sets' `single_class_groups`, 'disjoint', or None for every label.
         classes: the classes to learn; None for all.
-        rename: names of classes in the data sets -> what they are called here.
+        rename: names of classes in the data sets -> names here.
     """
 
     folders: tuple[Path, ...]
@@ -35,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Data sets to learn from and to validate on, with one table over them."""
+    """Data sets to learn from and to validate on, with a shared table."""
 
     train: tuple[DataSet, ...]
     validation: tuple[DataSet, ...]
@@ -43,12 +43,12 @@ class TrainingData:
 
     @property
     def cases(self) -> tuple[Case, ...]:
-        """Everything that is learnt from."""
+        """All training cases."""
         return tuple(case for data in self.train for case in data.cases)
 
 
 def choose(choice: Choice) -> TrainingData:
-    """Read which cases there are, and which classes each of them shows.
+    """Read the cases, and the classes that each case shows.
 
     Raises:
         ReadError: a data set cannot be read, or does not declare the groups.
@@ -72,9 +72,9 @@ def choose(choice: Choice) -> TrainingData:
 
 
 def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -> ClassTable:
-    """One table over several data sets: classes of the same name are the same class.
+    """A shared table of several data sets: classes of the same name are the same class.
 
-    A class keeps its data set's value where that is still free.
+    A class keeps its data set's value where still free.
 
     Raises:
         ClassTableError: a wanted class is in none of the sets.
@@ -98,7 +98,7 @@ def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -
 
 
 def renamed(data: DataSet, names: Mapping[str, str]) -> DataSet:
-    """The data set with some of its classes called otherwise."""
+    """The data set with some classes renamed."""
     if not names:
         return data
 
@@ -120,7 +120,7 @@ def renamed(data: DataSet, names: Mapping[str, str]) -> DataSet:
 
 
 def some_cases(cases: Sequence[Case]) -> Sequence[Case]:
-    """A few cases, spread over all of them, for a quick look."""
+    """A few cases, evenly spread over all cases, for a quick check."""
     return cases[:: max(1, len(cases) // _CASES_FOR_A_LOOK)]
 
 
@@ -141,7 +141,7 @@ def _grouped(data: DataSet, choice: Choice) -> tuple[DataSet, ...]:
 
 
 def _only(data: DataSet, classes: Sequence[str] | None) -> DataSet:
-    """The cases that label some classes, and of what they label only those."""
+    """The data set with labels of some classes only, and without cases that label none."""
     wanted = set(classes or data.classes.names)
     cases = (replace(case, labelled=case.labelled & wanted) for case in data.cases)
     return replace(data, cases=tuple(case for case in cases if case.labelled))

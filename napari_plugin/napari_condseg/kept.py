@@ -1,4 +1,4 @@
-"""Work that outlives the panel: it stays with napari's window, which asks before it closes over it."""
+"""Unsaved work that outlives the panel: kept with napari's window, which asks before closing."""
 
 import weakref
 from collections.abc import Callable
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     import napari.viewer
 
 _KEPT: "dict[int, Guard]" = {}
-"""Of viewers whose panel was closed with something unsaved. A panel gets no more of its window than a viewer."""
+"""Guards of viewers whose panel was closed with unsaved work, by viewer: a panel is given only a viewer."""
 _SAID = "Your work is kept: open the panel again."
 
 
 class Guard(QObject):
     """Asks before napari's window closes over unsaved work, and holds that work once the panel is closed.
 
-    napari's own way of closing from a script (`viewer.close()`) takes the layers away first and is not held up.
+    Closing napari from a script (`viewer.close()`) takes the layers away first and is not held up.
 
     Args:
         window: napari's.
-        viewer: in it.
+        viewer: in the window.
         session: of the panel.
-        collect: hands over what is being painted.
+        collect: hands over unfinished painting.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Guard(QObject):
 
 
 def taken_up(viewer: "napari.viewer.Viewer") -> Guard | None:
-    """The guard that an earlier panel of a viewer has left behind, with its session."""
+    """The guard, with its session, left behind by an earlier panel of a viewer."""
     return _KEPT.pop(_key(viewer), None)
 
 
 def _key(viewer: "napari.viewer.Viewer") -> int:
-    """The same for a viewer and for the proxies of it that napari hands to plugins."""
+    """A key, the same for a viewer and for the viewer's proxies that napari hands to plugins."""
     return id(getattr(viewer, "__wrapped__", viewer))
 
 
 def _nothing() -> None:
-    """Nothing is being painted."""
+    """Hand over nothing: no panel, no painting."""

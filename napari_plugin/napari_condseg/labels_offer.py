@@ -11,11 +11,11 @@ from condseg_app.viewer import segmentation_of
 
 
 class LabelsOffer(QFrame):
-    """Shown while a Labels layer is selected that is none of the session's own.
+    """Offer to use a selected Labels layer that does not belong to the session.
 
     Args:
-        session: what is open.
-        parent: what it is in.
+        session: with the open image.
+        parent: of the widget.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -51,5 +51,5 @@ class LabelsOffer(QFrame):
             self._session.failed.emit(error)
             return
         self._session.use_segmentation(segmentation)
-        layer.visible = False  # the map of all classes shows it now
+        layer.visible = False  # now shown by the map of all classes
         self.offer(None)

@@ -17,19 +17,19 @@ LayerData = tuple[Any, dict[str, Any], str]
 Read = Callable[[str | Sequence[str]], list[LayerData]]
 
 _NOTHING: list[Any] = [(None,)]
-"""What napari takes for 'read, and nothing to show'."""
+"""Means to napari: 'read, and nothing to show'."""
 
 
 def get_reader(path: str | Sequence[str]) -> Read | None:
-    """What reads these files or the folders of an image, None where their names say that it cannot."""
+    """Give the reader of these files or image folders; None if a name is of no readable format."""
     paths = [path] if isinstance(path, str) else list(path)
     return read if paths and all(is_image(Path(p)) or is_folder_of_masks(Path(p)) for p in paths) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
-    """Layers of one or more files; errors are sentences that napari shows.
+    """Layers of files; errors are sentences that napari shows.
 
-    Of a file that holds more than one image it is asked which to take; one that is cancelled has no layers.
+    For a file of several images a dialog asks which to take; cancelling gives no layers.
 
     Raises:
         ChoiceNeeded: there is no window to ask in.
@@ -40,7 +40,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def _layers(path: Path) -> list[Layer]:
-    """Those of what is chosen of the file; none where that is cancelled."""
+    """Layers of the chosen part of the file; none if cancelled."""
     pick: Pick | None = EVERYTHING
     while pick is not None:
         try:
@@ -51,20 +51,20 @@ def _layers(path: Path) -> list[Layer]:
 
 
 def _layers_of(path: Path, pick: Pick) -> list[Layer]:
-    """Labels where a table of classes lies beside the file or is in it, else an image."""
+    """Labels if a table of classes lies beside or in the file, else an image."""
     if is_segmentation(path):
         try:
             return _label_layers(path, pick)
         except ChoiceNeeded:
             raise
-        except CondsegError:  # names for what holds no labels
+        except CondsegError:  # a table of classes beside a file without labels
             if path.is_dir():
                 raise
     return list(image_layers(read_image(path, pick)))
 
 
 def _label_layers(path: Path, pick: Pick) -> list[Layer]:
-    """One layer, or one a class where they overlap."""
+    """A single layer, or a layer per class where classes overlap."""
     found = read_segmentation(path, None, pick)
     if not found.overlaps:
         return [label_layer(found.label_map(), name_of(path))]
@@ -73,7 +73,7 @@ def _label_layers(path: Path, pick: Pick) -> list[Layer]:
 
 
 def _ask(needed: ChoiceNeeded, before: Pick) -> Pick | None:
-    """What to read instead; None for nothing."""
+    """Ask for the part to read; None if cancelled."""
     if not _has_window():
         raise needed
     from condseg_app.qt.choice_dialog import ask_at_once

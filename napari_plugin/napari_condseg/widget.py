@@ -1,4 +1,4 @@
-"""The panel in napari's dock, over a session of its own; the active image layer is the session's image."""
+"""The panel in napari's dock, with its own session; the active image layer is the session's image."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +28,12 @@ _DISPLAY_NAME, _EXPORT_PAGE = "CondSeg", 2
 
 
 class CondSegWidget(QWidget):
-    """What napari puts into its dock.
+    """The widget in napari's dock.
 
     Args:
         napari_viewer: given by napari.
-        session: another session than one of its own, for tests and scripts.
-        settings_file: where the app keeps its settings, of which the panel shares where to compute.
+        session: for tests and scripts, instead of a new session.
+        settings_file: the app's settings, of which the panel shares the place of computing and the teaching mode.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CondSegWidget(QWidget):
         self.session.find_device()
 
     def _session(self, given: Session | None) -> Session:
-        """That of an earlier panel with unsaved work, or one of its own."""
+        """The session of an earlier panel with unsaved work, or a new session."""
         if given is not None:
             return given
         if self._guard is not None:
@@ -71,20 +71,20 @@ class CondSegWidget(QWidget):
         return Session(Engine.at(chosen_place(load_settings(self._settings_file))))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """See to it that napari's window does not close over unsaved work."""
+        """Guard unsaved work against closing of napari's window."""
         super().showEvent(event)
         if self._guard is None:
             self._guard = Guard(self._window(), self._viewer, self.session, self.binding.collect)
         self._guard.collect = self.binding.collect
 
     def event(self, event: QEvent) -> bool:
-        """Go when the dock is closed: napari only takes the widget out of it."""
+        """Delete the widget when the dock is closed: napari only takes the widget out."""
         if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
             soon(self, lambda: None if self.parentWidget() is not None else self.deleteLater())
         return super().event(event)
 
     def _window(self) -> QWidget:
-        """napari's; a floating dock has one of its own in it."""
+        """The main window of napari, also from a floating dock, which is a window itself."""
         widget: QWidget = self
         while (parent := widget.parentWidget()) is not None:
             widget = parent
@@ -98,7 +98,7 @@ class CondSegWidget(QWidget):
             self._use(chosen)
 
     def _follow_active(self) -> None:
-        """Another image layer was made active: it is the image now, unless work is under way."""
+        """Use the newly active image layer as the image, unless work is under way."""
         layer = self._viewer.layers.selection.active
         is_foreign = isinstance(layer, LabelsLayer) and not self.binding.owns(layer)
         self.labels_offer.offer(layer if is_foreign else None)
@@ -126,6 +126,6 @@ class CondSegWidget(QWidget):
 
 
 def show_export(viewer: "napari.viewer.Viewer") -> None:
-    """Open the panel at its Export page."""
+    """Open the panel at the Export page."""
     _, widget = viewer.window.add_plugin_dock_widget("condseg", _DISPLAY_NAME)
     widget.panel.pages.setCurrentIndex(_EXPORT_PAGE)

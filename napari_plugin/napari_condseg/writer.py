@@ -1,4 +1,4 @@
-"""Writing for napari: label maps with their exact geometry, and names, values and colours beside them."""
+"""Writing for napari: label maps with exact geometry, and names, values and colours in a file beside."""
 
 from pathlib import Path
 from typing import Any
