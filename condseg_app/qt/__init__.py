@@ -1,4 +1,4 @@
-"""Widgets over the session: qtpy only, so that they live in napari's dock and in the app alike."""
+"""Widgets over the session, with qtpy only: the same in napari's dock and in the app."""
 
 from condseg_app.qt.panel import Panel
 

@@ -1,4 +1,4 @@
-"""A strip that says how the model suits the image: what is proposed, and what speaks against the one in use."""
+"""A strip of advice: the proposed model, and reasons against the current model."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
@@ -54,11 +54,11 @@ class AdviceStrip(QFrame):
 
 
 def advice_text(proposed: JudgedModel | None, judged: JudgedModel | None, *, at_hand: bool) -> str:
-    """What to say of the models at hand and an image.
+    """Advice on the available models for an image.
 
     Args:
-        proposed: the model that suits it, where the one in use does not.
-        judged: the model in use; None without one.
+        proposed: the model that suits the image, where the current model does not.
+        judged: the current model; None without a model.
         at_hand: whether there is any model.
     """
     lack = "No model at hand suits this image" if at_hand else "There is no model at hand"

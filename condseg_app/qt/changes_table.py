@@ -1,4 +1,4 @@
-"""What a lesson has changed, class by class."""
+"""Table of a lesson's changes, class by class."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from condseg_app.qt.text import as_it_is
 _TITLES = ("Class", "Before", "After", "Change")
 _BETTER, _WORSE = QColor(47, 163, 107), QColor(217, 83, 79)
 _ROW = 24
-_NOTICED = 0.005  # what is less reads as 0.00
+_NOTICED = 0.005  # smaller changes read as 0.00
 
 
 def lost(changes: Sequence[ClassChange]) -> tuple[ClassChange, ...]:

@@ -1,4 +1,4 @@
-"""Asking which image is meant, of a file that holds more than one."""
+"""Choice of the image to open from a file that holds several."""
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
@@ -19,11 +19,11 @@ _WIDTH, _ROWS = 560, 12
 
 
 class ChoiceDialog(QDialog):
-    """Lists what a file holds; arrows and letters choose, Enter or a double click opens.
+    """Lists the images of a file; arrows and letters choose, Enter or a double click opens.
 
     Args:
         needed: the options.
-        parent: what it lies over.
+        parent: the widget below the dialog.
     """
 
     chosen = Signal(object)
@@ -69,7 +69,7 @@ class ChoiceDialog(QDialog):
 
 
 class _Options(QListWidget):
-    """As high as its rows, up to a dozen of them; long lines wrap."""
+    """As high as the rows, up to a dozen rows; long lines wrap."""
 
     def __init__(self, needed: ChoiceNeeded) -> None:
         super().__init__()
@@ -88,15 +88,15 @@ class _Options(QListWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Room for the rows."""
         self.ensurePolished()
-        rows = min(self.count() + 1, _ROWS)  # one more, for lines that wrap
+        rows = min(self.count() + 1, _ROWS)  # another row, for lines that wrap
         return QSize(_WIDTH, rows * self.sizeHintForRow(0) + 2 * self.frameWidth())
 
 
 def ask_at_once(needed: ChoiceNeeded) -> str | int | None:
-    """Ask, and wait for the answer: for a host that must have an image before it goes on.
+    """Ask and wait for the answer: for a host that needs an image before going on.
 
     Returns:
-        the option's value; None where it was cancelled.
+        the option's value; None after a cancel.
     """
     dialog = ChoiceDialog(needed, QApplication.activeWindow())
     accepted = dialog.exec() == QDialog.DialogCode.Accepted

@@ -1,4 +1,4 @@
-"""Asking for a class's name and colour, with the reason in place where they cannot be used."""
+"""Dialog for a class's name and colour; the reason against unusable input is shown in place."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
@@ -23,7 +23,7 @@ _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 
 
 class ClassDialog(QDialog):
-    """Adds a class to the session's table, or renames one."""
+    """Adds a class to the session's table, or renames a class."""
 
     def __init__(self, session: Session, parent: QWidget | None = None, *, renamed: str | None = None) -> None:
         super().__init__(parent)
@@ -86,7 +86,7 @@ class ClassDialog(QDialog):
         super().accept()
 
     def _proposed(self) -> ClassEntry | str:
-        """The row that would be made, or why it cannot be."""
+        """The new row, or the reason against the input."""
         name = self.name.text().strip()
         if not name:
             return ""

@@ -1,4 +1,4 @@
-"""What asks before a class leaves the model for a file, comes from one, or is removed."""
+"""Questions before a class is saved to a file, loaded from a file, or removed."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _FILES = f"Classes (*{CLASS_SUFFIX})"
 
 
 class ClassFiles(QObject):
-    """Dialogs over a widget; what is answered goes to the session."""
+    """Dialogs over a widget; the answers go to the session."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
@@ -35,7 +35,7 @@ class ClassFiles(QObject):
         dialog.open()
 
     def ask_to_remove(self, name: str) -> None:
-        """Ask whether a class is to be removed, after saying what is lost."""
+        """Ask for confirmation before a class is removed, and name the loss."""
         model = self._session.model
         if model is None:
             return

@@ -19,7 +19,7 @@ NAME_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class Column(IntEnum):
-    """What stands where."""
+    """Columns of the table."""
 
     COLOR = 0
     SHOWN = 1
@@ -45,12 +45,12 @@ _STATES = {
 
 
 class ClassModel(QAbstractTableModel):
-    """One row a class; reads the session, changes nothing.
+    """Rows of classes; reads the session, changes nothing.
 
-    Sizes are counted over the whole image, so they are kept until the session says that they changed.
+    Sizes are counted over the whole image, and therefore kept until the session reports a change.
     """
 
-    changed = Signal()  # rows may have come, gone or changed: what filters them has to look again
+    changed = Signal()  # rows may have come, gone or changed: filters have to run again
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -70,11 +70,11 @@ class ClassModel(QAbstractTableModel):
         connections.to(session.prediction_changed, self._on_prediction)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's own signature
-        """How many classes."""
+        """Number of classes."""
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802
-        """How many columns."""
+        """Number of columns."""
         return 0 if parent.isValid() else len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> Any:  # noqa: N802
@@ -84,7 +84,7 @@ class ClassModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """What a cell shows."""
+        """Content of a cell for a role."""
         entry = self._rows[index.row()]
         column = Column(index.column())
         if role == NAME_ROLE:
@@ -128,7 +128,7 @@ class ClassModel(QAbstractTableModel):
         del region
         filling = self._session.state_of(name) == "filling"
         if filling and name in self._filling:
-            return  # the row says so already, and whatever is painted makes Qt compose all of the window
+            return  # the row says so already, and any painting makes Qt compose all of the window
         self._filling = self._filling | {name} if filling else self._filling - {name}
         self._on_class(name)
 

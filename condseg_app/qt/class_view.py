@@ -45,9 +45,9 @@ class ClassFilter(QSortFilterProxyModel):
 
 
 class ClassView(QTableView):
-    """The table; what is asked of a class leaves by signals or goes to the session."""
+    """The table; requests leave by signals or go to the session."""
 
-    asked = Signal(str)  # predict this class, what is in view first
+    asked = Signal(str)  # predict this class, beginning with the slice in view
     correction_asked = Signal(str)
     lesson_asked = Signal(str)
     export_asked = Signal(str)
@@ -103,7 +103,7 @@ class ClassView(QTableView):
         row = -1 if name is None else self.classes.row_of(name)
         index = self.filter.mapFromSource(self.classes.index(row, Column.NAME)) if row >= 0 else QModelIndex()
         if index.isValid() and index.row() == self.currentIndex().row() and self.selectionModel().hasSelection():
-            return  # as after a click, for which Qt draws two rows and not all of them
+            return  # as after a click, for which Qt draws two rows instead of all
         blocked = self.selectionModel().blockSignals(True)
         if index.isValid():
             self.setCurrentIndex(index)
@@ -136,7 +136,7 @@ class ClassView(QTableView):
             self.asked.emit(name)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        """A double click on the colour changes it; on the eye it is two clicks."""
+        """Change the colour at a double click on the colour; on the eye, count two clicks."""
         index = self.indexAt(event.position().toPoint())
         name = self.name_at(index)
         if name is not None and index.column() == Column.COLOR:
@@ -145,7 +145,7 @@ class ClassView(QTableView):
             self.mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Enter asks for the class, the space bar shows or hides it; letters and digits are the viewer's keys."""
+        """Enter predicts the class, the space bar shows or hides; letters and digits are the viewer's keys."""
         name = self.name_at(self.currentIndex())
         if name is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.asked.emit(name)
@@ -165,7 +165,7 @@ class ClassView(QTableView):
         name = self.name_at(index)
         (self.menu_for(name) if name is not None else self.menu_beside()).popup(place)
 
-    # what the menu does
+    # actions of the menu
 
     def menu_for(self, name: str) -> QMenu:
         """The menu of a class."""
@@ -236,7 +236,7 @@ class ClassView(QTableView):
         dialog.open()
 
     def remove(self, name: str) -> None:
-        """Remove a class, after saying what goes with it."""
+        """Remove a class after naming the loss."""
         box = QMessageBox(
             QMessageBox.Icon.Question,
             "Remove class",

@@ -1,4 +1,4 @@
-"""The first page: the class table, the threshold of the class in hand, and what can be done with it."""
+"""The first page: class table, threshold of the current class, and actions on the class."""
 
 from collections.abc import Callable
 
@@ -143,16 +143,16 @@ class ClassesPage(QWidget):
             grid.addWidget(button, number // 2, number % 2)
         return grid
 
-    # what is clicked
+    # clicks
 
     def ask(self, name: str) -> None:
-        """Take a class in hand, and predict it if the model knows it, the slice in view first."""
+        """Make a class current and, if the model has the class, predict, the slice in view first."""
         self._session.choose_class(name)
         if self._session.image is not None and self._session.can_predict(name):
             self._session.predict([name], self._binding.near())
 
     def correct(self, name: str) -> None:
-        """Take up the brush for a class, or put it down."""
+        """Take up the brush for a class, or put the brush down."""
         if self._binding.annotation.class_name == name:
             self._binding.stop_painting()
         else:

@@ -1,4 +1,4 @@
-"""Connections and calls that end with the widget that made them."""
+"""Connections and calls that end with their widget."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 
 
 class Connections:
-    """Connects psygnal signals for a Qt object and lets go of them when it is destroyed.
+    """Connects psygnal signals for a Qt object and disconnects when the object is destroyed.
 
     psygnal knows nothing of Qt: a slot of a widget whose C++ side is gone would raise.
     """
@@ -23,14 +23,14 @@ class Connections:
         self._made.append((signal, slot))
 
     def end(self) -> None:
-        """Let go of all of them."""
+        """Disconnect all signals."""
         made, self._made = self._made, []
         for signal, slot in made:
             signal.disconnect(slot, missing_ok=True)
 
 
 def soon(owner: QObject, do: Callable[[], object]) -> None:
-    """Call a function when Qt has nothing else to do, unless its owner is gone by then."""
+    """Call a function when Qt is idle, unless the owner is gone by then."""
     timer = QTimer(owner)
     timer.setSingleShot(True)
     timer.timeout.connect(lambda: do())

@@ -1,4 +1,4 @@
-"""Loss and Dice of a lesson while it runs."""
+"""Curves of loss and Dice during a lesson."""
 
 import math
 
@@ -14,7 +14,7 @@ _HEIGHT = 104
 
 
 class Curves(QWidget):
-    """Two small plots over the training's steps: loss, and Dice of each class in its colour."""
+    """Two small plots over the training steps: loss, and Dice of each class in the class's colour."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +42,7 @@ class Curves(QWidget):
         self._values.clear()
 
     def add(self, progress: TrainingProgress, classes: ClassTable) -> None:
-        """Draw one more point of each curve; of a lesson that went back, what came later is taken away."""
+        """Draw another point of each curve; after a lesson's step back, remove the later points."""
         if progress.steps != self._steps:
             self._reach(progress.steps)
         self._point("", progress.step, progress.loss, classes)

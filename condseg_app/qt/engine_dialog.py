@@ -36,10 +36,10 @@ _WIDTH, _THREE_LINES = 600, 64
 
 
 class EngineDialog(QDialog):
-    """Asks for a place, which can be tested before it is taken.
+    """Asks for a place, with a test before the choice.
 
     Args:
-        place: the present one; None for this computer.
+        place: the present place; None for this computer.
     """
 
     chosen = Signal(object)
@@ -69,7 +69,7 @@ class EngineDialog(QDialog):
         self.test = push_button("engine_test", "Test connection", self.try_it)
         self.answer = quiet()
         self.answer.setObjectName("engine_answer")
-        self.answer.setMinimumHeight(_THREE_LINES)  # the dialog keeps its size, whatever is said
+        self.answer.setMinimumHeight(_THREE_LINES)  # constant size of the dialog for texts of any length
         self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         without_icons(self.buttons)
@@ -103,7 +103,7 @@ class EngineDialog(QDialog):
 
     @property
     def place(self) -> Place | None:
-        """What the fields say."""
+        """The place that the fields describe."""
         if self.here.isChecked():
             return None
         return Place(self.address.text().strip(), Path(self.certificate.text().strip()).expanduser().absolute())
@@ -114,7 +114,7 @@ class EngineDialog(QDialog):
         super().accept()
 
     def try_it(self) -> None:
-        """Ask the engine what computes there, without keeping the window waiting."""
+        """Ask the engine there for its device, without keeping the window waiting."""
         place = self.place
         if place is None:
             return
@@ -127,7 +127,7 @@ class EngineDialog(QDialog):
         allow(self.test, "it is being tested", "")
 
     def _check(self) -> None:
-        """What was said of other fields no longer holds; without a proper address there is nothing to test or take."""
+        """Drop the result for other fields; without a proper address there is nothing to test or take."""
         self._forget_test()
         self.answer.setText("")
         there = self.there.isChecked()
@@ -149,7 +149,7 @@ class EngineDialog(QDialog):
             self.answer.setText(f"{text[0].upper()}{text[1:]}.")
 
     def _forget_test(self) -> None:
-        """Hear no more of a test: its dialog is gone, or asks for something else by now."""
+        """Ignore a test's late answer: the dialog is gone, or asks for something else by now."""
         test, self._test = self._test, None
         if test is not None:
             test.delivered.disconnect()
@@ -164,7 +164,7 @@ class EngineDialog(QDialog):
 
 
 def ask_where_to_compute(session: Session, settings_file: Path | None, parent: QWidget) -> None:
-    """Let a session compute where the person says, and remember it (not with None for a file)."""
+    """Move a session's computing to the chosen place, and remember the choice in the settings file, if any."""
 
     def take(place: Place | None) -> None:
         if settings_file is not None:
@@ -185,7 +185,7 @@ def _asking(place: Place) -> Steps:
 
 
 def _fault(address: str) -> str | None:
-    """Why an address cannot be one."""
+    """Reason against an address."""
     try:
         host_and_port(address)
     except CondsegError as error:

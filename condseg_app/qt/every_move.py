@@ -1,4 +1,4 @@
-"""Strokes as they were drawn, also where the window is busy."""
+"""Complete brush strokes, also while the window is busy."""
 
 import time
 from collections import deque
@@ -12,9 +12,9 @@ from condseg_app.qt.graphics import canvas_of
 from condseg_app.viewer import AnnotationLayer
 
 _SHORTEST_MS = 11
-"""So much lies between two moves. vispy drops what comes within 10 ms, and a mouse may report ten times as many."""
+"""Time between two moves. vispy drops moves within 10 ms, and a mouse may report ten times as many."""
 _BEHIND, _UNDRAWN_SECONDS = 4, 0.2
-"""From so many waiting moves on the window is behind; then it is not drawn for so long."""
+"""Number of waiting moves from which the window is behind, and pause of drawing then."""
 _LEAVE_OUT = Qt.ApplicationAttribute.AA_CompressHighFrequencyEvents
 _STROKES = ("paint", "erase", "fill")
 _MOVE, _PRESS, _AGAIN, _RELEASE = (
@@ -28,14 +28,15 @@ _MOVE, _PRESS, _AGAIN, _RELEASE = (
 class EveryMove(QObject):
     """Brings every stroke of the brush to the canvas with the path that the mouse took.
 
-    What the mouse did while the window was busy comes at once, and then three parts leave moves out: Qt under X11 each
-    one behind which another waits, even one of the next stroke; vispy and napari what comes within some milliseconds.
-    Quick strokes came to dots. So while the brush is in hand Qt leaves out nothing, and what it brings is handed on
-    one after another, with the time between that a mouse takes. A press that follows soon on another one is handed on
+    While the window is busy, moves of the mouse queue up, and three parts then drop some: Qt under X11 drops each
+    move that has another behind, even a move of the next stroke; vispy and napari drop moves within some
+    milliseconds. Quick strokes came to dots. With the brush in hand Qt therefore drops nothing, and the moves are
+    passed on one after another, with a mouse's usual time between. A press soon after another press is passed on
+    as a plain press: a brush draws nothing at a double-click.
     as such: a brush draws nothing at a double-click.
 
-    Args:
-        viewer: whose canvas it is.
+    viewer: the viewer with the canvas.
+        annotation: the painted layer.
         annotation: the layer that is painted on.
     """
 
@@ -64,7 +65,7 @@ class EveryMove(QObject):
         return len(self._waiting) > 0
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Look at what the mouse does; True for what is handed on by and by."""
+        """Watch the mouse; True for events that are passed on later."""
         if self._sending or not self._is_painting() or not isinstance(event, QMouseEvent) or event.timestamp() == 0:
             return False
         if event.type() not in (_MOVE, _PRESS, _AGAIN, _RELEASE):
@@ -101,7 +102,7 @@ class EveryMove(QObject):
         self._draw_seldom(len(self._waiting) > _BEHIND)
 
     def _draw_seldom(self, behind: bool) -> None:
-        """Let the window be drawn now and then only, while it is behind: else each move would wait for a drawing."""
+        """Draw the window only now and then while behind: else each move would wait for a drawing."""
         if self._canvas is None:
             return
         now, window = time.monotonic(), self._canvas.window()

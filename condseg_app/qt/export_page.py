@@ -33,7 +33,7 @@ _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 
 
 class ExportPage(QWidget):
-    """Says what will be written before it is written."""
+    """Shows the files of an export before the export."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -70,7 +70,7 @@ class ExportPage(QWidget):
         self.chosen.setIconSize(QSize(14, 14))
         self.chosen.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.chosen.setMinimumHeight(60)
-        # What room is left: its own wish would make the page scroll before the list becomes shorter.
+        # The room that is left: the list's own size hint would make the page scroll before the list becomes shorter.
         self.chosen.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.chosen.itemChanged.connect(self._update)
         self.every = push_button("export_all", "All", lambda: self._check_all(True))
@@ -161,11 +161,11 @@ class ExportPage(QWidget):
         return next((form for form in EXPORT_FORMATS if form.key == self.format.currentData()), None)
 
     def target(self) -> Path | None:
-        """Where to write, None while nothing usable is typed."""
+        """The chosen folder or file, None while nothing usable is typed."""
         text = self.path.text().strip()
         return Path(text).expanduser() if text else None
 
-    # what is clicked
+    # clicks
 
     def _browse(self) -> None:
         form = self.chosen_format()
@@ -216,12 +216,12 @@ class ExportPage(QWidget):
         flat = image is not None and image.geometry.is_2d
         self.format.blockSignals(True)
         self.format.clear()
-        for form in sorted(EXPORT_FORMATS, key=lambda form: form.for_3d == flat):  # made for it first
+        for form in sorted(EXPORT_FORMATS, key=lambda form: form.for_3d == flat):  # formats for this dimension first
             if form.for_3d if image is None else form.is_for(image):
                 self.format.addItem(form.title, form.key)
         self.format.blockSignals(False)
         self._written = ()
-        self._fill()  # before anything is asked of the classes: they may be others now
+        self._fill()  # before any question about the classes, which may be others now
         self._on_format()
         self._show_outcome()
 
@@ -238,13 +238,13 @@ class ExportPage(QWidget):
         self._fill()
 
     def _on_prediction(self, name: str, region: object) -> None:
-        """List a class as soon as something is predicted of it."""
+        """List a class as soon as there is a first prediction."""
         del region
         if not self.chosen.findItems(name, Qt.MatchFlag.MatchExactly):
             self._fill()
 
     def _fill(self) -> None:
-        """List the classes of which something is known; ticks stay as they are."""
+        """List the classes with a prediction or annotation; ticks stay as before."""
         off = {item.text() for item in self._items() if item.checkState() == Qt.CheckState.Unchecked}
         self.chosen.blockSignals(True)
         self.chosen.clear()

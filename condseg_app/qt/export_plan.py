@@ -1,4 +1,4 @@
-"""Where an export goes unless somebody says otherwise."""
+"""Default place and name of an export."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from condseg_app.viewer.samples import SAMPLES
 
 
 def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
-    """Where the image's last export went, else beside the image, else at home; named after what was opened.
+    """Folder of the image's last export, else the image's own, else home; named after the opened file.
 
     Args:
-        image: whose masks are to be written.
+        image: the image of the masks.
         form: the format.
-        folder: of the image's last export; None where there was none.
+        folder: folder of the image's last export; None without an export.
     """
-    called = Path(image.name)  # a layer may be called as its file
+    called = Path(image.name)  # a layer's name may be the file's name
     name = name_of(called) if can_read(called) else image.name
     beside = image.source.parent if image.source is not None else Path.home()
     usable = os.access(beside, os.W_OK) and beside not in {sample.path.parent for sample in SAMPLES}
@@ -28,7 +28,7 @@ def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
 
 
 def _chosen(pick: Pick) -> str:
-    """What tells the masks of one frame or channel from those of another; a series has its own name."""
+    """Suffix that separates the masks of one frame or channel from another's; a series has its own name."""
     frame = "" if pick.frame is None else f"_frame{pick.frame + 1}"
     channel = "" if pick.channel is None else "_" + re.sub(r"\W+", "-", pick.channel)
     return frame + channel

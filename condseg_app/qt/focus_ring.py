@@ -1,4 +1,4 @@
-"""Where the focus is: a ring around the control that has it, plain to see on dark and light."""
+"""A ring around the control in focus, plain to see on dark and light."""
 
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject, QRectF, Qt
@@ -11,13 +11,13 @@ _WIDTH, _RADIUS = 2.0, 3.0
 
 
 class FocusRing(QObject):
-    """Goes with the focus through a widget and the dialogs that belong to it.
+    """Follows the focus through a widget and the widget's dialogs.
 
-    Themes of hosts show the focus faintly or not at all, and a style sheet of one's own would have to repeat the rest
-    of theirs for each kind of control.
+    Hosts' themes show the focus faintly or not at all, and our own style sheet would have to repeat the rest of the
+    theme for each kind of control.
 
     Args:
-        owner: whose controls are ringed; the viewer, which fills a pane, is not.
+        owner: the widget with the controls; the viewer, which fills a pane, gets no ring.
     """
 
     def __init__(self, owner: QWidget) -> None:
@@ -38,7 +38,7 @@ class FocusRing(QObject):
             self._ring.destroyed.connect(self._forget)
 
     def _forget(self) -> None:
-        """It went with its control."""
+        """Forget a ring that was deleted with its control."""
         self._ring = None
 
     def _is_ours(self, widget: QWidget) -> bool:
@@ -51,7 +51,7 @@ class FocusRing(QObject):
 
 
 class _Ring(QWidget):
-    """The ring, as large as its control and drawn inside of it."""
+    """The ring, as large as the control and drawn inside."""
 
     def __init__(self, control: QWidget) -> None:
         super().__init__(control)

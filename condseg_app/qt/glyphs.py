@@ -28,7 +28,7 @@ def icon(draw: Draw, color: QColor, size: int = 16) -> QIcon:
     draw(painter, QRectF(0, 0, size, size), color)
     painter.end()
     made = QIcon(pixmap)
-    made.addPixmap(pixmap, QIcon.Mode.Selected)  # or Qt would tint it, and a class's colour has to stay what it is
+    made.addPixmap(pixmap, QIcon.Mode.Selected)  # or Qt would tint the icon, and a class's colour has to stay the same
     return made
 
 

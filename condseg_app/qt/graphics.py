@@ -1,4 +1,4 @@
-"""napari's canvas and the OpenGL context that its drawings live in."""
+"""napari's canvas and the OpenGL context of its drawings."""
 
 from functools import cache
 
@@ -14,7 +14,7 @@ _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "gdi generic", "basic
 def canvas_of(viewer: ViewerModel) -> QtViewer | None:
     """The widget that shows a viewer, None where none does."""
     model = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in
-    # Not of all widgets: PySide crashes at times when it wraps those that Qt has made for itself and deletes by itself.
+    # Not of all widgets: PySide crashes at times when wrapping widgets that Qt has made for itself and deletes itself.
     alive = (widget for widget in list(QtViewer._instances) if isalive(widget))  # type: ignore[no-untyped-call]
     return next((widget for widget in alive if widget.viewer is model), None)
 
@@ -22,9 +22,9 @@ def canvas_of(viewer: ViewerModel) -> QtViewer | None:
 def keep_own_context(viewer: ViewerModel) -> None:
     """Run a viewer's drawing commands in its canvas's own OpenGL context only.
 
-    As soon as a layer is removed, napari frees the layer's programs, textures and buffers in whichever context is
-    current: between two frames the one in which Qt puts the window together. Mesa's software drawing then crashes in
-    one of the next frames (docs/decisions/0016).
+    When a layer is removed, napari frees the layer's programs, textures and buffers in the current context, and between
+    two frames that is the context in which Qt composes the window. Mesa's software drawing then crashes in one of the
+    next frames (docs/decisions/0016).
     """
     widget = canvas_of(viewer)
     if widget is None:

@@ -23,7 +23,7 @@ _OPEN = "Open model file…"
 
 
 class Header(QWidget):
-    """Image and model, one line each, and how they suit each other."""
+    """Rows of the image and the model, and the fit of the two."""
 
     def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +72,7 @@ class ImageLine(QWidget):
 
 
 class ModelLine(QWidget):
-    """The box of models, how many classes the one in use knows, and its card."""
+    """The box of models, the current model's number of classes, and the model's card."""
 
     def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -105,7 +105,7 @@ class ModelLine(QWidget):
         self._session.advice.know(self._models())
 
     def _on_model(self) -> None:
-        """A new one may have been made: by a lesson, or with a class more or less."""
+        """List the models again: a lesson or a change of classes may have made a new model."""
         path = self._session.model_path
         if path is not None and not self._session.advice.knows(path):
             self._look()
@@ -147,7 +147,7 @@ class ModelLine(QWidget):
         dialog.open()
 
     def show_card(self) -> None:
-        """Show what is known about the model."""
+        """Show the model's card and facts."""
         if self._session.model is not None:
             model = self._session.model
             path = self._session.model_path

@@ -1,4 +1,4 @@
-"""What is being worked on: how far, how long still, and the way to stop it."""
+"""The current job: progress, time left, and a stop button."""
 
 from qtpy.QtCore import QRectF, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -26,13 +26,13 @@ class Bar(QWidget):
         self.setAccessibleName("Progress")
 
     def show_fraction(self, fraction: float) -> None:
-        """Fill so much of it."""
+        """Fill this part of the bar."""
         self.fraction = min(max(fraction, 0.0), 1.0)
         self.setAccessibleDescription(f"{self.fraction:.0%}")
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """A groove, and how much of it is done."""
+        """A groove, and the done part."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -46,7 +46,7 @@ class Bar(QWidget):
 
 
 class JobLine(QStackedWidget):
-    """One line: the work, or the last notice, or nothing; its height never changes."""
+    """A line with the job, or the last notice, or nothing; of constant height."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,7 +114,7 @@ class JobLine(QStackedWidget):
 
 
 class DeviceLine(QWidget):
-    """Where the work runs; a click asks to change it."""
+    """The engine's place; a click asks for another."""
 
     change_asked = Signal()
 
@@ -137,7 +137,7 @@ class DeviceLine(QWidget):
         self.show_device()
 
     def show_device(self) -> None:
-        """Show what computes."""
+        """Show the engine's device."""
         device, place = self._session.device, self._session.place
         self.text.setText(device_text(device, place))
         self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
@@ -150,7 +150,7 @@ class DeviceLine(QWidget):
             self.change_asked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Ask for it with Enter or the space bar, too."""
+        """Enter and the space bar act as a click."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.change_asked.emit()
         else:

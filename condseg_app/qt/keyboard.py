@@ -1,4 +1,4 @@
-"""Where keys go: Esc cancels from anywhere in the window, and commands leave the focus with the viewer."""
+"""Keys: Esc cancels from anywhere in the window, and commands leave the focus with the viewer."""
 
 from functools import partial
 
@@ -21,20 +21,20 @@ from condseg_app.session import Session
 from condseg_app.viewer.keys import COMMAND_KEYS
 
 _KEEPS_A_CLICK = (QLineEdit, QAbstractSpinBox, QAbstractItemView, QAbstractSlider)
-"""What a person goes on with by keys after a click on it; after one on a button the keys belong to the viewer."""
+"""Widgets that keep the keys after a click; after a click on a button the keys belong to the viewer."""
 _LEAVES_A_FIELD = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Keyboard(QObject):
-    """Sees to it that the keys of the viewer work after every command of the panel.
+    """Keeps the keys of the viewer working after every command of the panel.
 
-    A button that is clicked with the mouse leaves the focus with the viewer; one that is reached with Tab keeps it
-    while it is there, and the viewer gets it when the button vanishes. Keys that nothing in the panel takes go to the
+    A button clicked with the mouse leaves the focus with the viewer; a button reached with Tab keeps the focus while
+    visible, and the viewer gets the focus when the button vanishes. Keys without a use in the panel go to the
     viewer.
 
     Args:
-        panel: the panel, whichever window it is in.
-        session: whose work Esc cancels.
+        panel: the panel, in any window.
+        session: the session of the jobs that Esc cancels.
     """
 
     def __init__(self, panel: QWidget, session: Session) -> None:
@@ -47,7 +47,7 @@ class Keyboard(QObject):
             application.focusChanged.connect(self._on_focus)
 
     def bind(self, pages: QTabWidget) -> None:
-        """Give the pages of the panel and its buttons their keys."""
+        """Give the panel's pages and buttons their keys."""
         for number in range(pages.count()):
             turn = QShortcut(QKeySequence(f"Alt+{number + 1}"), pages)
             turn.activated.connect(partial(pages.setCurrentIndex, number))
@@ -56,7 +56,7 @@ class Keyboard(QObject):
                 QShortcut(QKeySequence(command.key), button).activated.connect(button.click)
 
     def listen(self) -> None:
-        """Listen to Esc in all of the window that the panel is in by now, its floating docks included."""
+        """Listen to Esc in all of the panel's present window, floating docks included."""
         host = self._host()
         if self._escape is not None:
             if self._escape.parent() is host:
@@ -86,7 +86,7 @@ class Keyboard(QObject):
             viewer.keyReleaseEvent(event)
 
     def _host(self) -> QWidget:
-        """The main window; a floating dock's is the one that it was taken from."""
+        """The main window; for a floating dock the window that the dock was taken from."""
         widget = self._panel
         while (parent := widget.parentWidget()) is not None:
             widget = parent
@@ -102,7 +102,7 @@ class Keyboard(QObject):
             stop_work(session, self._panel)
         elif session.export_progress is not None:
             session.cancel_export()
-        elif focus is not None and self._escape is not None:  # it means to it what it always does
+        elif focus is not None and self._escape is not None:  # Esc as usual in that widget
             self._escape.setEnabled(False)
             for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
                 QApplication.sendEvent(focus, QKeyEvent(kind, Qt.Key.Key_Escape, Qt.KeyboardModifier.NoModifier))

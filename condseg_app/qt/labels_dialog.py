@@ -1,4 +1,4 @@
-"""Asking what is to become of labels: of which image they are, and what their values stand for."""
+"""Questions about opened labels: the image of the labels, and the meaning of the values."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,13 +31,13 @@ _SAYS_NOTHING = {"", "seg", "segmentation", "label", "labels", "mask", "masks", 
 
 
 class LabelsDialog(QDialog):
-    """Says what a file of labels is and what can be done with it; asks for names where it has none.
+    """Describes a file of labels and offers actions; asks for names where there are none.
 
     Args:
-        session: what is open.
+        session: the session with the image.
         found: the labels.
-        ask_for_image: shows the dialog for the image that they belong to.
-        parent: what it lies over.
+        ask_for_image: shows the dialog for the labels' image.
+        parent: the widget below the dialog.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class LabelsDialog(QDialog):
         cancel.clicked.connect(self.reject)
 
     def _button(self, name: str, text: str, do: Callable[[], object]) -> None:
-        """A button that closes the dialog, then does something; the first one is what Enter does."""
+        """A button that closes the dialog, then acts; Enter presses the first button."""
         first = not self.buttons.buttons()
         button = self.buttons.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
         button.setObjectName(name)
@@ -110,7 +110,7 @@ class LabelsDialog(QDialog):
 
 
 class NamesTable(QWidget):
-    """A name for each value: those that get the same one become one class."""
+    """A name for each value: values with the same name become a single class."""
 
     def __init__(self, found: LabelsFound, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -148,7 +148,7 @@ class NamesTable(QWidget):
         self.table.setFocus()
 
     def names(self) -> dict[str, str]:
-        """'class 1' -> what is typed for it."""
+        """'class 1' -> the typed name."""
         items = (self.table.item(row, 1) for row in range(self.table.rowCount()))
         typed = ["" if item is None else item.text().strip() for item in items]
         if self.as_one.isChecked():
@@ -157,7 +157,7 @@ class NamesTable(QWidget):
 
 
 def labels_text(found: LabelsFound) -> str:
-    """What the file is, and how it lies to the image in view."""
+    """Description of the file, and the position relative to the image in view."""
     number = counted(len(found.segmentation.classes), "label")
     holds = f"{found.path.name} {'is' if found.certain else 'looks like'} a label map"
     image = "" if found.image is None else found.image.name
@@ -172,7 +172,7 @@ def labels_text(found: LabelsFound) -> str:
 
 
 def _suggested(found: LabelsFound) -> str:
-    """What the file's name says of a single label, 'cord' of spine_cord.nii.gz on spine.nii.gz; else nothing."""
+    """Class in the file's name for a single label, 'cord' of spine_cord.nii.gz on spine.nii.gz; else empty."""
     if found.image is None or len(found.segmentation.classes) != 1:
         return ""
     own, image = name_of(found.path), found.image.name

@@ -1,4 +1,4 @@
-"""Asking before work is lost that no file keeps, and keeping it."""
+"""Questions before unsaved work is lost, and saving."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +17,14 @@ _MOST_IMAGES = 8
 
 
 class Leaving(QObject):
-    """Stands between a window and its end.
+    """Guards a window against closing over unsaved work.
 
     Args:
-        session: whose work would be lost.
-        window: that is to be closed.
-        close: closes it, once nothing is lost or that is wanted.
-        collect: hands over what is being painted.
-        program: what is closed, as people call it.
+        session: the session with the work.
+        window: the window to close.
+        close: closes the window, once nothing is lost or the loss is accepted.
+        collect: hands over the unfinished painting.
+        program: the program's name in the question.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Leaving(QObject):
         connections.to(session.failed, lambda _: self._stay())
 
     def may_close(self) -> bool:
-        """Whether the window may close now; if not, the person is asked, and it closes by itself if that is wanted."""
+        """Whether the window may close now; if not, ask, and close later if the person agrees."""
         self._collect()
         unsaved = self._session.unsaved
         if self._decided or not unsaved:
@@ -115,7 +115,7 @@ class Leaving(QObject):
             return
         self._keeps = False
         self._tell("")
-        if unsaved:  # it was stopped, or could not be kept
+        if unsaved:  # stopped, or saving failed
             self._session.notice.emit(f"Not everything is kept, so {self._program} stays open.")
         else:
             self._leave()
@@ -126,7 +126,7 @@ class Leaving(QObject):
             self._tell("")
 
     def _tell(self, text: str) -> None:
-        """Say something for as long as it is so, where the window has a place for it."""
+        """Show a message while the condition lasts, where the window has a place for messages."""
         if isinstance(self._window, QMainWindow):
             self._window.statusBar().showMessage(text)
 

@@ -1,4 +1,4 @@
-"""How a lesson goes while it runs: how good the class is, for how long it was taught, and what to think of it."""
+"""Figures of a running lesson: quality of the class, time spent, and advice."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from condseg_app.qt.style import PlainLabel, quiet
 from condseg_app.qt.text import time_text
 
 _GOOD_ENOUGH, _ALIKE = 0.7, 0.8  # Dice
-_PATIENCE, _RISE = 100, 0.02  # it has stalled if it rose by less in so many steps ...
+_PATIENCE, _RISE = 100, 0.02  # a lesson has stalled if the Dice rose by less in so many steps ...
 _FIRST_STEPS = 200  # ... after these
 _MEANS: dict[TeachingMode, str] = {
     "exact": "on marked slices it has not learnt from",
@@ -26,7 +26,7 @@ _HINTS: dict[TeachingMode, str] = {
 
 
 class LessonFigures(QWidget):
-    """Dice with its meaning, time spent, remarks, and the curves."""
+    """Dice with its meaning, time spent, notices, and curves."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,7 +64,7 @@ class LessonFigures(QWidget):
         self.remark.hide()
 
     def add(self, progress: TrainingProgress, classes: ClassTable) -> None:
-        """Show how far it is."""
+        """Show the lesson's progress."""
         self.curves.add(progress, classes)
         self.spent.setText(f"{time_text(progress.seconds)} min")
         dice = progress.dice.get(self._name)
@@ -89,7 +89,7 @@ class LessonFigures(QWidget):
 
 
 def stalled(seen: Sequence[tuple[int, float]]) -> str:
-    """What to do where the Dice, as (step, Dice), stays low; nothing while it rises or is good."""
+    """Advice where the Dice, as (step, Dice), stays low; empty while the Dice rises or is good."""
     if not seen:
         return ""
     step, dice = seen[-1]

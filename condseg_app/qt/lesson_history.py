@@ -1,4 +1,4 @@
-"""The earlier states of a class that is taught, and the way back to one."""
+"""Earlier states of a class in a lesson, and the way back to them."""
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
@@ -11,7 +11,7 @@ from condseg_app.session import Session
 
 
 class LessonHistory(QWidget):
-    """A list of states by step, time and Dice, and a button that goes back to the chosen one."""
+    """A list of states by step, time and Dice, and a button that goes back to the chosen state."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""What a lesson has led to, and whether to go on with it."""
+"""Outcome of a lesson, and the choice to keep or discard."""
 
 from html import escape
 
@@ -51,7 +51,7 @@ class LessonOutcome(QWidget):
         self.hide()
 
     def show_result(self, result: LessonResult) -> None:
-        """Offer what was taught."""
+        """Offer the taught class."""
         exact = result.certificate is not None
         self.title.setText(_title(result))
         self.reasons.setText("\n".join(f"• {reason}" for reason in result.reasons))
@@ -128,7 +128,7 @@ def _certified(certificate: Certificate, others: int) -> str:
 
 
 def _whole(certificate: Certificate) -> str:
-    """All that was compared, for whoever wants to check it."""
+    """The whole comparison, for readers who want to check."""
     answers = "".join(
         f"<p>Answers on {escape(proof.image)}, SHA-256<br>{proof.after}</p>" for proof in certificate.images
     )

@@ -1,4 +1,4 @@
-"""Asking what becomes of a lesson before it is forgotten."""
+"""Question about a lesson's result before the result is lost."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
@@ -11,12 +11,12 @@ from condseg_app.session.unsaved import UnsavedLesson
 
 
 class LessonQuestion(QMessageBox):
-    """Keep what was learnt, forget it, or go on; it closes by itself when the lesson ends.
+    """Keep the taught class, discard the class, or go on; closes by itself when the lesson ends.
 
     Args:
-        session: with a lesson of which nothing is saved.
-        lesson: how far that is.
-        parent: what it lies over.
+        session: the session, with an unsaved lesson.
+        lesson: the lesson's progress.
+        parent: the widget below the dialog.
     """
 
     def __init__(self, session: Session, lesson: UnsavedLesson, parent: QWidget | None = None) -> None:
@@ -53,7 +53,7 @@ class LessonQuestion(QMessageBox):
 
 
 def stop_work(session: Session, parent: QWidget) -> None:
-    """Stop the work under way; where that is a lesson that has learnt something, ask first what becomes of it."""
+    """Stop the running job; for a lesson with a result, first ask whether to keep the result."""
     lesson = session.unsaved_lesson
     if lesson is None or not session.is_teaching:
         session.cancel()
@@ -62,7 +62,7 @@ def stop_work(session: Session, parent: QWidget) -> None:
 
 
 def ask_about_lesson(session: Session, lesson: UnsavedLesson, parent: QWidget) -> None:
-    """Ask what becomes of a lesson, unless that is being asked already."""
+    """Ask whether to keep a lesson's result, unless the question is open already."""
     asked = parent.window().findChild(LessonQuestion)
     if asked is not None and asked.isVisible():
         asked.raise_()

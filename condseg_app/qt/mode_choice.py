@@ -17,7 +17,7 @@ _MEANINGS: Mapping[TeachingMode, str] = {
 
 
 class ModeChoice(QWidget):
-    """Two radio buttons, each with what it means."""
+    """Two radio buttons with explanations."""
 
     chosen = Signal(str)  # by the person, not by `choose`
 
@@ -34,16 +34,16 @@ class ModeChoice(QWidget):
             button.clicked.connect(lambda _=False, mode=mode: self.chosen.emit(mode))
             meaning = quiet(_MEANINGS[mode])
             meaning.setContentsMargins(_INDENT, 0, 0, 2)
-            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # beside it nothing is clicked
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # no clicks beside the button
             column.addWidget(meaning)
             self.buttons[mode] = button
         self.choose("exact")
 
     @property
     def mode(self) -> TeachingMode:
-        """The chosen one."""
+        """The chosen mode."""
         return "exact" if self.buttons["exact"].isChecked() else "full"
 
     def choose(self, mode: TeachingMode) -> None:
-        """Choose one."""
+        """Choose a mode."""
         self.buttons[mode].setChecked(True)

@@ -1,4 +1,4 @@
-"""What there is to know about a model before one relies on it."""
+"""Facts about a model, to read before relying on the model."""
 
 import re
 from html import escape
@@ -13,12 +13,12 @@ _NO_CARD = "No card came with this model: how well it does, and on what, is not 
 
 
 def card_html(model: Model, path: Path | None, card: str = "") -> str:
-    """What is known of a model as rich text: its card with warnings and figures first, then the facts of its file.
+    """Description of a model as rich text: the card with warnings and figures first, then the facts of the file.
 
     Args:
-        model: its description.
-        path: its file.
-        card: the Markdown page beside it, empty where there is none.
+        model: the model's description.
+        path: the model's file.
+        card: the Markdown page beside the file, empty without a page.
     """
     title, sections = _sections(card)
     first = [sections.pop(name) for name in _FIRST if name in sections]
@@ -32,7 +32,7 @@ def card_html(model: Model, path: Path | None, card: str = "") -> str:
 
 
 def _sections(card: str) -> tuple[str, dict[str, str]]:
-    """What stands above a card's first heading, and its sections by their headings."""
+    """The text above a card's first heading, and the sections by heading."""
     opening, *parts = re.split(r"^## ", card.strip(), flags=re.MULTILINE)
     return opening.strip(), {part.splitlines()[0].strip(): f"## {part.strip()}" for part in parts}
 

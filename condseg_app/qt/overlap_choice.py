@@ -1,4 +1,4 @@
-"""Whose a voxel is that several classes claim, and where that happens."""
+"""Choice of the overlap rule, and the voxels where classes overlap."""
 
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
@@ -17,7 +17,7 @@ _ALWAYS = " A part comes before its whole, and your marks before everything."
 
 
 class OverlapChoice(QWidget):
-    """The rule, the order where it decides, and a layer of the voxels that it is about."""
+    """The rule, the classes' priority, and a layer of the overlapping voxels."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,7 +59,7 @@ class OverlapChoice(QWidget):
         self.update_choice()
 
     def update_choice(self) -> None:
-        """Show what the session has."""
+        """Show the session's rule."""
         session, chosen = self._session, self._session.priority is not None
         with QSignalBlocker(self.rule), QSignalBlocker(self.conflicts):
             self.rule.setCurrentIndex(int(chosen))

@@ -29,7 +29,7 @@ MINIMUM_WIDTH = 320
 
 
 class Panel(QWidget):
-    """Header, three pages, job line and device line, over one session and its binding to a viewer."""
+    """Header, three pages, job line and device line, over a session and its binding to a viewer."""
 
     def __init__(self, binding: LayerBinding, models: Models = models_available, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -112,18 +112,18 @@ class Panel(QWidget):
         self.pages.setCurrentIndex(2)
 
     def _show_result(self, result: object) -> None:
-        """Bring what a lesson has changed into view, once it is laid out."""
+        """Bring a lesson's changes into view, once the layout is done."""
         del result
         soon(self, lambda: self._teach_area.ensureWidgetVisible(self.teach.outcome.accept))
 
     def show_problem(self, error: CondsegError) -> None:
-        """Say what went wrong; an older message makes room."""
+        """Show an error; an older message makes room."""
         for older in self.findChildren(ProblemDialog):
             older.close()
         ProblemDialog(error, self.log, self).show()
 
     def shut(self) -> None:
-        """Keep what was painted, take the own layers away, let viewer and session go. Nothing of Qt is touched."""
+        """Keep the painting, remove the panel's layers, and close viewer binding and session. Touch nothing of Qt."""
         self.keys.release()
         self._connections.end()
         self.binding.close()

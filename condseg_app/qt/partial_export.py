@@ -1,4 +1,4 @@
-"""Asking before classes are exported that are predicted in part only, and waiting until they are complete."""
+"""Question before incomplete predictions are exported, and the wait for completion."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,12 +15,12 @@ _TAUGHT = " It cannot go on while a class is being taught."
 
 
 class PartialExport(QObject):
-    """Exports at once where classes are complete; else asks, and waits if that is wanted.
+    """Exports complete classes at once; else asks, and waits on request.
 
     Args:
         session: with the predictions.
-        page: the question lies over its window.
-        changed: called when `waits_for` is another, or further on.
+        page: the page; the question lies over the page's window.
+        changed: called when `waits_for` changes or progresses.
     """
 
     def __init__(self, session: Session, page: QWidget, changed: Callable[[], object]) -> None:
@@ -35,15 +35,15 @@ class PartialExport(QObject):
 
     @property
     def text(self) -> str:
-        """The predictions that it waits for, for the screen."""
+        """The predictions that the export waits for, as text."""
         return f"Waiting for the prediction: {_parts(self._session, self.waits_for)}"
 
     def begin(self, names: Sequence[str], export: Callable[[], object]) -> None:
         """Export, or ask first.
 
         Args:
-            names: of the classes.
-            export: writes them.
+            names: names of the classes.
+            export: writes the classes.
         """
         partial = tuple(name for name in names if self._session.state_of(name) == "filling")
         if partial:

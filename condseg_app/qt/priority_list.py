@@ -16,7 +16,7 @@ _KEYS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
 class _Rows(QListWidget):
-    """A list whose rows can be dragged; Alt with an arrow moves the one in hand."""
+    """A list whose rows can be dragged; Alt with an arrow moves the current row."""
 
     reordered = Signal()
 
@@ -37,7 +37,7 @@ class _Rows(QListWidget):
             self.reordered.emit()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """A row was dragged to another place; Qt is not done with it before this returns."""
+        """Report a dragged row later: Qt is not done with the move before this returns."""
         super().dropEvent(event)
         soon(self, self.reordered.emit)
 
@@ -51,7 +51,7 @@ class _Rows(QListWidget):
 
 
 class PriorityList(QWidget):
-    """The rows, with a button for up and one for down."""
+    """The rows, with buttons for up and down."""
 
     reordered = Signal(list)
 
@@ -78,9 +78,9 @@ class PriorityList(QWidget):
         return [self.rows.item(row).text() for row in range(self.rows.count())]
 
     def fill(self, entries: Sequence[ClassEntry]) -> None:
-        """Show classes in this order; the one in hand stays in hand."""
+        """Show classes in this order; the current class stays current."""
         if [self._entries.get(name) for name in self.names()] == [*entries]:
-            return  # it may be dragged just now
+            return  # a drag may be under way
         self._entries = {entry.name: entry for entry in entries}
         item = self.rows.currentItem()
         current = "" if item is None else item.text()
@@ -88,7 +88,7 @@ class PriorityList(QWidget):
         self.rows.clear()
         for entry in entries:
             row = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
-            row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsDropEnabled)  # between rows, not onto one
+            row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsDropEnabled)  # drop between rows, not onto a row
             self.rows.addItem(row)
             if entry.name == current:
                 self.rows.setCurrentItem(row)

@@ -1,4 +1,4 @@
-"""An error on screen: one sentence, what to do, and the details folded away."""
+"""An error on screen: a sentence with advice, and folded details."""
 
 import logging
 from collections import deque
@@ -30,7 +30,7 @@ class RecentLog(logging.Handler):
 
 
 class ProblemDialog(QMessageBox):
-    """Does not stand in the way: the window can be used while it is open."""
+    """Shows without blocking: the window can be used meanwhile."""
 
     def __init__(self, error: CondsegError, log: RecentLog, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class ProblemDialog(QMessageBox):
 
 
 def sentence(error: CondsegError) -> str:
-    """The error's message as a sentence that names the file it is about."""
+    """The error's message as a sentence that names the file."""
     said = error.message.strip()
     said = said[:1].upper() + said[1:] if error.path is None else f"{error.path.name}: {said}"
     return said + ("" if said.endswith((".", "!", "?")) else ".")

@@ -21,7 +21,7 @@ from condseg_app.viewer.keys import COMMAND_KEYS
 
 
 class PlainLabel(QLabel):
-    """A label that shows its text as it is: a name from a file may look like HTML, which Qt would obey."""
+    """A label of plain text: a name from a file may look like HTML, which Qt would obey."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -71,7 +71,7 @@ class GlyphButton(QToolButton):
 
 
 class ElidedLabel(PlainLabel):
-    """A label that shortens its text to the room there is."""
+    """A label that shortens the text to the room."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
@@ -81,7 +81,7 @@ class ElidedLabel(PlainLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:  # noqa: N802
-        """Show a text, or as much of it as there is room for."""
+        """Show a text, shortened to the room."""
         self._full = text
         self._elide()
 
@@ -100,7 +100,7 @@ class ElidedLabel(PlainLabel):
 
 
 def narrow_box() -> QComboBox:
-    """A box that takes the room there is, however long its entries are."""
+    """A box as wide as the room, for entries of any length."""
     box = QComboBox()
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     box.setMinimumWidth(80)
@@ -108,7 +108,7 @@ def narrow_box() -> QComboBox:
 
 
 def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
-    """A button that tests and the tour find by its name."""
+    """A button with a name for tests and the tour."""
     button = QPushButton(text)
     button.setObjectName(name)
     button.clicked.connect(lambda: do())
@@ -116,14 +116,14 @@ def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
 
 
 def allow(button: QPushButton, reason: str | None, hint: str) -> None:
-    """Enable a button with what it does, or disable it with the reason why."""
+    """Enable a button with a description, or disable the button with the reason."""
     button.setEnabled(reason is None)
     key = next((f" ({one.key})" for one in COMMAND_KEYS if one.button == button.objectName()), "")
     button.setToolTip(as_it_is(hint + key if reason is None else reason[0].upper() + reason[1:]))
 
 
 def without_icons(box: QDialogButtonBox | QMessageBox) -> None:
-    """Take the desktop's own icons off a dialog's buttons (they belong to no theme of ours); show texts as they are."""
+    """Take the desktop's icons off a dialog's buttons (icons of no theme of ours); show texts as plain text."""
     for button in box.buttons():
         button.setIcon(QIcon())
     if isinstance(box, QMessageBox):

@@ -1,4 +1,4 @@
-"""The second page: what is marked of a class, and teaching it to the model."""
+"""The second page: a class's annotation, and teaching the class to the model."""
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
@@ -37,7 +37,7 @@ _MEANWHILE = (
 
 
 class TeachPage(QWidget):
-    """Marks, mode, start and stop, figures and curves, and what came of it."""
+    """Annotation, mode, start and stop, figures and curves, and the outcome."""
 
     mode_chosen = Signal(str)
 
@@ -131,7 +131,7 @@ class TeachPage(QWidget):
         """Teach in a mode from now on."""
         self.mode.choose(mode)
 
-    # what is clicked
+    # clicks
 
     def complete_slice(self) -> None:
         """Declare the slice in view complete."""
@@ -148,7 +148,7 @@ class TeachPage(QWidget):
             self._update()
 
     def _ready_to_mark(self) -> bool:
-        """Take up the brush where it is not yet; a class that is absent is declared without a stroke."""
+        """Take up the brush, if not in hand; a class that is absent is declared without a stroke."""
         name = self._session.current_class
         if name is None or self._session.image is None:
             return False
@@ -176,7 +176,7 @@ class TeachPage(QWidget):
         if name is None:
             return
         unsaved = self._session.unsaved_lesson
-        if unsaved is not None and not self._may_go_on(name):  # another lesson would forget it
+        if unsaved is not None and not self._may_go_on(name):  # another lesson would drop the result
             ask_about_lesson(self._session, unsaved, self)
             return
         self._binding.collect()
@@ -199,7 +199,7 @@ class TeachPage(QWidget):
             self._session.discard_lesson()
 
     def _predict(self, name: str) -> None:
-        """Show the class as the model that was accepted knows it."""
+        """Show the class as predicted by the accepted model."""
         self._session.predict([name], self._binding.near())
 
     def _pause(self) -> None:
@@ -247,7 +247,7 @@ class TeachPage(QWidget):
             self.outcome.setVisible(self._session.lesson is not None)
 
     def _allow_lesson(self, name: str | None, why_not: str | None) -> None:
-        """What can be done with a lesson now."""
+        """Enable the actions that the lesson allows now."""
         teaching, go_on, job = self._session.is_teaching, self._may_go_on(name), self._session.job
         self.start.setText("Continue" if go_on else "Start")
         hint = "Go on from what was learnt, with what is marked now" if go_on else f"Teach the model {name}"
@@ -257,14 +257,14 @@ class TeachPage(QWidget):
         allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or it is there to be discarded
+        self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or a discard button is there
         for button in (self.pause, self.stop):
             button.setVisible(teaching)
         for widget in (self.start, self.mode, self.steps_title, self.steps):  # the curves need the room
             widget.setVisible(not teaching)
 
     def _may_go_on(self, name: str | None) -> bool:
-        """Whether a lesson of the class in hand has ended, or lost its engine, and can go on."""
+        """Whether a lesson of the current class has ended, or lost its engine, and can go on."""
         session = self._session
         return session.can_go_on_with_lesson and session.lesson_class == name and self.mode.mode == "exact"
 
@@ -302,7 +302,7 @@ def _marked_here(annotation: ChunkedAnnotation | None) -> str:
         return f"{voxels}, the whole image is complete"
     if k == 1:
         return voxels
-    # What was painted across is the axis along which fewest slices are touched.
+    # The axis of painting is the axis along which fewest slices are touched.
     on_slices = min(annotation.decided_on, key=np.count_nonzero)
     touched, complete = (int(np.count_nonzero(on_slices >= least)) for least in (1, i * j * k // len(on_slices)))
     text = f"{voxels} on {counted(touched, 'slice')}"

@@ -1,4 +1,4 @@
-"""Figures as people read them: units with every number, times as 0:07."""
+"""Texts for figures: units with every number, times as 0:07."""
 
 from collections.abc import Sequence
 from html import escape
@@ -24,7 +24,7 @@ def measure_text(measure: Measure, *, short: bool = False) -> str:
 
 
 def time_text(seconds: float | None) -> str:
-    """'0:07', '1:02:03'; nothing where it is not known."""
+    """'0:07', '1:02:03'; empty for an unknown time."""
     if seconds is None or seconds != seconds or seconds == float("inf"):
         return ""
     whole = max(0, round(seconds))
@@ -53,7 +53,7 @@ def spacing_text(geometry: Geometry) -> str:
 
 
 def image_details(image: Image) -> str:
-    """What hovering over an image's name shows, as rich text."""
+    """Tooltip of an image's name, as rich text."""
     geometry = image.geometry
     shape = geometry.shape[:2] if geometry.is_2d else geometry.shape
     rows = [
@@ -71,7 +71,7 @@ def image_details(image: Image) -> str:
 
 
 def as_it_is(text: str) -> str:
-    """A text for a tooltip, which Qt takes for HTML where it looks like it: then as HTML that shows just this text."""
+    """Plain text for a tooltip: Qt takes some texts for HTML, and those are escaped."""
     return f"<p>{escape(text)}</p>" if "<" in text else text
 
 
@@ -81,7 +81,7 @@ def without_mnemonic(text: str) -> str:
 
 
 def choice_text(needed: ChoiceNeeded) -> str:
-    """'film.nii.gz holds 12 frames. Which one is to be opened?'."""
+    """Question with the number of frames: 'film.nii.gz holds 12 frames. Which one is to be opened?'."""
     name = "The file" if needed.path is None else needed.path.name
     if len(name) > _LONGEST_NAME:  # a label wraps between words only
         name = f"{name[: _LONGEST_NAME // 2]}…{name[-_LONGEST_NAME // 2 :]}"
@@ -106,7 +106,7 @@ def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:
 
 
 def device_hint(device: DeviceInfo | None, place: Place | None = None) -> str:
-    """What to expect of a device, said once and calmly."""
+    """Calm hint about a device's speed."""
     if device is None:
         return "The engine is starting." if place is None else f"{place.address} has not answered yet."
     if device.kind == "cpu":

@@ -1,4 +1,4 @@
-"""A page of rich text in a window of its own."""
+"""A page of rich text in a separate window."""
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget

@@ -1,4 +1,4 @@
-"""Where marking one more slice would teach most: on the image in view, and on others."""
+"""Proposals of the slice to annotate next, on the image in view and on others."""
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QWidget
@@ -18,9 +18,9 @@ _OPEN = "Show the least certain slice of this image"
 
 
 class WhereNext(QWidget):
-    """The slice where the class in hand is least certain, the image where it is, and buttons that go there.
+    """The slice where the current class is least certain, the least certain image, and buttons to both.
 
-    Each is hidden where nothing is known.
+    Unknown parts are hidden.
     """
 
     def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
@@ -63,14 +63,14 @@ class WhereNext(QWidget):
         grid.addWidget(self.others, 1, 0)
         grid.addWidget(self.look, 1, 1)
 
-    # what is clicked
+    # clicks
 
     def _go(self) -> None:
         if self._proposal is not None and not self._show_slice(self._proposal):
             self._ask()  # the view was turned since
 
     def _look(self) -> None:
-        """Look for an image, or open the one that was found."""
+        """Look for an image, or open the found image."""
         found, name, axis = self._image, self._session.current_class, self._axis()
         if found is not None and found.image is not None:
             self._session.set_image(found.image)
@@ -109,7 +109,7 @@ class WhereNext(QWidget):
             self._session.propose_slice(name, axis)
 
     def _axis(self) -> int | None:
-        """What slices follow each other on: in a picture, which is one slice, the last axis."""
+        """Axis of the slices: in a picture, which is a single slice, the last axis."""
         sight = self._binding.sight
         if sight is None:
             return None
