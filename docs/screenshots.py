@@ -1,6 +1,6 @@
 """Renders the windows on generated images: the pictures of the README. `make screenshots` runs it.
 
-What it does with the app is the tour's, so that the pictures show what the widgets really do.
+The tour does the work in the app, so that the pictures show the real behaviour of the widgets.
 """
 
 import logging
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).parent / "images"
 _WINDOW = (1280, 800)
 _TEACHING_STEPS = 150
-_PATIENCE = 900.0  # seconds that one prediction or lesson may take
+_PATIENCE = 900.0  # seconds that a prediction or lesson may take
 
 _logger = logging.getLogger("screenshots")
 

@@ -1,4 +1,4 @@
-"""Where the frozen app starts: the same commands as `condseg`."""
+"""Start of the frozen app: the same commands as `condseg`."""
 
 import multiprocessing
 import sys

@@ -1,4 +1,4 @@
-"""What this program is, what it runs on, and whose work it stands on."""
+"""About the program: purpose, versions, and credits."""
 
 from collections.abc import Iterable
 from html import escape

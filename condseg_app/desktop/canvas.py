@@ -1,4 +1,4 @@
-"""napari's viewer inside a window of one's own: the one place that depends on how it is embedded."""
+"""napari's viewer inside our own window: the only module that depends on the embedding."""
 
 import numpy as np
 from napari.components import ViewerModel
@@ -33,7 +33,7 @@ class Canvas:
         self._leave_drops_to(window)
 
     def _rehearse(self) -> None:
-        """Let napari load what it needs for layers now: it takes seconds, in which a first result would stand still."""
+        """Let napari load its parts for layers now: loading takes seconds, which would delay a first result."""
         nothing = np.zeros((2, 2), np.uint8)
         labels = Labels(nothing)
         self.model.layers.extend([Image(nothing), labels])

@@ -1,4 +1,4 @@
-"""What nobody expected goes to the log, and to the user as one sentence."""
+"""Unexpected errors: details to the log, a sentence to the user."""
 
 import logging
 import sys
@@ -32,7 +32,7 @@ def catch_all(show: Callable[[CondsegError], None]) -> None:
 
 
 def explained(error: BaseException) -> CondsegError:
-    """The error itself if it was made for people, else a sentence that says where the details are."""
+    """The error itself if made for users, else a sentence that names the place of the details."""
     cause = error.__cause__ if isinstance(error, EmitLoopError) and error.__cause__ is not None else error
     if isinstance(cause, CondsegError):
         return cause

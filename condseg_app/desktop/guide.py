@@ -16,7 +16,7 @@ from condseg_app.qt.style import push_button
 from condseg_app.session import Session
 
 _READ_SECONDS = 5.0
-"""For a caption, at least; the step that it tells of is done meanwhile."""
+"""Shortest time for a caption; the step is done meanwhile."""
 _LOOK_FIRST = 1.2
 _STYLE = (
     "#tour_caption { background: rgba(20, 22, 28, 235); border-radius: 8px; }"
@@ -67,7 +67,7 @@ def _take(tour: Tour, caption: "Caption") -> None:
 
 
 def _clean_up(tour: Tour, session: Session) -> None:
-    """Stop what the tour has begun, and take away what it has made."""
+    """Stop the tour's jobs, and remove the tour's results."""
     for dialog in tour.window.findChildren(ClassDialog):
         dialog.reject()
     if session.can_cancel:
@@ -80,7 +80,7 @@ def _clean_up(tour: Tour, session: Session) -> None:
 
 
 class _Before:
-    """What was open and set before the tour."""
+    """The image and settings from before the tour."""
 
     def __init__(self, window: MainWindow) -> None:
         self._window, session, teach = window, window.session, window.panel.teach
@@ -88,7 +88,7 @@ class _Before:
         self._steps, self._mode = teach.steps.value(), teach.mode.mode
 
     def bring_back(self) -> None:
-        """Open and set it again; where nothing was open the sample stays."""
+        """Restore image and settings; where nothing was open the sample stays."""
         window, session = self._window, self._window.session
         if window.canvas.model.dims.ndisplay == 3:
             window.toggle_3d()
@@ -103,7 +103,7 @@ class _Before:
 
 
 class Caption(QFrame):
-    """Says what the tour does, and has the button that stops it; so does Esc, wherever the focus is."""
+    """Captions of the tour, with a stop button; Esc stops too, wherever the focus is."""
 
     def __init__(self, tour: Tour, window: QWidget) -> None:
         super().__init__(window)
@@ -133,16 +133,16 @@ class Caption(QFrame):
         self.raise_()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Esc stops the tour before anything else hears of it."""
+        """Esc stops the tour before any other use."""
         keys = (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride)
         if event.type() in keys and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            event.accept()  # as a key of this one's own, which keeps shortcuts from it
+            event.accept()  # as a key of this widget, which blocks shortcuts
             self._tour.stop()
             return True
         return super().eventFilter(watched, event)
 
     def end(self) -> None:
-        """Go, and let Esc be what it was."""
+        """Close, and give Esc back its usual meaning."""
         application = QApplication.instance()
         if application is not None:
             application.removeEventFilter(self)

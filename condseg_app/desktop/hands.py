@@ -1,4 +1,4 @@
-"""Hands that use widgets as a person does, and eyes for what there is to paint."""
+"""Helpers that use widgets as a person does, and find a region to paint."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from condseg_app.errors import CondsegError
 
 
 def free_name(name: str, names: Sequence[str]) -> str:
-    """A name, with a number behind it where it is among others already."""
+    """A name, with a number behind for a name that exists already."""
     taken = {other.casefold() for other in names}
     return next(found for n in count(1) if (found := name if n == 1 else f"{name} {n}") not in taken)
 

@@ -1,17 +1,17 @@
-"""Napari's docks at the left: there while the image keeps half of the window beside them, or as the person wants."""
+"""napari's docks at the left: shown while the image keeps half of the window, or as the person wants."""
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
-_TITLE_BAR = QSize(4, 36)  # what a window manager adds, before it has said so
+_TITLE_BAR = QSize(4, 36)  # a window manager's frame, before the real size is known
 
 
 class LayerDocks:
-    """Shows and hides the layer list and the controls of its layers together.
+    """Shows and hides the layer list and the layer controls together.
 
     Args:
-        window: the window that they are in.
-        docks: these docks.
+        window: the window with the docks.
+        docks: the docks.
         panel: the dock at the other side of the image.
     """
 
@@ -25,11 +25,11 @@ class LayerDocks:
 
     @property
     def are_shown(self) -> bool:
-        """Whether any of them is on screen."""
+        """Whether any dock is on screen."""
         return any(not dock.isHidden() for dock in self._docks)
 
     def toggle(self) -> None:
-        """Show or hide them, from now on whatever the room."""
+        """Show or hide the docks, from now on whether there is room or not."""
         self._wanted = not self.are_shown
         self.arrange()
 
@@ -39,7 +39,7 @@ class LayerDocks:
         self.arrange()
 
     def arrange(self) -> None:
-        """Show them as the person wants, or else where there is room."""
+        """Show the docks as the person wants, or else where there is room."""
         shown = self._has_image and (self._has_room() if self._wanted is None else self._wanted)
         self._is_arranging = True
         for dock in self._docks:
@@ -60,7 +60,7 @@ class LayerDocks:
         return not dock.isHidden() and not dock.isFloating()
 
     def _on_visibility(self, _visible: bool) -> None:
-        """The person has closed one with its own button, or opened one in the menu of a dock's title."""
+        """Note that the person closed a dock with its button, or opened a dock from the menu of a dock's title."""
         if not self._is_arranging and self._has_image and self._window.isVisible():
             hidden = [dock.isHidden() for dock in self._docks]
             if all(hidden) or not any(hidden):
@@ -68,5 +68,5 @@ class LayerDocks:
 
 
 def fitted(wanted: QSize, window: QMainWindow) -> QSize:
-    """A window's size as far as its screen has room for it."""
+    """A window's size, limited to the room of the screen."""
     return wanted.boundedTo(window.screen().availableGeometry().size() - _TITLE_BAR)

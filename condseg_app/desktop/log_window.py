@@ -1,4 +1,4 @@
-"""What has happened since the start."""
+"""Window of the log since the start."""
 
 from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QFontDatabase
@@ -12,7 +12,7 @@ _EVERY_MS = 500
 
 
 class LogWindow(QDialog):
-    """The last lines of the log, kept up to date while it is open."""
+    """The last lines of the log, kept up to date while open."""
 
     def __init__(self, log: RecentLog, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -48,15 +48,15 @@ def main(argv: Sequence[str] = ()) -> int:
 
 
 def choose_how_to_draw() -> None:
-    """Set what Qt and Mesa look at when they are loaded."""
+    """Set the variables that Qt and Mesa read when loaded."""
     os.environ["QT_API"] = "pyside6"  # another binding may be installed, too
-    # Without a graphics card Mesa draws with a thread a core; the parts of the window take unequally long, and with one
-    # thread more two cores drew it in 17 to 25 ms instead of 25 to 28.
+    # Without a graphics card Mesa draws with a thread per core; the parts of the window take unequally long, and with
+    # another thread two cores drew the window in 17 to 25 ms instead of 25 to 28.
     os.environ.setdefault("LP_NUM_THREADS", str((os.cpu_count() or 1) + 1))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong in a sentence, as the other commands do."""
+    """Reports errors in a sentence, as the other commands do."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _window(tour: Path | None) -> "MainWindow":
-    """The window; one for a tour by itself remembers nothing and leaves taught models in the tour's folder."""
+    """The window; in a tour by itself, remembers nothing and leaves taught models in the tour's folder."""
     from condseg_app.compute import Engine
     from condseg_app.desktop.crash import catch_all
     from condseg_app.desktop.guide import guide

@@ -11,7 +11,7 @@ SEPARATOR = None
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a menu."""
+    """An entry of a menu."""
 
     name: str
     text: str
@@ -42,7 +42,7 @@ def build(window: QMainWindow, menus: tuple[Submenu, ...]) -> tuple[dict[str, QA
 
 
 def plain(text: str) -> str:
-    """A menu's text without the mark of its accelerator and the dots of a dialog that follows."""
+    """A menu's text without the mark of the accelerator and a dialog's dots."""
     return text.replace("&", "").removesuffix("…")
 
 

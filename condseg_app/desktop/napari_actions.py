@@ -8,15 +8,15 @@ from napari.components import LayerList, ViewerModel
 from napari.layers import Layer
 from napari.qt import QtViewer
 
-# The console needs napari's own window and a Python shell, the list of keys its settings; themes are the window's.
+# The console needs napari's own window and a Python shell, the list of keys needs napari's settings; themes are ours.
 _KEYS_OF_NAPARI_ALONE = ("Control-Shift-C", "Control-Alt-/", "Control-Shift-T")
 
 
 class NapariActions:
     """Gives napari's actions the viewer that they act on, and leaves out those that need napari's own window.
 
-    An action names the type of what it wants ("viewer: ViewerModel"), and napari looks that up among the providers of
-    its `injection_store`. napari's own look for napari's own window.
+    An action names the type of its argument ("viewer: ViewerModel"), and napari looks that type up among the
+    providers of the `injection_store`. napari's own providers look for napari's own window.
     """
 
     def __init__(self, widget: QtViewer) -> None:

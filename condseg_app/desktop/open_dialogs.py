@@ -12,13 +12,13 @@ from condseg_app.session import LabelsFound, Session
 
 
 def ask_about_labels(session: Session, found: LabelsFound, folder: Path | None, parent: QWidget) -> None:
-    """Ask what is to become of labels that were opened.
+    """Ask for the use of labels that were opened.
 
     Args:
-        session: what is open.
+        session: the session with the image.
         found: the labels.
-        folder: where a dialog for their image begins; that of the labels if None.
-        parent: what the dialogs lie over.
+        folder: start folder of a dialog for the labels' image; the labels' folder if None.
+        parent: the widget below the dialogs.
     """
 
     def ask_for_image(then: Callable[[Path], object], is_folder: bool) -> None:
@@ -30,7 +30,7 @@ def ask_about_labels(session: Session, found: LabelsFound, folder: Path | None, 
 
 
 def image_filters() -> list[str]:
-    """What a dialog lists: the files of all formats, of each of them by its name, or anything."""
+    """Filters of a dialog: all formats together, each format by name, or any file."""
     forms = [form for form in FORMATS if not form.is_folder]
     every = tuple(suffix for form in forms for suffix in form.suffixes)
     by_name = sorted(_filter(form.name, form.suffixes) for form in forms)
@@ -38,7 +38,7 @@ def image_filters() -> list[str]:
 
 
 def file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
-    """Asks for the file of an image; `fileSelected` tells it."""
+    """Asks for an image's file; `fileSelected` has the answer."""
     dialog = _dialog("open_dialog", "Open", parent, folder)
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     dialog.setOption(QFileDialog.Option.HideNameFilterDetails)  # all endings at once are wider than a screen
@@ -47,7 +47,7 @@ def file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
 
 
 def folder_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
-    """Asks for a folder that is one image; `fileSelected` tells it."""
+    """Asks for a folder that is a single image; `fileSelected` has the answer."""
     dialog = _dialog("open_folder_dialog", "Open a folder of DICOM slices or of OME-Zarr", parent, folder)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
@@ -62,6 +62,6 @@ def _dialog(name: str, title: str, parent: QWidget, folder: Path | None) -> QFil
 
 
 def _filter(name: str, suffixes: Suffixes) -> str:
-    """'NRRD (*.nrrd *.nhdr)'; an ending that ends with another of them needs no mention."""
+    """'NRRD (*.nrrd *.nhdr)'; an ending that ends with another listed ending is left out."""
     shortest = [one for one in suffixes if not any(one != other and one.endswith(other) for other in suffixes)]
     return f"{name} ({' '.join(f'*{suffix}' for suffix in shortest)})"

@@ -1,4 +1,4 @@
-"""The tour: what a person does with the app, done to the real widgets of a real window."""
+"""The tour: a person's work with the app, done to the real widgets of a real window."""
 
 import logging
 import time
@@ -24,8 +24,8 @@ _logger = logging.getLogger(__name__)
 _CLASS = "my class"
 _PAINTED_SLICES = 3
 _STEPS = 100
-_PATIENCE = 900.0  # seconds that one step of the tour may take
-# Seconds that a person who looks on waits for what goes on by itself: all together are about two minutes at most.
+_PATIENCE = 900.0  # seconds that a step of the tour may take
+# Seconds that an onlooker waits for unattended work: all together are about two minutes at most.
 _GLANCE, _STARTING, _LEARNING, _COMPARING = 8.0, 20.0, 12.0, 15.0
 
 Step = Callable[[], str]
@@ -37,13 +37,13 @@ class TourStopped(Cancelled):
 
 @dataclass
 class TourReport:
-    """What the tour did.
+    """Report of the tour.
 
     Attributes:
         lines: a sentence a step.
         screenshots: pictures of the window.
         files: masks that were exported.
-        problem: why it ended early, None where it did not.
+        problem: reason for an early end, None without.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -56,10 +56,10 @@ def run_tour(window: MainWindow, image_path: Path | None, model_name: str | None
     """Take the tour and leave screenshots and masks in a folder.
 
     Args:
-        window: shown already.
-        image_path: the image to take it on; the sample if None.
-        model_name: the model to use; one that fits if None.
-        output: a folder, made if need be.
+        window: a shown window.
+        image_path: image of the tour; the sample if None.
+        model_name: model of the tour; a fitting model if None.
+        output: a folder, created if missing.
     """
     output.mkdir(parents=True, exist_ok=True)
     tour = Tour(window, output)
@@ -78,13 +78,13 @@ def run_tour(window: MainWindow, image_path: Path | None, model_name: str | None
 
 
 class Tour:
-    """The steps: what to tell about each, and a function that does it and says what was done.
+    """The steps: an announcement for each, and a function that acts and reports.
 
     Args:
-        window: shown already.
+        window: a shown window.
         output: a folder for pictures and masks.
-        guides: whether a person looks on: then no step waits longer than they would, no pictures are taken, and the
-            model that was taught is discarded. `stop` may be called.
+        guides: whether a person looks on: then no step waits longer than a person would, no pictures are taken, and the
+            taught model is discarded. `stop` may be called.
     """
 
     def __init__(self, window: MainWindow, output: Path, *, guides: bool = False) -> None:
@@ -113,7 +113,7 @@ class Tour:
             raise TourStopped("the tour was stopped")
 
     def steps(self, image_path: Path | None, model_name: str | None) -> tuple[tuple[str, Step], ...]:
-        """All of it, in order."""
+        """All steps, in order."""
         return (
             ("Drop a file anywhere, or use File > Open. A model that suits it is proposed.",
              lambda: self._open(image_path, model_name)),
@@ -153,7 +153,7 @@ class Tour:
         return f"opened {image.name} ({shape}) with the model {model.name if model else ''}"
 
     def _use_proposed(self) -> None:
-        """Use the model that is proposed, as it is once the image was looked at."""
+        """Use the proposed model, as proposed once the image was examined."""
         self.session.wait(_PATIENCE)
         if self.session.advice.proposed is None:
             raise CondsegError("no model at hand suits this image; name one with --model")
@@ -231,7 +231,7 @@ class Tour:
         return f"painted '{self.own_class}': {self.panel.teach.marked.text()}"
 
     def _target(self) -> np.ndarray:
-        """What to paint, as displayed: the predicted classes as one; else a box in the middle."""
+        """The region to paint, as displayed: the predicted classes together; else a box in the middle."""
         placement = self.binding.placement
         if placement is None:
             raise CondsegError("no image is open")
@@ -246,7 +246,7 @@ class Tour:
         return np.asarray((np.abs(grid) < np.array(shown.shape) / 8).all(axis=-1)).T
 
     def _stroke(self, wanted: np.ndarray, index: int | None) -> None:
-        """Brush over what is wanted on one slice, as with a small round brush."""
+        """Brush over the wanted region on a slice, as with a small round brush."""
         layer = self.binding.annotation.layer
         if layer is None:
             raise CondsegError("the brush was not taken up")
@@ -262,7 +262,7 @@ class Tour:
 
     def _teach(self) -> str:
         page = self.panel.teach
-        page.choose_mode("exact" if self.guides else page.mode.mode)  # the other one takes minutes
+        page.choose_mode("exact" if self.guides else page.mode.mode)  # the mode `full` takes minutes
         page.steps.setValue(_STEPS)
         click(page.start)
         if self.guides:
@@ -341,7 +341,7 @@ class Tour:
         )
 
     def _go_to_largest(self, names: list[str]) -> None:
-        """Show the slice with the most classes, and of those the one with the most of them."""
+        """Show the slice with the most classes, and of several such slices the slice with the largest area."""
         placement = self.binding.placement
         if placement is None or placement.ndim == 2:
             return
@@ -355,13 +355,13 @@ class Tour:
             sight.go_to(sight.placement.voxel([index, *middle[1:]]))
 
     def _until(self, ready: Callable[[], bool], what: str, shot: str = "", glance: float | None = None) -> None:
-        """Wait until something is so.
+        """Wait until a condition holds.
 
         Args:
-            ready: whether it is.
-            what: is waited for.
+            ready: whether the condition holds.
+            what: name of the awaited thing.
             shot: the name of a picture to take meanwhile.
-            glance: seconds after which a person who looks on has seen enough of it.
+            glance: seconds after which an onlooker has seen enough.
         """
         began = time.monotonic()
         end = began + _PATIENCE

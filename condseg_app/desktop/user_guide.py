@@ -23,10 +23,10 @@ def guide_file() -> Path:
 
 
 class GuideWindow(QDialog):
-    """Shows the guide's pages; links lead to other pages of it, and to headings.
+    """Shows the guide's pages; links lead to other pages and to headings.
 
     Args:
-        parent: what it lies over.
+        parent: the widget below the dialog.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -59,7 +59,7 @@ class GuideWindow(QDialog):
         self.text.setFocus()
 
     def follow(self, link: QUrl) -> None:
-        """Show a page of the guide, or a place on it; anything else goes to the browser."""
+        """Show a page of the guide, or a heading on a page; any other link goes to the browser."""
         target = self.text.source().resolved(link)
         if not target.isLocalFile():
             QDesktopServices.openUrl(target)
@@ -71,7 +71,7 @@ class GuideWindow(QDialog):
             self._go_to(target.fragment())
 
     def _go_to(self, anchor: str) -> None:
-        """Show a heading by its name in links: 'where-classes-overlap'."""
+        """Show a heading by the name in links: 'where-classes-overlap'."""
         block = self.text.document().begin()
         while block.isValid():
             if block.blockFormat().headingLevel() and _anchor(block.text()) == anchor:

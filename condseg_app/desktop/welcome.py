@@ -17,7 +17,7 @@ _CARD_WIDTH, _SPACING = 260, 16
 
 
 class WelcomePage(QScrollArea):
-    """Open a file, try the sample, take the tour: side by side, or one below the other in a narrow window."""
+    """Open a file, try the sample, take the tour: side by side, or stacked in a narrow window."""
 
     open_asked = Signal()
     sample_asked = Signal()
@@ -55,7 +55,7 @@ class WelcomePage(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Put the cards side by side where there is room for them."""
+        """Put the cards side by side where there is room."""
         needed = len(_CARDS) * (_CARD_WIDTH + _SPACING)
         row, column = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._cards.setDirection(row if event.size().width() > needed else column)

@@ -40,13 +40,13 @@ _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), 
 
 
 class MainWindow(QMainWindow):
-    """File, edit, view and help around one session.
+    """File, edit, view and help around a session.
 
     Args:
-        session: what is open; closed with the window.
-        settings: what is remembered.
-        settings_file: where; None remembers nothing.
-        models: finds the models at hand.
+        session: the session; closed with the window.
+        settings: the remembered settings.
+        settings_file: file of the settings; None remembers nothing.
+        models: finds the available models.
     """
 
     tour_asked = Signal()
@@ -175,18 +175,18 @@ class MainWindow(QMainWindow):
         self.session.open_image(path, pick=pick)
 
     def open_sample(self, sample: Sample) -> None:
-        """Open an image that comes with the program, with its model."""
+        """Open an image that comes with the program, and the image's model."""
         known = any(file.name == sample.model for file in self._models())
         self.session.open_image(sample.path, sample.model if known else None)
 
     def ask_for_image(self) -> None:
-        """Ask for a file and open it."""
+        """Ask for a file and open the file."""
         dialog = file_dialog(self, self.settings.last_folder)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         dialog.open()
 
     def ask_for_folder(self) -> None:
-        """Ask for a folder that is one image, and open it."""
+        """Ask for a folder that is a single image, and open the image."""
         dialog = folder_dialog(self, self.settings.last_folder)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
         dialog.open()
@@ -208,7 +208,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Open what was dropped: models first, then the last image, then label maps onto it."""
+        """Open dropped files: models first, then the last image, then label maps onto that image."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         models = [path for path in paths if path.suffix == ".safetensors"]
         for path in models:
@@ -241,11 +241,11 @@ class MainWindow(QMainWindow):
         self.binding.undo()
 
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the last undone change."""
         self.binding.redo()
 
     def ask_where_to_compute(self) -> None:
-        """Ask whether this computer or another one computes."""
+        """Ask whether this computer or another computes."""
         ask_where_to_compute(self.session, self._settings_file, self)
 
     def _remember_mode(self, mode: TeachingMode) -> None:
@@ -294,7 +294,7 @@ class MainWindow(QMainWindow):
     # help
 
     def take_tour(self) -> None:
-        """Show what can be done, on the sample."""
+        """Show the program's use on the sample."""
         soon(self, self.tour_asked.emit)
 
     def show_guide(self) -> None:
@@ -307,7 +307,7 @@ class MainWindow(QMainWindow):
         TextDialog("keys_dialog", "Keys", keys_html((key, text) for key, text in keys if key), self).open()
 
     def show_log(self) -> None:
-        """Show what has happened."""
+        """Show the log."""
         LogWindow(self.panel.log, self).show()
 
     def show_about(self) -> None:
@@ -325,7 +325,7 @@ class MainWindow(QMainWindow):
         self.middle.setCurrentIndex(0 if image is None else 1)
         self.panel_dock.setVisible(image is not None)
         self.layer_docks.follow(image is not None)
-        soon(self, self.canvas.model.reset_view)  # once the canvas has got its size
+        soon(self, self.canvas.model.reset_view)  # once the canvas has its size
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
         self._actions["choose_again"].setEnabled(self.session.can_choose_again)
@@ -351,7 +351,7 @@ class MainWindow(QMainWindow):
             return
         self.settings.width, self.settings.height = max(400, self.width()), max(300, self.height())
         if self._settings_file is not None:
-            self.settings.compute_at(load_settings(self._settings_file).place)  # written when it was chosen
+            self.settings.compute_at(load_settings(self._settings_file).place)  # written at the choice
             save_settings(self.settings, self._settings_file)
         self.panel.shut()
         self.canvas.close()

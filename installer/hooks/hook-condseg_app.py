@@ -5,7 +5,7 @@ from pathlib import Path
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
-_DISTRIBUTIONS = ("condseg", "napari", "PySide6_Essentials")  # and whatever these require
+_DISTRIBUTIONS = ("condseg", "napari", "PySide6_Essentials")  # with their requirements
 
 hiddenimports = collect_submodules("condseg_app")
 datas = collect_data_files("condseg_app")

@@ -1,4 +1,4 @@
-"""highdicom's tables of the standard, and its colour profile."""
+"""highdicom's tables of the standard, and a colour profile."""
 
 from PyInstaller.utils.hooks import collect_data_files
 

@@ -1,4 +1,4 @@
-"""Each codec is a module of its own, imported by name when it is needed."""
+"""Each codec is a separate module, imported by name when needed."""
 
 from PyInstaller.utils.hooks import collect_submodules
 

@@ -1,4 +1,4 @@
-"""napari finds its own plugins by metadata, and its parts by name (lazy stubs)."""
+"""napari finds built-in plugins by metadata, and submodules by name (lazy stubs)."""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 

@@ -1,4 +1,4 @@
-"""A plugin: its manifest is data, and its commands are imported by name."""
+"""A plugin with a manifest as data and commands imported by name."""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 

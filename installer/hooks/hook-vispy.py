@@ -1,4 +1,4 @@
-"""vispy reads its shaders from files and loads its window system by name."""
+"""vispy reads shaders from files and loads the window system by name."""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
