@@ -1,13 +1,13 @@
-"""How long a click on another class takes until the slice is drawn with it.
+"""Time from a click on another class to the drawn slice.
 
 The app's own window with napari's viewer as large as it opens, and once more as large as a small screen, on a virtual
 screen if there is no other, the engine in its own process, a shipped model and a real CT brought to slices of
 256 x 256. All classes are predicted first; then rows of the class table are clicked, and the time is taken from the
 click to the end of the round of events in which the canvas was drawn with that class. `class_switch_ms` is the 95th
-percentile. Besides: the time from the click on a class that was not asked for yet to the first drawing with a window of
-it on the slice in view, for the very first class on an image, and the median and the longest of later ones, each on a
-slice that the engine has not seen; and the median of drawing the canvas again as it is, which is the floor. Without a
-graphics card that is most of it, and goes with the size of the window.
+percentile. Besides: the time from the click on a class without a prediction to the first drawing with a window of the
+class on the slice in view, for the very first class on an image, and the median and the longest of later classes, each
+on a slice new to the engine; and the median of drawing the unchanged canvas again, which is the floor. Without a
+graphics card the floor is most of the time, and grows with the size of the window.
 
     make bench ONLY=class_switch_ms
 """
@@ -78,7 +78,7 @@ def _p95(times: list[float]) -> float:
 
 
 class Clicks(Drawings):
-    """Clicks on rows of the class table, and what the canvas shows when it has been drawn."""
+    """Clicks on rows of the class table, and the class that the canvas then shows."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
@@ -96,12 +96,12 @@ class Clicks(Drawings):
         QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(row).center())
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
-        """Note a class of which something has come for the slice in view: it is to be drawn from here on."""
+        """Note a class with a new result for the slice in view, to be drawn from here on."""
         if overlaps(region, self.window.binding.visible_slice()) and self.begun != name:
             self.begun, self.shown = name, None
 
     def on_draw(self) -> None:
-        """Note which class, as far as it is known now, is what was drawn."""
+        """Note which class, by the present probabilities, was drawn."""
         self.shown = None
         binding, session = self.window.binding, self.window.session
         layer, visible, name = binding.class_map.layer, binding.visible_slice(), session.current_class

@@ -1,9 +1,9 @@
-"""Files damaged on purpose that are not read, and not refused in one sentence either.
+"""Files damaged on purpose that are neither read nor refused in a sentence.
 
-Each mutant is a little file of some format, a sound one or one of the odd ones of the data beside the project, after
-one to three changes, most of which know how the format is built: numbers and texts of headers at the ends of their
-ranges, fields removed, repeated or of other types, streams cut or replaced by bombs, names that lead out of the folder,
-links, pipes. Opening it, showing a slice, taking it for labels and describing it must give a result or a sentence: no
+Each mutant is a little file of some format, a sound file or an odd file of the data beside the project, after one to
+three changes, most of which know how the format is built: numbers and texts of headers at the ends of their ranges,
+fields removed, repeated or of other types, streams cut or replaced by bombs, names that lead out of the folder, links,
+pipes. Opening the file, showing a slice, reading labels and describing the file must give a result or a sentence: no
 other exception, no more than five seconds, no more than 1 GiB, nothing printed, nothing written. A run can be done in
 parts, and a failure again: `python benchmarks/fuzz_failures.py --first 1234 --mutants 1`.
 
@@ -66,7 +66,7 @@ def _tell(found: Tally, done: int) -> None:
 
 
 def _by_format(tally: Tally) -> Iterator[tuple[str, str]]:
-    """How many of each format were read and refused."""
+    """Numbers of read and refused files of each format."""
     for name in sorted(tally.read | Counter(tally.refused)):
         yield name, f"{tally.read[name]} read / {tally.refused[name]} refused"
 

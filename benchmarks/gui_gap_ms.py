@@ -1,11 +1,11 @@
-"""For how long the window does not answer while the engine works for it.
+"""Gaps in which the window does not answer while the engine works.
 
-The app's own window on a screen (a virtual one if there is none), the engine in its own process, a shipped model and a
+The app's own window on a screen (a virtual screen if none), the engine in its own process, a shipped model and a
 real CT brought to slices of 256 x 256. A timer of one millisecond runs in Qt's event loop; a gap is the time between
-two of its time-outs. First all classes are predicted, again and again, then lessons of a class are given, with what is
-marked compared and saved at the end of each; both for at least so many seconds. `gui_gap_ms` is the 99.9th percentile
-of all gaps, each of them counted once. Beside it the longest gaps, and the median of drawing the canvas as it is: no
-gap in which it is drawn is shorter, and without a graphics card that takes long.
+two of the timer's time-outs. First all classes are predicted, again and again, then lessons of a class are given, with
+the annotation compared and saved at the end of each; both for at least so many seconds. `gui_gap_ms` is the 99.9th
+percentile of all gaps, each gap counted once. Besides: the longest gaps, and the median of drawing the unchanged
+canvas: no gap with a drawing is shorter, and without a graphics card drawing takes long.
 
     make bench ONLY=gui_gap_ms
 """
@@ -65,7 +65,7 @@ def ask(session: "Session") -> None:
 
 
 def mark(session: "Session") -> None:
-    """Mark what is predicted on three slices, as a person would have corrected it."""
+    """Annotate the prediction on three slices, as a person would have corrected the class."""
     mask = session.mask_of(TAUGHT)
     seen = np.zeros_like(mask)
     seen[..., np.argsort(mask.sum((0, 1)))[-3:]] = True
@@ -73,13 +73,13 @@ def mark(session: "Session") -> None:
 
 
 def teach(session: "Session") -> None:
-    """Begin a lesson; what an earlier one has led to is dropped."""
+    """Begin a lesson; the result of an earlier lesson is dropped."""
     session.discard_lesson()
     session.teach(TAUGHT, STEPS)
 
 
 def gaps_while(window: "MainWindow", begin: Callable[[], None], seconds: float) -> list[float]:
-    """Milliseconds between time-outs while a work is under way, begun again whenever it has ended."""
+    """Milliseconds between time-outs during a job, which is begun again after each end."""
     from qtpy.QtCore import QEventLoop, Qt, QTimer
 
     loop, beat = QEventLoop(), QTimer()

@@ -1,8 +1,9 @@
-"""How much quicker 13 classes are asked together than one after another, to the same result.
+"""Speed of predicting 13 classes together over one after another, with the same result.
 
 One real CT, predicted window by window by a conditioned network of fresh weights. 'Together' encodes each window once
-and decodes it for every class; 'alone' is a full pass for each class over the same prepared image. Besides, the cost of
-13 classes in units of one, preparation included, is compared with its floor: the operations that must be done, counted.
+and decodes the features for every class; 'alone' is a full pass for each class over the same prepared image. Besides,
+the cost of 13 classes in units of one class, preparation included, is compared with the floor: the operations that
+must be done, counted.
 
     make bench ONLY=k_class_speedup
 """
@@ -77,7 +78,7 @@ def middle(data: Path, slices: int) -> Image:
 
 
 def fresh_model(network: str, classes: int, spacing: float) -> Model:
-    """A conditioned network that nothing was taught: its speed is that of any other."""
+    """A conditioned network without training: as fast as any other."""
     table = ClassTable(tuple(ClassEntry(value, f"class {value}") for value in range(1, classes + 1)))
     plan = Preprocessing(
         "2.5D",
@@ -100,7 +101,7 @@ def ask(predictor: Predictor, names: tuple[str, ...] | list[str]) -> None:
 
 @torch.inference_mode()
 def least_cost(model: Model, classes: int) -> float:
-    """Operations for so many classes over operations for one, if nothing is done twice."""
+    """Operations for many classes over operations for a single class, if nothing is done twice."""
     network = build_network(model, torch.device("cpu"))
     plan = model.preprocessing
     shown = show(torch.zeros(1, *plan.window), (0, 0, 0), plan.window, plan)[None]

@@ -1,10 +1,10 @@
-"""Thirteen classes with a coarse pass before (`--roi`), against as many full passes, one for each class.
+"""Thirteen classes with a coarse pass before (`--roi`), against as many full passes, a pass for each class.
 
-The volumes are the data set's test part, whole CTs; the weights are of a model that was trained on its thirteen organs
-(an hour and a half of one core, where it is not there yet): the preset for many classes, shown whole slices of 3 mm.
-Full passes encode each window anew for each class and leave none out. The figure is the median of the volumes' ratios.
-What the coarse pass costs is said by the Dice of both with the volumes' labels, mean of all volumes and classes. It
-saves the more the surer the model is of where its classes are.
+The volumes are the data set's test part, whole CTs; the weights are of a model that was trained on the set's thirteen
+organs (an hour and a half of one core, where the file is missing): the preset for many classes, shown whole slices of
+3 mm. Full passes encode each window anew for each class and leave none out. The figure is the median of the volumes'
+ratios. The Dice of both with the volumes' labels, mean of all volumes and classes, shows the cost of the coarse pass in
+accuracy. The pass saves the more the surer the model is of the classes' places.
 
     make bench ONLY=k_class_speedup_gated
 """

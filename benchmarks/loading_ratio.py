@@ -1,8 +1,9 @@
-"""How much of a training step is spent waiting for samples.
+"""Share of a training step that is spent waiting for samples.
 
-Two trainings of the same model alternate, a block of steps each: one draws its samples from a data set, the other gets
-one sample again and again. `loading_ratio` is the median step of the first over the median step of the second; 1 is
-perfectly hidden. The first steps of a block do not count, for their samples were made ready during the other's.
+Two trainings of the same model alternate, a block of steps each: the first draws samples from a data set, the second
+gets the same sample again and again. `loading_ratio` is the median step of the first over the median step of the
+second; 1 is perfectly hidden. The first steps of a block do not count, for their samples were made ready during the
+other's.
 
     make bench ONLY=loading_ratio
 """
@@ -26,7 +27,7 @@ NOT_COUNTED, COUNTED = 4, 8
 
 @dataclass(frozen=True)
 class Same:
-    """A source that has one sample ready."""
+    """A source that has a single sample ready."""
 
     sample: TrainingSample
     name: str = "the same sample"
@@ -61,7 +62,7 @@ def main(
         for name, trainer in (("data", training), ("dummy", dummy)):
             for _step in range(NOT_COUNTED + COUNTED):
                 trainer.advance(0.0)
-            if block:  # in the first one the files are read
+            if block:  # the first block reads the files
                 times[name] += [step.seconds for step in trainer.history[-COUNTED:]]
     medians = {name: statistics.median(found) for name, found in times.items()}
     ratio = medians["data"] / medians["dummy"]

@@ -1,7 +1,7 @@
-"""Peak memory of predicting 117 classes over that of one, from a real CT to a label map.
+"""Peak memory of predicting 117 classes over that of a single class, from a real CT to a label map.
 
-Each run is a process of its own, whose peak the system knows. The classes are those of a shipped model, its rows
-repeated until there are 117, so that each is where an organ is, and not everywhere as with untaught weights.
+Each run is a separate process, whose peak the system knows. The classes are those of a shipped model, with rows
+repeated up to 117, so that each class is in an organ's place, and not everywhere as with untaught weights.
 
     make bench ONLY=memory_ratio
 """
@@ -52,7 +52,7 @@ def main(
 
 
 def peak(data: Path, name: str, classes: int) -> float:
-    """Megabytes that this process has taken at most, after one prediction."""
+    """Peak memory of this process in megabytes, after a prediction."""
     from condseg_app.compute.prediction import Request, segment
 
     data_set = read_data_set(data)

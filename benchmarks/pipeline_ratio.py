@@ -1,12 +1,13 @@
-"""The whole way from a CT's file to its label map, against a plain pipeline with the same weights.
+"""The whole way from a CT's file to a label map, against a plain pipeline with the same weights.
 
-Whole real CTs, the data set's test part, and a model trained on its thirteen organs (see `k_class_speedup_gated`;
-decision 13 says how good it is). Ours is what `condseg predict --roi` does; without it, see the details. The plain
-pipeline reads and prepares the image by the same code, then asks for each class by itself: MONAI's sliding windows that
-overlap by a half, weighted by a Gaussian, the whole network in float32 on batches of slices with their neighbours; each
-class's map is brought onto the image's grid by scipy and kept in float32; the largest one wins where it reaches 0.5.
+Whole real CTs, the data set's test part, and a model trained on the set's thirteen organs (see
+`k_class_speedup_gated`; decision 13 gives the model's quality). Ours is the way of `condseg predict --roi`; without
+`--roi`, see the details. The plain pipeline reads and prepares the image by the same code, then asks for each class
+separately: MONAI's sliding windows that overlap by a half, weighted by a Gaussian, the whole network in float32 on
+batches of slices with their neighbours; each class's map is brought onto the image's grid by scipy and kept in float32;
+the largest probability decides where at least 0.5.
 
-Each run is a process of its own; seconds and memory count from when all is imported and the model is loaded. The ways
+Each run is a separate process; seconds and memory count from the end of imports and of loading the model. The ways
 take turns, and ratios are medians of the volumes'. Dice is with the labels, mean of all volumes and classes.
 
     make bench ONLY=pipeline_ratio
@@ -80,7 +81,7 @@ def main(
 
 
 def measured(way: str, data: Path, volume: int) -> dict[str, float]:
-    """Seconds, megabytes and Dice of one run."""
+    """Seconds, megabytes and Dice of a run."""
     data_set = read_data_set(data)
     case = data_set.part("test").cases[volume]
     model = thirteen(data)
@@ -97,7 +98,7 @@ def measured(way: str, data: Path, volume: int) -> dict[str, float]:
 
 
 def ours(path: Path, model: Model, *, roi: bool) -> LabelMap:
-    """As `condseg predict` does it."""
+    """Predict as `condseg predict` does."""
     *_, (_, found) = segment(path, Request(model, model.classes, PostProcessing(), "cpu", roi=roi))
     if found is None or found.labels is None:
         raise RuntimeError("no label map came back")

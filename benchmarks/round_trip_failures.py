@@ -1,7 +1,7 @@
-"""Volumes that do not come back as they were: 48 axis orders, six kinds of places, three types, every volume format.
+"""Volumes that a round trip changes: 48 axis orders, six kinds of places, three types, every volume format.
 
-Each is written, and read back by us and by a second library (nibabel, pynrrd, SimpleITK, tifffile, zarr). It has failed
-if a voxel differs, or a number of the affine by more than float32 can tell apart.
+Each volume is written, and read back by us and by a second library (nibabel, pynrrd, SimpleITK, tifffile, zarr). A
+round trip has failed if a voxel differs, or a number of the affine by more than float32 can tell apart.
 
     make bench ONLY=round_trip_failures
 """

@@ -1,17 +1,17 @@
-"""How long the window is busy with a stroke of the brush on a large volume.
+"""Time that a brush stroke on a large volume keeps the window busy.
 
-The app's own window on a screen (a virtual one if there is none) and a real CT brought to 512 x 512 x 300 voxels, then
-to 512 x 512 x 600, each in a process of its own. Where a class is comes from its labels instead of a network, block by
+The app's own window on a screen (a virtual screen if none) and a real CT brought to 512 x 512 x 300 voxels, then
+to 512 x 512 x 600, each in a separate process. The probabilities come from the labels instead of a network, block by
 block. *Correct* is clicked, then strokes are drawn with real mouse events, on slices along all three axes, some with
-the eraser, and taken back and done again now and then; the second half of it while other classes are predicted. A time
-is what the window's thread spends from an event of the mouse (press, move, release, undo or redo) until the canvas is
-drawn after it; of each stroke the longest. Where several programs share the processor that says more of this one than
-the clock does, which stands beside it as `wall`. `stroke_ms` is the 99th percentile on the volume that is slower.
+the eraser, with an undo and redo now and then; the second half while other classes are predicted. A time is the time of
+the window's thread from an event of the mouse (press, move, release, undo or redo) until the canvas is drawn; of each
+stroke the longest. Where several programs share the processor that time describes this program better than the clock
+does, which stands beside as `wall`. `stroke_ms` is the 99th percentile on the slower volume.
 
-A stroke is lost if a voxel that the mouse was on is not what was painted there, if undo or redo leads to anything else
-than what there was, or if the sizes in the class table are not those of the masks. Memory is the highest while
-painting, less that with the image open, in units of the volume as 16-bit numbers. Beside it the time of drawing the
-canvas as it is, which no stroke can be quicker than, and that of *Correct*.
+A stroke is lost if a voxel under the mouse differs from the painted value, if undo or redo does not restore the
+earlier state, or if the sizes in the class table are not those of the masks. Memory is the highest while painting, less
+that with the image open, in units of the volume as 16-bit numbers. Besides: the time of drawing the unchanged canvas,
+which no stroke can be quicker than, and that of *Correct*.
 
     make bench ONLY=stroke_ms
 """
@@ -46,7 +46,7 @@ def main(
     data: Annotated[Path, typer.Option()] = DATA / "abdomen_ct",
     slices: Annotated[int | None, typer.Option(help="measure on so many only, and print all figures")] = None,
 ) -> None:
-    """Measure on both volumes, or on one."""
+    """Measure on both volumes, or on a single volume."""
     need_a_screen()
     if slices is not None:
         sys.stdout.write(json.dumps(measured(data, slices)) + "\n")
@@ -70,7 +70,7 @@ class KnownAnswers:
         self._masks = {annotation.class_name: annotation.mask for annotation in annotations}
 
     def device(self) -> DeviceInfo:
-        """What computes."""
+        """The device's description."""
         return DeviceInfo("cpu", "labels", 1)
 
     def predictor(self, model: Model, image: Image) -> "_Predictor":
@@ -97,7 +97,7 @@ class _Predictor:
         return [int(n) for n in np.argsort(((middles - np.array(near or (0, 0, 0))) ** 2).sum(axis=1))]
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
-        """Where classes are in a window."""
+        """Probabilities of classes in a window."""
         time.sleep(0.02)  # a network takes longer still
         region = self._regions[window]
         i, j, k = (at[part] for at, part in zip(self._at, region, strict=True))
@@ -117,13 +117,13 @@ class Times:
     wall: list[float] = field(default_factory=list)
 
     def add(self, busy: float, wall: float) -> None:
-        """One more."""
+        """Add a time."""
         self.busy.append(busy)
         self.wall.append(wall)
 
 
 class Painter:
-    """Draws with the mouse, and notes what it ought to have drawn."""
+    """Draws with the mouse, and counts strokes that are not fully drawn."""
 
     def __init__(self, window: "MainWindow") -> None:
         self.window, self.drawings = window, Drawings(window)
@@ -132,10 +132,10 @@ class Painter:
         self.lost = 0
 
     def timed(self, do: Callable[[], object], times: Times | None = None) -> tuple[float, float]:
-        """What it takes to do something, until the canvas is drawn after it."""
+        """Time an action until the canvas is drawn."""
         count, busy, wall = self.drawings.count, time.thread_time(), time.perf_counter()
         do()
-        self.drawings.scene.update()  # also where nothing else asks for it
+        self.drawings.scene.update()  # also where no other code asks for a drawing
         until(lambda: self.drawings.count > count)
         taken = (time.thread_time() - busy) * 1000, (time.perf_counter() - wall) * 1000
         if times is not None:
@@ -143,7 +143,7 @@ class Painter:
         return taken
 
     def stroke(self, erase: bool) -> None:
-        """Draw a stroke and look whether all of it is there."""
+        """Draw a stroke and check all touched voxels."""
         from qtpy.QtCore import QPoint, Qt
         from qtpy.QtTest import QTest
 
@@ -169,7 +169,7 @@ class Painter:
         self.lost += not all(self._is(voxel, not erase) for voxel in touched)
 
     def back_and_forth(self) -> None:
-        """Take the last stroke back and do it again."""
+        """Undo and redo the last stroke."""
         session, actions = self.window.session, self.window._actions
         after = session.annotations.get(PAINTED)
         self.timed(actions["undo"].trigger, self.times)
@@ -179,7 +179,7 @@ class Painter:
         self.lost += before is after or again is None or not again.says_as(after)
 
     def look_along(self, axis: int) -> None:
-        """Turn to a slice in the middle of the volume along one axis."""
+        """Turn to a slice in the middle of the volume along an axis."""
         dims = self.window.canvas.model.dims
         dims.order = (axis, *(other for other in range(3) if other != axis))
         dims.set_current_step(axis, int(dims.nsteps[axis] * self.rng.uniform(0.4, 0.6)))
@@ -255,7 +255,7 @@ def size_is_wrong(window: "MainWindow") -> int:
 
 
 def start_of_memory() -> int:
-    """Bytes in use now; the highest from here on is what `highest_memory` tells."""
+    """Bytes in use now; `highest_memory` counts from here."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _status("VmRSS")
 

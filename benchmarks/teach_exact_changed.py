@@ -1,7 +1,7 @@
-"""How many voxels of the old classes' answers a lesson in the mode `exact` changes, over all test volumes.
+"""Voxels of the old classes that a lesson in the mode `exact` changes, over all test volumes.
 
-A shipped model is taught a class that it does not have, from nine slices in three volumes; then every old class of
-the model before and of the model after is asked on every test volume, and every level of every voxel is compared.
+A shipped model is taught a new class, from nine slices in three volumes; then every old class of the model before and
+of the model after is predicted on every test volume, and every probability of every voxel is compared.
 
     make bench ONLY=teach_exact_changed
 """

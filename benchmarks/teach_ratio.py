@@ -1,18 +1,18 @@
 """A class taught by a simulated annotator, over the same network trained with all labels of all volumes.
 
-One class is left out when the base model is trained: liver and inferior vena cava of eight organs in abdominal CT, the
+A class is left out when the base model is trained: liver and inferior vena cava of eight organs in abdominal CT, the
 posterior part of the hippocampus in MRI. Then a simulated annotator (`harness/annotator.py`) opens three volumes of the
-training part, looks at the prediction, paints the worst of the slices it looks at, and so on: nine slices, while the
+training part, examines the prediction, paints the worst of the examined slices, and so on: nine slices, while the
 class's row is learnt (`exact`). After that the mode `full` goes on from there with the same slices, and with the old
 model as the teacher on these volumes and three more. Minutes are those of learning plus those of painting, at five
 seconds a slice and three a stroke.
 
 The figure is the lowest over the classes of: Dice of the `exact` class on the test volumes, divided by that of the same
-network trained from the start with dense labels of every training volume. Beside it: the same after `full`, and where
+network trained from the start with dense labels of every training volume. Besides: the same after `full`, and where
 only the largest connected part is kept of both (`condseg predict --keep-largest NAME=1`), for each of these classes is
-of one piece; the mean Dice of the old classes after over before, for both; and, from the same slices and in the same
-time as `full`, fine-tuning without the old model (`naive`) and a network of its own with fresh weights (`scratch`).
-Models are trained when they are not there yet (a quarter of an hour of one core each).
+a single piece; the mean Dice of the old classes after over before, for both; and, from the same slices and in the same
+time as `full`, fine-tuning without the old model (`naive`) and a separate network with fresh weights (`scratch`).
+Missing models are trained first (a quarter of an hour of one core each).
 
     make bench ONLY=teach_ratio
 """
@@ -57,12 +57,12 @@ Held = list[tuple[Image, dict[str, NDArray[np.bool_]]]]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is known of a data set, and how a model learns it.
+    """A data set, and the training course for models of the set.
 
     Attributes:
         data: the data set's folder.
-        classes: all that the model with dense labels learns.
-        course: of the models with and without a class.
+        classes: all classes of the model with dense labels.
+        course: training course of the models with and without a class.
     """
 
     data: str
@@ -109,7 +109,7 @@ def ratio(rows: Sequence[dict[str, Any]], of: str, to: str) -> float:
 
 
 def measured(name: str, data: Path, models: Path, pause: float, steps: int, split: Split) -> dict[str, Any]:
-    """One class, taught in all ways."""
+    """Teach a class in all ways, and measure."""
     subject = TAUGHT[name]
     folder, others = data / subject.data, [known for known in subject.classes if known != name]
     reference = trained(models / subject.data / "all.safetensors", folder, subject.classes, subject.course)
@@ -178,7 +178,7 @@ def learnt(trainer: Trainer, seconds: float) -> Model:
 
 
 def learn(teacher: ExactTeacher, seconds: float) -> float:
-    """Learn for so long; returns how long it was."""
+    """Learn for this time; returns the seconds taken."""
     started = time.perf_counter()
     while time.perf_counter() < started + seconds:
         teacher.advance(2.0)
@@ -186,7 +186,7 @@ def learn(teacher: ExactTeacher, seconds: float) -> float:
 
 
 def worst_slice(model: Model, person: Annotator) -> tuple[int, int]:
-    """The slice that the annotator finds worst: the one with most wrong pixels of those that it looks at."""
+    """The slice that the annotator finds worst: most wrong pixels among the candidates."""
     wrong = {}
     candidates = person.candidates()
     for index in {index for index, _ in candidates}:
@@ -198,7 +198,7 @@ def worst_slice(model: Model, person: Annotator) -> tuple[int, int]:
 
 
 def slice_of(predictor: Predictor, plane: int, name: str) -> NDArray[np.bool_]:
-    """One slice of the prediction, (I, J), from the windows that lie in it."""
+    """A slice of the prediction, (I, J), from the windows at that slice."""
     levels = np.zeros(predictor.shape[:2], np.uint8)
     for window in range(predictor.windows):
         i, j, k = predictor.region(window)

@@ -1,12 +1,12 @@
-"""Whether the window survives a day's work: exceptions and crashes, and what memory grows by.
+"""Survival of the window through a day's work: exceptions, crashes, and growth of memory.
 
-The app's own window on a screen (a virtual one if there is none), in a process of its own so that its end is seen, the
-engine in another; real volumes and a shipped model. So many times another image is opened, and each time everything is
-done with it in an order that chance decides: strokes of the brush, predictions of which some are cancelled, classes
+The app's own window on a screen (a virtual screen if there is none), in a separate process so that a crash is seen,
+the engine in another; real volumes and a shipped model. So many times another image is opened, and each time every
+action is done in an order that chance decides: strokes of the brush, predictions of which some are cancelled, classes
 added and removed, undo, redo, 3D and back, other slices, thresholds, hidden classes; the next image is opened with the
 brush in hand. A window that ends is counted and started again for the images that are left. `window_soak` counts
-exceptions, errors in the log, commands that failed and windows that ended. Beside it what the resident memory grows by
-in per cent of itself over 1,000 actions: the median slope over all pairs of changes in the second half.
+exceptions, errors in the log, commands that failed and windows that ended. Besides: the growth of the resident memory
+in per cent over 1,000 actions: the median slope over all pairs of changes in the second half.
 
     make bench ONLY=window_soak
 """
@@ -49,7 +49,7 @@ def main(
         wrong += [text for line in lines for text in line["wrong"]]
         if window.returncode:
             crashes += 1
-            found.append({"actions": 0, "megabytes": float("nan")})  # the change that it did not survive
+            found.append({"actions": 0, "megabytes": float("nan")})  # the change of the crash
     sys.stderr.write("\n".join(wrong))
     report(
         "window_soak",
@@ -65,7 +65,7 @@ def main(
 
 
 def growth(found: list[dict[str, float]]) -> float:
-    """Median slope of the memory over the second half, in per cent of it for 1,000 actions."""
+    """Median slope of the memory over the second half, in per cent for 1,000 actions."""
     total, points = 0.0, []
     for line in found:
         total += line["actions"]
@@ -76,7 +76,7 @@ def growth(found: list[dict[str, float]]) -> float:
 
 
 def use(data: Path, begin: int, changes: int) -> None:
-    """The window's own process: a line for each change, with what went wrong in it."""
+    """The window's own process: a line for each change, with the failures."""
     import psutil
     from harness.soak import Soak
 

@@ -1,7 +1,7 @@
-"""A person who paints, simulated: looks for the worst slice, paints it with an unsteady hand, and takes time for it.
+"""A simulated annotator: finds the worst slice and paints with an unsteady hand, and the time is counted.
 
-A slice fills the screen, whatever its voxels are, and hands are unsteady on the screen: lengths are parts of its longer
-side.
+A slice fills the screen, whatever the size of the voxels, and hands are unsteady on the screen: lengths are parts of
+the slice's longer side.
 """
 
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from condseg_app.data import Annotation, Image
 
 SECONDS_A_SLICE = 5.0
-"""To find the slice, and to say that it is complete."""
+"""Seconds to find the slice, and to confirm the finished slice."""
 SECONDS_A_STROKE = 3.0
 STROKE = 0.3
 """Length of outline that a stroke follows."""
 _UNSTEADY = 0.005  # deviation of the outline
-_WAVES = 0.02  # over which it turns from outwards to inwards
+_WAVES = 0.02  # length over which the deviation turns from outwards to inwards
 
 
 @dataclass(eq=False)
 class Annotator:
-    """Paints slices of some images; only painted slices count as looked at.
+    """Paints slices of some images; only painted slices count as annotated.
 
     Attributes:
         name: the class.
-        images: that may be painted.
+        images: the images to paint.
         truth: each image's mask (I, J, K), which the annotator sees and the program does not.
-        rng: of its hand.
+        rng: random generator of the hand.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Annotator:
 
     @property
     def slices(self) -> int:
-        """How many are painted."""
+        """Number of painted slices."""
         return sum(len(planes) for planes in self.painted.values())
 
     def candidates(self, most: int = 8) -> list[tuple[int, int]]:
@@ -54,14 +54,14 @@ class Annotator:
         return found
 
     def paint(self, index: int, plane: int) -> None:
-        """Paint a slice as it should be."""
+        """Paint a slice after the truth."""
         mask = unsteady(self.truth[index][:, :, plane], self.rng)
         self.painted.setdefault(index, {})[plane] = mask
         outline = np.count_nonzero(mask & (distance_transform_edt(mask) <= 1)) / max(mask.shape)
         self.seconds += SECONDS_A_SLICE + SECONDS_A_STROKE * float(np.ceil(outline / STROKE))
 
     def shown(self) -> list[tuple[Image, tuple[Annotation]]]:
-        """What is marked so far."""
+        """The annotations so far."""
         return [(self.images[index], (self._annotation(index),)) for index in self.painted]
 
     def _annotation(self, index: int) -> Annotation:
@@ -72,7 +72,7 @@ class Annotator:
 
 
 def unsteady(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """A mask as a hand would paint it: its outline off a little, here outwards and there inwards."""
+    """A mask as painted by hand: the outline off a little, here outwards and there inwards."""
     if not mask.any():
         return mask
     signed = distance_transform_edt(mask) - distance_transform_edt(~mask)

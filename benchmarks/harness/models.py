@@ -1,4 +1,4 @@
-"""Models as benchmarks need them."""
+"""Models for benchmarks."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ CT_INTENSITY = "--intensity=-125:275"
 
 
 def widened(model: Model, classes: int) -> Model:
-    """The model with its rows repeated, or cut, to so many."""
+    """The model with rows repeated, or cut, to this number of classes."""
     rows = list(islice(cycle(range(len(model.classes))), classes))
     entries = tuple(
         replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None)
@@ -53,13 +53,13 @@ class Course:
         return ["--steps", str(self.steps), "--spacing", spacing, "--window", window, *self.further, "--device", "cpu"]
 
 
-# Two processes of one thread learn 1.7 times as quickly as one of two.
+# Two processes of a single thread learn 1.7 times as quickly as a single process of two.
 _MANY = ("--network=dense-2.5d-many", "--devices=2", "--batch=2", "--classes-per-window=6")
 _THIRTEEN = Course(4500, 3, 160, (*_MANY, CT_INTENSITY))
 
 
 def trained(file: Path, data: Path, classes: Iterable[str], course: Course) -> Model:
-    """A model of some classes of a data set, trained now if its file is not there yet.
+    """A model of some classes of a data set, trained now if the file is missing.
 
     A step takes about half a second on one core. Such models are never shipped: the licence of some data forbids it.
     """

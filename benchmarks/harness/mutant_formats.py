@@ -52,7 +52,7 @@ _XML = (
 
 
 def nifti_field(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """A number of the header, or its byte order."""
+    """A number of the header, or the byte order."""
     content, packed = unpacked(content_of(files, main))
     fields = _nifti_fields((540).to_bytes(4, "little") == content[:4])
     name, position, kind = rng.choice(fields)
@@ -72,11 +72,11 @@ def nifti_extension(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def nifti_bomb(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """A header that claims much, with zeros behind it, packed once or twice."""
+    """A header that claims a large size, with zeros behind, packed once or twice."""
     content, _ = unpacked(content_of(files, main))
     side = rng.choice((300, 4096, 32767))
     header = content[:42] + struct.pack("<3h", side, side, side) + content[48:352]
-    zeros = rng.choice((b"", bomb("gzip", 64 << 20)))  # what is packed in two parts is one when it is unpacked
+    zeros = rng.choice((b"", bomb("gzip", 64 << 20)))  # two packed parts unpack as a single stream
     whole = packed_again(header, packed=True) + zeros
     twice = rng.random() < 0.3
     return replaced(files, main, packed_again(whole, packed=True) if twice else whole), f"a bomb of {side}³"
@@ -105,7 +105,7 @@ def _nifti_fields(second: bool) -> Sequence[tuple[str, int, str]]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A tag of a TIFF: where it is, and where its value is."""
+    """A tag of a TIFF: positions of the tag and of the value."""
 
     tag: int
     position: int
@@ -139,7 +139,7 @@ def tiff_tag(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def tiff_text(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """Another description in place of the one that is there."""
+    """Another description in place of the present text."""
     content = content_of(files, main)
     order = "<" if content[:2] == b"II" else ">"
     entry = next((entry for entry in _entries(content, order) if entry.tag == 270), None)
@@ -232,7 +232,7 @@ def _png(chunks: Sequence[tuple[bytes, bytes]], *, broken: bool) -> bytes:
 
 
 def jpeg_segment(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """A segment of a JPEG before its scan."""
+    """A segment of a JPEG before the scan."""
     content = content_of(files, main)
     places, place = [], 2
     while place + 4 < len(content) and content[place] == 0xFF and content[place + 1] != 0xDA:
@@ -294,7 +294,7 @@ def dicom_element(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def _elements(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Where elements, their values and their ends are."""
+    """Positions of elements, of the elements' values and ends."""
     place = 132
     while place + 12 <= len(content):
         if content[place + 4 : place + 6] in _LONG:
@@ -333,4 +333,4 @@ CHANGES: Mapping[str, Sequence[Change]] = {
     "DICOM": (dicom_element,),
     "class tables": (json_file, label_table),
 }
-"""Format -> the changes that know how it is built."""
+"""Format -> the changes for that format."""

@@ -139,7 +139,7 @@ def meta_line(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def text_bomb(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """The voxels behind a header of NRRD or MetaImage become packed zeros, with sizes that go with them or not."""
+    """Replace the voxels of an NRRD or MetaImage by packed zeros, with fitting or other sizes."""
     content = content_of(files, main)
     kind, name = rng.choice((("gzip", b"gzip"), ("bzip2", b"bzip2"), ("zlib", b"gzip")))
     side = rng.choice((b"200", b"4096", b"60000"))
@@ -179,7 +179,7 @@ def json_file(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def chunk(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """A chunk of a zarr, or another plain file of it."""
+    """A chunk of a zarr, or another plain file of the folder."""
     names = [name for name in files if "/c/" in name or name.rpartition("/")[2].replace(".", "").isdigit()]
     if not names:
         return files, "nothing"
@@ -212,7 +212,7 @@ def label_table(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def numpy_header(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """The header of an array, also of one in an archive."""
+    """The header of an array, also of an array in an archive."""
     content = content_of(files, main)
     inside = _first_member(content)
     array = inside if inside is not None else content
@@ -221,7 +221,7 @@ def numpy_header(rng: Random, files: Files, main: str) -> tuple[Files, str]:
 
 
 def archive(rng: Random, files: Files, main: str) -> tuple[Files, str]:
-    """What is in an archive, and how."""
+    """Members of an archive, and the packing."""
     array = _first_member(content_of(files, main))
     if array is None:
         return files, "nothing"
@@ -268,7 +268,7 @@ def _first_member(content: bytes) -> bytes | None:
 
 
 def _archive(rng: Random, *contents: bytes) -> bytes:
-    """An archive with odd names; now and then it claims another size."""
+    """An archive with odd names, and now and then another claimed size."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for n, content in enumerate(contents):
@@ -311,7 +311,7 @@ def _another_line(rng: Random, header: bytes, known: Sequence[str], mark: bytes)
 
 
 def _another_node(rng: Random, tree: Any) -> str:
-    """Change one value of a tree of lists and dictionaries in place."""
+    """Change a value of a tree of lists and dictionaries in place."""
     places = list(_places(tree))
     if not places:
         return "nothing"
@@ -330,7 +330,7 @@ def _another_node(rng: Random, tree: Any) -> str:
 
 
 def _places(tree: Any) -> Sequence[tuple[Any, Any]]:
-    """All places in a tree, as what holds them and a key or an index."""
+    """All places in a tree, as a container and a key or an index."""
     found: list[tuple[Any, Any]] = []
     waiting = [tree]
     while waiting:

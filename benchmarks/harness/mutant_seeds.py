@@ -1,4 +1,4 @@
-"""Little files of every format that is read: sound ones of our own writers as far as they go, and real odd ones."""
+"""Little files of every readable format: sound files of our own writers where possible, and real odd files."""
 
 import io
 import json
@@ -24,7 +24,7 @@ from condseg_app.io.image_files import write_image
 _SHAPE = (5, 6, 4)
 _AFFINE = np.array([[-0.6, -0.8, 0, 30], [0.8, -0.6, 0, -12.5], [0, 0, 1, 7], [0, 0, 0, 1]]) * [1.1, 1.3, 2.0, 1.0]
 _STRAIGHT = np.diag([-1.0, -1.0, 2.0, 1.0])
-_SMALL = 40_000  # bytes; of larger ones few could be tried
+_SMALL = 40_000  # bytes; only few mutants of larger files could be tried
 _FORMAT_OF = {
     **dict.fromkeys((".nii", ".nii.gz", ".hdr", ".img"), "NIfTI"),
     **dict.fromkeys((".nrrd", ".nhdr"), "NRRD"),
@@ -51,7 +51,7 @@ def seeds() -> Sequence[Seed]:
 
 
 def odd_seeds() -> Sequence[Seed]:
-    """Real odd files of the data beside the project, those that are read and are small; none where it is not."""
+    """Small readable odd files of the data beside the project; empty without the data."""
     manifest = DATA / "odd_files" / "manifest.json"
     if not manifest.is_file():
         return ()
@@ -68,7 +68,7 @@ def odd_seeds() -> Sequence[Seed]:
 
 
 def _with_companions(path: Path) -> Mapping[str, bytes]:
-    """A file with those of its folder that its header may name, or a folder with all that is in it."""
+    """A file with the companions that the header may name, or a folder with all content."""
     if path.is_dir():
         return {f"{path.name}/{name}": content for name, content in files_below(path).items()}
     endings = _COMPANIONS.get(path.suffix.lower(), ())

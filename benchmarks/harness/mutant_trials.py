@@ -1,9 +1,9 @@
-"""Mutants, read one after the other in a process of its own, which may be killed without harm.
+"""Mutants, read one after the other in a separate process, which may be killed without harm.
 
     python -m harness.mutant_trials RUN FIRST COUNT FOLDER [odd]
 
-A line of JSON for each mutant tells what became of it. A mutant that hangs or ends the process has none: the process
-ends by a signal, and the next number is the one to blame.
+A line of JSON for each mutant tells the outcome. A mutant that hangs or ends the process has none: the process
+ends by a signal, and the next number is to blame.
 """
 
 import json
@@ -34,24 +34,24 @@ from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 CPU_SECONDS = 5.0
 """How long reading may compute."""
 WALL_SECONDS = 30.0
-"""How long it may wait, for another program's sake too: these machines are busy."""
+"""Most seconds of waiting, also for other programs: these machines are busy."""
 MEMORY = 1 << 30
-"""Bytes that reading may take, beside what the libraries take themselves."""
+"""Bytes that reading may take, beside the libraries' own."""
 
-_MOST_READ = 1 << 26  # bytes; of a larger image one slice
+_MOST_READ = 1 << 26  # bytes; of a larger image a slice is read
 _LONGEST_SENTENCE = 1500
 _MOST_CHOICES = 3
 
 
 @dataclass
 class Tally:
-    """What became of some mutants.
+    """Outcomes of some mutants.
 
     Attributes:
-        read: format -> how many gave an image.
-        refused: format -> how many were refused in a sentence.
-        failures: what went wrong, by the mutant's number.
-        slowest: seconds of computing that one took at most.
+        read: format -> number of mutants that gave an image.
+        refused: format -> number of mutants refused in a sentence.
+        failures: description of the failure, by the mutant's number.
+        slowest: most seconds of computing for a mutant.
     """
 
     read: Counter[str] = field(default_factory=Counter)
@@ -61,11 +61,11 @@ class Tally:
 
     @property
     def tried(self) -> int:
-        """How many there were."""
+        """Number of mutants."""
         return self.read.total() + self.refused.total() + len(self.failures)
 
     def add(self, other: "Tally") -> None:
-        """Count in what became of others."""
+        """Add the outcomes of others."""
         self.read += other.read
         self.refused += other.refused
         self.failures |= other.failures
@@ -73,14 +73,14 @@ class Tally:
 
 
 def trial(run: int, first: int, count: int, folder: Path, odd: bool = False) -> Tally:
-    """Read mutants in processes of their own, as many as it takes.
+    """Read mutants in separate processes, as many as needed.
 
     Args:
-        run: tells one run from another.
+        run: tells a run from another.
         first: the first mutant's number.
-        count: how many.
+        count: number of mutants.
         folder: an empty folder for their files.
-        odd: of real odd files, too, where they are at hand.
+        odd: with real odd files, too, where available.
     """
     tally, at = Tally(), first
     while at < first + count:
@@ -103,7 +103,7 @@ def _seeds(odd: bool) -> Sequence[Seed]:
 
 
 def _lines(run: int, first: int, count: int, folder: Path, odd: bool) -> Iterator[tuple[str, int | None]]:
-    """What a process prints, line by line; at last how it ended."""
+    """Lines that a process prints; at last the exit code."""
     numbers = (str(number) for number in (run, first, count))
     command = [sys.executable, "-m", "harness.mutant_trials", *numbers, str(folder), *(("odd",) if odd else ())]
     paths = os.pathsep.join((str(Path(__file__).parents[1]), *filter(None, sys.path)))
@@ -130,14 +130,14 @@ def _how(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"code {code}"
 
 
-# In the process of its own
+# In the separate process
 
 
 def main(run: int, first: int, count: int, folder: Path, odd: bool) -> None:
     """Make and read mutants; a line for each."""
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     noise = os.open(folder / "noise", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    os.dup2(noise, 1)  # a library that prints is noticed, whatever it is written in
+    os.dup2(noise, 1)  # notices a library that prints, in any language
     os.dup2(noise, 2)
     for name in ("TMPDIR", "TEMP", "TMP"):
         os.environ[name] = str(folder / "temporary")
@@ -161,7 +161,7 @@ _FINE = ("read", "refused")
 
 
 def _outcome(made: Mutant, folder: Path) -> str:
-    """'read', 'refused', or what went wrong."""
+    """'read', 'refused', or the failure."""
     place, temporary = folder / "mutant", folder / "temporary"
     for path in (place, temporary):
         _empty(path)
@@ -187,7 +187,7 @@ _ENTRIES = 4  # the mutant, temporary files, the file outside, the noise
 
 
 def _tried(path: Path) -> str:
-    """Do with a file what a program does: open it, show a slice, take it for labels, describe it."""
+    """Use a file as a program does: open, show a slice, read labels, describe."""
     outcome = "refused"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
@@ -235,7 +235,7 @@ def _describe(path: Path) -> None:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether it is one line of reasonable length, without what a terminal would obey."""
+    """Whether the text is a single line of reasonable length, without characters that a terminal would obey."""
     return bool(text.strip()) and text.isprintable() and len(text) <= _LONGEST_SENTENCE
 
 
@@ -253,7 +253,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _place_of(error: BaseException) -> str:
-    """Where it was raised, and where our own code was then."""
+    """The last lines of code up to the error."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
@@ -262,7 +262,7 @@ def _place_of(error: BaseException) -> str:
 
 
 def _set_alarm(computing: float, waiting: float) -> None:
-    """End this process by a signal after so many seconds; also while it is in a library's own code."""
+    """End this process by a signal after so many seconds; also inside a library's own code."""
     signal.setitimer(signal.ITIMER_PROF, computing)
     signal.setitimer(signal.ITIMER_REAL, waiting)
 
@@ -274,7 +274,7 @@ def _limit_memory() -> None:
 
 
 def _said(noise: int) -> str:
-    """What was printed, but for what libtiff says within Pillow, which cannot be turned off."""
+    """The printed text, without libtiff's messages within Pillow, which cannot be turned off."""
     if not os.fstat(noise).st_size:
         return ""
     lines = os.pread(noise, 2000, 0).decode("utf-8", "replace").splitlines()

@@ -85,7 +85,7 @@ TEXTS: Sequence[str] = (
     "[" * 3000,
     "1 " * 2000,
 )
-"""What may stand where a number or a word should."""
+"""Odd values for a number or a word."""
 
 _STRUCT: Mapping[str, str] = {
     "i1": "b",
@@ -130,7 +130,7 @@ def odd_value(rng: Random, depth: int = 0) -> Any:
 
 
 def poke(rng: Random, content: bytes, position: int, kind: str) -> tuple[bytes, str]:
-    """Another number ('<i2', ...) at a place; the bytes, and what it is now."""
+    """Another number ('<i2', ...) at a position; the bytes, and the new value."""
     size = int(kind[2])
     if position < 0 or position + size > len(content):
         return content, "nothing"

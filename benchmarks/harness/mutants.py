@@ -1,6 +1,6 @@
-"""Files that are damaged on purpose: which one is made depends on two numbers only, so that each can be made again.
+"""Files damaged on purpose: two numbers decide a mutant, so that each can be made again.
 
-A seed is a sound little file of some format, with what lies beside it. A mutant is a seed after one to three changes,
+A seed is a sound little file of some format, with companions. A mutant is a seed after one to three changes,
 most of which know how the format is built (`mutant_formats`, `mutant_headers`).
 """
 
@@ -11,7 +11,7 @@ from random import Random
 from typing import Literal
 
 OUTSIDE = "secret.raw"
-"""A file beside the mutant's folder that nothing in it may lead to."""
+"""A file beside the mutant's folder that no mutant may lead to."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ Files = Mapping[str, bytes | Special]
 """Names below a folder -> content."""
 
 Change = Callable[[Random, Files, str], tuple[Files, str]]
-"""Makes other files of some, given the name of the one to open; says in a few words what it did."""
+"""Changes some files, given the name of the file to open; describes the change in a few words."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Seed:
     Attributes:
         format: for tables.
         main: the name of the file or folder to open.
-        files: it and what lies beside or in it.
+        files: the file, with all that lies beside or inside.
     """
 
     format: str
@@ -49,10 +49,10 @@ class Mutant:
     """A damaged file.
 
     Attributes:
-        seed: what it was made of.
-        files: what is to be written.
-        changes: what was done, in a few words each.
-        must_fail: whether it names voxels that must not be read.
+        seed: the sound file.
+        files: the files to write.
+        changes: descriptions of the changes, in a few words each.
+        must_fail: whether the file names voxels that must not be read.
     """
 
     seed: Seed
@@ -61,7 +61,7 @@ class Mutant:
     must_fail: bool = False
 
     def write(self, folder: Path) -> Path:
-        """Write it into an empty folder; returns what is to be opened."""
+        """Write the mutant into an empty folder; returns the path to open."""
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,12 +82,12 @@ class Mutant:
 
 
 def mutant(seeds: Sequence[Seed], kinds: Mapping[str, Sequence[Change]], run: int, number: int) -> Mutant:
-    """One of the endlessly many mutants of a run; all formats have their turn alike.
+    """Make a mutant of a run's endless series; all formats take turns.
 
     Args:
-        seeds: to choose from.
-        kinds: format -> the changes that know it.
-        run: tells one run from another.
+        seeds: the choice of seeds.
+        kinds: format -> the changes for that format.
+        run: tells a run from another.
         number: which of the run's mutants, from 0.
     """
     rng = Random(f"{run}/{number}")
@@ -101,7 +101,7 @@ def mutant(seeds: Sequence[Seed], kinds: Mapping[str, Sequence[Change]], run: in
         return Mutant(seed, files, (what,), must_fail=True)
     done: list[str] = []
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        if not files:  # the only one was removed
+        if not files:  # the only file was removed
             break
         knowing = kinds.get(seed.format, ())
         change = rng.choice(knowing) if knowing and rng.random() < _OFTEN_KNOWING else rng.choice(ANY_FORMAT)
@@ -111,18 +111,18 @@ def mutant(seeds: Sequence[Seed], kinds: Mapping[str, Sequence[Change]], run: in
 
 
 def replaced(files: Files, name: str, content: bytes | Special) -> Files:
-    """The files with another content of one."""
+    """The files with another content of a file."""
     return {**files, name: content}
 
 
 def some_file(rng: Random, files: Files, main: str) -> str:
-    """The name of a plain file: the one to open, more often than not."""
+    """The name of a plain file: the file to open, more often than not."""
     plain = [name for name, content in files.items() if isinstance(content, bytes)]
     return main if main in plain and rng.random() < 0.7 else rng.choice(plain) if plain else main
 
 
 def content_of(files: Files, name: str) -> bytes:
-    """A file's bytes; none of what is no plain file."""
+    """A plain file's bytes; empty for any other kind."""
     found = files.get(name, b"")
     return found if isinstance(found, bytes) else b""
 
@@ -184,7 +184,7 @@ _OFTEN_OUTSIDE = 0.08
 
 
 def _outside(rng: Random) -> tuple[str, Files]:
-    """A name that leads out of the folder or to no plain file, and what must be in the folder for it."""
+    """A name that leads out of the folder or to no plain file, and the files that the name needs in the folder."""
     names: Sequence[tuple[str, Files]] = (
         (f"../{OUTSIDE}", {}),
         (f"..\\{OUTSIDE}", {}),

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the line they end in, and medians of runs that take turns."""
+"""Common parts of the benchmarks: the final line, and medians of runs that take turns."""
 
 import json
 import statistics
@@ -20,7 +20,7 @@ def report(name: str, value: float, unit: str, goal: str, **details: object) -> 
 
 
 def in_turns(works: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of some works that take turns, so that a busy machine slows all of them alike."""
+    """Median seconds of several works in turns, so that a busy machine slows all of them alike."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(rounds):
         names = list(works) if turn % 2 == 0 else list(reversed(works))

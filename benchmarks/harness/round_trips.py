@@ -20,7 +20,7 @@ from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 
 Found = tuple[NDArray[Any], NDArray[np.float64] | None, NDArray[np.float64]]
-"""What a library finds: voxels (I, J, K), the affine where the format has one for it, the voxel's sizes."""
+"""A library's result: voxels (I, J, K), the affine where the format has a place for affines, the voxel sizes."""
 
 _SHAPE = (5, 6, 4)
 _LPS = np.array([[-1.0], [-1.0], [1.0]])
@@ -61,7 +61,7 @@ def affine(place: str) -> NDArray[np.float64]:
 
 
 def failure(folder: Path, suffix: str, image: Image) -> str | None:
-    """What is wrong after a round trip; None where nothing is."""
+    """The failure of a round trip; None for a success."""
     path = folder / f"volume{suffix}"
     try:
         write_image(path, image)
@@ -137,4 +137,4 @@ SECOND: Mapping[str, Mapping[str, Callable[[Path], Found]]] = {
     ".ome.zarr": {"zarr": _by_zarr},
     ".zarr": {"zarr": _by_zarr},
 }
-"""Who else reads a file of each ending."""
+"""Other libraries that read the files of each ending."""

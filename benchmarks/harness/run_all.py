@@ -1,4 +1,4 @@
-"""Benchmarks one after another, into benchmarks/results.json and docs/benchmarks.md; what is not run stays there."""
+"""Benchmarks one after another, into benchmarks/results.json and docs/benchmarks.md; results not run again stay."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ def main(names: Annotated[list[str] | None, typer.Argument(help="all if none is 
 
 
 def page(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """A table of the results, and how each was measured: the first paragraphs of its own text."""
+    """A table of the results, and each method: the first paragraphs of the benchmark's docstring."""
     lines = [
         "# Benchmarks",
         "",

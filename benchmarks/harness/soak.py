@@ -19,7 +19,7 @@ _PREDICTING = 2.0
 
 
 class Soak:
-    """What a person does with a window, in an order that chance decides.
+    """A person's actions in a window, in an order that chance decides.
 
     Args:
         window: the app's window.
@@ -27,8 +27,8 @@ class Soak:
         seed: of chance.
 
     Attributes:
-        actions: how many things were done.
-        wrong: what should not have been: exceptions, errors in the log, commands that failed.
+        actions: number of actions.
+        wrong: failures: exceptions, errors in the log, commands that failed.
     """
 
     def __init__(self, window: "MainWindow", images: Sequence[Path], seed: int = 0) -> None:
@@ -46,7 +46,7 @@ class Soak:
             logging.getLogger(name).addHandler(log)
 
     def change(self, number: int) -> None:
-        """Open the next image, do everything with it in some order, and leave the brush in hand."""
+        """Open the next image, do every action in some order, and leave the brush in hand."""
         path = self._images[number % len(self._images)]
         self._do(lambda: self._window.open_path(path))
         self._until(lambda: self._session.image is not None and self._session.image.source == path)
@@ -64,7 +64,7 @@ class Soak:
         rest(self._chance.choice((0.0, 0.03, 0.12)))
 
     def _name(self, known: bool = False) -> str:
-        """A class, or one that the model knows."""
+        """A random class, or a random class of the model."""
         names = self._session.classes.names
         return self._chance.choice([n for n in names if not known or self._session.can_predict(n)])
 

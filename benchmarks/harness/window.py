@@ -62,12 +62,12 @@ def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[Ma
 
 @contextmanager
 def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
-    """The window with a CT and a shipped model open, and the engine at hand.
+    """The window with a CT and a shipped model open, and an engine.
 
     Args:
-        data: the data set whose first test volume it is.
-        shape: voxels that it is brought to; 256 x 256 a slice if None.
-        engine: what computes; the real one if None.
+        data: data set of the first test volume.
+        shape: voxels of the resampled volume; 256 x 256 a slice if None.
+        engine: the engine; a real engine if None.
     """
     with TemporaryDirectory() as folder, lived(Path(folder), engine) as window:
         session = window.session
@@ -76,7 +76,7 @@ def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = N
         write_image(file, _ct(data, shape))
         session.open_image(file, MODEL)
         until(lambda: session.image is not None and session.device is not None)
-        rest(2.0)  # what a person looks at first
+        rest(2.0)  # time for a person's first look
         yield window
 
 
@@ -86,11 +86,11 @@ class Drawings:
     def __init__(self, window: "MainWindow") -> None:
         self.window = window
         self.count = 0
-        self.scene = window.canvas.widget.canvas._scene_canvas  # napari tells nobody when it has drawn
+        self.scene = window.canvas.widget.canvas._scene_canvas  # napari does not report drawings
         self.scene.events.draw.connect(self._on_draw, position="last")
 
     def on_draw(self) -> None:
-        """What else is to be noted when it has been drawn."""
+        """Note more after a drawing."""
 
     def _on_draw(self, event: object) -> None:
         self.count += 1
@@ -98,7 +98,7 @@ class Drawings:
 
 
 def redraw(drawings: Drawings, times: int) -> list[float]:
-    """Milliseconds of each of so many drawings of what is drawn already."""
+    """Milliseconds of repeated drawings of the unchanged canvas."""
     taken = []
     for _ in range(times):
         count, start = drawings.count, time.perf_counter()
@@ -110,14 +110,14 @@ def redraw(drawings: Drawings, times: int) -> list[float]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Let the window live until something is so, looked at after every round of its events."""
+    """Process the window's events until a condition holds, tested after every round."""
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + _PATIENCE
     while not condition():
         QApplication.processEvents()
-        # Outside of Qt's own loop nobody deletes what is to be deleted later, and all of it would seem to leak.
+        # Outside of Qt's own loop nobody runs deferred deletions, and the memory would seem to leak.
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         time.sleep(0.0005)
         if time.monotonic() > end:
@@ -131,13 +131,13 @@ def rest(seconds: float) -> None:
 
 
 def first_test_case(data: Path) -> tuple[Image, tuple[Annotation, ...]]:
-    """The first test volume of a data set, and where its classes are."""
+    """The first test volume of a data set, and the annotations."""
     data_set = read_data_set(data)
     return read_case(data_set.part("test").cases[0], data_set.classes)
 
 
 def nearest(n: int, size: int) -> NDArray[np.intp]:
-    """For each of `size` voxels along an axis, the one nearest to it of `n` over the same length."""
+    """For each of `size` voxels along an axis, the nearest of `n` voxels over the same length."""
     return ((np.arange(size) + 0.5) * n / size).astype(np.intp)
 
 
