@@ -1,4 +1,4 @@
-"""What is open and what can be done with it: the state and commands that every host shares. No Qt, no torch."""
+"""The session: state and commands that every host shares. No Qt, no torch."""
 
 from condseg_app.data import Measure
 from condseg_app.session.advice import JudgedModel

@@ -1,4 +1,4 @@
-"""Which of the models at hand suits the image in view; a model is proposed, never imposed."""
+"""Choice of a model that suits the image in view; a model is proposed, never imposed."""
 
 import math
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from condseg_app.session.opened import Opened
 
 @dataclass(frozen=True, eq=False)
 class JudgedModel:
-    """A model at hand, and what speaks against it for the image in view.
+    """An available model, and its drawbacks for the image in view.
 
     Attributes:
         file: the model.
-        misfit: why it cannot be used, a sentence; None where it can.
-        unlike: how the image is unlike those that it was trained on, an end of a sentence each.
+        misfit: why the model cannot be used, a sentence; None where usable.
+        unlike: differences of the image from the training images, an end of a sentence each.
     """
 
     file: ModelFile
@@ -33,20 +33,20 @@ class JudgedModel:
 
     @property
     def suits(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether the model has no drawback."""
         return self.misfit is None and not self.unlike
 
 
 class ModelAdvice:
-    """Judges the models at hand by the image in view, once their files are known.
+    """Judges available models by the image in view, once their files are known.
 
     Args:
-        opened: what is open.
-        desk: runs the look at the image.
+        opened: the session's readable part.
+        desk: runs the inspection of the image.
     """
 
     changed = Signal()
-    """Other models are known, another image or model is open, or more is known of the image."""
+    """Other models are known, another image or model is open, or further facts on the image are available."""
 
     def __init__(self, opened: Opened, desk: Desk) -> None:
         self._opened, self._desk = opened, desk
@@ -59,7 +59,7 @@ class ModelAdvice:
 
     @property
     def files(self) -> tuple[ModelFile, ...]:
-        """The models at hand, and the open one if it lies elsewhere."""
+        """The available models, and the open model if stored elsewhere."""
         model, path = self._opened.model, self._opened.model_path
         if model is None or path is None or any(file.path == path for file in self._files):
             return self._files
@@ -74,14 +74,14 @@ class ModelAdvice:
 
     @property
     def proposed(self) -> JudgedModel | None:
-        """The model to propose for the image in view: none where nothing suits it, or the open one does."""
+        """The model to propose for the image in view; None where no model suits, or the open model does."""
         if self._opened.image is None or self._open_one_suits():
             return None
         return next((judged for judged in self.ranked if judged.suits), None)
 
     @property
     def of_open_model(self) -> JudgedModel | None:
-        """What speaks against the model in use; None without one."""
+        """Drawbacks of the model in use; None without a model."""
         path = self._opened.model_path
         return next((judged for judged in self.ranked if judged.file.path == path), None) if path else None
 
@@ -140,7 +140,7 @@ class ModelAdvice:
 
 @dataclass(frozen=True)
 class _Look:
-    """What is known of an image once its file was looked into."""
+    """Facts about an image from an inspection of its file."""
 
     intensity: Span | None
     generated: bool
@@ -155,10 +155,10 @@ def _looking(image: Image) -> Steps:
 
 
 def _strangeness(judged: JudgedModel, image: Image) -> float:
-    """How little an image looks like those that a model was made for; 0 where its name says it all.
+    """Difference between an image and a model's training images; 0 where the name settles the match.
 
-    A model knows the size of what it looks at: its window, in mm, is of the order of the images it was
-    trained on. One for a small organ's box does not suit a whole body.
+    A model knows its field of view: the window, in mm, is of the order of the training images. A model
+    for a small organ's box does not suit a whole body.
     """
     model = judged.file.description
     told = f"{image.name} {image.source or ''}".casefold()

@@ -1,15 +1,15 @@
-"""What is different between two states, as the signals that tell of it."""
+"""Differences between two states, as signals."""
 
 from collections.abc import Iterator, Mapping
 
 from condseg_app.session.state import State
 
 Change = tuple[str, tuple[object, ...]]
-"""A signal's name, and what it is emitted with."""
+"""A signal's name and arguments."""
 
 
 def changes(old: State, new: State) -> Iterator[Change]:
-    """The signals to emit when one state takes the place of another, the most general first."""
+    """The signals to emit when a state replaces another, the most general first."""
     before, after = _whole(old), _whole(new)
     for signal in before:
         if before[signal] != after[signal]:
@@ -23,7 +23,7 @@ def changes(old: State, new: State) -> Iterator[Change]:
 
 
 def _whole(state: State) -> Mapping[str, object]:
-    """What is told of as a whole, by the signal that tells of it."""
+    """Parts of a state that are signalled as a whole, by signal name."""
     return {
         "image_changed": id(state.image),
         "model_changed": id(state.model),
@@ -40,5 +40,5 @@ def _levels(state: State) -> Mapping[str, object]:
 
 
 def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """Names whose values are not the very same, or that only one of the two has."""
+    """Names whose values are different objects, or that one mapping lacks."""
     return [name for name in {**old, **new} if old.get(name) is not new.get(name)]

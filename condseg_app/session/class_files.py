@@ -1,6 +1,6 @@
-"""Classes of the open model: into a file of their own, in from one, and out of the model for good.
+"""Classes of the open model: export to a file, import from a file, and removal.
 
-What changes a model makes a new file of it, so that choosing the old one undoes it.
+Every change of a model makes a new file, so that choosing the old file undoes the change.
 """
 
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ class ExportedClass:
 
 @dataclass(frozen=True, eq=False)
 class Successor:
-    """A new model made of one that was open.
+    """A new model derived from an open model.
 
     Attributes:
-        parent: the file of the one it was made of.
-        path: its own.
-        model: its description.
+        parent: the parent model's file.
+        path: the derived model's file.
+        model: description of the derived model.
     """
 
     parent: Path
@@ -39,7 +39,7 @@ class Successor:
 
 
 def class_file(path: Path) -> Path:
-    """The path, with the ending of a class's file if it has another one."""
+    """The path, with the ending of a class file."""
     return path if is_class_file(path) else path.with_name(f"{path.name}{CLASS_SUFFIX}")
 
 
@@ -47,7 +47,7 @@ def known_as(state: State, name: str) -> str:
     """The model's name for a class.
 
     Raises:
-        CondsegError: no model is open, or it does not know the class.
+        CondsegError: no model is open, or the model does not know the class.
     """
     _, model = state.opened_model()
     state.classes.row(name)
@@ -57,7 +57,7 @@ def known_as(state: State, name: str) -> str:
 
 
 def export_class_steps(engine: EngineLike, state: State, name: str, path: Path) -> Steps:
-    """Write a class into a file, with the name and colour that the person has given it."""
+    """Write a class into a file, with the user's name and colour."""
     model, _ = state.opened_model()
     taught = engine.class_of(model, known_as(state, name))
     shown = state.classes[name]

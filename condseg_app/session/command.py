@@ -1,4 +1,4 @@
-"""Commands tell what went wrong instead of raising it."""
+"""Commands that report errors instead of raising them."""
 
 from collections.abc import Callable
 from functools import wraps

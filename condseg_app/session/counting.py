@@ -1,4 +1,4 @@
-"""How many voxels each class takes up, kept up to date by what changes."""
+"""Voxel counts of the classes, updated with each change."""
 
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
@@ -10,21 +10,21 @@ from condseg_app.data import ChunkedAnnotation, ClassLevels, Region, as_level, l
 from condseg_app.session.state import State
 
 Counts = NDArray[np.int64]
-"""For each level of 0 to 255, so many voxels have it."""
+"""Number of voxels at each level of 0 to 255."""
 
 
 class VoxelCounts:
-    """Counts the voxels of classes, each prediction with what a person has marked on it.
+    """Counts the voxels of classes, annotations included.
 
-    Both are counted by themselves. What is kept here is how many predicted voxels of each level are decided by the
-    person and so do not count: only the boxes that are predicted or painted are looked at for it.
+    Prediction and annotation are counted separately. The counter keeps the number of predicted voxels of each level
+    inside the supervised mask, which do not count: only boxes that are predicted or painted are read.
     """
 
     def __init__(self) -> None:
         self._decided: WeakKeyDictionary[ClassLevels, tuple[ChunkedAnnotation | None, Counts]] = WeakKeyDictionary()
 
     def voxels(self, state: State, name: str) -> int:
-        """How many voxels a class has by itself, corrections in."""
+        """Number of voxels of a class by itself, corrections in."""
         levels, annotation = state.levels_of(name), state.annotations.get(name)
         reaches = as_level(state.threshold(name))
         count = 0 if annotation is None else annotation.present
@@ -33,7 +33,7 @@ class VoxelCounts:
         return count
 
     def following(self, state: State, names: Sequence[str], region: Region, fill: Callable[[State], State]) -> State:
-        """Let some classes be filled in a region, and count what changes there."""
+        """Let some classes be filled in a region, and count the changes there."""
         counts = {}
         for name in names:
             levels, annotation = state.levels_of(name), state.annotations.get(name)
@@ -47,7 +47,7 @@ class VoxelCounts:
         return filled
 
     def _counted(self, levels: ClassLevels, annotation: ChunkedAnnotation | None) -> Counts:
-        """Voxels that a person has decided, by their level."""
+        """Predicted voxels inside the supervised mask, by their level."""
         if annotation is None:
             return _none()
         before, counts = self._decided.get(levels, (None, _none()))
@@ -60,7 +60,7 @@ class VoxelCounts:
 
 
 def _decided(levels: ClassLevels | None, annotation: ChunkedAnnotation | None, region: Region) -> Counts:
-    """Voxels of a region that a person has decided, by their level."""
+    """Voxels of a region inside the supervised mask, by their level."""
     if levels is None or annotation is None or not levels.may_be_in(region) or not annotation.may_be_in(region):
         return _none()
     return level_counts(levels.read(region)[annotation.read(region) > 0])

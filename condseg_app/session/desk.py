@@ -1,4 +1,4 @@
-"""Runs jobs and brings what they say to the thread that started them."""
+"""Runs jobs and delivers their events to the starting thread."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _LOOK_EVERY = 0.005
 
 
 def ignore(*_: object) -> None:
-    """Do nothing with what is told."""
+    """Ignore an event."""
 
 
 class FileJob(Job):
@@ -39,7 +39,7 @@ class Desk:
         ended: Callable[[Job, JobEnd], None],
         progressed: Callable[[Job, Progress], None] = ignore,
     ) -> None:
-        """Start a job; the functions are called with it on this thread, as psygnal's queue is emptied."""
+        """Start a job; the functions are called with the job on this thread, as psygnal's queue is emptied."""
         self._running.add(job)
         job.progressed.connect(partial(progressed, job), thread="current")
         job.delivered.connect(partial(delivered, job), thread="current")
@@ -52,7 +52,7 @@ class Desk:
         return tuple(job.title for job in self._running if isinstance(job, FileJob) and job.is_wanted)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Empty the queue until all jobs have ended; False if they have not within `timeout` seconds."""
+        """Empty the queue until all jobs have ended; False after `timeout` seconds."""
         until = None if timeout is None else time.monotonic() + timeout
         emit_queued()
         while self._running:
@@ -63,7 +63,7 @@ class Desk:
         return True
 
     def cancel_all(self) -> None:
-        """Stop every job before its next step."""
+        """Stop every job before the next step."""
         for job in self._running:
             job.cancel()
 

@@ -1,4 +1,4 @@
-"""Writing masks, with a record of how they came about."""
+"""Writing masks, with a record of their origin."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,14 +20,14 @@ from condseg_app.session.state import State
 
 _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
 _LOOK_EVERY = 0.1
-"""Seconds between two looks at how far an export is."""
+"""Seconds between two progress reports of an export."""
 _SLICES = 8
 """So many are fused at a time."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExportPlan:
-    """What to write where."""
+    """An export's content and destination."""
 
     state: State
     path: Path
@@ -36,16 +36,16 @@ class ExportPlan:
 
     @property
     def kept_marks(self) -> tuple[ChunkedAnnotation, ...]:
-        """The marks that are in the files once they are written, so that they can be opened again."""
+        """The annotations that the files will hold and can be reopened with."""
         marked = self.state.annotations
         return tuple(marked[name] for name in self.names if name in marked) if self.format.keeps_marks else ()
 
     @classmethod
     def of(cls, state: State, path: Path, format_key: str, names: Sequence[str] | None) -> "ExportPlan":
-        """Check what is asked for.
+        """Check the request.
 
         Raises:
-            CondsegError: nothing is known of a class, or the format is not for this image.
+            CondsegError: a class has no result, or the format is not for this image.
         """
         form = io.export_format(format_key)
         form.check_fits(state.opened_image().geometry, path)
@@ -60,7 +60,7 @@ class ExportPlan:
 
 
 def registry(plan: ExportPlan) -> io.Registry:
-    """How the masks came about, and which classes they are of."""
+    """Origin of the masks, and their classes."""
     state = plan.state
     overlap: Overlap = "keep" if plan.format.keeps_overlap else "probability" if state.priority is None else "priority"
     return io.Registry(
@@ -80,8 +80,8 @@ def registry(plan: ExportPlan) -> io.Registry:
 class ExportJob(FileJob):
     """An export under way; the result is the paths.
 
-    The formats' writers ask for one class, or some slices, after the other. Whenever they ask, it notes how far they
-    are, and stops them if it was cancelled: then nothing is written.
+    The formats' writers ask for classes or slices in turn. Each request updates the progress, and stops the
+    writer after a cancellation: then nothing is written.
     """
 
     def __init__(self, plan: ExportPlan) -> None:

@@ -1,4 +1,4 @@
-"""The exports under way, and the marks that they have written."""
+"""The exports under way, and the annotations they have written."""
 
 import weakref
 from collections.abc import Callable
@@ -15,10 +15,10 @@ class Exports:
     """Runs exports side by side.
 
     Args:
-        desk: that runs them.
-        changed: emitted whenever `progress` is another.
-        written: emitted with the paths of an export that is finished.
-        ended: called when an export has ended, however it did.
+        desk: runs the jobs.
+        changed: emitted whenever `progress` changes.
+        written: emitted with the paths of a finished export.
+        ended: called when an export has ended, in any way.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Exports:
 
     @property
     def progress(self) -> Progress | None:
-        """How far the latest export is; None while there is none."""
+        """Progress of the latest export; None without an export."""
         return self._jobs[-1].progress if self._jobs else None
 
     def begin(self, plan: ExportPlan) -> None:
@@ -41,7 +41,7 @@ class Exports:
         self._changed.emit()
 
     def cancel(self) -> None:
-        """Stop all exports; nothing of them is written."""
+        """Stop all exports; their files are not written."""
         jobs, self._jobs = self._jobs, []
         for job in jobs:
             job.cancel()

@@ -1,4 +1,4 @@
-"""The prediction together with the person's corrections: what is shown, measured and exported."""
+"""Prediction combined with the user's corrections: for display, measurement and export."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,9 +25,9 @@ from condseg_app.session.state import State
 
 
 def labels(state: State, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
-    """One label map of all classes, or of some; of the whole image, or of a region of it.
+    """A label map of all classes or some, of the whole image or a region.
 
-    Where classes overlap the most probable one wins, or the first in the state's order; what a person has marked takes
+    Where classes overlap, the most probable class has priority, or the first in the state's order; annotations take
     precedence over both.
     """
     grid = state.opened_image().geometry
@@ -40,26 +40,26 @@ def labels(state: State, names: Sequence[str] | None = None, region: Region | No
 
 
 def mask(state: State, name: str) -> NDArray[np.bool_]:
-    """Where a class is by itself, whatever other classes are there: a new (I, J, K) array."""
+    """Mask of a class by itself, regardless of other classes: a new (I, J, K) array."""
     state.classes.row(name)
     return corrected(state, name, EVERYWHERE) >= as_level(state.threshold(name))
 
 
 def masks(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.bool_]]:
-    """Class name -> `mask`, made when it is looked up."""
+    """Class name -> `mask`, made when looked up."""
     return OnDemand(tuple(names), partial(mask, state))
 
 
 def probabilities(state: State, names: Sequence[str]) -> Mapping[str, NDArray[np.uint8]]:
-    """Class name -> `corrected` of the whole image, made when it is looked up; of the classes that were asked for."""
+    """Class name -> `corrected` of the whole image, made when looked up; of the requested classes."""
     asked = tuple(name for name in names if state.levels_of(name) is not None)
     return OnDemand(asked, lambda name: corrected(state, name, EVERYWHERE))
 
 
 def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
-    """Where in a region more than one class reaches its threshold, a new array.
+    """Voxels of a region where several classes reach their thresholds, a new array.
 
-    A whole and a part of it do not conflict; nor do classes where a person has marked one of them.
+    A whole and a part do not conflict; nor do classes where any is annotated.
     """
     shape = state.opened_image().geometry.shape
     known = [name for name in in_order(state.classes.names, state.classes) if _may_be_in(state, name, region)]
@@ -80,12 +80,12 @@ def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
 
 
 def predicted(state: State, name: str, region: Region) -> NDArray[np.bool_]:
-    """Where in a region a class reaches its threshold, without a person's corrections: a new array."""
+    """Voxels of a region where a class reaches its threshold, without corrections: a new array."""
     return np.asarray(_levels(state, name, region) >= as_level(state.threshold(name)))
 
 
 def corrected(state: State, name: str, region: Region) -> NDArray[np.uint8]:
-    """A class's probabilities in a region, certain where a person has decided; 0 where nothing is known."""
+    """A class's probabilities in a region, certain in the supervised mask; 0 where unknown."""
     found, annotation = _levels(state, name, region), state.annotations.get(name)
     if annotation is not None and annotation.may_be_in(region):
         said = annotation.read(region)

@@ -7,16 +7,16 @@ from condseg_app.data import ClassTable
 from condseg_app.session.state import Annotations, Marked, State
 
 _MOST_STEPS = 100
-_MOST_BYTES = 1 << 28  # whole slices that are marked one after another would otherwise fill the memory
+_MOST_BYTES = 1 << 28  # many whole annotated slices would otherwise fill the memory
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """The part of a state that undo brings back: the class table and what is marked.
+    """The part of a state that undo restores: class table and annotations.
 
     Attributes:
-        classes: as in the state, and so are the others.
-        nbytes: how much memory keeping it takes, beside what is kept of the states before and after it.
+        classes: as in the state, like the other attributes.
+        nbytes: memory for keeping this edit, beside the memory of the states before and after.
     """
 
     classes: ClassTable
@@ -44,7 +44,7 @@ class Edit:
 
 
 class History:
-    """The edits before and after the present one, of one image."""
+    """The edits of one image before and after the present state."""
 
     def __init__(self) -> None:
         self._before: list[Edit] = []
@@ -61,7 +61,7 @@ class History:
         return bool(self._after)
 
     def keep(self, state: State, changed: State) -> None:
-        """Remember a state that is changed into another one."""
+        """Remember a state before a change."""
         self._after.clear()
         self._before.append(Edit.of(state, _bytes_beside(state.annotations, changed.annotations)))
         while len(self._before) > _MOST_STEPS or (len(self._before) > 1 and self._nbytes > _MOST_BYTES):
@@ -81,11 +81,11 @@ class History:
         self._after.clear()
 
     def carry_over(self, state: State, change: Callable[[State], State]) -> None:
-        """Make every edit as it would be, had a change come before it that cannot be undone: another model.
+        """Rebase every edit on a change that cannot be undone: another model.
 
         Args:
-            state: the one that is about to be changed.
-            change: what happens to it.
+            state: the state before the change.
+            change: the change.
         """
         for edits in (self._before, self._after):
             edits[:] = [Edit.of(change(edit.restored(state)), edit.nbytes) for edit in edits]
@@ -104,7 +104,7 @@ class History:
 
 
 def _bytes_beside(annotations: Annotations, others: Annotations) -> int:
-    """How much memory it takes to keep some annotations where the others are kept anyway."""
+    """Memory for keeping some annotations where the others are kept anyway."""
     return sum(
         annotation.bytes_beside(others.get(name))
         for name, annotation in annotations.items()

@@ -1,4 +1,4 @@
-"""The session's commands for teaching: a lesson while it runs, what is kept of it, and what becomes of it."""
+"""The session's commands for teaching: running lessons, their states and their results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,13 +21,13 @@ from condseg_app.session.working import Working
 
 @dataclass(frozen=True, eq=False)
 class LessonRecord:
-    """A lesson in the mode 'exact' with what it has come to, which outlives the engine.
+    """A lesson in the mode 'exact' with its results, which outlives the engine.
 
     Attributes:
         plan: the lesson.
-        wishes: what the person wants of it.
+        wishes: the user's requests.
         states: of the class, to go back to; the earliest first.
-        last: the class as it was when it was last heard of.
+        last: the class as last reported.
     """
 
     plan: LessonPlan
@@ -42,10 +42,10 @@ class LessonRecord:
 
 
 class Lessons(Working):
-    """What is open, and teaching the model a class of it.
+    """The open image and model, with lessons that teach the model a class.
 
     Args:
-        engine: what computes.
+        engine: computes.
         models_folder: where taught models are saved.
     """
 
@@ -65,7 +65,7 @@ class Lessons(Working):
 
     @property
     def lesson_class(self) -> str | None:
-        """The class of which `lesson_states` are, as it was called when its lesson began."""
+        """The class of `lesson_states`, by its name when the lesson began."""
         return None if self._record is None else self._record.plan.class_name
 
     @property
@@ -75,12 +75,12 @@ class Lessons(Working):
 
     @property
     def is_teaching(self) -> bool:
-        """Whether `job` is a lesson, or ends one."""
+        """Whether `job` is a lesson, or the end of a lesson."""
         return self._job is not None and self._job is self._taught
 
     @property
     def can_go_on_with_lesson(self) -> bool:
-        """Whether there is a lesson that runs no more, and what it has learnt is kept."""
+        """Whether a lesson has stopped running with its result kept."""
         return self._record is not None and self._record.last is not None and not self.is_teaching
 
     @property
@@ -95,14 +95,14 @@ class Lessons(Working):
 
     @property
     def can_take_lesson_back(self) -> bool:
-        """Whether the open model is one that was taught here, with the one before at hand."""
+        """Whether the open model was taught here, with its parent model available."""
         return self._before is not None and self._before[0].path == self.model_path
 
     @command
     def teach(self, name: str, steps: int = TEACHING_STEPS, mode: TeachingMode = "exact") -> None:
-        """Teach the model a class from what is marked on all images that were open; the model's file stays as it is.
+        """Teach the model a class from the annotations of all images that were open; the model's file stays unchanged.
 
-        In the mode 'exact' it goes on with what is marked meanwhile, and shows the class on the slice in view.
+        In the mode 'exact' the lesson takes up new annotations, and shows the class on the slice in view.
 
         Args:
             name: the class.
@@ -118,9 +118,9 @@ class Lessons(Working):
 
     @command
     def go_on_with_lesson(self) -> None:
-        """Go on with a lesson that has ended or lost its engine: from what it had learnt, with the marks of now.
+        """Go on with a lesson that has ended or lost its engine: from the learnt state, with the present annotations.
 
-        It is taught as many steps as were left; as many as are usual, if none were.
+        The lesson gets the remaining steps, or the usual number if none remain.
         """
         record = self._record
         if record is None or record.last is None or self._refuses_while_teaching():
@@ -134,14 +134,14 @@ class Lessons(Working):
 
     @command
     def finish_lesson(self) -> None:
-        """End the lesson now and keep what was learnt, as if all steps were taken."""
+        """End the lesson now and keep the result, as if all steps were taken."""
         if self.is_teaching and self._wishes is not None:
             self._wishes.stopped = True
             self.resume()
 
     @command
     def keep_lesson(self) -> None:
-        """Save what a lesson has learnt so far, whether it runs or lost its engine."""
+        """Save the present state of a lesson, whether running or without its engine."""
         if self.is_teaching:
             self.finish_lesson()
         elif self.unsaved_lesson is not None and self._record is not None and self._record.last is not None:
@@ -149,7 +149,7 @@ class Lessons(Working):
 
     @command
     def use_state(self, state: LearntState) -> None:
-        """Go back to an earlier state of the class: a lesson goes on from there; once it has ended that is saved."""
+        """Go back to an earlier state of the class: a lesson goes on from there, or its model is saved."""
         record = self._record
         if record is None:
             return
@@ -163,7 +163,7 @@ class Lessons(Working):
 
     @command
     def accept_lesson(self) -> None:
-        """Go on with the model that was taught; marks and thresholds stay, and predictions that are still true."""
+        """Go on with the taught model; annotations and thresholds stay, and predictions that are still true."""
         result, self._lesson = self._lesson, None
         if result is None:
             return
@@ -175,7 +175,7 @@ class Lessons(Working):
 
     @command
     def take_lesson_back(self) -> None:
-        """Go back to the model before the lesson that was accepted last; the taught one stays among the models."""
+        """Go back to the model before the last accepted lesson; the taught model stays among the models."""
         if self._before is not None and self.model is not None and self.can_take_lesson_back:
             (result, before), self._before = self._before, None
             same = result.kept_others and before == result.parent
@@ -184,7 +184,7 @@ class Lessons(Working):
 
     @command
     def discard_lesson(self) -> None:
-        """Forget what was learnt, and remove the model that was taught."""
+        """Forget the result, and remove the taught model."""
         result, self._lesson = self._lesson, None
         self._end_lesson()
         if result is not None:
@@ -213,7 +213,7 @@ class Lessons(Working):
         self._take_up(job, self._on_lesson)
 
     def _leave_lesson(self) -> None:
-        """Say, and see to it, that nothing is kept of a lesson that was cancelled; what was saved before it is."""
+        """Discard the results of a cancelled lesson, and say so; earlier saves stay."""
         if self._is_learning and self._lesson is None:
             self._forget_record()
             self.notice.emit("The lesson was stopped; nothing was saved, and the model is as it was.")
@@ -232,7 +232,7 @@ class Lessons(Working):
         self.lesson_states_changed.emit()
 
     def _open_model(self, change: Callable[[State], State]) -> None:
-        """Open another model; what was edited can still be undone."""
+        """Open another model; earlier edits can still be undone."""
         state = change(self._state)  # may refuse
         self._history.carry_over(self._state, change)
         self._open(state)
@@ -247,7 +247,7 @@ class Lessons(Working):
         if is_other and _is_marked_on_other_grid(state):
             self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
 
-    # what the person does meanwhile
+    # the user's actions meanwhile
 
     def _look_from(self, seen: Region | None) -> None:
         self._seen = seen
@@ -255,7 +255,7 @@ class Lessons(Working):
             self._record.wishes.seen = seen if self._record.plan.is_on(self.image) else None
 
     def _on_marks(self, _name: str) -> None:
-        """Tell the lesson what is marked of its class, whatever that is called by now."""
+        """Tell the lesson the annotation of its class, also after a renaming."""
         record = self._record
         if record is None or not record.plan.is_on(self.image):
             return
@@ -273,12 +273,12 @@ class Lessons(Working):
         value = plan.state.classes[plan.class_name].value
         return next((entry.name for entry in self.classes if entry.value == value), None)
 
-    # what the lesson brings
+    # results of the lesson
 
     @command
     def _on_lesson(self, job: Job, result: object) -> None:
         if job is not self._job:
-            if isinstance(result, LessonResult):  # it was cancelled while its file was being written
+            if isinstance(result, LessonResult):  # cancelled while the file was being written
                 teaching.discard(result)
         elif isinstance(result, LessonResult):
             self._on_result(result)
@@ -323,18 +323,18 @@ class Lessons(Working):
 
 
 def _is_marked_on_other_grid(state: State) -> bool:
-    """Whether the image in view has no marks, and had some when it was open on another grid."""
+    """Whether the image in view has no annotations, but had some when open on another grid."""
     others = {other.image.key for other in state.elsewhere.values()}
     return state.image is not None and not state.annotations and state.image.key in others
 
 
 def _relative(state: State, path: Path, model: Model, but: int | None) -> State:
-    """The state with a model that was taught from the open one, or that the open one was taught from.
+    """The state with a model taught from the open model, or the parent of the open model.
 
     Args:
         state: with the open model.
         path: of the other model's file.
-        model: its description.
+        model: description of the other model.
         but: the value of the only class that may answer differently; None where any may.
     """
     opened = table.with_successor(state, path, model)

@@ -1,4 +1,4 @@
-"""Why a lesson has learnt little of a class, as far as its marks and its length tell."""
+"""Reasons why a lesson has learnt little of a class, from its annotations and length."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,20 +11,20 @@ ENOUGH_DICE = 0.5
 _FEW_SLICES = 3
 _FEW_STEPS = TEACHING_STEPS // 3
 _SMALLEST = 2.0
-"""Working voxels that a class has to be across; what is smaller all but vanishes between them."""
+"""Smallest width of a class in working voxels; smaller objects all but vanish."""
 
 Marks = Sequence[tuple[Geometry, ChunkedAnnotation]]
 """A class's annotation on each image, with the image's grid."""
 
 
 def reasons(name: str, marks: Marks, plan: Preprocessing, steps: int) -> tuple[str, ...]:
-    """Sentences that say what may be wrong and what to do, the most telling first; there is always one.
+    """Sentences with the probable fault and a remedy, the most telling first; never empty.
 
     Args:
         name: the class's, on screen.
-        marks: that the lesson ended with.
-        plan: of the model that was taught.
-        steps: that were taken.
+        marks: the annotations at the end of the lesson.
+        plan: of the taught model.
+        steps: number of steps taken.
     """
     found = (
         *_too_small(name, marks, plan),
@@ -49,7 +49,7 @@ def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
 
 
 def _across(geometry: Geometry, annotation: ChunkedAnnotation) -> float:
-    """The side of a square as large as the marks on a usual slice, in mm, else pixels; 0 where nothing is marked."""
+    """Side of a square as large as the annotation on a usual slice, in mm, else pixels; 0 if empty."""
     axis = _axis(annotation)
     others = tuple(a for a in range(3) if a != axis)
     counts = annotation.present_on[axis][annotation.present_on[axis] > 0]
@@ -66,7 +66,7 @@ def _few_slices(name: str, marks: Marks) -> Iterator[str]:
 
 
 def _slices(annotation: ChunkedAnnotation) -> int:
-    """On how many slices a class is marked."""
+    """Number of slices where a class is annotated."""
     return int(np.count_nonzero(annotation.present_on[_axis(annotation)]))
 
 

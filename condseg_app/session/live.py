@@ -1,4 +1,4 @@
-"""A lesson in the mode 'exact' while it runs: it takes up new marks, shows the class, and goes back when told to."""
+"""A running lesson in the mode 'exact': takes up annotations, shows the class, and goes back on request."""
 
 import threading
 import time
@@ -10,22 +10,22 @@ import numpy as np
 from condseg_app.compute import Progress, Step, TeacherLike
 from condseg_app.data import Block, ChunkedAnnotation, LearntState, Lesson, Region, Shape, TrainingProgress
 
-_LEARN_SECONDS, _LOOK_SECONDS = 0.5, 0.3  # what one turn takes
+_LEARN_SECONDS, _LOOK_SECONDS = 0.5, 0.3  # duration of a turn
 _BETWEEN_SHOWS, _BETWEEN_LOOKS = 2.0, 3.0  # seconds, at least
 _STEPS_BETWEEN_STATES = 50
-# Slices that are looked at by turns, beside the one in view, so that it shows where the class is doubtful.
+# Slices that are predicted by turns, beside the slice in view, to find where the class is doubtful.
 _SURVEYED = 16
 _NOTHING_MARKED = "Nothing of the class is marked any more; the lesson goes on with the marks it had."
 
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """How far a lesson is.
+    """Progress of a lesson.
 
     Attributes:
         progress: by the model's names.
-        state: the class as it is now.
-        kept: whether it is one to go back to.
+        state: the class at present.
+        kept: whether to keep the state for going back.
     """
 
     progress: TrainingProgress
@@ -35,26 +35,26 @@ class Learnt:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a class that is being taught shows on a part of the image."""
+    """Result of a class in training on a part of the image."""
 
     block: Block
 
 
 @dataclass(frozen=True)
 class Remark:
-    """A sentence on what a lesson does with what it was told."""
+    """A sentence on the lesson's response to a request."""
 
     text: str
 
 
 class Wishes:
-    """What the person wants of a lesson while it runs; the lesson's thread looks at it between two calls.
+    """The user's requests to a running lesson; the lesson's thread reads them between two calls.
 
     Attributes:
-        marks: what is marked of the class now, None for nothing; replaced, never changed.
-        seen: the slice in view; None where none is, or where another image is.
-        stopped: whether the lesson is to end now, and what is learnt to be kept.
-        steps: that were taken so far.
+        marks: the present annotation of the class, None if empty; replaced, never changed.
+        seen: the slice in view; None without a slice, or with another image in view.
+        stopped: whether to end the lesson now and keep the result.
+        steps: number of steps taken so far.
     """
 
     def __init__(self, marks: ChunkedAnnotation | None, seen: Region | None) -> None:
@@ -86,7 +86,7 @@ class Wishes:
 
 
 class _Turns:
-    """Says when to do a thing again: after so many seconds, and after twice as long as it took."""
+    """Schedules a repetition: after so many seconds, and after twice the last duration."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._again = seconds, float("-inf")
@@ -99,10 +99,10 @@ class _Turns:
 
 
 class _Gaze:
-    """Shows the class on the slice in view again and again, and on one slice elsewhere between two looks.
+    """Shows the class on the slice in view repeatedly, and on a slice elsewhere in between.
 
     Args:
-        teacher: what shows it.
+        teacher: shows the class.
         shape: of the image.
     """
 
@@ -119,7 +119,7 @@ class _Gaze:
         self._seen = None
 
     def blocks(self, seen: Region | None) -> Iterator[Block]:
-        """A few windows, if it is time for any."""
+        """A few windows, if any are due."""
         if seen is None:
             self._windows = []
             return
@@ -143,7 +143,7 @@ class _Gaze:
         self._windows = list(range(self._teacher.look_at(part)))
 
     def _elsewhere(self, seen: Region) -> Region:
-        """One of some slices spread over the image, the next one each time; the one in view if it is the only one."""
+        """The next of some slices spread over the image, in turn; the slice in view if alone."""
         across = [a for a in range(3) if self._shape[a] > 1 and seen[a].stop - seen[a].start == 1]
         if not across:
             return seen
@@ -160,7 +160,7 @@ class LiveLesson:
     Args:
         teacher: of the lesson.
         lesson: by the model's names.
-        wishes: what the person wants meanwhile.
+        wishes: the user's requests meanwhile.
         start: the state that the teacher goes on from; None for the beginning.
     """
 
@@ -174,7 +174,7 @@ class LiveLesson:
         self._gaze = _Gaze(teacher, lesson.image.geometry.shape)
 
     def steps(self) -> Generator[Step, None, LearntState]:
-        """Learn until all steps are taken or the person stops it; returns the class as it is then."""
+        """Learn until all steps are taken or the user stops the lesson; returns the final class."""
         while True:
             yield from self._take_up()
             state = self._learn()
@@ -183,7 +183,7 @@ class LiveLesson:
                 yield self._step(Preview(block))
             if (self._told.finished or self._wishes.stopped) and self._wishes.end():
                 break
-        if not self._told.finished:  # or it would have been examined
+        if not self._told.finished:  # otherwise already examined
             state = self._examined(state)
             yield self._learnt(state, kept=True)
         return state
@@ -203,7 +203,7 @@ class LiveLesson:
         return replace(state, dice=dice)
 
     def _is_new(self, state: LearntState) -> bool:
-        """Whether it is one to keep: it was examined since the last one, or has learnt for long, or is the end."""
+        """Whether to keep the state: examined since the last kept state, after long learning, or final."""
         if self._kept is None:
             return state.dice is not None or state.step >= _STEPS_BETWEEN_STATES or self._told.finished
         steps = abs(state.step - self._kept.step)
@@ -217,11 +217,11 @@ class LiveLesson:
         return self._step(Learnt(self._told, state, kept))
 
     def _step(self, result: object) -> Step:
-        """Whatever it brings, the work is as far as the learning."""
+        """Report all results with the progress of learning."""
         return Step(shown(self._told), result)
 
     def _take_up(self) -> Iterator[Step]:
-        """What the person wants by now."""
+        """Take up the user's present requests."""
         state = self._wishes.taken_state()
         if state is not None:
             self._teacher.go_to(state)
@@ -244,6 +244,6 @@ class LiveLesson:
 
 
 def shown(progress: TrainingProgress) -> Progress:
-    """How far the work is; saving and comparing are still to come."""
+    """Progress of the work; saving and comparing are still to come."""
     fraction = 0.95 * progress.step / max(progress.steps, 1)
     return Progress(fraction, f"Step {progress.step}/{progress.steps}", progress.seconds_left)

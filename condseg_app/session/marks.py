@@ -1,4 +1,4 @@
-"""Changes of what a person has marked, from one state to the next."""
+"""Changes of the annotations, from one state to the next."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from condseg_app.session.state import State
 
 
 def marking(state: State, annotation: ChunkedAnnotation) -> State:
-    """What is said of a class, in place of what was said of it before."""
+    """The state with a class's annotation replaced."""
     name = annotation.class_name
     state.classes.row(name)
     shape = state.opened_image().geometry.shape
@@ -18,7 +18,7 @@ def marking(state: State, annotation: ChunkedAnnotation) -> State:
 
 
 def unmarking(state: State, name: str) -> State:
-    """Nothing is said of a class; the same state if nothing was."""
+    """The state without a class's annotation; the same state if there was none."""
     if name not in state.annotations:
         return state
     return replace(state, annotations={other: a for other, a in state.annotations.items() if other != name})

@@ -1,4 +1,4 @@
-"""The session to look at: what is open, and the signals that tell of changes."""
+"""The session's readable part: open image and model, and signals of changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,26 +34,26 @@ from condseg_app.session.teaching import LessonResult
 
 
 class Opened:
-    """What is open. Signals are emitted on the thread that calls the session's commands, after the change."""
+    """The open image and model. Signals are emitted on the thread that calls the session's commands, after a change."""
 
     image_changed = Signal()
     """Another image is open, or none."""
     choice_needed = Signal(Choice)
-    """A file holds more than one image: ask which is meant, then call `choose`. What is open stays until then."""
+    """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
     labels_found = Signal(LabelsFound)
     """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
     model_changed = Signal()
     """Another model is open."""
     classes_changed = Signal()
-    """Rows, names, colours, or which of them the model knows."""
+    """Rows, names, colours, or the model's knowledge of classes."""
     current_class_changed = Signal()
-    """Another class is in hand."""
+    """Another class is current."""
     prediction_changed = Signal(str, object)
-    """Class name, and the `Region` that was filled in, or None for all of it (also when it was dropped)."""
+    """Class name, and the filled `Region`, or None for the whole class (also when dropped)."""
     visibility_changed = Signal()
-    """Which classes are hidden, and whether conflicts are shown."""
+    """The set of hidden classes, or whether conflicts are shown."""
     priority_changed = Signal()
-    """Whose a voxel is that several classes claim."""
+    """The priority of overlapping classes."""
     threshold_changed = Signal(str)
     """Class name."""
     annotation_changed = Signal(str)
@@ -61,13 +61,13 @@ class Opened:
     job_changed = Signal()
     """`job` was started, paused, resumed, or is None again."""
     job_progressed = Signal(Progress)
-    """How far `job` is."""
+    """Progress of `job`."""
     lesson_progressed = Signal(TrainingProgress)
-    """How far the teaching is."""
+    """Progress of the lesson."""
     lesson_ended = Signal(LessonResult)
-    """A lesson's model is saved: compare, then accept or discard it."""
+    """A lesson's model is saved: compare, then accept or discard."""
     lesson_states_changed = Signal()
-    """`lesson_states` has one more, or is that of another lesson."""
+    """`lesson_states` has a further state, or belongs to another lesson."""
     slice_proposed = Signal(Proposal)
     """On which slice to mark a class next."""
     image_proposed = Signal(ImageProposal)
@@ -79,7 +79,7 @@ class Opened:
     device_changed = Signal()
     """`device` is known."""
     failed = Signal(CondsegError)
-    """A command or a job could not do what was asked; `str(error)` is the sentence to show."""
+    """A command or a job failed; `str(error)` is the sentence to show."""
     notice = Signal(str)
     """A sentence worth showing that is no failure."""
 
@@ -108,21 +108,21 @@ class Opened:
 
     @property
     def classes(self) -> ClassTable:
-        """The rows: the model's, as named and coloured by the person, then the person's own."""
+        """The rows: the model's, as named and coloured by the user, then the user's own."""
         return self._state.classes
 
     @property
     def prediction(self) -> Prediction | None:
-        """What is predicted so far: each look-up of a class makes a whole array; `levels_of` reads a part of it."""
+        """The prediction so far: each look-up of a class makes a whole array; `levels_of` reads a part."""
         return self._state.prediction
 
     @property
     def annotations(self) -> Mapping[str, ChunkedAnnotation]:
-        """Class name -> what is marked on the image; the latest last."""
+        """Class name -> annotation of the image; the latest last."""
         return self._state.annotations
 
     def images_marked_elsewhere(self, name: str) -> int:
-        """On how many images that were open before a class is marked; a lesson is on these, too."""
+        """Number of images open before where a class is annotated; a lesson uses these, too."""
         return len(self._state.marked_elsewhere(name))
 
     @property
@@ -142,7 +142,7 @@ class Opened:
 
     @property
     def priority(self) -> tuple[str, ...] | None:
-        """All classes in the order in which they win where they overlap; None where the most probable one does."""
+        """All classes in order of priority; None where the most probable class has priority."""
         first, names = self._state.priority, self.classes.names
         if first is None:
             return None
@@ -150,12 +150,12 @@ class Opened:
 
     @property
     def current_class(self) -> str | None:
-        """The class in hand."""
+        """The current class."""
         return self._state.current_class
 
     @property
     def job(self) -> Job | None:
-        """The prediction or lesson under way; its `title`, `state` and `progress` are for the screen."""
+        """The prediction or lesson under way; `title`, `state` and `progress` are for the screen."""
         return self._job
 
     @property
@@ -165,7 +165,7 @@ class Opened:
 
     @property
     def device(self) -> DeviceInfo | None:
-        """What computes; None until `find_device` has been answered."""
+        """The computing device; None until `find_device` has been answered."""
         return self._device
 
     @property
@@ -179,7 +179,7 @@ class Opened:
         return self._history.can_redo
 
     def state_of(self, name: str) -> ClassState:
-        """How much of a class is predicted."""
+        """State of a class's prediction."""
         return self._state.state_of(name)
 
     def can_predict(self, name: str) -> bool:
@@ -187,7 +187,7 @@ class Opened:
         return name in self._state.asked_as
 
     def volume_of(self, name: str) -> Measure | None:
-        """How much of the image a class takes up by itself, corrections in; None where nothing is known of it."""
+        """A class's volume by itself, corrections in; None where the class has no result."""
         known = name in self._state.annotations or self.state_of(name) != "not asked"
         if self.image is None or name not in self.classes or not known:
             return None
@@ -202,40 +202,28 @@ class Opened:
         return fusing.corrected(self._state, name, region)
 
     def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
-        """Where in a region a class reaches its threshold, without what a person has marked: a new array.
-
-        Raises:
-            CondsegError: there is no image.
-        """
+        """Voxels of a region where a class reaches its threshold, without annotations: a new array."""
         return fusing.predicted(self._state, name, region)
 
     def may_be_predicted_in(self, name: str, region: Region) -> bool:
-        """Whether a class may be predicted in a region, found without looking at its voxels; it is not there if not."""
+        """Whether a region may hold a predicted class, without reading voxels; False is certain."""
         levels = self._state.levels_of(name)
         return levels is not None and levels.may_be_in(region)
 
     def mask_of(self, name: str) -> NDArray[np.bool_]:
-        """Where a class is by itself, corrections in: a new (I, J, K) array.
-
-        Raises:
-            CondsegError: there is no such class, or no image.
-        """
+        """Mask of a class by itself, corrections in: a new (I, J, K) array."""
         return fusing.mask(self._state, name)
 
     def conflicts(self, region: Region) -> NDArray[np.bool_]:
-        """Where in a region several classes reach their thresholds that are not part and whole: a new array.
-
-        Raises:
-            CondsegError: there is no image.
-        """
+        """Voxels of a region where several classes that are not part and whole reach their thresholds: a new array."""
         return fusing.conflicts(self._state, region)
 
     def labels(self, names: Sequence[str] | None = None, region: Region | None = None) -> LabelMap:
-        """All classes in one map, corrections in: a new array.
+        """A single map of all classes, corrections in: a new array.
 
         Args:
-            names: classes to take part; all if None. Hidden ones take part, too.
-            region: a part of the image; all of it if None.
+            names: classes to take part, hidden ones too; all if None.
+            region: a part of the image; the whole image if None.
 
         Raises:
             CondsegError: there is no image.
@@ -243,7 +231,7 @@ class Opened:
         return fusing.labels(self._state, names, region)
 
     def _become(self, state: State) -> None:
-        """Put another state in this one's place and tell what is different."""
+        """Replace the state and signal the differences."""
         old, self._state = self._state, state
         if old.image is not state.image:
             self._history.clear()
@@ -251,7 +239,7 @@ class Opened:
             getattr(self, signal).emit(*arguments)
 
     def _fill(self, names: Sequence[str], block: Block, fill: Callable[[State], State]) -> None:
-        """Let what was found of some classes come into the state, and tell of it."""
+        """Fill new results of some classes into the state, with signals."""
         self._state = self._counts.following(self._state, names, block.region, fill)
         for name in names:
             self.prediction_changed.emit(name, block.region)

@@ -28,7 +28,7 @@ from condseg_app.session.state import with_image
 
 
 class Opening(Lessons):
-    """What is open, and opening other things.
+    """The open image and model, with commands to open others.
 
     Attributes:
         checks_files: whether image files are read in a process of their own first, in limited memory and time.
@@ -39,17 +39,17 @@ class Opening(Lessons):
 
     @command
     def open_image(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
-        """Open a file, and a model with it if one is named, once they are read in the background.
+        """Open a file, and a model if named, once both are read in the background.
 
-        What was open stays if one of them cannot be read. Of several files the last one asked for is opened.
-        Where it holds more than one image, and it was not picked which to take, `choice_needed` is emitted. Labels
-        become the segmentation of the image in view; where something has to be asked first, `labels_found` is emitted.
+        If either cannot be read, the open image and model stay. Of several requests the last counts.
+        Where a file holds several images and none was picked, `choice_needed` is emitted. Labels
+        become the segmentation of the image in view; where a question is needed first, `labels_found` is emitted.
         """
         self._open_file(Request(path, model, pick))
 
     @command
     def open_files(self, paths: Sequence[Path]) -> None:
-        """Open files that were given together: the last image, and label maps onto it."""
+        """Open files that were given together: the last image, and label maps onto this image."""
         if len(paths) == 1:
             self._open_file(Request(paths[0]))
         elif paths:
@@ -57,12 +57,12 @@ class Opening(Lessons):
             self._begin_opening(f"Opening {len(paths)} files", steps)
 
     def choose(self, choice: Choice, value: str | int) -> None:
-        """Open a file again with one of the options that it was asked to choose from."""
+        """Open a file again with a chosen option."""
         self._open_file(choice.chosen(value))
 
     @command
     def choose_again(self) -> None:
-        """Ask anew which image is wanted of those that the file of the open one holds."""
+        """Ask again for a choice among the images in the open image's file."""
         image = self._state.opened_image()
         channels = channel_choice(image)
         if channels is not None:
@@ -72,27 +72,27 @@ class Opening(Lessons):
 
     @command
     def set_image(self, image: Image) -> None:
-        """Open what another part of the program has read."""
+        """Open an image read by another part of the program."""
         self._open(with_image(self._state, image))
 
     @command
     def close_image(self) -> None:
-        """Have no image open; what was marked on it comes back with it."""
+        """Close the image; its annotations return when the image is opened again."""
         self._open(with_image(self._state, None))
 
     @command
     def open_model(self, name_or_path: str | Path) -> None:
-        """Open a model; what was marked stays, what was predicted goes."""
+        """Open a model; annotations stay, predictions go."""
         path = io.find_model(name_or_path)
         self._open_model(partial(table.with_model, path=path, model=io.read_model_description(path)))
 
     @property
     def can_choose_again(self) -> bool:
-        """Whether the open image's file holds more than it."""
+        """Whether the open image's file holds further images."""
         image = self.image
         return image is not None and (image.pick != EVERYTHING or channel_choice(image) is not None)
 
-    # What is to become of labels that were found
+    # Use of labels that were found
 
     @command
     def use_labels(self, found: LabelsFound, names: Mapping[str, str] | None = None) -> None:
@@ -100,7 +100,7 @@ class Opening(Lessons):
 
         Args:
             found: labels on that image's grid.
-            names: 'class 1' -> the name that it is to have; the file's own names if None.
+            names: 'class 1' -> new name; the file's own names if None.
         """
         if names is None:
             self.use_segmentation(found.segmentation, found.marks)
@@ -109,11 +109,11 @@ class Opening(Lessons):
 
     @command
     def use_segmentation(self, segmentation: Segmentation, marks: Marks | None = None) -> None:
-        """Make a segmentation the marks of its classes on the image in view; this can be undone.
+        """Make a segmentation the annotations of its classes on the image in view; this can be undone.
 
         Args:
             segmentation: on that image's grid.
-            marks: `marks_of` it, where they are made already.
+            marks: `marks_of` the segmentation, if already made.
         """
         before = self._state.annotations
         self._edit(segmented(self._state, segmentation, marks or marks_of(segmentation)))
@@ -121,18 +121,18 @@ class Opening(Lessons):
         self.notice.emit(told(segmentation, self._state.opened_image()))
 
     def open_labels_alone(self, found: LabelsFound) -> None:
-        """Open labels without the image that they belong to."""
+        """Open labels without their image."""
         self._begin_opening(f"Opening {found.path.name}", partial(labels_as_image_steps, found))
 
     def open_labels_as_image(self, found: LabelsFound) -> None:
-        """Open a file as an image, whatever it looks like."""
+        """Open a file as an image, regardless of content."""
         self._open_file(Request(found.path, pick=found.pick, taken_as="image"))
 
     def open_labels_on(self, found: LabelsFound, image: Path) -> None:
-        """Open the image that labels belong to, and them with it."""
+        """Open the image of some labels, together with the labels."""
         self._open_file(Request(image, taken_as="image", labels=(found.path,)))
 
-    # How it goes on
+    # Later steps
 
     def _open_file(self, request: Request) -> None:
         steps = partial(reading_steps, request, self.image, check=self.checks_files)
@@ -159,15 +159,15 @@ class Opening(Lessons):
             self._take_labels(answer)
 
     def _take_in(self, reading: Reading) -> None:
-        """Open what was read; where the model takes one channel of several, it is asked for."""
+        """Open the image read; where the model takes a single channel of several, ask for the channel."""
         self._open(reading.onto(self._state))
         choice = channel_choice(reading.image)
         if choice is not None and self.model is not None and self.model.preprocessing.channels == 1:
             self.choice_needed.emit(choice)
 
     def _take_labels(self, found: LabelsFound) -> None:
-        """Use labels where nothing has to be asked, else ask; what may be an image is one where nobody can be asked."""
-        if found.image is not self.image:  # another one was opened meanwhile
+        """Use labels, after a question where needed; without anyone to ask, possible images are opened as images."""
+        if found.image is not self.image:  # another image was opened meanwhile
             self._open_file(Request(found.path, pick=found.pick, taken_as="labels"))
         elif found.fits and found.certain and found.segmentation.named:
             self.use_segmentation(found.segmentation, found.marks)
@@ -177,7 +177,7 @@ class Opening(Lessons):
             self.labels_found.emit(found)
 
     def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
-        """These marks are in a file: closing the program does not lose them."""
+        """Note annotations as kept in a file, so that closing the program is safe."""
 
     def _stop_opening(self) -> None:
         opening, self._opening = self._opening, None

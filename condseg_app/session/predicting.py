@@ -1,4 +1,4 @@
-"""Predicting one image with one model: which windows are computed, and which come next."""
+"""Predicting an image with a model: choice and order of windows."""
 
 import threading
 from collections import deque
@@ -21,9 +21,9 @@ class Delivery:
     """A block on its way to the session.
 
     Attributes:
-        windows: of which image and model it is; what comes late, after another was opened, is known by this.
+        windows: of the block's image and model; identifies blocks that arrive late, after another was opened.
         block: by the model's names.
-        finished: classes that are complete with it, by the model's names.
+        finished: classes that this block completes, by the model's names.
     """
 
     windows: "Windows"
@@ -32,11 +32,11 @@ class Delivery:
 
 
 class Windows:
-    """The windows of one image and model, each computed once for each class.
+    """The windows of an image and model, each computed once for each class.
 
-    Used in the threads of jobs; one that begins while another's last window is still being computed waits
-    for it. The engine adds windows up where they overlap, so a class that was left half-way begins again
-    when the engine had to be started anew.
+    Used in the threads of jobs; a job that begins during another job's last window waits for the end of
+    that window. The engine adds windows up where they overlap, so an incomplete class begins again
+    after a restart of the engine.
     """
 
     def __init__(self, engine: EngineLike, model: Path, image: Image) -> None:
@@ -47,11 +47,11 @@ class Windows:
         self._near: Voxel | None = None
 
     def look_at(self, near: Voxel) -> None:
-        """Go on with the windows that are nearest to a voxel, from the next one on."""
+        """Go on with the windows nearest to a voxel, from the next window on."""
         self._near = near
 
     def part_of(self, name: str) -> float:
-        """How much of a class, by the model's name, is computed: 0 to 1."""
+        """Computed fraction of a class, by the model's name: 0 to 1."""
         predictor = self._predictor
         return 0.0 if predictor is None else len(self._done.get(name, ())) / max(predictor.windows, 1)
 
@@ -62,7 +62,7 @@ class Windows:
         yield Step(Progress(1.0))
 
     def steps(self, groups: Groups) -> Steps:
-        """Compute what is missing of some classes, one group after the other, nearest windows first.
+        """Compute the missing windows of some classes, group by group, nearest windows first.
 
         Args:
             groups: the model's names of classes that are to be decoded together.
@@ -92,7 +92,7 @@ class Windows:
             if self._predictor is not None:
                 try:
                     return self._predictor.order(near)
-                except EngineLost:  # while nothing was asked of it: no reason to fail now
+                except EngineLost:  # while idle: no reason to fail now
                     self._forget_partial()
             return self._opened().order(near)
 
@@ -124,13 +124,13 @@ class Windows:
 
 
 def regrouped(wanted: Sequence[str], groups: Groups, complete: frozenset[str]) -> Groups:
-    """What to compute when more is asked for: that first, then what earlier requests had not finished."""
+    """Classes to compute after a new request: the requested ones, then classes unfinished earlier."""
     rest = [tuple(n for n in group if n not in wanted and n not in complete) for group in groups]
     return [tuple(wanted), *(group for group in rest if group)]
 
 
 def pasted(state: State, delivery: Delivery) -> State:
-    """The state with a block in its place; it is pasted into the state's own levels."""
+    """The state with a block pasted into its own levels."""
     levels = dict(state.levels)
     for name, block in delivery.block.probabilities.items():
         if name not in levels:
@@ -140,7 +140,7 @@ def pasted(state: State, delivery: Delivery) -> State:
 
 
 def previewed(state: State, name: str, block: Block) -> State:
-    """The state with what a class shows while it is taught; its prediction stays beneath."""
+    """The state with a preview of a class in training; the prediction stays beneath."""
     levels = state.previews.get(name)
     if levels is None:
         beneath = state.levels_of(name)
@@ -151,10 +151,10 @@ def previewed(state: State, name: str, block: Block) -> State:
 
 
 def with_predictions_of(state: State, old: State, but: int) -> State:
-    """The state with all that was predicted before its model took the place of one that answers the same.
+    """The state with all predictions of an earlier model that answers the same.
 
     Args:
-        state: with a model made of the old one's; classes of both have the same values.
+        state: with a model derived from the old model; classes of both have the same values.
         old: with the model before.
         but: the value of the only class that may answer differently.
     """

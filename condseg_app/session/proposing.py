@@ -1,4 +1,4 @@
-"""Where marking would teach most: the next slice of the image in view, and the next image."""
+"""Proposals of the next slice and the next image to annotate, for most effect."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,18 @@ from condseg_app.io.file_start import name_of
 from condseg_app.session.reading import Request, images_in, reading_steps
 from condseg_app.session.state import Marked, State
 
-# Images that are looked at: a person who waits has time for some.
+# Number of images examined: a waiting user has time for some.
 _MOST_IMAGES = 8
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A slice to mark next.
+    """A slice to annotate next.
 
     Attributes:
         class_name: of which class.
         axis: the image's axis that the slices follow each other on.
-        index: the slice; None where nothing is uncertain, or nothing known.
+        index: the slice; None where all is certain, or without a result.
     """
 
     class_name: str
@@ -39,12 +39,12 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class ImageProposal:
-    """An image to mark next, of some that were looked at.
+    """An image to annotate next, out of several examined.
 
     Attributes:
-        class_name: of which class.
-        images: how many were looked at.
-        image: the one with the least certain slice of all; None where the class is found in none.
+        class_name: the class.
+        images: number of images examined.
+        image: the image with the least certain slice of all; None where the class is found in none.
         slice: that slice.
     """
 
@@ -55,23 +55,23 @@ class ImageProposal:
 
 
 def proposal_steps(state: State, name: str, axis: int) -> Steps:
-    """Find the slice where a class is least certain, of those on which nothing of it is marked."""
+    """Find the slice where a class is least certain, among slices without its annotation."""
     levels = state.levels_of(name)
     proposal = None if levels is None else _least_certain(levels, axis, state.annotations.get(name))
     yield Step(Progress(1.0), Proposal(name, axis, None if proposal is None else proposal[0]))
 
 
 def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, check: bool) -> Steps:
-    """Find the image where a class is least certain: brings an `ImageProposal` after each one.
+    """Find the image where a class is least certain: brings an `ImageProposal` after each image.
 
-    These are looked at: images of the session on which something is marked, and those that lie beside the one in view,
-    the ones behind it first. What cannot be read, or seen by the model, is passed over.
+    Candidates are images of the session with annotations, and images beside the image in view,
+    later names first. Images that cannot be read, or do not fit the model, are skipped.
 
     Args:
-        engine: what computes.
-        state: what is open; its model knows the class.
+        engine: computes.
+        state: with a model that knows the class.
         name: the class.
-        axis: the axis of the image in view that slices follow each other on; in others that of the same direction.
+        axis: the slice axis of the image in view; other images use the axis of the same direction.
         check: whether to read files in a process of their own first.
     """
     image, (path, model) = state.opened_image(), state.opened_model()
@@ -101,7 +101,7 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, 
 
 
 def _read(other: Marked | Path, pick: Pick, check: bool) -> Marked | None:
-    """An image with its marks; None where a file holds several."""
+    """An image with its annotations; None where a file holds several."""
     if isinstance(other, Marked):
         return other
     read = images_in(reading_steps(Request(other, pick=pick, taken_as="image"), check=check))
@@ -109,7 +109,7 @@ def _read(other: Marked | Path, pick: Pick, check: bool) -> Marked | None:
 
 
 def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Iterator[float]:
-    """Fill in a class, by the model's name; says after each window what part is done."""
+    """Fill in a class, by the model's name; yields the fraction done after each window."""
     for window in range(predictor.windows):
         block = predictor.segment(window, [own])
         levels.paste(block.region, block.probabilities[own])
@@ -117,7 +117,7 @@ def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Itera
 
 
 def _least_certain(levels: ClassLevels, axis: int, annotation: ChunkedAnnotation | None) -> tuple[int, float] | None:
-    """The least certain slice without marks, and how uncertain it is; None where nothing is uncertain."""
+    """The least certain slice without annotation, and its uncertainty; None where all is certain."""
     uncertain: NDArray[np.float64] = uncertainty_by_slice(levels, axis)
     if annotation is not None:
         uncertain[annotation.decided_on[axis] > 0] = 0
@@ -126,7 +126,7 @@ def _least_certain(levels: ClassLevels, axis: int, annotation: ChunkedAnnotation
 
 
 def _others(state: State, image: Image) -> Sequence[Marked | Path]:
-    """Images of the session, then files beside the one in view: those behind it by name, then those before."""
+    """Images of the session, then files beside the image in view: later names, then earlier names."""
     marked = list(state.elsewhere.values())
     known = {other.image.source.resolve() for other in marked if other.image.source is not None}
     files = (file for file in _beside(image) if file not in known)
@@ -136,7 +136,7 @@ def _others(state: State, image: Image) -> Sequence[Marked | Path]:
 
 
 def _beside(image: Image) -> Sequence[Path]:
-    """What lies beside an image's file; nothing where its folder cannot be looked into any more."""
+    """Files beside an image's file; empty where the folder cannot be read any more."""
     if image.source is None:
         return ()
     here = image.source.resolve()

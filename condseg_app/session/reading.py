@@ -1,4 +1,4 @@
-"""Reading an image's file, or a segmentation of it, as a job: a packed volume takes seconds."""
+"""Reading an image's file, or its segmentation, as a job: a packed volume takes seconds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,14 +27,14 @@ TakenAs = Literal["unknown", "image", "labels"]
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A file to open, and how.
+    """A file to open, with options.
 
     Attributes:
         path: the file or folder.
-        model: name or file of a model to open with it; None for none.
-        pick: what was chosen of a file that holds more than one image.
-        taken_as: an image, the labels of the image in view, or whichever it is.
-        labels: label maps of this image, which are opened after it.
+        model: name or file of a model to open with the image; None for none.
+        pick: the choice in a file that holds several images.
+        taken_as: an image, the labels of the image in view, or either by content.
+        labels: label maps of this image, opened afterwards.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """An image that was read, and the model to open with it, if any."""
+    """An image from a file, and the model to open with the image, if any."""
 
     image: Image
     model: tuple[Path, Model] | None = None
@@ -59,11 +59,11 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A file that holds more than one image, and how to open it once one is chosen.
+    """A file that holds several images, with the request to go on after a choice.
 
     Attributes:
-        request: the file, and what was chosen of it before.
-        needed: what to choose from.
+        request: the file, and earlier choices in the file.
+        needed: the options.
     """
 
     request: Request
@@ -75,7 +75,7 @@ class Choice:
         return self.request.path
 
     def chosen(self, value: str | int) -> Request:
-        """The file with one of the options."""
+        """The file with a chosen option."""
         return replace(self.request, pick=self.needed.picked(value, self.request.pick))
 
 
@@ -84,12 +84,12 @@ class LabelsFound:
     """A file that holds labels, and whether they lie on the image in view.
 
     Attributes:
-        segmentation: on the grid of the image where it fits, else on its own.
-        certain: whether the file says itself that it holds labels.
-        image: the image in view when it was read; None without one.
-        misfit: how its grid differs from the image's, the end of a sentence; None where it fits.
-        pick: what was chosen of the file.
-        marks: the classes as marks, where they lie on that image and have names.
+        segmentation: on the grid of the image where the labels fit, else on its own.
+        certain: whether the file itself declares labels.
+        image: the image in view at the time of reading; None without an image.
+        misfit: difference of the grid from the image's, the end of a sentence; None where the grid fits.
+        pick: the choice made in the file.
+        marks: the classes as annotations, where they lie on that image and have names.
     """
 
     segmentation: Segmentation
@@ -106,15 +106,15 @@ class LabelsFound:
 
     @property
     def fits(self) -> bool:
-        """Whether it can become the segmentation of the image in view."""
+        """Whether the labels can become the segmentation of the image in view."""
         return self.image is not None and self.misfit is None
 
 
 def reading_steps(request: Request, onto: Image | None = None, *, check: bool = False) -> Steps:
-    """Read an image, or labels: brings a `Reading`, `LabelsFound`, or the `Choice` that has to be made first.
+    """Read an image or labels: brings a `Reading`, `LabelsFound`, or a `Choice` to be made first.
 
     Args:
-        request: what to open.
+        request: file and options.
         onto: the image in view.
         check: whether to read files in a process of their own first.
     """
@@ -141,7 +141,7 @@ def reading_steps(request: Request, onto: Image | None = None, *, check: bool = 
 
 
 def gathering_steps(paths: Sequence[Path], onto: Image | None, *, check: bool) -> Steps:
-    """Read files that were given together: the last image, and label maps onto it, or onto the image in view."""
+    """Read files that were given together: the last image, and label maps onto this or the image in view."""
     images: list[Path] = []
     labels: list[Path] = []
     for path in sorted_out(paths):
@@ -156,7 +156,7 @@ def gathering_steps(paths: Sequence[Path], onto: Image | None, *, check: bool) -
 
 
 def labels_as_image_steps(found: LabelsFound) -> Steps:
-    """Open labels where the image that they belong to is not at hand: as a grey image, with themselves upon it."""
+    """Open labels without their image at hand: on a grey image made of the labels."""
     segmentation = read_segmentation(found.path, None, found.pick)
     image = replace(segmentation.as_image(), pick=found.pick)
     yield Step(Progress(0.5), Reading(image))
@@ -164,19 +164,19 @@ def labels_as_image_steps(found: LabelsFound) -> Steps:
 
 
 def renaming_steps(found: LabelsFound, names: dict[str, str]) -> Steps:
-    """Give labels the names that they are to have; some may become one class."""
+    """Give labels new names; several may become a single class."""
     segmentation = found.segmentation.renamed(names)
     yield Step(Progress(1.0), _ready(replace(found, segmentation=segmentation, certain=True)))
 
 
 def _ready(found: LabelsFound) -> LabelsFound:
-    """The same with the marks that it becomes, where nothing has to be asked first."""
+    """The labels with their annotations, where no question is needed first."""
     is_ready = found.fits and found.certain and found.segmentation.named
     return replace(found, marks=marks_of(found.segmentation)) if is_ready else found
 
 
 def channel_choice(image: Image) -> Choice | None:
-    """The choice of one channel of an image's file; None where it has but one, or they are colours."""
+    """The choice of a channel of an image's file; None for a single channel or colours."""
     if image.source is None or image.is_rgb or len(image.channels) == 1:
         return None
     options = [(name, name) for name in image.channels]
@@ -197,7 +197,7 @@ def _check(path: Path, pick: Pick) -> None:
 
 
 def _labels(request: Request, onto: Image | None) -> LabelsFound | None:
-    """What a file holds that says itself that it holds labels; None where it is an image."""
+    """Content of a file that declares labels; None for an image."""
     if _is_same(request, onto):
         return None
     sure = request.taken_as == "labels"
@@ -208,7 +208,7 @@ def _labels(request: Request, onto: Image | None) -> LabelsFound | None:
     except ReadError:
         if sure or isinstance(_error_of_image(request), CondsegError):
             raise
-        return None  # a table of classes beside what holds no labels
+        return None  # a table of classes beside an image without labels
 
 
 def _error_of_image(request: Request) -> CondsegError | None:
@@ -239,7 +239,7 @@ def _holds_labels(path: Path) -> bool:
     try:
         return is_segmentation(path) or looks_like_labels(io.read_image(path))
     except CondsegError:
-        return False  # what is wrong is told when it is read as an image
+        return False  # the error is reported when the file is read as an image
 
 
 def _is_same(request: Request, onto: Image | None) -> bool:

@@ -1,4 +1,4 @@
-"""A segmentation from a file as the marks of its classes on the image in view."""
+"""A segmentation from a file as annotations of its classes on the image in view."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,10 +18,10 @@ Marks = Mapping[str, ChunkedAnnotation]
 
 
 def marks_of(segmentation: Segmentation) -> Marks:
-    """Each class as marks: decided everywhere, but for classes that were predicted in part. It takes a while.
+    """Each class as an annotation: fully supervised, except partly predicted classes. Takes a while.
 
     Returns:
-        class name -> its marks, a part after the whole that contains it.
+        class name -> annotation, a part after the whole that contains the part.
     """
     everywhere = np.broadcast_to(np.True_, segmentation.geometry.shape)
     found: dict[str, ChunkedAnnotation] = {}
@@ -33,7 +33,7 @@ def marks_of(segmentation: Segmentation) -> Marks:
 
 
 def segmented(state: State, segmentation: Segmentation, marks: Marks) -> State:
-    """The state with each class of a segmentation marked, wherever nothing else is said of it in the file.
+    """The state with each class of a segmentation annotated, unless the file says otherwise.
 
     Raises:
         CondsegError: there is no image, or the masks are not on its grid.
@@ -47,7 +47,7 @@ def segmented(state: State, segmentation: Segmentation, marks: Marks) -> State:
 
 
 def told(segmentation: Segmentation, image: Image) -> str:
-    """What has become of it, and how to take it back."""
+    """A notice on the segmentation's use, and how to undo the import."""
     names = segmentation.classes.names
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     odd = f" {segmentation.warnings[0][:1].upper()}{segmentation.warnings[0][1:]}." if segmentation.warnings else ""
@@ -55,7 +55,7 @@ def told(segmentation: Segmentation, image: Image) -> str:
 
 
 def _with_row(state: State, entry: ClassEntry, segmentation: Segmentation) -> tuple[State, str]:
-    """The state with a row for a class, and the name that it has there.
+    """The state with a row for a class, and the class's name there.
 
     A class that the table or the model knows by that name, in capitals or not, is that class.
     """

@@ -1,4 +1,4 @@
-"""The session's commands: all that can be done with what is open."""
+"""The session's commands: all changes of the open image and model."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,14 +33,14 @@ from condseg_app.session.unsaved import Unsaved, plans_of_marks, unsaved_marks
 
 
 class Session(Opening):
-    """What is open, with the commands that change it.
+    """The open image and model, with the commands that change them.
 
-    All calls and all emissions are on one thread. A command does not raise what the user can act on: it
-    emits `failed`. Long work runs in `job` (one prediction or lesson at a time) and brings its results back
+    All calls and all emissions are on one thread. Errors that the user can act on are not raised:
+    `failed` is emitted. Long work runs in `job` (one prediction or lesson at a time) and brings its results back
     through psygnal's queue: a window calls `psygnal.qt.start_emitting_from_queue`, a script `wait`.
 
     Args:
-        engine: what computes; one in a process of its own, started when first needed, if None.
+        engine: computes; an engine in a process of its own, started when first needed, if None.
         models_folder: where taught models are saved; the user's folder for models if None.
     """
 
@@ -50,11 +50,11 @@ class Session(Opening):
         self._windows: Windows | None = None
         self._exports = Exports(self._desk, self.export_changed, self.exported, self._on_end)
 
-    # The class in hand, and how classes are shown
+    # The current class, and how classes are shown
 
     @command
     def choose_class(self, name: str | None) -> None:
-        """Take a class in hand, or none."""
+        """Choose the current class, or none."""
         if name is not None:
             self.classes.row(name)
         self._become(replace(self._state, current_class=name))
@@ -68,7 +68,7 @@ class Session(Opening):
 
     @command
     def set_hidden(self, name: str, hidden: bool) -> None:
-        """Hide a class, or show it again."""
+        """Hide a class, or show a hidden class."""
         self.classes.row(name)
         names = self._state.hidden
         self._become(replace(self._state, hidden=names | {name} if hidden else names - {name}))
@@ -81,17 +81,17 @@ class Session(Opening):
 
     @command
     def show_conflicts(self, shown: bool) -> None:
-        """Show the voxels that several classes claim, or show them no longer."""
+        """Show or hide the voxels that several classes claim."""
         self._become(replace(self._state, shows_conflicts=shown))
 
     @command
     def set_priority(self, names: Sequence[str] | None) -> None:
-        """Say in which order classes win where they overlap, those that are not named last; None: the most probable."""
+        """Set the priority of overlapping classes, unnamed classes last; None: the most probable class has priority."""
         for name in names or ():
             self.classes.row(name)
         self._become(replace(self._state, priority=None if names is None else tuple(names)))
 
-    # The class table and what is marked: all of it can be undone
+    # The class table and the annotations: all changes can be undone
 
     def propose_class(self, name: str, color: Color | None = None) -> ClassEntry:
         """The row that `add_class` would add; ClassTableError if the name cannot be used."""
@@ -99,7 +99,7 @@ class Session(Opening):
 
     @command
     def add_class(self, name: str, color: Color | None = None) -> ClassEntry:
-        """Add a class of one's own, or one of the model's that was removed."""
+        """Add a class of the user's, or a removed class of the model's."""
         entry = table.propose(self._state, name, color)
         self._edit(table.adding(self._state, entry))
         return entry
@@ -116,51 +116,51 @@ class Session(Opening):
 
     @command
     def remove_class(self, name: str) -> None:
-        """Take a class out of the table, with what was marked of it."""
+        """Remove a class from the table, with its annotation."""
         self._edit(table.removing(self._state, name))
 
     @command
     def annotate(self, name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> None:
-        """Say where a class is, and for which voxels that is decided; both (I, J, K)."""
+        """Annotate a class by its mask and supervised mask, both (I, J, K)."""
         self.put_annotation(ChunkedAnnotation.of(name, mask, supervised))
 
     @command
     def put_annotation(self, annotation: ChunkedAnnotation) -> None:
-        """Say of a class what an annotation says, in place of what was said before."""
+        """Replace a class's annotation."""
         self._edit(marking(self._state, annotation))
 
     @command
     def clear_annotation(self, name: str) -> None:
-        """Forget what was marked of a class."""
+        """Remove a class's annotation."""
         self._edit(unmarking(self._state, name))
 
     @command
     def undo(self) -> None:
-        """Take back the last change of the class table or of what is marked."""
+        """Undo the last change of the class table or of the annotations."""
         self._become(self._history.undone(self._state))
 
     @command
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the last undone change."""
         self._become(self._history.redone(self._state))
 
     # Predicting
 
     def get_ready(self) -> None:
-        """Let the engine open the image in the background; what fails is told when it is asked for a class."""
+        """Let the engine open the image in the background; errors are reported when a class is requested."""
         model, image = self.model, self.image
         if self._windows is None and model is not None and image is not None and model.misfit(image) is None:
             self._desk.run(Job("Getting ready", self._windows_of_what_is_open().opening), ignore, ignore)
 
     @command
     def predict(self, names: Sequence[str] | None = None, near: Voxel | None = None) -> None:
-        """Compute what is missing of some classes (of all that the model knows if None).
+        """Compute the missing parts of some classes (of all that the model knows if None).
 
-        A prediction under way makes room: these classes come first, then what it had not finished.
+        A prediction under way gives way: these classes come first, then unfinished classes.
 
         Args:
             names: names of classes.
-            near: the voxel to begin at, in the slice in view, say.
+            near: the voxel to begin at, in the slice in view, for example.
         """
         missing = [name for name in self._state.askable(names) if self.state_of(name) != "complete"]
         if not missing:
@@ -178,17 +178,17 @@ class Session(Opening):
         self._take_up(Job(f"Predicting {what}", partial(windows.steps, groups)), self._on_block)
 
     def predicted_part(self, name: str) -> float:
-        """How much of a class is predicted, 0 to 1."""
+        """Predicted fraction of a class, 0 to 1."""
         if self.state_of(name) == "complete":
             return 1.0
         return 0.0 if self._windows is None else self._windows.part_of(self._state.asked_as.get(name, ""))
 
     def look_at(self, near: Voxel, seen: Region | None = None) -> None:
-        """Let the work under way go on with what is in view now.
+        """Direct the work under way to the present view.
 
         Args:
-            near: the voxel in the middle of the view; a prediction goes on next to it.
-            seen: the slice in view, of which a lesson shows what it has learnt; None where there is none.
+            near: the voxel in the middle of the view; a prediction goes on nearby.
+            seen: the slice in view, on which a lesson shows its class; None without a slice.
         """
         self._look_from(seen)
         if self._windows is not None:
@@ -202,11 +202,11 @@ class Session(Opening):
 
     @command
     def propose_image(self, name: str, axis: int) -> None:
-        """Look for the image to mark next and emit `image_proposed` after each one; other work makes room.
+        """Look for the image to annotate next and emit `image_proposed` after each image; other work gives way.
 
         Args:
             name: a class that the model knows.
-            axis: of the image in view, that its slices follow each other on.
+            axis: slice axis of the image in view.
         """
         self._state.askable([name])
         if self._refuses_while_teaching():
@@ -217,9 +217,9 @@ class Session(Opening):
 
     @command
     def cancel(self) -> None:
-        """Stop the job, and an image being read. What is predicted stays, as incomplete; of a lesson nothing is saved.
+        """Stop the job and any image being read. Incomplete predictions stay; a lesson is not saved.
 
-        It ends for the user at once, whatever the engine is at; that ends in the background, or is dropped.
+        For the user the job ends at once, whatever the engine is doing; the work ends in the background, or is dropped.
         """
         taught = self.is_teaching
         self._stop_opening()
@@ -236,21 +236,21 @@ class Session(Opening):
 
     @command
     def export_class(self, name: str, path: Path) -> None:
-        """Write what the model knows of a class into a small file, in the background."""
+        """Write the model's data on a class into a small file, in the background."""
         known_as(self._state, name)
         steps = partial(export_class_steps, self.engine, self._state, name, class_file(path))
         self._run(FileJob(f"Exporting the class {name}", steps))
 
     @command
     def import_class(self, file: Path) -> None:
-        """Make a new model of the open one and a class from a file, and go on with it."""
+        """Derive a model from the open model and a class file, and go on with the new model."""
         self._state.opened_model()
         steps = partial(import_class_steps, self.engine, self._state, file, self._models_folder)
         self._run(FileJob(f"Importing {file.name}", steps))
 
     @command
     def remove_from_model(self, name: str) -> None:
-        """Make a new model of the open one without a class, and go on with it."""
+        """Derive a model from the open model without a class, and go on with the new model."""
         known_as(self._state, name)
         steps = partial(removal_steps, self.engine, self._state, name, self._models_folder)
         self._run(FileJob(f"Removing {name}", steps))
@@ -264,30 +264,30 @@ class Session(Opening):
         Args:
             path: the file, or the folder for one file a class.
             format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
-            names: classes to write; all of which something is known if None.
+            names: classes to write; all classes with a result if None.
         """
-        settled = replace(self._state, previews={})  # what a class shows while it is taught is no result yet
+        settled = replace(self._state, previews={})  # a preview during a lesson is no result yet
         self._exports.begin(ExportPlan.of(settled, Path(path), format_key, names))
 
     @command
     def export_marks(self, folder: Path) -> None:
-        """Write all marks that no file keeps into a folder, a mask for each image and class."""
+        """Write all annotations that no file keeps into a folder, a mask for each image and class."""
         for plan in plans_of_marks(self._state, self.unsaved.marks, folder):
             self._exports.begin(plan)
 
     @property
     def export_progress(self) -> Progress | None:
-        """How far the export under way is (the last one of several); None while there is none."""
+        """Progress of the latest export under way; None without an export."""
         return self._exports.progress
 
     @command
     def cancel_export(self) -> None:
-        """Stop the exports under way; nothing of them is written."""
+        """Stop the exports under way; their files are not written."""
         self._exports.cancel()
 
     @property
     def unsaved(self) -> Unsaved:
-        """What closing the program would lose."""
+        """Work that closing the program would lose."""
         marks = unsaved_marks(self._state, self._exports.written_marks)
         return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
 
@@ -295,7 +295,7 @@ class Session(Opening):
         self._exports.written_marks.update(marks)
 
     def _succeed(self, successor: Successor) -> None:
-        """Go on with a new model, unless another one was opened in the meantime."""
+        """Go on with a new model, unless another model was opened in the meantime."""
         if self.model_path == successor.parent:
             self._open_model(partial(table.with_successor, path=successor.path, model=successor.model))
             self.notice.emit(f"The new model is {successor.model.name}; the one before stays as it is.")

@@ -1,4 +1,4 @@
-"""What app and plugin remember between two starts. A damaged file never keeps them from starting."""
+"""Settings kept between two starts of app and plugin. A damaged file never prevents the start."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 _MOST_RECENT = 10
 Theme = Literal["system", "dark", "light"]
 ADDRESS_VARIABLE, CERTIFICATE_VARIABLE = "CONDSEG_ENGINE", "CONDSEG_ENGINE_CERTIFICATE"
-"""Environment variables that say where to compute, whatever the settings say."""
+"""Environment variables that set the computer, taking precedence over the settings."""
 
 
 class Settings(BaseModel):
@@ -42,7 +42,7 @@ class Settings(BaseModel):
 
     @property
     def place(self) -> Place | None:
-        """Where to compute; None for this computer."""
+        """The computer to compute on; None for this computer."""
         return _place(self.engine_address, self.engine_certificate)
 
     def compute_at(self, place: Place | None) -> None:
@@ -51,7 +51,7 @@ class Settings(BaseModel):
         self.engine_certificate = None if place is None else place.certificate
 
     def opened(self, path: Path, pick: Pick = EVERYTHING) -> None:
-        """Put a file at the top of the recent ones, with what was picked of it."""
+        """Put a file at the top of the recent files, with the choice made in the file."""
         self.recent = [path, *(other for other in self.recent if other != path)][:_MOST_RECENT]
         picks = {**self.picks, path: pick}
         self.picks = {other: picks[other] for other in self.recent if picks.get(other, EVERYTHING) != EVERYTHING}
@@ -59,32 +59,32 @@ class Settings(BaseModel):
 
 
 def settings_path() -> Path:
-    """Where the settings are kept."""
+    """The settings' file."""
     return platformdirs.user_config_path("condseg", appauthor=False) / "settings.json"
 
 
 def chosen_place(settings: Settings, environment: Mapping[str, str] = os.environ) -> Place | None:
-    """Where to compute: what the environment says, else the settings; None for this computer."""
+    """The computer to compute on: from the environment, else the settings; None for this computer."""
     certificate = environment.get(CERTIFICATE_VARIABLE)
     return _place(environment.get(ADDRESS_VARIABLE), Path(certificate) if certificate else None) or settings.place
 
 
 def remember_place(place: Place | None, path: Path) -> None:
-    """Write where to compute into the settings' file at once: app and plugin may both be open, and share it."""
+    """Write the computer into the settings' file at once: app and plugin may both be open, and share the file."""
     settings = load_settings(path)
     settings.compute_at(place)
     save_settings(settings, path)
 
 
 def remember_teaching(mode: TeachingMode, path: Path) -> None:
-    """Write how classes are taught into the settings' file at once, for it is shared as well."""
+    """Write the way classes are taught into the settings' file at once, also for sharing."""
     settings = load_settings(path)
     settings.teaching = mode
     save_settings(settings, path)
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings of a file; what cannot be used in it is left at its default, with a line in the log."""
+    """The settings of a file; unusable entries are left at their default, with a line in the log."""
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

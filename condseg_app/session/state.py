@@ -1,4 +1,4 @@
-"""Everything that is open, as one frozen value, and what it means for a class to be shown."""
+"""The session's state as a frozen value, and the meaning of a shown class."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,8 +19,8 @@ class Marked:
     """An image that was open before, kept for a lesson.
 
     Attributes:
-        image: it.
-        annotations: what is marked on it.
+        image: the image.
+        annotations: of the image.
     """
 
     image: Image
@@ -29,28 +29,28 @@ class Marked:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What is open. A command makes a new one of it; an earlier one is never changed.
+    """Everything that is open. A command makes a new state; an earlier state is never changed.
 
-    Only what is in `levels` and `previews` is written to, by the session alone and on its own thread: blocks that
-    come from the engine are pasted there, which a copy of the class for each of them would be too slow for.
+    Only the arrays in `levels` and `previews` are written to, by the session alone and on its own thread: blocks that
+    come from the engine are pasted there, as copying the class for each block would be too slow.
 
     Attributes:
         image: the image in view.
         model: the model's description, without weights.
-        model_path: its file.
-        classes: the rows on screen: the model's, as the person has named and coloured them, then their own.
-        asked_as: class name -> the model's name for it. A class that is not here cannot be predicted.
+        model_path: the model's file.
+        classes: the rows on screen: the model's, as named and coloured by the user, then the user's own.
+        asked_as: class name -> the model's name for the class. A class that is missing here cannot be predicted.
         levels: the model's name for a class -> its probabilities so far.
         complete: the model's names of those classes whose every voxel is computed.
-        previews: class name -> what a class shows while it is taught, in place of its prediction.
-        annotations: class name -> what is marked on the image; the latest last.
-        elsewhere: images opened earlier on which something is marked, by their key and shape: the same image may be
+        previews: class name -> preview of a class in training, in place of its prediction.
+        annotations: class name -> annotation of the image; the latest last.
+        elsewhere: annotated images opened earlier, by their key and shape: the same image may be
             opened on another grid.
-        thresholds: class name -> threshold, where it is not the default.
+        thresholds: class name -> threshold, where not the default.
         hidden: names of classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
-        priority: classes in the order in which they win where they overlap; None where the most probable one does.
-        current_class: the class in hand.
+        priority: classes in order of priority; None where the most probable class has priority.
+        current_class: the current class.
     """
 
     image: Image | None = None
@@ -71,7 +71,7 @@ class State:
 
     @property
     def prediction(self) -> Prediction | None:
-        """What is predicted so far, by the names on screen; None without an image."""
+        """The prediction so far, by the names on screen; None without an image."""
         if self.image is None:
             return None
         named = {name: own for name, own in self.asked_as.items() if own in self.levels}
@@ -86,23 +86,23 @@ class State:
         return self.thresholds.get(name, DEFAULT_THRESHOLD)
 
     def state_of(self, name: str) -> ClassState:
-        """How much of a class is predicted."""
+        """State of a class's prediction."""
         own = self.asked_as.get(name)
         if own in self.complete:
             return "complete"
         return "filling" if own in self.levels else "not asked"
 
     def levels_of(self, name: str) -> ClassLevels | None:
-        """What is shown of a class, None where it was not asked for: of one that is taught, what it has learnt."""
+        """The probabilities shown of a class, a preview if in training; None where not requested."""
         return self.previews.get(name, self.levels.get(self.asked_as.get(name, "")))
 
     def names_on_screen(self, own: Iterable[str]) -> list[str]:
-        """The names on screen of classes by the model's names, where they have one."""
+        """The names on screen of classes by the model's names, where they exist."""
         wanted = set(own)
         return [name for name, asked in self.asked_as.items() if asked in wanted]
 
     def askable(self, names: Sequence[str] | None) -> tuple[str, ...]:
-        """Check classes (all that the model knows if None) before they are asked for; the one in hand comes first."""
+        """Check classes (all that the model knows if None) before a request; the current class comes first."""
         _, model = self.opened_model()
         model.check_fits(self.opened_image())
         asked = [name for name in self.classes.names if name in self.asked_as] if names is None else [*names]
@@ -113,7 +113,7 @@ class State:
         return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
 
     def marked_elsewhere(self, name: str) -> list[Marked]:
-        """The other images on which a class is marked, as far as the open model can see them."""
+        """The other annotated images of a class, as far as they fit the open model."""
         return [
             other
             for other in self.elsewhere.values()
@@ -136,7 +136,7 @@ class State:
 
 
 def with_image(state: State, image: Image | None) -> State:
-    """Another image in view: nothing predicted, and what was marked on it when it was open before."""
+    """The state with another image: no prediction, and the annotations from when the image was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
         elsewhere[_key_on_grid(state.image)] = Marked(state.image, state.annotations)

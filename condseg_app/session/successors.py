@@ -1,4 +1,4 @@
-"""New models that come of the open one: each is a new file, and the open one's file stays as it is."""
+"""Models derived from the open model: each is a new file; the open model's file stays unchanged."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ _MOST_NAMES = 1000
 
 
 def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path:
-    """Write a model made of the open one into a new file, named after the open one, as the person calls its classes."""
+    """Write a derived model into a new file, named after the open model, with the user's class names."""
     parent, model = state.opened_model()
     path = _new_file(folder, f"{model.name}{ending}")
     names = {own: name for name, own in state.asked_as.items()}

@@ -38,7 +38,7 @@ def adding(state: State, entry: ClassEntry) -> State:
 
 
 def renaming(state: State, old: str, new: str) -> State:
-    """Another name for a class, with everything that is known by the old one."""
+    """Rename a class, with all entries under the old name."""
     if old == new:
         return state
     if state.asked_as.get(old) != new:
@@ -59,7 +59,7 @@ def renaming(state: State, old: str, new: str) -> State:
 
 
 def removing(state: State, name: str) -> State:
-    """A row less, with what was marked of it. The model still knows the class; adding its name brings it back."""
+    """Remove a row with its annotation. The model still knows the class; adding the name again restores the row."""
     state.classes.row(name)
     return replace(
         state,
@@ -72,7 +72,7 @@ def removing(state: State, name: str) -> State:
 
 
 def with_successor(state: State, path: Path, model: Model) -> State:
-    """A model that was taught from the open one: what the person had taken out of the table stays out."""
+    """The state with a model taught from the open model: classes removed by the user stay out."""
     gone = [entry.name for entry in removed(state)]
     state = with_model(state, path, model)
     for name in gone:
@@ -81,7 +81,7 @@ def with_successor(state: State, path: Path, model: Model) -> State:
 
 
 def with_model(state: State, path: Path, model: Model) -> State:
-    """Another model: its rows, then the person's own ones and those that anything is marked of."""
+    """The state with another model: its rows, then the user's own and annotated rows."""
     state = _called_as_by(model, state)
     names = {entry.name for entry in model.classes}
     marked = {*state.annotations, *(name for other in state.elsewhere.values() for name in other.annotations)}
@@ -106,7 +106,7 @@ def with_model(state: State, path: Path, model: Model) -> State:
 
 
 def _called_as_by(model: Model, state: State) -> State:
-    """The marks of classes whose names a model has in other letters, by its names: no table holds both."""
+    """The state under a model's spelling of class names: no table holds both spellings."""
     names = {name.casefold(): name for name in model.classes.names}
     for entry in state.classes:
         own = names.get(entry.name.casefold(), entry.name)
@@ -118,7 +118,7 @@ def _called_as_by(model: Model, state: State) -> State:
 
 
 def personal(state: State, table: ClassTable) -> ClassTable:
-    """A table of the model's rows (or more) with the names and colours that the person has given them."""
+    """A table of the model's rows (or more) with the user's names and colours."""
     given = {own: state.classes[name] for name, own in state.asked_as.items()}
     return ClassTable(
         tuple(
@@ -129,10 +129,10 @@ def personal(state: State, table: ClassTable) -> ClassTable:
 
 
 def appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
-    """A table with a row more, which gets a free value where its own is taken; nothing for a name that is there."""
+    """A table with a further row, which gets a free value if its own is taken; unchanged for a known name."""
     try:
         return table.adding(entry)
-    except ClassTableError:  # its value, or its name in other letters, is taken
+    except ClassTableError:  # the value is taken, or the name in other letters
         if any(entry.name.casefold() == name.casefold() for name in table.names):
             return table
         return table.adding(replace(table.propose(entry.name, entry.color), notes=entry.notes))
@@ -154,7 +154,7 @@ def _refuse_reserved(state: State, name: str) -> None:
 
 
 def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str, ...] | None:
-    """The new name in the old one's place, which stays behind it, so that undoing finds it."""
+    """The names with the new name in place of the old, which follows, so that undoing finds the old name."""
     if names is None:
         return None
     both = [n for name in names if name != new for n in ((new, old) if name == old else (name,))]
@@ -162,7 +162,7 @@ def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str,
 
 
 def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> dict[str, Marked]:
-    """The other images, with what is marked on them changed."""
+    """The other images, with their annotations changed."""
     return {key: replace(other, annotations=changed(other.annotations)) for key, other in state.elsewhere.items()}
 
 

@@ -1,4 +1,4 @@
-"""Lessons: teaching the open model a class from what a person has marked."""
+"""Lessons: teaching the open model a class from the user's annotations."""
 
 import time
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ _CALL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class LessonResult:
-    """What a lesson has led to.
+    """Result of a lesson.
 
     Attributes:
-        path: the new model's file; the model that was taught is untouched.
-        parent: the file of the model that was taught.
-        class_name: what was taught.
+        path: the new model's file; the parent model is untouched.
+        parent: the parent model's file.
+        class_name: the taught class.
         changes: each class before and after.
         certificate: that the other classes are as they were ('exact' only).
-        state: the class as it was saved ('exact' only).
-        reasons: why little may have been learnt, and what to do; empty where enough was.
+        state: the class as saved ('exact' only).
+        reasons: why little may have been learnt, with remedies; empty where enough was.
     """
 
     path: Path
@@ -52,32 +52,32 @@ class LessonResult:
 
     @property
     def dice(self) -> float | None:
-        """Dice of the class: on slices that were not learnt from where that is known, else on the marks."""
+        """Dice of the class: held-out Dice where known, else on the annotated slices."""
         if self.held_out is not None:
             return self.held_out
         return next((change.after for change in self.changes if change.name == self.class_name), None)
 
     @property
     def kept_others(self) -> bool:
-        """Whether it is certain that all other classes answer as before."""
+        """Whether all other classes certainly answer as before."""
         return self.certificate is not None and self.certificate.holds
 
     @property
     def held_out(self) -> float | None:
-        """Dice on marked slices that were not learnt from; None where too few are marked ('exact' only)."""
+        """Held-out Dice; None where too few slices are annotated ('exact' only)."""
         return None if self.state is None else self.state.dice
 
 
 @dataclass(frozen=True, eq=False)
 class LessonPlan:
-    """A lesson with all that is needed to give it, whatever is opened in the meantime.
+    """A lesson with all its inputs, regardless of later changes of the session.
 
     Attributes:
-        state: what was open when it began.
-        shown: the image in view, and the others, with what is marked on them by the model's names.
+        state: at the beginning of the lesson.
+        shown: the image in view, and the others, with their annotations by the model's names.
         entry: the class, by the model's name.
         steps: training steps.
-        mode: what may change.
+        mode: whether the class alone may change or everything.
         class_name: the class's name on screen.
         folder: where the new model goes.
     """
@@ -92,10 +92,10 @@ class LessonPlan:
 
     @classmethod
     def of(cls, state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> "LessonPlan":
-        """Teach a class from everything that is marked on the image in view, and on those that were open before.
+        """Plan to teach a class from the annotations of the image in view, and of images open before.
 
         Raises:
-            CondsegError: no image, no model, they do not fit, or nothing of the class is marked.
+            CondsegError: no image, no model, no fit, or the class has no annotation.
         """
         image, (_, model) = state.opened_image(), state.opened_model()
         model.check_fits(image)
@@ -108,17 +108,17 @@ class LessonPlan:
         return cls(state, shown, entry, steps, mode, name, folder)
 
     def lesson(self) -> Lesson:
-        """The lesson with all marks as whole arrays, made anew: on the thread that gives it."""
+        """The lesson with all annotations as new whole arrays: for the lesson's thread."""
         (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in self.shown]
         return Lesson(self.entry, image, annotations, self.steps, self.mode, tuple(beside))
 
     def name_of(self, own: str) -> str:
-        """What a class of the model's, or the one that is taught, is called on screen."""
+        """Name on screen of a class of the model's, or of the class in training."""
         names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
         return names.get(own, own)
 
     def is_on(self, image: Image | None) -> bool:
-        """Whether an image is the one that the lesson is on, on the same grid."""
+        """Whether an image is the lesson's image, on the same grid."""
         return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
 
     def is_of(self, image: Image | None) -> bool:
@@ -127,21 +127,21 @@ class LessonPlan:
 
 
 def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[ChunkedAnnotation, ...]:
-    """What is marked of the classes that the model knows, or is taught, by its names."""
+    """Annotations of the classes known to the model or in training, by the model's names."""
     return tuple(replace(marks, class_name=known[name]) for name, marks in annotations.items() if name in known)
 
 
 def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: LearntState | None = None) -> Steps:
-    """Give a lesson, and save what is learnt into a new file.
+    """Give a lesson, and save the result into a new file.
 
-    It brings, in the mode 'exact', what `LiveLesson` does, in the mode 'full' `TrainingProgress`, and at the end a
+    Yields, in the mode 'exact', the results of `LiveLesson`, in the mode 'full' `TrainingProgress`, and at the end a
     `LessonResult`.
 
     Args:
-        engine: what computes.
+        engine: computes.
         plan: the lesson.
-        wishes: what the person wants while it runs; in the mode 'full' it can only be stopped.
-        start: where it goes on ('exact' only); from the beginning if None.
+        wishes: the user's requests during the lesson; the mode 'full' can only be stopped.
+        start: state to go on from ('exact' only); from the beginning if None.
     """
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, "Starting"))
@@ -177,7 +177,7 @@ def discard(result: LessonResult) -> None:
 
 
 def on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
-    """How far a lesson is, by the names on screen."""
+    """Progress of a lesson, by the names on screen."""
     dice = {plan.name_of(own): value for own, value in progress.dice.items()}
     nearest = None if progress.nearest is None else (plan.name_of(progress.nearest[0]), progress.nearest[1])
     return replace(progress, dice=dice, nearest=nearest)
@@ -196,7 +196,7 @@ def _train(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes) -> Steps:
 
 
 def _ending(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes, state: LearntState | None) -> Steps:
-    """Say what has changed, and save it; `state` is that of the class in the mode 'exact'."""
+    """Report the changes, and save the model; `state` is that of the class in the mode 'exact'."""
     yield Step(Progress(0.96, "Comparing with the model before"))
     changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
     certificate = None
@@ -227,7 +227,7 @@ def _explained(result: LessonResult, plan: LessonPlan, wishes: Wishes) -> Lesson
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:
-    """The model with the certificate in what is noted of its class."""
+    """The model with the certificate in its class's training record."""
     if certificate is None:
         return taught
     own = plan.entry.name

@@ -12,17 +12,17 @@ from condseg_app.session.exporting import ExportPlan
 from condseg_app.session.state import State, with_image
 
 _FORMAT = "nifti-masks"
-"""It takes images of two and three axes, and keeps marks that overlap."""
+"""Format for images of two and three axes that keeps overlapping annotations."""
 
 
 @dataclass(frozen=True, eq=False)
 class UnsavedMarks:
-    """Marks on one image that no file keeps.
+    """Annotations on an image that no file keeps.
 
     Attributes:
-        image: that they are on.
+        image: the annotated image.
         names: of the classes.
-        in_view: whether it is the open image.
+        in_view: whether this is the open image.
     """
 
     image: Image
@@ -49,10 +49,10 @@ class UnsavedLesson:
 
 @dataclass(frozen=True, eq=False)
 class Unsaved:
-    """Everything that closing would lose; false where there is nothing.
+    """Everything that closing would lose; false if empty.
 
     Attributes:
-        marks: image by image, the one in view first.
+        marks: unsaved annotations by image, the image in view first.
         lesson: the lesson that runs, or ended without being saved.
         writing: titles of the files that are being written.
     """
@@ -66,11 +66,11 @@ class Unsaved:
 
 
 def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterator[UnsavedMarks]:
-    """The images with marks that no file keeps, the one in view first.
+    """The images with annotations that no file keeps, the image in view first.
 
     Args:
         state: all that is open.
-        written: marks that files keep. An edit makes new ones of them, so they are compared as objects.
+        written: annotations that files keep. An edit makes new objects, so they are compared as objects.
     """
     images = [] if state.image is None else [(state.image, state.annotations)]
     images += [(other.image, other.annotations) for other in state.elsewhere.values()]
@@ -81,10 +81,10 @@ def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterat
 
 
 def plans_of_marks(state: State, marks: Iterable[UnsavedMarks], folder: Path) -> Iterator[ExportPlan]:
-    """Exports of marks into a folder, a mask for each class, where nothing is yet.
+    """Exports of annotations into a folder, a mask for each class, under unused names.
 
     Raises:
-        CondsegError: marks cannot be written.
+        CondsegError: annotations cannot be written.
     """
     taken: set[Path] = set()
     form = io.export_format(_FORMAT)

@@ -1,4 +1,4 @@
-"""The work under way, and where it is computed."""
+"""The work under way, and the engine that computes."""
 
 import threading
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from condseg_app.session.predicting import Groups
 
 
 class Working(Opened):
-    """What is open, with its jobs and the engine that computes them.
+    """The open image and model, with jobs and the engine that computes.
 
     Args:
-        engine: what computes.
+        engine: computes.
 
     Attributes:
-        advice: which of the models at hand suits the image.
+        advice: tells which of the available models suits the image.
     """
 
     def __init__(self, engine: EngineLike) -> None:
@@ -34,7 +34,7 @@ class Working(Opened):
 
     @property
     def place(self) -> Place | None:
-        """Where it computes; None for this computer."""
+        """The computer that computes; None for this computer."""
         return self.engine.place
 
     def is_being_predicted(self, name: str) -> bool:
@@ -44,7 +44,7 @@ class Working(Opened):
 
     @command
     def find_device(self) -> None:
-        """Ask the engine in the background what computes, which also gets it ready."""
+        """Ask the engine in the background for its device, which also prepares the engine."""
 
         def ask(engine: EngineLike) -> Steps:
             yield Step(Progress(1.0), engine.device())
@@ -54,7 +54,7 @@ class Working(Opened):
 
     @command
     def use_engine(self, engine: EngineLike) -> None:
-        """Compute elsewhere from the next job on; one under way finishes where it began."""
+        """Compute elsewhere from the next job on; a job under way finishes in place."""
         self._next_engine = engine
         if self._job is None:
             self._move()
@@ -76,7 +76,7 @@ class Working(Opened):
             self.job_changed.emit()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Take in results until all work has ended (for scripts and tests); False if it has not in time."""
+        """Take in results until all work has ended (for scripts and tests); False after the timeout."""
         return self._desk.wait(timeout)
 
     def close(self) -> None:
@@ -113,14 +113,14 @@ class Working(Opened):
         left, self.engine, self._next_engine = self.engine, self._next_engine, None
         if self._finding is not None:
             self._finding.cancel()  # that the engine which is left can no longer answer is no failure
-        threading.Thread(target=left.close, daemon=True).start()  # its process may take seconds to end
+        threading.Thread(target=left.close, daemon=True).start()  # the engine's process may take seconds to end
         self._device = None
         self._forget_windows()
         self.device_changed.emit()
         self.find_device()
 
     def _forget_windows(self) -> None:
-        """What an engine that is left held is gone."""
+        """Drop everything that an abandoned engine held."""
 
     def _on_answer(self, job: Job, answer: object) -> None:
         """A job that shows no progress has brought something."""

@@ -34,7 +34,7 @@ def image_from_layer(layer: Layer) -> tuple[Image, Placement]:
 
 
 def geometry_of(layer: Layer) -> Geometry:
-    """Where a layer's voxels are, with axes reversed: (X, Y, Z), and Z = 1 for two axes."""
+    """Voxel positions of a layer, with axes reversed: (X, Y, Z), and Z = 1 for two axes."""
     units = _units_of(layer)
     shape = (*reversed(layer.data.shape[: layer.ndim]), 1)
     return Geometry((shape[0], shape[1], shape[2]), _affine_of(layer, units), units.unit)
@@ -49,7 +49,7 @@ def _as_source(array: NDArray[Any], ndim: int, rgb: bool) -> NDArray[Any]:
 
 
 def _affine_of(layer: Layer, units: CommonUnit) -> NDArray[np.float64]:
-    """Voxel (X, Y, Z) -> RAS+ world, by asking the layer where its voxels are."""
+    """Voxel (X, Y, Z) -> RAS+ world, from the layer's own transform."""
     n = layer.ndim
     origin = np.asarray(layer.data_to_world(np.zeros(n)), float)
     steps = np.stack([np.asarray(layer.data_to_world(row), float) - origin for row in np.eye(n)], axis=1)

@@ -1,4 +1,4 @@
-"""The brush's layer: a Labels layer bound to one class."""
+"""The brush's layer: a Labels layer bound to a class."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,10 +17,10 @@ from condseg_app.viewer.placement import Placement
 
 
 class AnnotationLayer:
-    """Shows one class's draft and lets the brush write into it, with 0 and the class's value only.
+    """Shows a class's draft and lets the brush write into the draft, with 0 and the class's value only.
 
     Attributes:
-        stroking: whether a mouse button is held down on it.
+        stroking: whether a mouse button is held down on the layer.
     """
 
     painted = Signal()  # a stroke has ended
@@ -43,14 +43,14 @@ class AnnotationLayer:
         """Put a draft up and take up the brush."""
         self.clear()
         self.draft = draft
-        # At the depth of the map of all classes, one that is tested for depth would be hidden behind it.
+        # With a depth test, the map of all classes, at the same depth, would hide this layer.
         data = PaintedView(draft.read, draft.write, placement, draft.dtype)
         layer = Labels(data, opacity=0.7, blending="translucent_no_depth", **placement.layer)
         layer.brush_size = max(3, round(min(placement.display_shape[-2:]) / 25))
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._keep_to_class)
         layer.mouse_drag_callbacks.append(self._follow_stroke)
-        # The session's history knows what was decided; napari's own knows only what was drawn.
+        # The session's history knows the supervised mask; napari's own knows only the drawing.
         layer.bind_key("Control-Z", lambda _: self.undo_asked.emit(), overwrite=True)
         layer.bind_key("Control-Shift-Z", lambda _: self.redo_asked.emit(), overwrite=True)
         self.layer = layer
@@ -71,7 +71,7 @@ class AnnotationLayer:
         self.layer.colormap = DirectLabelColormap(color_dict={None: clear, 0: clear, entry.value: rgba(entry.color)})
 
     def refresh(self) -> None:
-        """Show the draft again after it was changed from outside."""
+        """Show the draft again after a change from outside."""
         if self.layer is not None:
             self.layer.refresh(extent=False)
 

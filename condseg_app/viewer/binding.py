@@ -1,4 +1,4 @@
-"""The session on napari's screen: the one place that knows both."""
+"""The session on napari's screen: the only module that knows both."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,11 +24,11 @@ _REFRESH_SECONDS = 0.08
 
 
 class LayerBinding:
-    """Shows a session in a viewer and brings back what is painted there. Used on the GUI's thread only.
+    """Shows a session in a viewer and brings back the painting. Used on the GUI's thread only.
 
-    Layers: the image (or the user's own layer), one map of all classes, where classes conflict if that is asked for,
-    and, while one paints, the marks of one class. The host calls `flush` from a timer, so that the last of many quick
-    changes is drawn too.
+    Layers: the image (or the user's own layer), a map of all classes, their conflicts if requested,
+    and, during painting, the annotation of one class. The host calls `flush` from a timer, so that the last of many
+    quick changes is drawn too.
     """
 
     def __init__(self, session: Session, viewer: ViewerModel) -> None:
@@ -81,12 +81,12 @@ class LayerBinding:
         self._clear()
         self._upright.close()
 
-    # what the user does
+    # the user's actions
 
     def use_layer(self, layer: Layer) -> None:
         """Make a layer of the user's the session's image.
 
-        One of several channels is taken alone, unless the model takes them all.
+        Of several channels the layer's own is taken alone, unless the model takes all.
 
         Raises:
             GeometryError: the layer is no image of two or three axes.
@@ -103,12 +103,12 @@ class LayerBinding:
         self.session.set_image(image)
 
     def owns(self, layer: Layer) -> bool:
-        """Whether a layer is the session's image or one of its results."""
+        """Whether a layer is the session's image or a result."""
         own = (self.class_map.layer, self.conflicts.layer, self.annotation.layer)
         return layer in self.source or layer in self.reduced or any(layer == one for one in own if one is not None)
 
     def begin_painting(self, name: str) -> None:
-        """Take up the brush for a class, from what is predicted and marked of it so far."""
+        """Take up the brush for a class, from its present prediction and annotation."""
         self.stop_painting()
         if self.placement is None or self.session.image is None:
             return
@@ -121,7 +121,7 @@ class LayerBinding:
         self._redraw.request()
 
     def stop_painting(self) -> None:
-        """Keep what was painted and put the brush down."""
+        """Keep the painting and put the brush down."""
         self.collect()
         self.annotation.clear()
         self.viewer.layers.selection.active = self.source.main
@@ -136,17 +136,17 @@ class LayerBinding:
         return self._complete(EVERYWHERE)
 
     def undo(self) -> None:
-        """Take back the last stroke, or what else was changed last."""
+        """Undo the last stroke, or the last other change."""
         self.collect()
         self.session.undo()
 
     def redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo the last undone change."""
         self.collect()
         self.session.redo()
 
     def collect(self) -> None:
-        """Hand what was painted to the session."""
+        """Hand the painting to the session."""
         draft = self.annotation.draft
         if draft is None or draft.class_name not in self.session.classes:
             return
@@ -159,16 +159,16 @@ class LayerBinding:
             self._writing = False
 
     def flush(self) -> None:
-        """Draw what is waiting to be drawn."""
+        """Draw all pending changes."""
         self._redraw.flush()
-        if not self.annotation.stroking:  # a stroke is one step for undo
+        if not self.annotation.stroking:  # a stroke is a single step for undo
             self._collect.flush()
 
-    # what is looked at
+    # the view
 
     @property
     def sight(self) -> Sight | None:
-        """What the viewer shows of the image; None without one."""
+        """The viewer's view of the image; None without an image."""
         layer = self.source.main
         return None if layer is None or self.placement is None else Sight(self.viewer, layer, self.placement)
 
@@ -181,12 +181,12 @@ class LayerBinding:
         return None if self.sight is None else self.sight.visible_slice()
 
     def tell_view(self) -> None:
-        """Let the session know what is looked at."""
+        """Report the view to the session."""
         near = self.near()
         if near is not None:
             self.session.look_at(near, self.visible_slice())
 
-    # what the session says
+    # the session's signals
 
     def _on_image(self) -> None:
         layer, placement = self._adopting, self._adopted_placement
@@ -243,7 +243,7 @@ class LayerBinding:
             self._redraw_all()
 
     def _on_annotation(self, name: str) -> None:
-        """Take over what undo, redo or clear have made of the marks being painted."""
+        """Take over the effect of undo, redo or clear on the annotation being painted."""
         draft = self.annotation.draft
         if draft is None or name != draft.class_name:
             self._show_map()
@@ -253,7 +253,7 @@ class LayerBinding:
             self.annotation.refresh()
         if self.class_map.layer is None:
             self._show_map()
-        elif self.session.shows_conflicts:  # the map shows nothing of what is painted
+        elif self.session.shows_conflicts:  # the map shows no painting
             self._redraw.request()
 
     def _on_ndisplay(self) -> None:
@@ -268,7 +268,7 @@ class LayerBinding:
         self._redraw.request()
 
     def turn(self) -> None:
-        """Turn between slices and the whole volume; one too large for 3D is stood in for before napari looks at it."""
+        """Switch between slices and the whole volume; a large volume is reduced before napari reads the data."""
         dims = self.viewer.dims
         into_3d = dims.ndisplay == 2 and dims.ndim >= 3
         if into_3d and self.reduced.is_needed(self.placement):
@@ -295,7 +295,7 @@ class LayerBinding:
     # drawing
 
     def _marked(self, name: str, shape: Shape) -> ChunkedAnnotation:
-        """What is marked of a class on the image in view, which has that shape."""
+        """Annotation of a class on the image in view, of the given shape."""
         annotation = self.session.annotations.get(name)
         return ChunkedAnnotation.empty(name, shape) if annotation is None else annotation
 
@@ -319,7 +319,7 @@ class LayerBinding:
         return name in self.session.annotations or self.session.state_of(name) != "not asked"
 
     def _show_map(self) -> None:
-        """Put the map of classes up when there is something to see on it, and draw it as things are now."""
+        """Add the map of classes when any class is to be seen, and draw the present state."""
         self._rest = None  # a new layer, or new colours, look at the data at once
         wanted = self.session.image is not None and len(self.session.classes) > 0
         if not wanted or self.placement is None:
@@ -335,18 +335,18 @@ class LayerBinding:
         self._redraw.request()
 
     def _labels(self, region: Region, but: str | None = None) -> NDArray[np.unsignedinteger]:
-        """All classes, or all but one, in one map."""
+        """All classes, or all except a given class, in a single map."""
         names = [name for name in self.session.classes.names if name != but]
         return self.session.labels(names, region).values
 
     def _drawn_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """The map with all of the class in hand on top, whatever other classes claim, and nothing of what is painted.
+        """The map with all of the current class on top, regardless of other classes, and without the painting.
 
-        In 3D the class in hand is one of many: shapes that hide each other are to be seen as they will be exported.
+        In 3D the current class is drawn like the others: shapes that hide each other are to be seen as exported.
         """
         painted, name = self.annotation.class_name, self.session.current_class
         if self.session.image is not None and self.reduced.is_due(self.placement):
-            return nothing_in(region, self.session.image.geometry.shape)  # the reduced one is seen
+            return nothing_in(region, self.session.image.geometry.shape)  # the reduced volume is seen
         if self.viewer.dims.ndisplay == 3:
             return self._labels(region, painted)
         if name is None or not self._is_known(name) or name in self.session.hidden:
@@ -358,13 +358,13 @@ class LayerBinding:
         return labels
 
     def _without(self, name: str | None, region: Region) -> NDArray[np.unsignedinteger]:
-        """The map of all classes but one, kept while nothing but that one changes, as when its threshold moves."""
+        """The map of all classes except a given class, cached while only this class changes, as by its threshold."""
         if self._rest is None or self._rest[:2] != (name, region):
             self._rest = name, region, self._labels(region, name)
         return self._rest[2]
 
     def _redraw_all(self) -> None:
-        """Draw what may have changed in any class."""
+        """Draw all possible changes in any class."""
         self._rest = None
         self._redraw.request()
 

@@ -1,4 +1,4 @@
-"""Grey levels and a first slice that show an image well without reading all of it."""
+"""Grey levels and a first slice for an image, without reading all of the image."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Image
 
-# A CT's air and bone give it away; between these Hounsfield units soft tissue is told apart.
+# A CT's air and bone identify a CT; between these Hounsfield units soft tissue is told apart.
 _AIR, _SOFT_TISSUE = -900.0, (-160.0, 240.0)
 _SAMPLE, _COARSE_SAMPLE = 512, 128  # values along an axis
 _SLICES_LOOKED_AT = 16
@@ -27,10 +27,10 @@ def contrast_limits(image: Image, channel: int = 0) -> tuple[float, float]:
 
 
 def telling_slice(image: Image, axis: int, channel: int = 0) -> int:
-    """The slice across an axis of the image to look at first: the middle one, unless others show far more.
+    """The first slice to show across an axis of the image: the middle one, unless others show far more.
 
-    What a slice shows is measured by the spread of its values, in 16 slices at most. Of an image that is read from its
-    file others than the middle one are looked at only where that one is of a single value.
+    The measure is the spread of a slice's values, in 16 slices at most. Of an image that is read from its
+    file, slices other than the middle are read only where the middle slice has a single value.
     """
     count = image.geometry.shape[axis]
     middle = count // 2
@@ -49,7 +49,7 @@ def _spread(image: Image, channel: int, axis: int, index: int) -> float:
 
 
 def _sample(image: Image, channel: int, axis: int, index: int, most: int) -> NDArray[Any]:
-    """Finite values of a slice, of a large one those on a coarser grid."""
+    """Finite values of a slice, of a large slice those on a coarser grid."""
     key, stride = [slice(None)] * 3, [slice(None, None, max(1, n // most)) for n in image.geometry.shape]
     key[axis], stride[axis] = slice(index, index + 1), slice(None)
     values = np.asarray(image.array[(channel, *key)])[tuple(stride)]

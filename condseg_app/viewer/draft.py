@@ -1,4 +1,4 @@
-"""What a person is painting, and what of it counts as said."""
+"""The annotation being painted, and its supervised mask."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -12,28 +12,28 @@ from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 
 
 class Predictions(Protocol):
-    """Where classes are predicted by now, as a `Session` knows it."""
+    """Predicted masks of classes at present, as in a `Session`."""
 
     def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
-        """Where in a region a class is predicted: a new array."""
+        """Voxels of a region where a class is predicted: a new array."""
 
     def may_be_predicted_in(self, name: str, region: Region) -> bool:
-        """Whether a class may be predicted in a region; it is nowhere in it if not."""
+        """Whether a region may hold a predicted class; False is certain."""
 
 
 class Draft:
-    """A class's annotation while it is painted, on the image's own axes.
+    """A class's annotation during painting, on the image's own axes.
 
-    It holds what is said and nothing else: of what is undecided it shows what is predicted at that moment, so that
-    nothing has to be made when painting begins. Reading and writing a box costs that box.
+    Only the annotation is stored: undecided voxels show the present prediction, so that
+    painting begins without building an array. Reading and writing a box costs that box.
 
-    What differs from the prediction has been decided by the person, and what is painted back to equal it has not;
-    but what was decided when painting began, or was declared complete since, stays so.
+    A voxel that differs from the prediction becomes supervised, and a voxel painted back to equal is not;
+    but voxels that were supervised when painting began, or were declared complete since, stay so.
 
     Attributes:
         value: the class's value, which the brush paints with.
-        annotation: what is said by now; replaced with every change.
-        written: emitted after something was painted.
+        annotation: the present annotation; replaced with every change.
+        written: emitted after a stroke or other change of voxels.
     """
 
     written = Signal()
@@ -46,19 +46,19 @@ class Draft:
 
     @property
     def class_name(self) -> str:
-        """The class, as it is called by now."""
+        """The present name of the class."""
         return self.annotation.class_name
 
     def read(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """What the brush finds in a region: `value` or 0, a new array."""
+        """The brush's voxels in a region: `value` or 0, a new array."""
         return np.where(self.shown(region), self.dtype.type(self.value), self.dtype.type(0))
 
     def shown(self, region: Region) -> NDArray[np.bool_]:
-        """Where the class is now, in a region: a new array."""
+        """Present mask of the class in a region: a new array."""
         return _shown(self._predictions.predicted_in(self.class_name, region), self.annotation.read(region))
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
-        """Paint a region: the class is where its `value` is."""
+        """Paint a region: the class is present where its `value` is."""
         painted, said = np.asarray(values == self.value), self.annotation.read(region)
         predicted = self._predictions.predicted_in(self.class_name, region)
         changed = painted != _shown(predicted, said)
@@ -70,7 +70,7 @@ class Draft:
         self.written.emit()
 
     def complete(self, region: Region) -> None:
-        """Declare a region complete: where nothing is marked, the class is absent."""
+        """Declare a region complete: voxels without annotation become absent."""
         name, predicted = self.class_name, self._predictions.may_be_predicted_in
         self.annotation = self.annotation.completed(region, self.shown, lambda part: predicted(name, part))
         known = self._known
@@ -82,10 +82,10 @@ class Draft:
             self.annotation = replace(self.annotation, class_name=class_name)
 
     def restart(self, annotation: ChunkedAnnotation) -> None:
-        """Take up from another annotation, all of which is decided."""
+        """Restart from another annotation, all of which is supervised."""
         self.annotation = self._known = annotation
 
 
 def _shown(predicted: NDArray[np.bool_], said: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where a class is: as predicted, but where something else is said."""
+    """Mask of a class: the prediction, overridden by the annotation."""
     return np.asarray((predicted & (said != ABSENT)) | (said == PRESENT))

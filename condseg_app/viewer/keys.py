@@ -1,4 +1,4 @@
-"""Keys of the panel. They act in the viewer only, and are none of napari's own."""
+"""Keys of the panel. They act in the viewer only, and differ from napari's own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 @dataclass(frozen=True)
 class Key:
-    """A key, as napari writes it, and what it does."""
+    """A key, in napari's spelling, and its effect."""
 
     sequence: str
     action: str
@@ -16,7 +16,7 @@ class Key:
 
     @property
     def shown(self) -> str:
-        """As people read it."""
+        """The key as shown to the user."""
         return self.sequence.replace("-", "+")
 
 
@@ -36,9 +36,9 @@ class CommandKey:
     """A key that clicks a button of the panel, while the button is there and enabled.
 
     Attributes:
-        key: as Qt writes it; none of the letters of napari's or the app's menus.
+        key: in Qt's spelling; none of the letters of napari's or the app's menus.
         button: the name of the button's object.
-        text: what it does.
+        text: the effect.
     """
 
     key: str
@@ -86,7 +86,7 @@ NAPARI_KEYS: tuple[tuple[str, str], ...] = (
 
 
 class ViewerKeys:
-    """Binds the keys to a viewer, and gives them back."""
+    """Binds the keys to a viewer, and unbinds them."""
 
     def __init__(self, viewer: ViewerModel, actions: dict[str, Callable[[], None]]) -> None:
         self._viewer = viewer

@@ -33,7 +33,7 @@ def label_layer(labels: LabelMap, name: str) -> Labels:
 
 
 def label_map_of(layer: Labels) -> LabelMap:
-    """A layer as a label map: by the exact geometry and class table that it carries, else by its own place.
+    """A layer as a label map: by its exact geometry and class table if present, else by its place.
 
     Raises:
         GeometryError: the layer has not two or three axes.
@@ -56,7 +56,7 @@ def segmentation_of(layer: Labels, image: Image) -> Segmentation:
     """A layer as a segmentation of an image.
 
     Raises:
-        GeometryError: it does not lie on the image's voxels.
+        GeometryError: the layer does not lie on the image's voxels.
     """
     labels, path = label_map_of(layer), Path(layer.name)
     values, notes = onto_grid(labels.values, labels.geometry, image.geometry, path)
@@ -67,7 +67,7 @@ def segmentation_of(layer: Labels, image: Image) -> Segmentation:
 
 
 def _named(values: np.ndarray, layer: Labels, known: ClassTable) -> ClassTable:
-    """The table with a row for each value that occurs; unknown ones in the layer's colour."""
+    """The table with a row for each value that occurs; unknown values in the layer's colour."""
     table = known
     for value in np.unique(values[values > 0]):
         if all(entry.value != value for entry in table):

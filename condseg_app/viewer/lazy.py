@@ -1,4 +1,4 @@
-"""An array for the viewer that is computed or read only where it is looked at."""
+"""An array for the viewer, computed or read only in the visible part."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,16 +15,16 @@ Write = Callable[[Region, NDArray[Any]], None]
 
 
 class LazyView:
-    """What napari needs of an array, in display order, over a function that reads a region of the source.
+    """The array interface that napari needs, in display order, over a function that reads a region of the source.
 
-    Looking at one slice of a large volume costs one slice.
+    Looking at a slice of a large volume costs only that slice.
 
     Args:
         read: region of (I, J, K) -> (..., i, j, k) voxels; leading axes (colours) are shown last.
-        placement: how source axes are laid out.
-        dtype: of what `read` returns.
+        placement: layout of the source axes.
+        dtype: of the voxels from `read`.
         colors: length of the leading axis, 0 where there is none.
-        whole: reads what becomes an ordinary array, to be saved, say, where that is more than what is drawn.
+        whole: reads the voxels for an ordinary array, as when saving, where they are more than the drawn voxels.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class LazyView:
         return whole if dtype is None else whole.astype(dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> NDArray[Any]:
-        """An ordinary array, for napari's 'Duplicate layer': what is computed cannot be copied."""
+        """An ordinary array, for napari's 'Duplicate layer': a computed array cannot be copied."""
         return np.array(self)
 
     def _picked(self, key: Any) -> NDArray[Any]:
-        """What single voxels hold: of the box that they are in, or of the whole where it is not clear which that is."""
+        """Values of single voxels: from their box, or from the whole array where the box is not clear."""
         box = _box_of(key, self.shape)
         if box is None:
             whole: NDArray[Any] = np.asarray(self)[key]
@@ -77,15 +77,15 @@ class LazyView:
 
 
 class PaintedView(LazyView):
-    """The same over a function that writes a region, too: for a layer that is painted on.
+    """A lazy view over a function that also writes regions: for a layer that is painted on.
 
-    Whatever napari does with the brush, the bucket, polygons, undo and redo ends in an assignment to a part of the
-    layer's data, and so does what other plugins write.
+    Everything that napari does with the brush, the bucket, polygons, undo and redo ends in an assignment to a part of
+    the layer's data, and so do changes by other plugins.
 
     Args:
         read: region of (I, J, K) -> (i, j, k) voxels.
         write: puts voxels into a region.
-        placement: how source axes are laid out.
+        placement: layout of the source axes.
         dtype: of the voxels.
     """
 
@@ -108,7 +108,7 @@ class PaintedView(LazyView):
 
 
 class _LazySlice(NDArrayOperatorsMixin):
-    """One slice of a view, read when more than its shape or type is asked for."""
+    """A slice of a view, read when more than its shape or type is needed."""
 
     def __init__(self, view: LazyView, index: int) -> None:
         self._view, self._index = view, index
@@ -131,13 +131,13 @@ class _LazySlice(NDArrayOperatorsMixin):
         return self.shape[0]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # numpy's ways to ask for an array, of which there is one above
+        if name.startswith("_"):  # numpy's ways to ask for an array, handled above
             raise AttributeError(name)
         return getattr(np.asarray(self), name)
 
 
 def _box_of(key: Any, shape: tuple[int, ...]) -> tuple[list[slice], tuple[Any, ...]] | None:
-    """The box that a key touches, and the key within it; None where that is not clear, as with a mask or `...`."""
+    """The box that a key touches, and the key within the box; None where not clear, as with a mask or `...`."""
     parts = list(key) if isinstance(key, tuple) else [key]
     if all(isinstance(part, int | np.integer | slice) for part in parts):
         parts += [slice(None)] * (len(shape) - len(parts))
@@ -152,12 +152,12 @@ def _box_of(key: Any, shape: tuple[int, ...]) -> tuple[list[slice], tuple[Any, .
 
 
 def _is_whole(within: Any) -> bool:
-    """Whether a key within a box is all of it, in order."""
+    """Whether a key within a box is all of the box, in order."""
     return isinstance(within, tuple) and all(isinstance(p, slice) and p.step in (None, 1) for p in within)
 
 
 def _as_slice(part: Any, length: int) -> slice:
-    """What has to be read for a part of an axis: from its first to its last index."""
+    """The range to read for a part of an axis: from its first to its last index."""
     if isinstance(part, slice):
         indices = range(*part.indices(length))
         return slice(min(indices), max(indices) + 1) if len(indices) else slice(0, 0)

@@ -1,4 +1,4 @@
-"""Results as layers: a map of the classes, and where they conflict."""
+"""Results as layers: a map of the classes, and their conflicts."""
 
 import contextlib
 from collections.abc import Callable
@@ -24,9 +24,9 @@ ReadMask = Callable[[Region], NDArray[np.bool_]]
 
 
 class ClassMapLayer:
-    """The map of classes: a Labels layer that is computed for the slice that is looked at.
+    """The map of classes: a Labels layer, computed for the slice in view.
 
-    What is drawn may differ from the fused map of all classes, which an array made of the layer's data is: looking at a
+    The drawing may differ from the fused map of all classes, which is the array made of the layer's data: looking at a
     slice again costs little, while another colormap costs a shader, which takes as long as drawing the slice.
     """
 
@@ -43,7 +43,7 @@ class ClassMapLayer:
         dtype: DTypeLike,
         metadata: dict[str, Any],
     ) -> None:
-        """Put the layer up, or another source under it."""
+        """Add the layer, or set another source."""
         self.clear()
         data = LazyView(drawn, placement, dtype, whole=fused)
         self.layer = Labels(
@@ -53,7 +53,7 @@ class ClassMapLayer:
         add_quietly(self._viewer, self.layer)
 
     def color(self, classes: ClassTable, hidden: frozenset[str]) -> None:
-        """Give every class its colour; a hidden one is transparent and stays in the data."""
+        """Give every class its colour; a hidden class is transparent and stays in the data."""
         wanted = (classes, hidden)
         if self.layer is None or self._colored == wanted:  # setting a colormap draws the layer anew
             return
@@ -75,14 +75,14 @@ class ClassMapLayer:
 
 
 class ConflictLayer:
-    """The voxels that several classes claim, found for the slice that is looked at; in 3D they are not drawn."""
+    """The voxels that several classes claim, found for the slice in view; not drawn in 3D."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self.layer: Labels | None = None
 
     def show(self, read: ReadMask, placement: Placement) -> None:
-        """Put the layer up, unless it is there."""
+        """Add the layer, unless present."""
         if self.layer is not None:
             return
         data = LazyView(lambda region: read(region).astype(np.uint8), placement, np.uint8)
@@ -92,7 +92,7 @@ class ConflictLayer:
             name=CONFLICTS,
             opacity=_CONFLICT_OPACITY,
             colormap=DirectLabelColormap(color_dict=colors),
-            blending="translucent_no_depth",  # or the map of all classes, which lies as deep, would hide it
+            blending="translucent_no_depth",  # or the map of all classes, at the same depth, would hide this layer
             visible=self._viewer.dims.ndisplay == 2,
             **placement.layer,
         )
@@ -100,7 +100,7 @@ class ConflictLayer:
         add_quietly(self._viewer, self.layer)
 
     def draw_in_2d_only(self) -> None:
-        """Hide it in 3D, where all of the volume would have to be looked through."""
+        """Hide the layer in 3D, where the whole volume would have to be searched."""
         if self.layer is not None:
             self.layer.visible = self._viewer.dims.ndisplay == 2
 
@@ -116,14 +116,14 @@ class ConflictLayer:
 
 
 def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
-    """A colour of 0 to 255 as napari wants it."""
+    """A colour of 0 to 255 in napari's form."""
     return np.array([*(c / 255 for c in color), alpha], np.float32)
 
 
 def add_quietly(viewer: ViewerModel, layer: Layer) -> None:
-    """Add a layer without taking the selection away from what the user has in hand.
+    """Add a layer without changing the user's selection.
 
-    Nobody is told that the selection went to the layer and came back: napari would build its controls anew each time.
+    No event is sent for the selection's move to the layer and back: napari would rebuild its controls each time.
     """
     selected = set(viewer.layers.selection)
     active = viewer.layers.selection.active
@@ -135,7 +135,7 @@ def add_quietly(viewer: ViewerModel, layer: Layer) -> None:
 
 
 def remove(viewer: ViewerModel, layer: Layer | None) -> None:
-    """Take a layer away, if there is one and the user has not done so."""
+    """Remove a layer, if present and not yet removed by the user."""
     if layer is not None:
-        with contextlib.suppress(ValueError):  # the user took it away already
+        with contextlib.suppress(ValueError):  # the user has removed the layer already
             viewer.layers.remove(layer)

@@ -12,20 +12,20 @@ from condseg_app.data import AxisMap, Geometry, Region, Shape
 # Display axes of a volume, first to last: slices, rows, columns. The reverse of LPS+, so that an axial slice
 # stands as a radiologist expects: the front of the body on top, the patient's left at the right.
 _VOLUME = "LPS"
-# A single slice has no slice axis to keep; head up wherever it can be shown.
+# A single slice has no slice axis to keep; head up wherever possible.
 _SLICE = "LPI"
 _PIXEL_UNITS = {"mm": "mm", "µm": "um", "pixel": "pixel"}
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The way between an image's voxels (I, J, K) and a viewer's display axes.
+    """The mapping between an image's voxels (I, J, K) and a viewer's display axes.
 
     Attributes:
         shape: (I, J, K) of the image.
         axis_map: source axes -> three display axes (slices, rows, columns).
-        dropped: the display axis that is not shown, for an image of one slice; None for a volume.
-        layer: what every layer of this image is given: scale, translate (or affine), units, axis labels.
+        dropped: the display axis that is not shown, for an image of a single slice; None for a volume.
+        layer: settings of every layer of this image: scale, translate (or affine), units, axis labels.
         anatomical: whether the display axes are those of a body (so the view may be turned head up).
     """
 
@@ -37,7 +37,7 @@ class Placement:
 
     @classmethod
     def of(cls, geometry: Geometry) -> "Placement":
-        """Where an image of this geometry is shown."""
+        """The placement of an image with this geometry."""
         orientation = _SLICE if geometry.is_2d and geometry.world_axes[2] != 2 else _VOLUME
         axis_map = AxisMap.between(geometry, orientation).reversed_order()
         dropped = axis_map.order.index(2) if geometry.is_2d else None
@@ -61,7 +61,7 @@ class Placement:
 
     @property
     def ndim(self) -> int:
-        """Axes on screen: 2 for one slice, 3 for a volume."""
+        """Number of axes on screen: 2 for one slice, 3 for a volume."""
         return 3 if self.dropped is None else 2
 
     @property
@@ -109,7 +109,7 @@ class Placement:
         return voxel[0], voxel[1], voxel[2]
 
     def position(self, voxel: Sequence[int]) -> tuple[int, ...]:
-        """Where a voxel (I, J, K) is in the displayed array."""
+        """Position of a voxel (I, J, K) in the displayed array."""
         full = [
             self.shape[source] - 1 - voxel[source] if flipped else voxel[source]
             for source, flipped in zip(self.axis_map.order, self.axis_map.flipped, strict=True)
@@ -117,12 +117,12 @@ class Placement:
         return tuple(index for axis, index in enumerate(full) if axis != self.dropped)
 
     def source_axis(self, display_axis: int) -> int:
-        """Which of I, J, K runs along a display axis."""
+        """The axis of I, J, K that runs along a display axis."""
         if self.dropped is not None and display_axis >= self.dropped:
             display_axis += 1
         return self.axis_map.order[display_axis]
 
 
 def _display_signs(orientation: str) -> NDArray[np.float64]:
-    """What turns RAS+ world coordinates into those of the display axes before reversal (x, y, z)."""
+    """Transform from RAS+ world coordinates to those of the display axes before reversal (x, y, z)."""
     return np.array([1.0 if code in "RAS" else -1.0 for code in orientation])

@@ -1,4 +1,4 @@
-"""What is under the mouse: voxel, value and class."""
+"""Readout under the mouse: voxel, value and class."""
 
 from typing import Any
 

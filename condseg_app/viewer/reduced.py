@@ -1,4 +1,4 @@
-"""A large volume in 3D: every so many voxels of it and of its classes, in place of all of them."""
+"""A large volume in 3D: the image and its classes subsampled at regular steps."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -15,18 +15,18 @@ from condseg_app.viewer.overlay import add_quietly, remove
 from condseg_app.viewer.placement import Placement
 
 MOST_VOXELS = 2**27
-"""What a graphics card draws in 3D without a halt."""
+"""Largest volume that a graphics card draws in 3D without a halt."""
 MOST_VOXELS_IN_SOFTWARE = 2**21
-"""What a processor does: about half a second a frame on two idle cores."""
+"""Largest volume for a processor: about half a second a frame on two idle cores."""
 ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
 _BOX = 32  # voxels of the reduced volume along an edge of a box that is read at once
 
 
 class ReducedVolume:
-    """Stands in for layers that are too large to be drawn in 3D, and brings them back.
+    """Replaces layers that are too large for 3D, and restores them.
 
     Attributes:
-        most_voxels: of the volumes that are drawn whole.
+        most_voxels: largest volume that is drawn whole.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -43,7 +43,7 @@ class ReducedVolume:
 
     @property
     def is_shown(self) -> bool:
-        """Whether it stands in for others now."""
+        """Whether the reduced volume replaces others now."""
         return self._placement is not None
 
     def is_due(self, placement: Placement | None) -> bool:
@@ -55,13 +55,13 @@ class ReducedVolume:
         return placement is not None and placement.ndim == 3 and int(np.prod(placement.shape)) > self.most_voxels
 
     def show(self, images: Sequence[Layer], others: Sequence[Layer | None], read: ReadLabels, at: Placement) -> None:
-        """Put it in the place of the image's layers and of others.
+        """Show the reduced volume in place of the image's layers and of others.
 
         Args:
             images: the image's layers.
             others: further layers to hide.
             read: the label map in a region of the image.
-            at: how the image is laid out.
+            at: layout of the image.
         """
         self.clear()
         self._read, self._placement = read, at
@@ -74,7 +74,7 @@ class ReducedVolume:
             add_quietly(self._viewer, layer)
 
     def draw(self, colormap: DirectLabelColormap | None) -> None:
-        """Draw the classes as they are now, in a map's colours; nothing where there is no map."""
+        """Draw the present classes, in a map's colours; empty without a map."""
         if self._placement is None or self._read is None or colormap is None:
             return
         at = self._placement
@@ -92,7 +92,7 @@ class ReducedVolume:
         self._labels.data = labels
 
     def clear(self) -> None:
-        """Bring back what it stood in for."""
+        """Restore the replaced layers."""
         own, hidden = [*self._images, self._labels], self._hidden
         self._images, self._labels, self._hidden, self._placement, self._read = [], None, [], None, None
         for layer in own:
@@ -130,7 +130,7 @@ def nothing_in(region: Region, shape: Sequence[int]) -> NDArray[np.uint8]:
 
 def _reduced(layer: Image, steps: Sequence[int]) -> Image:
     first, *others = (slice(None, None, step) for step in steps)
-    slices = range(layer.data.shape[0])[first]  # one at a time: of a file no more is read than is shown
+    slices = range(layer.data.shape[0])[first]  # slice by slice: of a file only the shown part is read
     spread = {"scale": layer.scale, "translate": layer.translate, "units": layer.units}
     return Image(
         np.stack([np.asarray(layer.data[n])[tuple(others)] for n in slices]),

@@ -1,4 +1,4 @@
-"""Images to try things on: generated ones, that come with the program."""
+"""Sample images: generated, and shipped with the program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from condseg_app.io.generated import SAMPLE_IMAGES
 
 @dataclass(frozen=True)
 class Sample:
-    """A small image and the shipped model that fits it."""
+    """A small image and the shipped model that fits."""
 
     key: str
     title: str

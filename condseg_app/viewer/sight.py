@@ -1,4 +1,4 @@
-"""What the viewer is looking at, in voxels of the image."""
+"""The viewer's present view, in voxels of the image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from condseg_app.viewer.placement import Placement
 
 @dataclass(frozen=True)
 class Sight:
-    """What a viewer shows of one image.
+    """A viewer's view of an image.
 
     Attributes:
         viewer: the viewer.
         layer: a layer of the image, by which world positions are converted.
-        placement: how the image is laid out.
+        placement: layout of the image.
     """
 
     viewer: ViewerModel
@@ -46,11 +46,11 @@ class Sight:
         return bool((position >= -0.5).all() and (position <= shape - 0.5).all())
 
     def visible_slice(self) -> Region | None:
-        """The part of the image that is on screen: one slice, or all of a 2D image; None in a 3D view."""
+        """The part of the image on screen: a slice, or all of a 2D image; None in a 3D view."""
         dims = self.viewer.dims
         if self.placement.ndim == 2:
             return self.placement.region([slice(None)] * 2)
-        if dims.ndisplay != 2 or dims.ndim < self.placement.ndim:  # its layers are just being taken away
+        if dims.ndisplay != 2 or dims.ndim < self.placement.ndim:  # the image's layers are just being removed
             return None
         axis = next(a for a in (d - dims.ndim + 3 for d in dims.not_displayed) if a >= 0)
         index = round(float(self._position(dims.point)[axis]))
@@ -60,19 +60,19 @@ class Sight:
         return self.placement.region(key)
 
     def across(self) -> int | None:
-        """The axis of the image that one scrolls along; None for a single slice."""
+        """The image's scroll axis; None for a single slice."""
         if self.placement.ndim == 2:
             return None
         dims = self.viewer.dims
         return self.placement.source_axis(dims.order[-3] - dims.ndim + 3)
 
     def slider_at(self, axis: int, index: int) -> int:
-        """Where the slider of an axis of the image stands on one of its slices."""
+        """Slider position of an axis of the image on one of its slices."""
         position = self.placement.position([index if a == axis else 0 for a in range(3)])
         return next(p for shown, p in enumerate(position) if self.placement.source_axis(shown) == axis)
 
     def go_to_first_slice(self, image: Image) -> None:
-        """Show a slice with something on it; napari begins in the middle."""
+        """Show a slice with some content; napari begins in the middle."""
         across = self.across()
         if across is None:
             return
@@ -81,7 +81,7 @@ class Sight:
             self.go_to_slice(across, index)
 
     def go_to_slice(self, axis: int, index: int) -> None:
-        """Show a slice, where an axis of the image is the one that one scrolls along."""
+        """Show a slice, where the scroll axis is an axis of the image."""
         i, j, k = (index if a == axis else n for a, n in enumerate(self.near()))
         self.viewer.dims.ndisplay = 2
         self.go_to((i, j, k))
@@ -112,10 +112,10 @@ def _stops(part: slice) -> float:
 
 
 class Upright:
-    """Keeps a body head up and unmirrored, whichever way it is sliced.
+    """Keeps a body head up and unmirrored, in every slicing direction.
 
     Display axes run to the patient's back and left and, from slice to slice, to the head. Rows of an axial
-    slice go down the screen; where the head's axis is the vertical one it has to go up. In 3D the head's axis
+    slice go down the screen; where the head's axis is vertical, this axis has to go up. In 3D the head's axis
     has to point away from a viewer who looks from the feet, or left and right would be exchanged.
     """
 
@@ -128,7 +128,7 @@ class Upright:
         viewer.dims.events.ndisplay.connect(self._turn)
 
     def set_on(self, on: bool) -> None:
-        """Start or stop; stopping puts the camera back as it was found."""
+        """Start or stop; stopping restores the original camera."""
         if on and not self._on:
             self._before = self._viewer.scene.camera.orientation
         elif self._on and not on:
@@ -160,8 +160,8 @@ class Upright:
 def upright_order(before: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...]:
     """The order of three axes in which a newly chosen plane stands upright; rows and columns exchanged stay so.
 
-    napari rolls the axes, which lays the coronal plane on its side. Rolled on from the plane that was stood up they
-    would never come back to the first one, so that a roll is taken for the next plane.
+    napari rolls the axes, which lays the coronal plane on its side. Rolling on from an upright plane
+    would never return to the first plane, so that a roll is taken for the next plane.
     """
     if tuple(wanted) == (before[-1], *before[:-1]):
         across = (before[0] - 1) % 3

@@ -19,16 +19,16 @@ _CHANNEL_COLORS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
 
 
 def image_layers(image: Image) -> list[ImageLayer]:
-    """Layers that show an image: one for grey and colour pictures, one a channel otherwise.
+    """Layers that show an image: a single layer for grey and colour pictures, otherwise one per channel.
 
     Each carries the image in its metadata, so that a layer made by the reader becomes the session's
-    image again with its true affine, name and source; that of one channel of several says which.
+    image again with its true affine, name and source; the layer of one channel of several names the channel.
     """
     placement = Placement.of(image.geometry)
     common = {**placement.layer, "metadata": {METADATA_KEY: image}}
     if image.is_rgb:
         colors = _colors(image, placement)
-        # With depth it would hide what lies on it: all layers of a picture are in one plane.
+        # With depth this layer would hide those above: all layers of a picture are in one plane.
         return [ImageLayer(colors, rgb=True, name=image.name, blending="translucent_no_depth", **common)]
     layers = []
     for channel, channel_name in enumerate(image.channels):
@@ -54,13 +54,13 @@ def image_of(layer: Layer) -> Image | None:
 
 
 def channel_of(layer: Layer, image: Image) -> Image:
-    """The channel of an image that its layer shows; the image where that is all of it."""
+    """The channel of an image that its layer shows; the whole image where the layer shows all."""
     name = layer.metadata.get(CHANNEL_KEY)
     return one_channel(image, name) if name in image.channels and len(image.channels) > 1 else image
 
 
 class SourceLayers:
-    """The layers of the session's image: its own, or one that the user had already."""
+    """The layers of the session's image: its own, or an existing layer of the user's."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
@@ -82,7 +82,7 @@ class SourceLayers:
         return self._layers[0] if self._layers else None
 
     def show(self, image: Image) -> None:
-        """Put an image's layers at the bottom; one of the user's that was the image before would cover them."""
+        """Put an image's layers at the bottom; the user's layer of the former image would cover them."""
         self.clear()
         for layer in self._left:
             layer.visible = False
@@ -91,14 +91,14 @@ class SourceLayers:
             self._viewer.layers.insert(position, layer)
 
     def adopt(self, layer: Layer) -> None:
-        """Use a layer that is in the viewer already; it stays the user's."""
+        """Use a layer that is in the viewer already; the layer stays the user's."""
         self.clear()
         for hidden in self._left:
             hidden.visible = hidden.visible or hidden == layer
         self._layers, self._adopted = [layer], True
 
     def clear(self) -> None:
-        """Take the own layers away; an adopted one stays."""
+        """Remove the own layers; an adopted layer stays."""
         layers, adopted = [layer for layer in self._layers if layer in self._viewer.layers], self._adopted
         self._layers, self._adopted = [], False
         if adopted:

@@ -1,4 +1,4 @@
-"""Do a thing often asked for only so many times a second, without a timer of its own."""
+"""Limit a frequent action to a number of runs a second, without its own timer."""
 
 import time
 from collections.abc import Callable
@@ -7,13 +7,13 @@ _REST = 3.0
 
 
 class Throttle:
-    """Runs `action` at once if the last run is long enough ago, else keeps it for the next `request` or `flush`.
+    """Runs `action` at once if the last run is long enough ago, else at a later `request` or `flush`.
 
-    The host calls `flush` from its own timer, so that the last request is never lost. An action that turns
-    out to be slow is run less often, so that it takes a quarter of the time at most.
+    The host calls `flush` from its own timer, so that the last request is never lost. A slow action
+    runs less often, so that at most a quarter of the time is spent.
 
     Args:
-        action: what to do.
+        action: the action.
         seconds: least time between two runs.
     """
 
@@ -33,7 +33,7 @@ class Throttle:
         self.pending = True
 
     def flush(self) -> None:
-        """Run the action if it was asked for since its last run, and that is long enough ago."""
+        """Run the action if requested since its last run, and that is long enough ago."""
         began = time.monotonic()
         if not self.pending or began < self._again:
             return
