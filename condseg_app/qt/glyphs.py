@@ -98,7 +98,7 @@ def complete(painter: QPainter, box: QRectF, color: QColor) -> None:
 
 
 def pencil(painter: QPainter, box: QRectF, color: QColor) -> None:
-    """A class that somebody has marked."""
+    """A class with an annotation."""
     painter.setPen(QPen(color, 1.4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     w = box.width()

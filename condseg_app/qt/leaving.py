@@ -80,7 +80,7 @@ class Leaving(QObject):
         box.open()
 
     def _ask_where(self) -> None:
-        """Ask for a folder where there are marks to be written; else nothing has to be asked."""
+        """Ask for a folder where there are annotations to be written; else nothing has to be asked."""
         if not self._session.unsaved.marks:
             self.keep(None)
             return
@@ -163,6 +163,6 @@ def _how_kept(unsaved: Unsaved) -> str:
 
 
 def _folder_of(session: Session) -> Path:
-    """Beside the first image with marks, or at home."""
+    """Beside the first image with annotations, or at home."""
     sources = [marks.image.source for marks in session.unsaved.marks]
     return next((source.parent for source in sources if source is not None), Path.home())
