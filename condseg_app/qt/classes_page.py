@@ -69,6 +69,7 @@ class ClassesPage(QWidget):
             connections.to(signal, self._update)
         for signal in (session.current_class_changed, session.visibility_changed):
             connections.to(signal, self._update)
+        connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
         connections.to(session.annotation_changed, self._on_annotation)
         connections.to(session.threshold_changed, self._on_threshold)
         self._update()

@@ -52,6 +52,7 @@ class TeachPage(QWidget):
             connections.to(signal, self._update)
         for signal in (session.current_class_changed, session.lesson_states_changed):
             connections.to(signal, self._update)
+        connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
         connections.to(session.annotation_changed, self._on_annotation)
         connections.to(session.lesson_progressed, self._on_progress)
         connections.to(session.lesson_ended, self._on_end)

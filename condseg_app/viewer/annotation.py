@@ -70,6 +70,12 @@ class AnnotationLayer:
         clear = np.zeros(4, np.float32)
         self.layer.colormap = DirectLabelColormap(color_dict={None: clear, 0: clear, entry.value: rgba(entry.color)})
 
+    def come_to_top(self) -> None:
+        """Lie above the layers that came since the brush was taken up."""
+        layers = self._viewer.layers
+        if self.layer is not None and self.layer in layers and layers[-1] is not self.layer:
+            layers.move(layers.index(self.layer), len(layers))
+
     def refresh(self) -> None:
         """Show the draft again after a change from outside."""
         if self.layer is not None:

@@ -329,6 +329,7 @@ class LayerBinding:
             small = max(e.value for e in self.session.classes) <= 255
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
             self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
+            self.annotation.come_to_top()
             if self.reduced.is_due(self.placement):
                 self._show_reduced()
         self.class_map.color(self.session.classes, self.session.hidden)

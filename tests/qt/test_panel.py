@@ -16,6 +16,7 @@ from condseg_app.errors import ReadError
 from condseg_app.io import ModelFile, read_label_map, read_model, read_model_description, write_model
 from condseg_app.qt import Panel
 from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
@@ -204,11 +205,13 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     draft.write((slice(2, 3),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
     panel.binding.collect()
     panel.session.teach("lesion", 100_000)
-    qtbot.waitUntil(lambda: panel.job.bar.fraction > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=10_000)  # a step is done
     assert panel.job.currentIndex() == 1
-    assert "Step" in panel.job.what.full_text()
+    qtbot.waitUntil(lambda: "Step" in panel.job.what.full_text(), timeout=10_000)
     assert panel.job.left.text()
     qtbot.mouseClick(panel.job.stop, Qt.MouseButton.LeftButton)
+    (question,) = panel.findChildren(LessonQuestion)
+    qtbot.mouseClick(question.forget, Qt.MouseButton.LeftButton)
     assert panel.session.job is None
     assert panel.job.currentIndex() == 0
 

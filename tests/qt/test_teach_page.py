@@ -48,6 +48,18 @@ def job_state(panel: Panel) -> str:
     return panel.session.job.state
 
 
+def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
+    panel.session.add_class("lesion")
+    panel.show_teach("lesion")
+    assert panel.teach.paint.text() == "Paint lesion"
+    panel.binding.begin_painting("lesion")
+    assert panel.teach.paint.text() == "Put the brush down"
+    assert panel.classes.correct_button.text() == "Done"
+    panel.binding.stop_painting()
+    assert panel.teach.paint.text() == "Paint lesion"
+    assert panel.classes.correct_button.text() != "Done"
+
+
 def test_what_is_marked_is_told(panel: Panel) -> None:
     panel.session.add_class("lesion")
     panel.show_teach("lesion")

@@ -104,6 +104,21 @@ def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: Lay
     assert not shown(opened, "liver").any()
 
 
+def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
+    binding: LayerBinding, viewer: ViewerModel, scan: Image
+) -> None:
+    binding.session.set_image(scan)
+    binding.session.add_class("cyst")
+    binding.begin_painting("cyst")
+    assert binding.class_map.layer is None
+    layer = binding.annotation.layer
+    assert layer is not None
+    layer.paint((2, 3, 3), layer.selected_label)
+    binding.collect()
+    assert [one.name for one in viewer.layers] == ["scan", "all classes", "cyst, marked"]
+    assert viewer.layers.selection.active is layer
+
+
 def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
     opened.session.annotate("spleen", scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool))
     assert not shown(opened, "spleen").any(), "the liver is in hand"
