@@ -20,8 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, Model, Preprocessing
 from condseg_app.engine.networks import build_network, condition_for, new_model
-from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.windows import show
+from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.windows import show
 from condseg_app.io import read_case, read_data_set
 
 

@@ -18,7 +18,7 @@ from harness.models import thirteen
 from harness.report import DATA, in_turns, report
 
 from condseg_app.data import Annotation, Image, Model, dice
-from condseg_app.engine.predict import Manner, predict_whole
+from condseg_app.engine.predict.whole import Manner, predict_whole
 from condseg_app.io import read_case, read_data_set
 
 

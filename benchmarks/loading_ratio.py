@@ -17,10 +17,10 @@ import numpy as np
 import typer
 from harness.report import DATA, report
 
-from condseg_app.compute.training import Training, TrainingPlan
-from condseg_app.engine.recipes import RECIPES, changed
-from condseg_app.engine.samples import SampleSource, TrainingSample
-from condseg_app.engine.train import Trainer
+from condseg_app.engine.train.recipes import RECIPES, changed
+from condseg_app.engine.train.samples import SampleSource, TrainingSample
+from condseg_app.engine.train.trainer import Trainer
+from condseg_app.tasks.train import Training, TrainingPlan
 
 NOT_COUNTED, COUNTED = 4, 8
 

@@ -53,7 +53,7 @@ def main(
 
 def peak(data: Path, name: str, classes: int) -> float:
     """Peak memory of this process in megabytes, after a prediction."""
-    from condseg_app.compute.prediction import Request, segment
+    from condseg_app.tasks.predict_image import Request, segment
 
     data_set = read_data_set(data)
     image, _ = read_case(data_set.part("test").cases[0], data_set.classes)

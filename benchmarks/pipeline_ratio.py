@@ -31,13 +31,13 @@ from harness.report import DATA, report
 from monai.inferers import sliding_window_inference
 from scipy.ndimage import zoom
 
-from condseg_app.compute.prediction import Request, segment
 from condseg_app.data import LabelMap, Model, PostProcessing, dice
-from condseg_app.engine import predict as _predict  # noqa: F401 - what `segment` imports, before it counts
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.networks import build_network, condition_for
+from condseg_app.engine.predict import whole as _predict  # noqa: F401 - what `segment` imports, before it counts
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.io import read_case, read_data_set, read_image, write_label_map
+from condseg_app.tasks.predict_image import Request, segment
 
 Way = Literal["ours", "ours_without_roi", "plain"]
 WAYS: tuple[Way, ...] = ("ours", "ours_without_roi", "plain")

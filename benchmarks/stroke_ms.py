@@ -32,8 +32,8 @@ from harness.report import DATA, report
 from harness.window import Drawings, first_test_case, nearest, need_a_screen, opened, rest, until
 from numpy.typing import NDArray
 
-from condseg_app.compute import LocalEngine
 from condseg_app.data import Block, DeviceInfo, Image, Model, Region
+from condseg_app.remote import LocalEngine
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow

@@ -13,9 +13,9 @@ import numpy as np
 import typer
 from harness.report import DATA, report
 
-from condseg_app.compute.teaching import TeachingPlan, TeachingResult, teach
-from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.io import find_model, read_case, read_data_set, read_model
+from condseg_app.tasks.teach import TeachingPlan, TeachingResult, teach
 
 
 def main(

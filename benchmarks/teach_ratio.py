@@ -33,16 +33,16 @@ from harness.report import DATA, ROOT, report
 from numpy.typing import NDArray
 
 from condseg_app.data import TEACHING_STEPS, ClassTable, Image, Model, PostProcessing, Split, as_level, dice
-from condseg_app.engine.exact import ExactTeacher, certify
-from condseg_app.engine.full import FullTeacher, fine_tuning
-from condseg_app.engine.learner import ExactRecipe
-from condseg_app.engine.losses import LossSettings
+from condseg_app.engine.finetune.exact import ExactTeacher, certify
+from condseg_app.engine.finetune.full import FullTeacher, fine_tuning
+from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.engine.networks import add_class, new_model
-from condseg_app.engine.post_process import post_process
-from condseg_app.engine.predict import predict_whole
-from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.recipes import Recipe
-from condseg_app.engine.train import Trainer
+from condseg_app.engine.predict.post_process import post_process
+from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.whole import predict_whole
+from condseg_app.engine.train.losses import LossSettings
+from condseg_app.engine.train.recipes import Recipe
+from condseg_app.engine.train.trainer import Trainer
 from condseg_app.io import read_case, read_data_set
 
 _SLICES = 9

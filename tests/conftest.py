@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
-from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Block,
     Certificate,
@@ -32,6 +30,8 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
+from condseg_app.remote import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.remote.host import TorchTools
 from condseg_app.session import Session
 
 # A busy machine must not fail a test; how fast the code is has tests of its own.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.compute import EngineLike
 from condseg_app.data import Annotation, Geometry, Image, Shape
 from condseg_app.desktop.main import choose_how_to_draw
 from condseg_app.io import read_case, read_data_set
 from condseg_app.io.image_files import write_image
+from condseg_app.remote import EngineLike
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
@@ -44,9 +44,9 @@ def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[Ma
     choose_how_to_draw()
     from napari.qt import get_qapp
 
-    from condseg_app.compute import Engine
     from condseg_app.desktop.window import MainWindow
     from condseg_app.io import models_available
+    from condseg_app.remote import Engine
     from condseg_app.session import Session
     from condseg_app.session.settings import Settings
 

@@ -8,8 +8,8 @@ from condseg_app.cli.console import progress_bar, row, say, show, table
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
-    from condseg_app.compute.checking import Report
-    from condseg_app.compute.training_data import Choice
+    from condseg_app.tasks.check_data import Report
+    from condseg_app.tasks.training_data import Choice
 
 
 def show_check(choice: "Choice") -> None:
@@ -18,7 +18,7 @@ def show_check(choice: "Choice") -> None:
     Raises:
         CondsegError: something is wrong.
     """
-    from condseg_app.compute.checking import check
+    from condseg_app.tasks.check_data import check
 
     with progress_bar() as bar:
         task = bar.add_task("reading", total=None)

@@ -9,7 +9,7 @@ from condseg_app.cli.console import row, say, show, shown_number, table
 from condseg_app.cli.shared import ModelName
 
 if TYPE_CHECKING:
-    from condseg_app.compute.teaching import TeachingResult
+    from condseg_app.tasks.teach import TeachingResult
 
 Output = Annotated[Path, typer.Option(help="the file to write; the model stays as it is")]
 
@@ -22,7 +22,7 @@ class_app = typer.Typer(help="Take a taught class out of a model, put it into an
 @class_app.command("export")
 def export(name: str, model: ModelName, output: Output) -> None:
     """Write one class of a model into a small file, NAME.class.safetensors."""
-    from condseg_app.compute.model_classes import export_class
+    from condseg_app.tasks.model_classes import export_class
 
     export_class(model, name, output)
     say(f"{output} ({output.stat().st_size / 1000:.0f} kB)")
@@ -36,7 +36,7 @@ def import_(
     name: Annotated[str | None, typer.Option(help="what to call it; as in the file if left out")] = None,
 ) -> None:
     """Put a class from a file into a copy of the model that it was taught to."""
-    from condseg_app.compute.model_classes import import_class
+    from condseg_app.tasks.model_classes import import_class
 
     import_class(file, model, output, name)
     say(str(output))
@@ -45,7 +45,7 @@ def import_(
 @class_app.command("rename")
 def rename(old: str, new: str, model: ModelName, output: Output) -> None:
     """Give a class another name."""
-    from condseg_app.compute.model_classes import rename_class
+    from condseg_app.tasks.model_classes import rename_class
 
     rename_class(model, old, new, output)
     say(str(output))
@@ -54,7 +54,7 @@ def rename(old: str, new: str, model: ModelName, output: Output) -> None:
 @class_app.command("remove")
 def remove(name: str, model: ModelName, output: Output) -> None:
     """Take a class out; the others answer as before, to the bit."""
-    from condseg_app.compute.model_classes import remove_class
+    from condseg_app.tasks.model_classes import remove_class
 
     remove_class(model, name, output)
     say(str(output))

@@ -69,7 +69,7 @@ def _told(error: Exception) -> int:
     if hasattr(error, "format_message"):  # click's usage errors
         complain(f"condseg: {error.format_message()}")
         return _BAD_INPUT
-    from condseg_app.compute.log import explain, start_log
+    from condseg_app.log import explain, start_log
 
     start_log()
     complain(f"condseg: {explain(error, 'The command')}")

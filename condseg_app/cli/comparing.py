@@ -20,11 +20,11 @@ def compare(
 
     Several of these commands may work on the same folder at once: they share the runs.
     """
-    from condseg_app.compute.comparison import all_runs, read_results
-    from condseg_app.compute.comparison import compare as do_runs
-    from condseg_app.io.comparison_config import read_comparison_config
-    from condseg_app.io.comparison_report import write_report
-    from condseg_app.io.label_writers import new_folder
+    from condseg_app.io.labels.writer import new_folder
+    from condseg_app.tasks.compare import all_runs, read_results
+    from condseg_app.tasks.compare import compare as do_runs
+    from condseg_app.tasks.comparison_config import read_comparison_config
+    from condseg_app.tasks.comparison_report import write_report
 
     plan = read_comparison_config(config)
     new_folder(output)

@@ -16,7 +16,7 @@ def phantom(
     seed: int = 0,
 ) -> None:
     """Generate CT-like volumes and 2D scenes, with labels, in the data-set layout."""
-    from condseg_app.compute.phantoms import write_phantoms
+    from condseg_app.tasks.make_phantoms import write_phantoms
 
     with progress_bar() as bar:
         task = bar.add_task("generating", total=1.0)
@@ -39,7 +39,7 @@ def complete_labels(
 
     Training on the completed set is the second round.
     """
-    from condseg_app.compute.completing import CompletionPlan, complete_labels
+    from condseg_app.tasks.complete_labels import CompletionPlan, complete_labels
 
     classes = tuple(names_in(class_names)) if class_names else None
     plan = CompletionPlan(data, model, output, groups, classes, split_in(split), confidence, device)

@@ -31,8 +31,8 @@ from condseg_app.data import Pick
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
-    from condseg_app.compute.folder import PredictionPlan, SegmentAll
-    from condseg_app.io.prediction_report import ImageRecord
+    from condseg_app.tasks.predict_folder import PredictionPlan, SegmentAll
+    from condseg_app.tasks.prediction_report import ImageRecord
 
 
 def predict(
@@ -74,7 +74,7 @@ def predict(
     With --overlap keep there is no label map but a binary mask for each class. The folder's report.csv lists images and
     volumes. Images that are finished are skipped when the command is run again.
     """
-    from condseg_app.compute.folder import PredictionPlan, image_files
+    from condseg_app.tasks.predict_folder import PredictionPlan, image_files
 
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
@@ -87,7 +87,7 @@ def predict(
 
 
 def _checked(segment_all: "SegmentAll") -> "SegmentAll":
-    from condseg_app.compute.untrusted import checked_first
+    from condseg_app.tasks.predict_folder import checked_first
 
     return checked_first(segment_all)
 
@@ -96,13 +96,13 @@ def _checked(segment_all: "SegmentAll") -> "SegmentAll":
 def _place(engine: str | None, certificate: Path | None) -> "Iterator[SegmentAll]":
     """Place of the computing: here, or an engine's workers."""
     if engine is None and certificate is None:
-        from condseg_app.compute.folder import segment_here
+        from condseg_app.tasks.predict_folder import segment_here
 
         yield segment_here
     elif engine is None or certificate is None:
         raise CondsegError("--engine and --certificate go together; name the engine and the file it was started with")
     else:
-        from condseg_app.compute.cluster import Cluster
+        from condseg_app.tasks.cluster import Cluster
 
         with Cluster(engine, certificate) as cluster:
             yield cluster.segment_all
@@ -110,8 +110,8 @@ def _place(engine: str | None, certificate: Path | None) -> "Iterator[SegmentAll
 
 def _predict(files: Sequence[Path], plan: "PredictionPlan", segment_all: "SegmentAll") -> None:
     """Show the folder's progress, and raise at the end if an image failed."""
-    from condseg_app.compute.folder import predict_folder
-    from condseg_app.io.prediction_report import CSV_NAME
+    from condseg_app.tasks.predict_folder import predict_folder
+    from condseg_app.tasks.prediction_report import CSV_NAME
 
     ends: Counter[str] = Counter()
     with progress_bar() as bar:
@@ -160,7 +160,7 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Compare a model's masks with a data set's labels: Dice, and surface distances in mm."""
-    from condseg_app.compute.evaluation import EvaluationPlan, evaluate_data_set, write_figures
+    from condseg_app.tasks.evaluate import EvaluationPlan, evaluate_data_set, write_figures
 
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
     plan = EvaluationPlan(model, data, split_in(split), settings, tuple(names_in(corrupt or "")), device)

@@ -53,7 +53,7 @@ def _described(path: Path, pick: Pick, untrusted: bool) -> "FileDescription":
     from condseg_app.io import describe
 
     if untrusted:
-        from condseg_app.compute.untrusted import check_untrusted
+        from condseg_app.remote.untrusted import check_untrusted
 
         check_untrusted(path, pick)
     return describe(path, pick)

@@ -21,8 +21,8 @@ from condseg_app.data import TEACHING_STEPS
 from condseg_app.errors import CondsegError
 
 if TYPE_CHECKING:
-    from condseg_app.compute.training import TrainingPlan
     from condseg_app.data import TeachingMode
+    from condseg_app.tasks.train import TrainingPlan
 
 
 def train(
@@ -76,8 +76,8 @@ def train(
     nodes: Annotated[int, typer.Option(min=1, help="on how many computers, started by torchrun")] = 1,
 ) -> None:
     """Train one network on any number of single-class or partly labelled data sets."""
-    from condseg_app.compute.training import TrainingPlan
-    from condseg_app.engine.recipes import RECIPES, changed
+    from condseg_app.engine.train.recipes import RECIPES, changed
+    from condseg_app.tasks.train import TrainingPlan
 
     changes = {
         "steps": steps,
@@ -124,7 +124,7 @@ def train(
 
 
 def _run(plan: "TrainingPlan", resume: bool) -> None:
-    from condseg_app.compute.training import Training, run
+    from condseg_app.tasks.train import Training, run
 
     training = Training(plan, resume)
     log = PacedLog()
@@ -163,8 +163,8 @@ def teach(
     device: Device = "auto",
 ) -> None:
     """Teach a model one class; the model itself stays as it is, and a new file is written."""
-    from condseg_app.compute.teaching import TeachingPlan, TeachingResult, write_result
-    from condseg_app.compute.teaching import teach as teach_from_files
+    from condseg_app.tasks.teach import TeachingPlan, TeachingResult, write_result
+    from condseg_app.tasks.teach import teach as teach_from_files
 
     if mode not in ("exact", "full"):
         raise CondsegError(f"--mode is exact or full, not '{mode}'")

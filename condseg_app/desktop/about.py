@@ -5,9 +5,10 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, metadata
 
 from condseg_app import __version__
-from condseg_app.compute import Place, log_path
 from condseg_app.data import DeviceInfo
+from condseg_app.log import log_path
 from condseg_app.qt.text import device_text
+from condseg_app.remote import Place
 from condseg_app.viewer.keys import COMMAND_KEYS, KEYS, NAPARI_KEYS, PANEL_KEYS
 
 _LIBRARIES = (

@@ -8,8 +8,8 @@ from types import TracebackType
 
 from psygnal import EmitLoopError
 
-from condseg_app.compute import log_path
 from condseg_app.errors import CondsegError
+from condseg_app.log import log_path
 
 _logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QFontDatabase
 from qtpy.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from condseg_app.compute import log_path
+from condseg_app.log import log_path
 from condseg_app.qt.problem import RecentLog
 from condseg_app.qt.style import PlainLabel, push_button
 

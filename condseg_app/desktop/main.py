@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from condseg_app.compute import start_log
+from condseg_app.log import start_log
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
@@ -76,11 +76,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _window(tour: Path | None) -> "MainWindow":
     """The window; in a tour by itself, remembers nothing and leaves taught models in the tour's folder."""
-    from condseg_app.compute import Engine
     from condseg_app.desktop.crash import catch_all
     from condseg_app.desktop.guide import guide
     from condseg_app.desktop.window import MainWindow
     from condseg_app.io import models_available
+    from condseg_app.remote import Engine
     from condseg_app.session import Session
     from condseg_app.session.settings import Settings, chosen_place, load_settings, settings_path
 

@@ -17,7 +17,7 @@ from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, fold
 from condseg_app.desktop.user_guide import GuideWindow
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.class_file import is_class_file
+from condseg_app.io.models.class_file import is_class_file
 from condseg_app.qt import Panel
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections, soon

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Image, Model, PostProcessing, voxel_size
-from condseg_app.engine.post_process import final_masks
-from condseg_app.engine.predict import Manner, predict_whole
+from condseg_app.engine.predict.post_process import final_masks
+from condseg_app.engine.predict.whole import Manner, predict_whole
 
 # Each class is asked for and scored by itself.
 BY_ITSELF = PostProcessing(overlap="keep")

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from condseg_app.data import Image, Model
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.networks import build_network, condition_for
-from condseg_app.engine.predict import Manner, predict_whole
-from condseg_app.engine.windows import network_window
+from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.windows import network_window
 from condseg_models import count_parameters
 
 

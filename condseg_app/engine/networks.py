@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import ClassEntry, ClassTable, Model, Preprocessing
-from condseg_app.engine.kernels import kernels_for
-from condseg_app.engine.windows import network_window
+from condseg_app.engine.predict.kernels import kernels_for
+from condseg_app.engine.predict.windows import network_window
 from condseg_app.errors import ModelError
 from condseg_models import NETWORKS, PRESETS, ROWS, Condition, ConditionedModule, build
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from condseg_app.errors import ReadError
-from condseg_app.io.dicom_files import begins_dicom, why_none
+from condseg_app.io.dicom.files import begins_dicom, why_none
 from condseg_app.io.file_start import first_bytes, unpacked_start
 from condseg_app.io.formats import FORMATS, Format, has_suffix
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from condseg_app.data import Geometry, Image, Pick
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.contents import folder_format, format_of
-from condseg_app.io.data_sets import read_data_set
+from condseg_app.io.data_sets.folders import read_data_set
 from condseg_app.io.images import read_image
-from condseg_app.io.label_writers import TABLE_OF_MASKS
-from condseg_app.io.model_file import SUFFIX, read_model_description
-from condseg_app.io.regions import slabs
-from condseg_app.io.segmentations import is_segmentation, looks_like_labels, read_segmentation
+from condseg_app.io.labels.segmentations import is_segmentation, looks_like_labels, read_segmentation
+from condseg_app.io.labels.tables import classes_beside
+from condseg_app.io.labels.writer import TABLE_OF_MASKS
+from condseg_app.io.models.model_file import SUFFIX, read_model_description
+from condseg_app.io.voxels.regions import slabs
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from condseg_app.data import ClassTable, Geometry, Image, Pick
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.choices import chosen_channel
-from condseg_app.io.regions import Put
-from condseg_app.io.stored_labels import LabelGrid, StoredLabels, StoredSegments
+from condseg_app.io.labels.stored import LabelGrid, StoredLabels, StoredSegments
+from condseg_app.io.voxels.regions import Put
 
 Suffixes = tuple[str, ...]
 """Endings of files' names, in small letters and with their dots."""
@@ -162,27 +162,27 @@ class _Nifti(_Readable):
         return nifti_version(unpacked_start(start, path)) is not None or path.suffix.lower() in (".hdr", ".img")
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.nifti import read_nifti
+        from condseg_app.io.nifti.nifti import read_nifti
 
         return read_nifti(path, pick)
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        from condseg_app.io.nifti import labels_in_nifti
+        from condseg_app.io.nifti.nifti import labels_in_nifti
 
         return labels_in_nifti(path, pick)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
-        from condseg_app.io.nifti_classes import classes_in_nifti
+        from condseg_app.io.nifti.classes import classes_in_nifti
 
         return classes_in_nifti(path)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.nifti_writer import image_to_nifti
+        from condseg_app.io.nifti.writer import image_to_nifti
 
         image_to_nifti(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.nifti_writer import nifti_by_parts
+        from condseg_app.io.nifti.writer import nifti_by_parts
 
         return nifti_by_parts(temporary, grid.geometry, grid.dtype, packed=path.name.lower().endswith(".gz"))
 
@@ -197,32 +197,32 @@ class _Nrrd(_Readable):
     starts = (b"NRRD",)
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.nrrd import read_nrrd
+        from condseg_app.io.nrrd.nrrd import read_nrrd
 
         return read_nrrd(path, pick)
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        from condseg_app.io.nrrd_segments import read_segments
+        from condseg_app.io.nrrd.segments import read_segments
 
         return read_segments(path) or super().read_labels(path, pick, onto)
 
     def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
-        from condseg_app.io.nrrd_segments import segments_in_nrrd
+        from condseg_app.io.nrrd.segments import segments_in_nrrd
 
         return segments_in_nrrd(path)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
-        from condseg_app.io.nrrd_segments import classes_in_nrrd
+        from condseg_app.io.nrrd.segments import classes_in_nrrd
 
         return classes_in_nrrd(path)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.nrrd_writer import image_to_nrrd
+        from condseg_app.io.nrrd.writer import image_to_nrrd
 
         image_to_nrrd(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.nrrd_writer import labels_to_nrrd
+        from condseg_app.io.nrrd.writer import labels_to_nrrd
 
         return labels_to_nrrd(path, temporary, grid)
 
@@ -240,17 +240,17 @@ class _MetaImage(_Readable):
         return start.lstrip().lower().startswith((b"objecttype", b"ndims"))
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.meta_image import read_meta_image
+        from condseg_app.io.meta_image.reader import read_meta_image
 
         return read_meta_image(path, pick)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.meta_image_writer import image_to_meta_image
+        from condseg_app.io.meta_image.writer import image_to_meta_image
 
         image_to_meta_image(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.meta_image_writer import meta_image_by_parts
+        from condseg_app.io.meta_image.writer import meta_image_by_parts
 
         return meta_image_by_parts(path, temporary, grid.geometry, grid.dtype)
 
@@ -261,33 +261,33 @@ class _Dicom(_Readable):
     knows_orientation = True
 
     def is_own(self, start: bytes, path: Path) -> bool:
-        from condseg_app.io.dicom_files import begins_dicom
+        from condseg_app.io.dicom.files import begins_dicom
 
         return begins_dicom(start)
 
     def is_own_folder(self, path: Path) -> bool:
-        from condseg_app.io.dicom_files import is_dicom
+        from condseg_app.io.dicom.files import is_dicom
 
         is_data_set = (path / "dataset.json").is_file() or (path / "imagesTr").is_dir()
         return not is_data_set and is_dicom(path)
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.dicom_series import read_dicom
+        from condseg_app.io.dicom.series import read_dicom
 
         return read_dicom(path, pick)
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        from condseg_app.io.dicom_seg import is_dicom_seg, labels_in_dicom
+        from condseg_app.io.dicom.seg import is_dicom_seg, labels_in_dicom
 
         return labels_in_dicom(path, onto) if is_dicom_seg(path) else super().read_labels(path, pick, onto)
 
     def segments_inside(self, path: Path, onto: Geometry | None) -> StoredSegments | None:
-        from condseg_app.io.dicom_seg import is_dicom_seg, read_dicom_seg
+        from condseg_app.io.dicom.seg import is_dicom_seg, read_dicom_seg
 
         return read_dicom_seg(path, onto) if is_dicom_seg(path) else None
 
     def classes_inside(self, path: Path) -> ClassTable | None:
-        from condseg_app.io.dicom_seg import classes_in_dicom, is_dicom_seg
+        from condseg_app.io.dicom.seg import classes_in_dicom, is_dicom_seg
 
         return classes_in_dicom(path) if is_dicom_seg(path) else None
 
@@ -302,22 +302,22 @@ class _Tiff(_Readable):
     loses = "position and direction for other programs; sheared axes"
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.tiff import read_tiff
+        from condseg_app.io.tiff.reader import read_tiff
 
         return read_tiff(path, pick)
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        from condseg_app.io.tiff import labels_in_tiff
+        from condseg_app.io.tiff.reader import labels_in_tiff
 
         return labels_in_tiff(path, pick)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.tiff_writer import image_to_tiff
+        from condseg_app.io.tiff.writer import image_to_tiff
 
         image_to_tiff(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.tiff_writer import labels_to_tiff
+        from condseg_app.io.tiff.writer import labels_to_tiff
 
         return labels_to_tiff(path, temporary, grid)
 
@@ -336,22 +336,22 @@ class _OmeZarr(_Readable):
         return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.ome_zarr import read_zarr
+        from condseg_app.io.ome_zarr.reader import read_zarr
 
         return read_zarr(path, pick)
 
     def classes_inside(self, path: Path) -> ClassTable | None:
-        from condseg_app.io.ome_zarr import classes_in_zarr
+        from condseg_app.io.ome_zarr.reader import classes_in_zarr
 
         return classes_in_zarr(path)
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.zarr_writer import image_to_zarr
+        from condseg_app.io.ome_zarr.writer import image_to_zarr
 
         image_to_zarr(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.zarr_writer import labels_to_zarr
+        from condseg_app.io.ome_zarr.writer import labels_to_zarr
 
         return labels_to_zarr(temporary, grid.geometry, grid.dtype, grid.classes)
 
@@ -364,12 +364,12 @@ class _Picture(_Readable):
         self.name, self.suffixes, self.starts = name, suffixes, (start,)
 
     def read_image(self, path: Path, pick: Pick) -> Image:
-        from condseg_app.io.pictures import read_picture
+        from condseg_app.io.pictures.reader import read_picture
 
         return read_picture(path)
 
     def read_labels(self, path: Path, pick: Pick, onto: Geometry | None) -> StoredLabels:
-        from condseg_app.io.pictures import read_indices
+        from condseg_app.io.pictures.reader import read_indices
 
         return read_indices(path)
 
@@ -379,12 +379,12 @@ class _Png(_Picture):
     label_suffixes: Suffixes = image_suffixes
 
     def write_image(self, path: Path, temporary: Path, image: Image) -> None:
-        from condseg_app.io.png_writer import image_to_png
+        from condseg_app.io.pictures.writer import image_to_png
 
         image_to_png(path, temporary, image)
 
     def write_labels(self, path: Path, temporary: Path, grid: LabelGrid) -> AbstractContextManager[Put]:
-        from condseg_app.io.png_writer import labels_to_png
+        from condseg_app.io.pictures.writer import labels_to_png
 
         return labels_to_png(path, temporary, grid)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from condseg_app.data import Image, LazyArray, Pick
 from condseg_app.io.choices import EVERYTHING, chosen_channel
 from condseg_app.io.contents import format_of
-from condseg_app.io.lazy_voxels import LazyVoxels
-from condseg_app.io.regions import box_of, slabs
+from condseg_app.io.voxels.lazy import LazyVoxels
+from condseg_app.io.voxels.regions import box_of, slabs
 
 # A larger image is not read through for warnings about its voxels.
 _MOST_BYTES_CHECKED = 1 << 28

@@ -16,10 +16,10 @@ from condseg_app.data import Geometry, Image, LazyArray, Pick, Shape
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.choices import chosen_frame
 from condseg_app.io.file_start import name_of, reading
-from condseg_app.io.file_voxels import voxels_of
-from condseg_app.io.pictures import RGB
-from condseg_app.io.voxel_file import fill
-from condseg_app.io.voxel_layout import VoxelLayout
+from condseg_app.io.pictures.reader import RGB
+from condseg_app.io.voxels.boxes import fill
+from condseg_app.io.voxels.file_voxels import voxels_of
+from condseg_app.io.voxels.layout import VoxelLayout
 from condseg_app.memory import require_memory
 
 # A first or last axis this short may hold channels or colours.

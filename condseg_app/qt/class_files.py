@@ -5,8 +5,8 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from condseg_app.io.class_file import CLASS_SUFFIX
 from condseg_app.io.file_names import as_file_name
+from condseg_app.io.models.class_file import CLASS_SUFFIX
 from condseg_app.qt.style import without_icons
 from condseg_app.session import Session
 

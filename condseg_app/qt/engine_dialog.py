@@ -16,12 +16,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from condseg_app.compute import Engine, Job, JobEnd, Place, Progress, Step, Steps, own_certificate
-from condseg_app.compute.place import host_and_port
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import CondsegError
+from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps
 from condseg_app.qt.style import allow, push_button, quiet, without_icons
 from condseg_app.qt.text import device_text
+from condseg_app.remote import Engine, Place, own_certificate
+from condseg_app.remote.place import host_and_port
 from condseg_app.session import Session
 from condseg_app.session.settings import remember_place
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSi
 
 from condseg_app.data import Image, Model
 from condseg_app.io import ModelFile
-from condseg_app.io.zoo import read_card
+from condseg_app.io.models.zoo import read_card
 from condseg_app.qt import glyphs
 from condseg_app.qt.advice_strip import AdviceStrip
 from condseg_app.qt.connections import Connections, soon

@@ -4,7 +4,7 @@ from qtpy.QtCore import QRectF, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
 
-from condseg_app.compute import Progress
+from condseg_app.jobs import Progress
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_question import stop_work

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from condseg_app.compute import Place
 from condseg_app.data import DeviceInfo, Geometry, Image, Pick
 from condseg_app.io.choices import ChoiceNeeded
+from condseg_app.remote import Place
 from condseg_app.session import Measure
 
 _DECIMALS = {"ml": 2, "mm²": 1, "µm²": 0, "µm³": 0, "pixels": 0, "voxels": 0}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from condseg_app.compute import Job, Progress, Step, Steps
 from condseg_app.data import Image, Model, Span, intensity_range
 from condseg_app.errors import CondsegError
 from condseg_app.io import ModelFile
-from condseg_app.io.generated import is_generated, is_sample
+from condseg_app.io.data_sets.generated import is_generated, is_sample
+from condseg_app.jobs import Job, Progress, Step, Steps
 from condseg_app.session.desk import Desk, ignore
 from condseg_app.session.opened import Opened
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.compute import EngineLike, Progress, Step, Steps
 from condseg_app.data import Model
 from condseg_app.errors import ModelError
-from condseg_app.io.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
+from condseg_app.io.models.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
+from condseg_app.jobs import Progress, Step, Steps
+from condseg_app.remote import EngineLike
 from condseg_app.session.state import State
 from condseg_app.session.successors import save_successor
 

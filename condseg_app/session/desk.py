@@ -6,7 +6,7 @@ from functools import partial
 
 from psygnal import emit_queued
 
-from condseg_app.compute import Job, JobEnd, Progress
+from condseg_app.jobs import Job, JobEnd, Progress
 
 _LOOK_EVERY = 0.005
 

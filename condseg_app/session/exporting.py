@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Progress, Step, Steps
 from condseg_app.data import ChunkedAnnotation, LabelMap, OnDemand, Overlap
 from condseg_app.errors import Cancelled, CondsegError
-from condseg_app.io.camera import orientation_of
+from condseg_app.io.pictures.camera import orientation_of
+from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import fusing
 from condseg_app.session.desk import FileJob
 from condseg_app.session.state import State

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from psygnal import SignalInstance
 
-from condseg_app.compute import Job, JobEnd, Progress
 from condseg_app.data import ChunkedAnnotation
+from condseg_app.jobs import Job, JobEnd, Progress
 from condseg_app.session.desk import Desk
 from condseg_app.session.exporting import ExportJob, ExportPlan
 

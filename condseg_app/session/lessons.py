@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.compute import EngineLike, Job, JobEnd
 from condseg_app.data import TEACHING_STEPS, LearntState, Model, Region, TeachingMode, TrainingProgress
 from condseg_app.errors import ModelError
+from condseg_app.jobs import Job, JobEnd
+from condseg_app.remote import EngineLike
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
 from condseg_app.session.live import Learnt, Preview, Remark, Wishes

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from condseg_app.compute import Progress, Step, TeacherLike
 from condseg_app.data import Block, ChunkedAnnotation, LearntState, Lesson, Region, Shape, TrainingProgress
+from condseg_app.jobs import Progress, Step
+from condseg_app.remote import TeacherLike
 
 _LEARN_SECONDS, _LOOK_SECONDS = 0.5, 0.3  # duration of a turn
 _BETWEEN_SHOWS, _BETWEEN_LOOKS = 2.0, 3.0  # seconds, at least

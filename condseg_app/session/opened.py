@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from condseg_app.compute import Job, Progress
 from condseg_app.data import (
     Block,
     ChunkedAnnotation,
@@ -23,6 +22,7 @@ from condseg_app.data import (
     measure,
 )
 from condseg_app.errors import CondsegError
+from condseg_app.jobs import Job, Progress
 from condseg_app.session import fusing
 from condseg_app.session.changes import changes
 from condseg_app.session.counting import VoxelCounts

@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.compute import Job, JobEnd, Steps
 from condseg_app.data import ChunkedAnnotation, Image, Pick
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.segmentations import Segmentation
+from condseg_app.io.labels.segmentations import Segmentation
+from condseg_app.jobs import Job, JobEnd, Steps
 from condseg_app.session import table
 from condseg_app.session.command import command
 from condseg_app.session.lessons import Lessons

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
 from condseg_app.data import Block, ClassLevels, Image
 from condseg_app.errors import EngineLost
+from condseg_app.jobs import Progress, Step, Steps
+from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.state import State
 
 Voxel = tuple[int, int, int]

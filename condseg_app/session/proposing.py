@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.compute import EngineLike, PredictorLike, Progress, Step, Steps
 from condseg_app.data import ChunkedAnnotation, ClassLevels, Image, Pick, uncertainty_by_slice
 from condseg_app.errors import CondsegError, EngineLost
 from condseg_app.io import is_image
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.class_tables import classes_beside
 from condseg_app.io.file_start import name_of
+from condseg_app.io.labels.tables import classes_beside
+from condseg_app.jobs import Progress, Step, Steps
+from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.reading import Request, images_in, reading_steps
 from condseg_app.session.state import Marked, State
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Literal
 
 from condseg_app import io
-from condseg_app.compute import Progress, Step, Steps
 from condseg_app.data import Image, Model, Pick
 from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
-from condseg_app.io.grids import difference
-from condseg_app.io.segmentations import (
+from condseg_app.io.labels.grids import difference
+from condseg_app.io.labels.segmentations import (
     Segmentation,
     is_segmentation,
     looks_like_labels,
     read_segmentation,
     sorted_out,
 )
+from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import table
 from condseg_app.session.segmenting import Marks, marks_of
 from condseg_app.session.state import State, with_image
@@ -191,7 +191,7 @@ def images_in(steps: Steps) -> Iterator[Image]:
 
 
 def _check(path: Path, pick: Pick) -> None:
-    from condseg_app.compute.untrusted import check_untrusted  # the start stays quick
+    from condseg_app.remote.untrusted import check_untrusted  # the start stays quick
 
     check_untrusted(path, pick)
 

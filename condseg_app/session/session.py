@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.compute import Engine, EngineLike, Job, Progress
 from condseg_app.data import ChunkedAnnotation, ClassEntry, Color, Region
+from condseg_app.jobs import Job, Progress
+from condseg_app.remote import Engine, EngineLike
 from condseg_app.session import table
 from condseg_app.session.class_files import (
     ExportedClass,

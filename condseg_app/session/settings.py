@@ -10,11 +10,11 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from condseg_app.compute import Place, own_certificate
 from condseg_app.data import Pick, TeachingMode
 from condseg_app.errors import CondsegError
 from condseg_app.io import atomic_write
 from condseg_app.io.choices import EVERYTHING
+from condseg_app.remote import Place, own_certificate
 
 _logger = logging.getLogger(__name__)
 _MOST_RECENT = 10

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from condseg_app.compute import EngineLike, Progress, Step, Steps, TeacherLike
 from condseg_app.data import (
     Certificate,
     ChunkedAnnotation,
@@ -20,6 +19,8 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import ClassTableError, WriteError
+from condseg_app.jobs import Progress, Step, Steps
+from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LiveLesson, Wishes, shown
 from condseg_app.session.state import Annotations, State

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from condseg_app.compute import EngineLike, Job, JobEnd, Place, Progress, Step, Steps
 from condseg_app.data import DeviceInfo
+from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps
+from condseg_app.remote import EngineLike, Place
 from condseg_app.session.advice import ModelAdvice
 from condseg_app.session.command import command
 from condseg_app.session.desk import Desk

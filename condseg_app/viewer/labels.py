@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Color, Image, LabelMap
 from condseg_app.errors import GeometryError
-from condseg_app.io.label_placing import onto_grid
-from condseg_app.io.segmentations import Segmentation
+from condseg_app.io.labels.placing import onto_grid
+from condseg_app.io.labels.segmentations import Segmentation
 from condseg_app.viewer.adopt import geometry_of
 from condseg_app.viewer.overlay import rgba
 from condseg_app.viewer.placement import Placement

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from condseg_app.io.generated import SAMPLE_IMAGES
+from condseg_app.io.data_sets.generated import SAMPLE_IMAGES
 
 
 @dataclass(frozen=True)

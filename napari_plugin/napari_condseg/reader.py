@@ -10,7 +10,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import is_image, read_image
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded, Pick
 from condseg_app.io.file_start import name_of
-from condseg_app.io.segmentations import is_folder_of_masks, is_segmentation, read_segmentation
+from condseg_app.io.labels.segmentations import is_folder_of_masks, is_segmentation, read_segmentation
 from condseg_app.viewer import image_layers, label_layer
 
 LayerData = tuple[Any, dict[str, Any], str]

@@ -9,12 +9,12 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from condseg_app.compute import Engine
 from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
 from condseg_app.qt.connections import soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
+from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
 from condseg_app.viewer import LayerBinding

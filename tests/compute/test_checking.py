@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.compute.checking import Report, check
-from condseg_app.compute.training_data import Choice
+from condseg_app.tasks.check_data import Report, check
+from condseg_app.tasks.training_data import Choice
 
 SHAPE = (8, 8, 4)
 MakeSet = Callable[..., Path]

@@ -18,13 +18,13 @@ import pytest
 from distributed import Client, LocalCluster
 
 from condseg_app.cli import main
-from condseg_app.compute import cluster as module
-from condseg_app.compute.certificate import make_certificate, security, write_certificate
-from condseg_app.compute.cluster import Cluster
-from condseg_app.compute.devices import all_cores
-from condseg_app.compute.folder import FolderProgress, PredictionPlan, image_files, predict_folder
 from condseg_app.errors import EngineLost
-from condseg_app.io.prediction_report import ImageRecord, read_report
+from condseg_app.remote.certificate import make_certificate, security, write_certificate
+from condseg_app.remote.devices import all_cores
+from condseg_app.tasks import cluster as module
+from condseg_app.tasks.cluster import Cluster
+from condseg_app.tasks.predict_folder import FolderProgress, PredictionPlan, image_files, predict_folder
+from condseg_app.tasks.prediction_report import ImageRecord, read_report
 
 COUNT = 5
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.compute.comparison import all_runs, compare, read_results
 from condseg_app.errors import CondsegError, ReadError
-from condseg_app.io.comparison_config import ComparisonConfig, read_comparison_config
-from condseg_app.io.comparison_report import Result, write_report
+from condseg_app.tasks.compare import all_runs, compare, read_results
+from condseg_app.tasks.comparison_config import ComparisonConfig, read_comparison_config
+from condseg_app.tasks.comparison_report import Result, write_report
 
 HEAD = """
 title = "Boxes"

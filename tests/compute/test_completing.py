@@ -13,10 +13,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from condseg_app.cli import main
-from condseg_app.compute.completing import CompletionPlan, complete_labels, gated
 from condseg_app.data import Annotation, ClassEntry, ClassTable, Geometry, Prediction
 from condseg_app.errors import ClassTableError, WriteError
 from condseg_app.io import read_case, read_data_set
+from condseg_app.tasks.complete_labels import CompletionPlan, complete_labels, gated
 
 SHAPE = (4, 3, 2)
 GRID = Geometry.with_spacing(SHAPE, (1, 1, 1))

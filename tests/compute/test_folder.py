@@ -16,7 +16,12 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.compute.folder import (
+from condseg_app.data import PostProcessing
+from condseg_app.errors import CondsegError, ReadError, WriteError
+from condseg_app.io import read_image, read_label_map, read_registry
+from condseg_app.io.image_files import write_image
+from condseg_app.io.voxels import boxes as voxel_file
+from condseg_app.tasks.predict_folder import (
     FolderProgress,
     PredictionPlan,
     Stage,
@@ -24,12 +29,8 @@ from condseg_app.compute.folder import (
     predict_folder,
     segment_here,
 )
-from condseg_app.compute.prediction import Request
-from condseg_app.data import PostProcessing
-from condseg_app.errors import CondsegError, ReadError, WriteError
-from condseg_app.io import read_image, read_label_map, read_registry, voxel_file
-from condseg_app.io.image_files import write_image
-from condseg_app.io.prediction_report import ImageRecord, read_report
+from condseg_app.tasks.predict_image import Request
+from condseg_app.tasks.prediction_report import ImageRecord, read_report
 
 Predict = Callable[..., list[ImageRecord]]
 
@@ -238,7 +239,7 @@ def test_a_full_disk_stops_at_once_and_leaves_nothing_half_written(
         voxel_file.write_box(file, *voxels)
 
     with monkeypatch.context() as patched:
-        patched.setattr("condseg_app.io.nifti_writer.write_box", write_box)
+        patched.setattr("condseg_app.io.nifti.writer.write_box", write_box)
         with pytest.raises(WriteError, match=r"scan_1_labels.*No space left on device.*free the disk"):
             predict()
     assert {file.name for file in output.iterdir()} == {
@@ -257,7 +258,7 @@ def test_files_of_an_earlier_method_are_not_taken_for_finished_after_a_crash(
         raise KeyboardInterrupt  # after the masks are written, before they are on record
 
     with monkeypatch.context() as patched:
-        patched.setattr("condseg_app.compute.folder._Folder._record", crash)
+        patched.setattr("condseg_app.tasks.predict_folder._Folder._record", crash)
         with pytest.raises(KeyboardInterrupt):
             predict(post_processing=PostProcessing(threshold=0.9))
     assert statuses(predict()) == {**ALL_SKIPPED, "scan_0": "done"}
@@ -389,7 +390,7 @@ def test_files_that_cannot_be_written_stop_no_other_image(
             raise OSError(error, os.strerror(error))
         voxel_file.write_box(file, *voxels)
 
-    monkeypatch.setattr("condseg_app.io.nifti_writer.write_box", write_box)
+    monkeypatch.setattr("condseg_app.io.nifti.writer.write_box", write_box)
     found = predict()
     assert statuses(found) == {"scan_0": "done", "scan_1": "failed", "scan_2": "done"}
     assert os.strerror(error) in found[1].error

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psygnal import emit_queued
 
-from condseg_app.compute.jobs import Job, JobEnd, Pace, Progress, Step, Steps
 from condseg_app.errors import Cancelled, CondsegError, OutOfMemory, ReadError
+from condseg_app.jobs import Job, JobEnd, Pace, Progress, Step, Steps
 
 
 class Owner:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from condseg_app.compute.wire import SentMarks
 from condseg_app.data import Annotation
+from condseg_app.remote.wire import SentMarks
 
 SHAPE = (5, 4, 6)
 MARKS = st.tuples(hnp.arrays(bool, SHAPE), hnp.arrays(bool, SHAPE)).map(lambda both: Annotation("leaf", *both))

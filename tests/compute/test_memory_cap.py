@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.compute import prediction
-from condseg_app.compute.cluster import _segment_there
-from condseg_app.compute.prediction import Request, segment
 from condseg_app.data import Geometry, Image, PostProcessing
-from condseg_app.engine import memory_plan
-from condseg_app.engine.memory_plan import MemoryPlan
+from condseg_app.engine.predict import memory_plan
+from condseg_app.engine.predict.memory_plan import MemoryPlan
 from condseg_app.errors import OutOfMemory
 from condseg_app.io import find_model, read_image, read_label_map, read_model
 from condseg_app.io.image_files import write_image
-from condseg_app.io.prediction_report import read_report
+from condseg_app.tasks import predict_image as prediction
+from condseg_app.tasks.cluster import _segment_there
+from condseg_app.tasks.predict_image import Request, segment
+from condseg_app.tasks.prediction_report import read_report
 
 ROOM = 173 << 20
 SHAPE = (450, 450, 450)  # of float64: 0.73 GB, four times the room
@@ -32,8 +32,8 @@ RUN = """
 import resource, sys
 import psutil
 import torch
-from condseg_app.engine import predict
-import condseg_app.compute.folder, zarr
+from condseg_app.engine.predict import whole as predict
+import condseg_app.tasks.predict_folder, zarr
 from condseg_app.cli import main
 limit, taken, small, *command = sys.argv[1:]
 main(["predict", small, *command[2:-1], command[-1] + "_small"])

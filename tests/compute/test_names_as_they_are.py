@@ -41,7 +41,7 @@ def test_names_are_shown_as_they_are(command: str, odd_model: Path, capsys: Capt
 
 
 def test_models_lists_a_model_with_odd_names(odd_model: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("condseg_app.io.zoo.user_models_folder", lambda: odd_model.parent)
+    monkeypatch.setattr("condseg_app.io.models.zoo.user_models_folder", lambda: odd_model.parent)
     assert main(["models"]) == 0
     shown = capsys.readouterr().out
     assert "odd[x]" in shown

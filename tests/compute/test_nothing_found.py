@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condseg_app.compute import prediction
-from condseg_app.compute.prediction import Segmentation, write_segmentation
 from condseg_app.data import ClassTable, Geometry, Image, LabelMap, PostProcessing
 from condseg_app.errors import NothingToWrite
 from condseg_app.io import export_format
-from condseg_app.io.prediction_report import Method
+from condseg_app.tasks import predict_image as prediction
+from condseg_app.tasks.predict_image import Segmentation, write_segmentation
+from condseg_app.tasks.prediction_report import Method
 
 TABLE = ClassTable.from_names(["liver"])
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from condseg_app.compute.phantoms import write_phantoms
 from condseg_app.errors import WriteError
 from condseg_app.io import read_case, read_data_set
+from condseg_app.tasks.make_phantoms import write_phantoms
 
 
 def contents(folder: Path, pattern: str) -> dict[str, bytes]:

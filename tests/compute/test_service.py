@@ -21,12 +21,12 @@ import torch
 
 from condseg_app import __version__, io
 from condseg_app.cli import main
-from condseg_app.compute import Engine, LocalEngine, serve
-from condseg_app.compute.certificate import make_certificate, read_certificate, security, write_certificate
-from condseg_app.compute.devices import environment, pick_devices
 from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
 from condseg_app.engine.networks import new_model
 from condseg_app.errors import CondsegError, EngineLost, ReadError, WriteError
+from condseg_app.remote import Engine, LocalEngine, serve
+from condseg_app.remote.certificate import make_certificate, read_certificate, security, write_certificate
+from condseg_app.remote.devices import environment, pick_devices
 
 COMMAND = (sys.executable, "-m", "condseg_app", "engine", "--devices", "cpu")
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
@@ -168,7 +168,7 @@ def test_a_certificate_that_is_none_is_refused_with_a_sentence(
 def test_an_expired_certificate_is_told_as_expired_on_both_sides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("condseg_app.compute.certificate._VALID", datetime.timedelta(hours=-1))
+    monkeypatch.setattr("condseg_app.remote.certificate._VALID", datetime.timedelta(hours=-1))
     path = strange_certificate(tmp_path / "old.pem")
     assert "expired on 20" in refusal("127.0.0.1:9", path).message
     assert main(["engine", "--certificate", str(path)]) == 2

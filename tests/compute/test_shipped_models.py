@@ -7,9 +7,9 @@ import pytest
 
 from condseg_app.data import Annotation, Image, LabelMap, Model
 from condseg_app.engine.evaluate import evaluate_case, summarise
-from condseg_app.engine.phantoms.ct import make_ct
-from condseg_app.engine.phantoms.scene import make_scene
 from condseg_app.io import find_model, models_available, read_case, read_data_set, read_model
+from condseg_app.phantoms.ct import make_ct
+from condseg_app.phantoms.scene import make_scene
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 HIPPOCAMPUS = Path(__file__).parents[2].parent / "shared" / "data" / "hippocampus"

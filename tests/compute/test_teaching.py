@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.compute.teaching import TeachingPlan, TeachingResult, on_few_slices, teach
 from condseg_app.data import ClassChange
 from condseg_app.errors import ModelError
 from condseg_app.io import file_hash, read_case, read_data_set, read_model
-from condseg_app.io.class_file import read_class
+from condseg_app.io.models.class_file import read_class
+from condseg_app.tasks.teach import TeachingPlan, TeachingResult, on_few_slices, teach
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_a_model_that_forgets_is_not_written_unasked(
     one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse = (ClassChange("bright", 0.9, 0.89, "annotation"), ClassChange("dark", None, 0.8, "annotation"))
-    monkeypatch.setattr("condseg_app.engine.compare.compare_on_lesson", lambda *_: worse)
+    monkeypatch.setattr("condseg_app.engine.finetune.compare.compare_on_lesson", lambda *_: worse)
     output = tmp_path / "two.safetensors"
     arguments = [*teaching(one, blobs, output), "--mode", "full"]
     assert main(arguments) == 2

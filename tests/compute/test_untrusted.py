@@ -9,11 +9,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from condseg_app.compute import untrusted
-from condseg_app.compute.folder import Outcome, Stage
-from condseg_app.compute.untrusted import check_untrusted, checked_first
 from condseg_app.data import Pick
 from condseg_app.errors import CondsegError, OutOfMemory, ReadError
+from condseg_app.remote import untrusted
+from condseg_app.remote.untrusted import check_untrusted
+from condseg_app.tasks.predict_folder import Outcome, Stage, checked_first
 
 
 def save(path: Path, frames: int = 1) -> Path:

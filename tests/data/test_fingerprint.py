@@ -4,7 +4,7 @@ import numpy as np
 
 from condseg_app.data import Fingerprint, Geometry, Image, intensity_range
 from condseg_app.io import models_available, read_image
-from condseg_app.io.generated import SAMPLE_IMAGES, is_generated
+from condseg_app.io.data_sets.generated import SAMPLE_IMAGES, is_generated
 
 
 def volume(spacing: float, side: int, low: float = 0.0) -> Image:

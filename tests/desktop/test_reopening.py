@@ -16,11 +16,11 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QFileDialog, QPushButton, QTableWidgetItem
 
 from condseg_app import io
-from condseg_app.compute import Engine
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
 from condseg_app.desktop.window import MainWindow
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.labels_dialog import LabelsDialog
+from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.settings import Settings
 

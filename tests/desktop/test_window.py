@@ -12,7 +12,6 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton
 
-from condseg_app.compute import Place
 from condseg_app.data import EVERYWHERE, Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
@@ -26,6 +25,7 @@ from condseg_app.io.image_files import write_image
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.qt.problem import ProblemDialog
+from condseg_app.remote import Place
 from condseg_app.session.settings import Settings, load_settings
 from condseg_app.viewer.samples import SAMPLES
 
@@ -132,7 +132,7 @@ def test_files_are_checked_before_they_are_opened_if_that_is_wanted(
         if path == film:
             raise ReadError("ended the process that was reading it", path=path)
 
-    monkeypatch.setattr("condseg_app.compute.untrusted.check_untrusted", check)
+    monkeypatch.setattr("condseg_app.remote.untrusted.check_untrusted", check)
     action = window._actions["check_files"]
     window.open_path(scan_file)
     assert stage.session.wait(10)

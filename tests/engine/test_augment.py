@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from condseg_app.data import Dimensions, Preprocessing
-from condseg_app.engine.augment import Augmentation, Sample, augmenter
+from condseg_app.engine.train.augmentation import Augmentation, Sample, augmenter
 
 
 def plan(dimensions: str) -> Preprocessing:

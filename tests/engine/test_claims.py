@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, ClassTable, Image, Model
-from condseg_app.engine.claims import Claims
-from condseg_app.engine.exact import ExactTeacher
-from condseg_app.engine.learner import ExactRecipe
+from condseg_app.engine.finetune.exact import ExactTeacher
+from condseg_app.engine.finetune.exclusion_masks import Claims
+from condseg_app.engine.finetune.learner import ExactRecipe
 
 SHAPE = (12, 10, 8)
 WHOLE = (slice(0, 12), slice(0, 10), slice(0, 8))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from condseg_app.data import Annotation, Geometry, Image
-from condseg_app.engine.corrupt import corrupt
+from condseg_app.engine.train.corrupt import corrupt
 from condseg_app.errors import CondsegError
 
 SHAPE = (10, 10, 10)

@@ -16,10 +16,10 @@ from condseg_app.engine.class_rows import (
     with_row,
     without_class,
 )
-from condseg_app.engine.exact import ExactTeacher, certify
-from condseg_app.engine.learner import ExactRecipe
+from condseg_app.engine.finetune.exact import ExactTeacher, certify
+from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.engine.networks import with_room
-from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import ClassTableError, ModelError
 
 QUICK = ExactRecipe(batch=2, pool=4, exam=2, folds=2, rank=2)

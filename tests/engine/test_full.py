@@ -8,10 +8,10 @@ import pytest
 
 from condseg_app.data import Annotation, ClassEntry, Image, Lesson, Model
 from condseg_app.engine.class_rows import trunk_hash
-from condseg_app.engine.compare import compare_on_lesson
-from condseg_app.engine.full import FullTeacher, fine_tuning
+from condseg_app.engine.finetune.compare import compare_on_lesson
+from condseg_app.engine.finetune.full import FullTeacher, fine_tuning
 from condseg_app.engine.networks import add_class
-from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import ClassTableError, ModelError
 
 

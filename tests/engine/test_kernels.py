@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from condseg_app.engine import kernels
-from condseg_app.engine.kernels import Kernels, kernels_for
 from condseg_app.engine.networks import memory_format
+from condseg_app.engine.predict import kernels
+from condseg_app.engine.predict.kernels import Kernels, kernels_for
 from condseg_app.errors import CondsegError
 
 CPU = torch.device("cpu")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from condseg_app.data import Annotation, Image, Lesson, Model, Region
-from condseg_app.engine.exact import ExactTeacher
-from condseg_app.engine.learner import ExactRecipe
-from condseg_app.engine.live import LiveTeacher, Preview
-from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.finetune.exact import ExactTeacher
+from condseg_app.engine.finetune.learner import ExactRecipe
+from condseg_app.engine.finetune.live_preview import LiveTeacher, Preview
+from condseg_app.engine.predict.whole import predict_whole
 
 QUICK = ExactRecipe(batch=2, pool=4, exam=2, folds=3, rank=2)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from condseg_app.engine.loading import Loader, Share, odds
-from condseg_app.engine.recipes import Recipe
-from condseg_app.engine.samples import TrainingSample
+from condseg_app.engine.train.loading import Loader, Share, odds
+from condseg_app.engine.train.recipes import Recipe
+from condseg_app.engine.train.samples import TrainingSample
 
 RECIPE = Recipe(steps=50, batch=2, accumulate=2)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from condseg_app.engine.losses import ConditionedLoss, LossSettings, dice_loss, dice_score, overlap_sums
+from condseg_app.engine.train.losses import ConditionedLoss, LossSettings, dice_loss, dice_score, overlap_sums
 
 DICE_ONLY = LossSettings(dice=1.0, bce=0.0, smooth=0.0)
 

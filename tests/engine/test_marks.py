@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condseg_app.data import Annotation, ClassTable, Geometry, Image, Preprocessing
-from condseg_app.engine.marks import Marks
+from condseg_app.engine.finetune.annotated_slices import Marks
 from condseg_app.engine.networks import new_model
 
 SHAPE = (10, 8, 24)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condseg_app.compute import actors
-from condseg_app.compute.actors import TorchTools
 from condseg_app.data import Geometry, Image, Model, as_level
-from condseg_app.engine.memory_plan import MemoryPlan, plan_memory
-from condseg_app.engine.predict import Manner, predict, predict_whole
-from condseg_app.engine.predictor import Predictor
+from condseg_app.engine.predict.memory_plan import MemoryPlan, plan_memory
+from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.whole import Manner, predict, predict_whole
 from condseg_app.errors import OutOfMemory
+from condseg_app.remote import host as actors
+from condseg_app.remote.host import TorchTools
 
 PLENTY = 10**12
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from condseg_app.data import Image, LabelMap
-from condseg_app.engine.phantoms.ct import CT_CLASSES, make_ct
+from condseg_app.phantoms.ct import CT_CLASSES, make_ct
 
 Pair = tuple[Image, LabelMap]
 

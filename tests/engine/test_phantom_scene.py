@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from condseg_app.data import Image, LabelMap
-from condseg_app.engine.phantoms.picture import Colour, Frame, Light, Picture, join, meet
-from condseg_app.engine.phantoms.scene import SCENE_CLASSES, make_scene
-from condseg_app.engine.phantoms.things import DRAW
+from condseg_app.phantoms.picture import Colour, Frame, Light, Picture, join, meet
+from condseg_app.phantoms.scene import SCENE_CLASSES, make_scene
+from condseg_app.phantoms.things import DRAW
 
 Pair = tuple[Image, LabelMap]
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condseg_app.data import Geometry
-from condseg_app.engine.phantoms.shapes import Canvas, Space, curve, inside_all, inside_any, rotation, smooth_noise
+from condseg_app.phantoms.shapes import Canvas, Space, curve, inside_all, inside_any, rotation, smooth_noise
 
 
 def space_of(amplitude: float = 0.0, scale: float = 1.0) -> Space:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Geometry, PostProcessing, Prediction
-from condseg_app.engine.post_process import final_masks, post_process
+from condseg_app.engine.predict.post_process import final_masks, post_process
 from condseg_app.errors import ClassTableError
 
 SHAPE = (6, 5, 4)

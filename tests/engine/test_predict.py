@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Model, Preprocessing
-from condseg_app.engine.feature_cache import FeatureCache
-from condseg_app.engine.predict import predict_whole
-from condseg_app.engine.predictor import Predictor
-from condseg_app.engine.windows import WindowGrid, cut, gaussian
+from condseg_app.engine.predict.feature_cache import FeatureCache
+from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.whole import predict_whole
+from condseg_app.engine.predict.windows import WindowGrid, cut, gaussian
 from condseg_app.errors import ClassTableError, ModelError, OutOfMemory
 
 DIMENSIONS = ("2D", "2.5D", "3D")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from condseg_app.engine.recipes import RECIPES, changed
+from condseg_app.engine.train.recipes import RECIPES, changed
 from condseg_app.errors import CondsegError
 
 DEFAULT = RECIPES["default"]

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condseg_app.data import Annotation, Geometry, Image, Preprocessing
-from condseg_app.engine.augment import unvaried
 from condseg_app.engine.preprocess import WorkingGrid
-from condseg_app.engine.samples import Cropping, crop, prepare_case
+from condseg_app.engine.train.augmentation import unvaried
+from condseg_app.engine.train.samples import Cropping, crop, prepare_case
 
 SHAPE = (12, 10, 24)
 

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condseg_app.engine.losses import LossSettings
-from condseg_app.engine.softmax_losses import SoftmaxLoss
+from condseg_app.engine.train.losses import LossSettings
+from condseg_app.engine.train.softmax_losses import SoftmaxLoss
 from condseg_models import members
 
 ADAPTIVE = LossSettings(kind="target_adaptive")

@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Case, ClassTable, DataSet, Geometry, Image, Model, Preprocessing
-from condseg_app.engine.augment import Augmentation, augmenter, unvaried
 from condseg_app.engine.evaluate import evaluate_case
-from condseg_app.engine.losses import ConditionedLoss, LossSettings
 from condseg_app.engine.networks import build_network, condition_for, network_stride, new_model, transfer
-from condseg_app.engine.predict import predict_whole
-from condseg_app.engine.recipes import RECIPES, Recipe
-from condseg_app.engine.samples import Cropping, DataSetSource
-from condseg_app.engine.train import Trainer, learning_rate
+from condseg_app.engine.predict.whole import predict_whole
+from condseg_app.engine.train.augmentation import Augmentation, augmenter, unvaried
+from condseg_app.engine.train.losses import ConditionedLoss, LossSettings
+from condseg_app.engine.train.recipes import RECIPES, Recipe
+from condseg_app.engine.train.samples import Cropping, DataSetSource
+from condseg_app.engine.train.trainer import Trainer, learning_rate
 from condseg_app.errors import CondsegError, ModelError
 
 RECIPE = Recipe(steps=6, batch=2, warm_up=2, augmentation=Augmentation(rotation=5, zoom=0.05, intensity=0.2))

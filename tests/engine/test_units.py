@@ -9,13 +9,13 @@ import pytest
 from condseg_app.data import ClassTable, Geometry, Image, Model, PostProcessing, Prediction, Unit
 from condseg_app.data.fingerprint import Fingerprint
 from condseg_app.engine.evaluate import score
-from condseg_app.engine.gate import SMALLEST, smallest_in
 from condseg_app.engine.intensity import IntensityMap
-from condseg_app.engine.memory_plan import plan_memory
 from condseg_app.engine.plan import plan_preprocessing
-from condseg_app.engine.post_process import final_masks
-from condseg_app.engine.predict import Manner, predict_whole
-from condseg_app.engine.predictor import Predictor
+from condseg_app.engine.predict.coarse_filter import SMALLEST, smallest_in
+from condseg_app.engine.predict.memory_plan import plan_memory
+from condseg_app.engine.predict.post_process import final_masks
+from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.whole import Manner, predict_whole
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.errors import ModelError, OutOfMemory
 

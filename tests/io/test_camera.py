@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.errors import GeometryError
 from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, rows_of, write_export
-from condseg_app.io.camera import as_stored, orientation_of, upright
-from condseg_app.io.label_maps import read_binary_mask
+from condseg_app.io.labels.reader import read_binary_mask
+from condseg_app.io.pictures.camera import as_stored, orientation_of, upright
 
 ORIENTATIONS = range(1, 9)
 TAG = 0x0112

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from condseg_app.data import ClassEntry, TaughtClass
 from condseg_app.errors import ModelError, WriteError
-from condseg_app.io.class_file import is_class_file, read_class, write_class
+from condseg_app.io.models.class_file import is_class_file, read_class, write_class
 
 ROW = {"up.0.class_rows": np.arange(4, dtype=np.float32), "up.0.outer_class_rows": np.zeros((2, 3), np.float32)}
 TAUGHT = TaughtClass(ClassEntry(7, "Läsion", (1, 2, 3), 0.5), ROW, "ab" * 32, "liver model", {"steps": 3}, "CC0-1.0")

@@ -17,7 +17,7 @@ from pycocotools.coco import COCO
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
 from condseg_app.io import Registry, read_registry, rows_of
-from condseg_app.io.coco import write_coco
+from condseg_app.io.exports.coco import write_coco
 
 TABLE = ClassTable.from_names(["liver", "spleen"]).replacing("spleen", value=7)
 REGISTRY = Registry(image="scan", model="abdomen", thresholds={"liver": 0.5}, classes=rows_of(TABLE))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
 from condseg_app.io import Registry, rows_of
-from condseg_app.io.cvat_masks import write_cvat_masks
+from condseg_app.io.exports.cvat import write_cvat_masks
 
 TABLE = ClassTable(
     (

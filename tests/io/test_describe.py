@@ -9,12 +9,7 @@ import pytest
 
 from condseg_app.data import ClassTable, Geometry, LabelMap, Model, Preprocessing
 from condseg_app.errors import ReadError
-from condseg_app.io import (
-    can_read,
-    describe,
-    write_label_map,
-    write_model,
-)
+from condseg_app.io import can_read, describe, write_label_map, write_model
 
 SaveNifti = Callable[..., Path]
 TABLE = ClassTable.from_names(["liver", "spleen"])

@@ -28,8 +28,8 @@ from pydicom.uid import (
 
 from condseg_app.errors import ReadError
 from condseg_app.io import read_image
-from condseg_app.io.dicom_bits import PixelBits, settled
-from condseg_app.io.dicom_series import read_dicom
+from condseg_app.io.dicom.bits import PixelBits, settled
+from condseg_app.io.dicom.series import read_dicom
 
 SaveSeries = Callable[..., list[Path]]
 AFFINE = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, -12.5], [0, 0, 2.5, 7.0], [0, 0, 0, 1]])

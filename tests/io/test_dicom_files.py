@@ -11,7 +11,7 @@ import pytest
 from condseg_app.errors import ReadError
 from condseg_app.io import is_image, read_image
 from condseg_app.io.choices import ChoiceNeeded
-from condseg_app.io.dicom_files import is_dicom
+from condseg_app.io.dicom.files import is_dicom
 
 SaveSeries = Callable[..., list[Path]]
 SaveNifti = Callable[..., Path]
@@ -43,14 +43,14 @@ def test_no_series_of_many_is_left_out(save_series: SaveSeries, tmp_path: Path) 
 def test_where_the_search_ends_it_says_so(
     save_series: SaveSeries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("condseg_app.io.dicom_files._MOST_LOOKED_AT", 3)
+    monkeypatch.setattr("condseg_app.io.dicom.files._MOST_LOOKED_AT", 3)
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text("no image")
     save_series(tmp_path / "z", VOXELS, AFFINE, NAMES)
     with pytest.raises(ReadError, match=r"none of the first 3 files.* no more were looked at; choose"):
         read_image(tmp_path)
-    monkeypatch.setattr("condseg_app.io.dicom_files._MOST_LOOKED_AT", 100)
-    monkeypatch.setattr("condseg_app.io.dicom_files._MOST_FILES", 4)
+    monkeypatch.setattr("condseg_app.io.dicom.files._MOST_LOOKED_AT", 100)
+    monkeypatch.setattr("condseg_app.io.dicom.files._MOST_FILES", 4)
     with pytest.raises(ReadError, match="more than 4 files; open the folder of one study"):
         read_image(tmp_path)
 

@@ -11,7 +11,7 @@ import pytest
 
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import ChoiceNeeded, Pick
-from condseg_app.io.dicom_series import read_dicom, series_in
+from condseg_app.io.dicom.series import read_dicom, series_in
 
 SaveSeries = Callable[..., list[Path]]
 AFFINE = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, -12.5], [0, 0, 2.5, 7.0], [0, 0, 0, 1]])

@@ -19,9 +19,9 @@ from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, rows_of, write_export
-from condseg_app.io.dicom_seg import read_dicom_seg
-from condseg_app.io.dicom_seg_writer import write_dicom_seg
-from condseg_app.io.dicom_series import read_dicom, source_slices
+from condseg_app.io.dicom.seg import read_dicom_seg
+from condseg_app.io.dicom.seg_writer import write_dicom_seg
+from condseg_app.io.dicom.series import read_dicom, source_slices
 
 SaveSeries = Callable[..., list[Path]]
 SharedData = Callable[[str], Path]

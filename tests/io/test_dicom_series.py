@@ -28,9 +28,9 @@ from condseg_app.data import AxisMap, Geometry, Image
 from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io import read_image
 from condseg_app.io.choices import ChoiceNeeded, Pick
-from condseg_app.io.dicom_decoders import decoder_for
-from condseg_app.io.dicom_files import is_dicom
-from condseg_app.io.dicom_series import read_dicom, series_in, source_slices
+from condseg_app.io.dicom.decoders import decoder_for
+from condseg_app.io.dicom.files import is_dicom
+from condseg_app.io.dicom.series import read_dicom, series_in, source_slices
 
 SaveSeries = Callable[..., list[Path]]
 ODD = Path(__file__).parents[3] / "shared" / "data" / "odd_files"

@@ -14,8 +14,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from condseg_app.errors import ReadError
-from condseg_app.io.dicom_series import read_dicom
-from condseg_app.io.dicom_values import Oddities, numbers
+from condseg_app.io.dicom.series import read_dicom
+from condseg_app.io.dicom.values import Oddities, numbers
 
 SaveSeries = Callable[..., list[Path]]
 AFFINE = np.array([[-0.5, 0, 0, 30.0], [0, -0.75, 0, -12.5], [0, 0, 2.5, 7.0], [0, 0, 0, 1]])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import read_binary_mask, read_image, read_label_map, write_binary_masks, write_label_map
-from condseg_app.io.class_files import itksnap_text
+from condseg_app.io.labels.sidecar import itksnap_text
 
 SaveNifti = Callable[..., Path]
 AFFINE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from condseg_app.data import AxisMap, ClassTable, Geometry, Image
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io import read_image, read_label_map
-from condseg_app.io.label_maps import read_binary_mask
-from condseg_app.io.label_placing import onto_grid
+from condseg_app.io.labels.placing import onto_grid
+from condseg_app.io.labels.reader import read_binary_mask
 
 SHAPE = (10, 9, 8)
 AFFINE = np.array([[-0.7, 0.02, 0, 30], [0.02, 0.7, 0, -12.5], [0, 0, 2.5, 7], [0, 0, 0, 1]])

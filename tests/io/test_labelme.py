@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
 from condseg_app.io import Registry, read_registry, rows_of
-from condseg_app.io.labelme import write_labelme
+from condseg_app.io.exports.labelme import write_labelme
 
 TABLE = ClassTable.from_names(["sky", "tree"])
 REGISTRY = Registry(image="photo", thresholds={"sky": 0.5}, classes=rows_of(TABLE))

@@ -13,8 +13,9 @@ import pytest
 
 from condseg_app.data import Geometry, Image
 from condseg_app.errors import OutOfMemory, ReadError
-from condseg_app.io import read_image, unpack
+from condseg_app.io import read_image
 from condseg_app.io.image_files import write_image
+from condseg_app.io.voxels import unpack
 
 SaveNifti = Callable[..., Path]
 VOXELS = np.random.default_rng(0).integers(-1000, 1000, (9, 8, 7)).astype(np.int16)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry
 from condseg_app.errors import WriteError
-from condseg_app.io import Registry, read_registry, rows_of, surfaces
-from condseg_app.io.meshes import MESH_SUFFIXES, write_meshes
-from condseg_app.io.surfaces import surface_of
+from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io.exports import surfaces
+from condseg_app.io.exports.meshes import MESH_SUFFIXES, write_meshes
+from condseg_app.io.exports.surfaces import surface_of
 
 TABLE = ClassTable.from_names(["liver", "spleen"])
 REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=rows_of(TABLE))

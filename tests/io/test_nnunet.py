@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from condseg_app.errors import ReadError
 from condseg_app.io import read_case, read_data_set
-from condseg_app.io.nnunet import regions_of
+from condseg_app.io.data_sets.nnunet import regions_of
 
 SaveNifti = Callable[..., Path]
 VOXELS = np.random.default_rng(0).integers(0, 100, (5, 6, 4)).astype(np.int16)

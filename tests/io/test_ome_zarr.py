@@ -456,7 +456,7 @@ def test_an_affine_of_ours_is_not_believed_when_the_scale_has_changed(tmp_path: 
 
 
 def test_a_lazy_image_is_written_a_few_slices_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("condseg_app.io.regions._SLAB_BYTES", 2 * 30)
+    monkeypatch.setattr("condseg_app.io.voxels.regions._SLAB_BYTES", 2 * 30)
     write_image(tmp_path / "a.zarr", read_image(save(tmp_path / "from.zarr")))
     assert np.array_equal(read_image(tmp_path / "a.zarr").voxels()[0], VOXELS.transpose())
 
@@ -471,7 +471,7 @@ def test_an_earlier_folder_stays_until_the_new_one_is_whole(tmp_path: Path, monk
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("condseg_app.io.zarr_writer.slabs", full)
+        patched.setattr("condseg_app.io.ome_zarr.writer.slabs", full)
         with pytest.raises(WriteError, match="No space left"):
             write_image(path, other)
     assert read_image(path).voxels().max() == 1

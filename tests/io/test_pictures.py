@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry
 from condseg_app.errors import CondsegError, ReadError
-from condseg_app.io import pictures, read_image
+from condseg_app.io import read_image
+from condseg_app.io.pictures import reader as pictures
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 7), np.uint8)

@@ -8,7 +8,7 @@ import pytest
 
 from condseg_app.data import Geometry, PostProcessing
 from condseg_app.errors import ReadError
-from condseg_app.io.prediction_report import (
+from condseg_app.tasks.prediction_report import (
     ClassVolume,
     ImageRecord,
     Method,

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from condseg_app.errors import WriteError
-from condseg_app.io import scratch
-from condseg_app.io.scratch import ScratchArray
+from condseg_app.io.voxels import scratch
+from condseg_app.io.voxels.scratch import ScratchArray
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image
-from condseg_app.io import Registry, read_registry, regions, rows_of
-from condseg_app.io.statistics import class_figures, write_statistics
+from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io.exports.statistics import class_figures, write_statistics
+from condseg_app.io.voxels import regions
 
 TABLE = ClassTable.from_names(["liver", "spleen"])
 REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=rows_of(TABLE))

@@ -11,8 +11,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from condseg_app.io import read_image, read_label_map
-from condseg_app.io.camera import upright
-from condseg_app.io.label_maps import read_binary_mask
+from condseg_app.io.labels.reader import read_binary_mask
+from condseg_app.io.pictures.camera import upright
 
 RNG = np.random.default_rng(0)
 ROWS, COLUMNS, PAGES = 6, 10, 3

@@ -8,9 +8,9 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from condseg_app.io import plot_text
-from condseg_app.io.plot_text import labels_of
-from condseg_app.io.training_log import write_curves, write_training_log
+from condseg_app.tasks import plot_text
+from condseg_app.tasks.plot_text import labels_of
+from condseg_app.tasks.training_log import write_curves, write_training_log
 
 NAMES = ["Posterior", "_T$1 [dark]", "海馬 前部", "\U000e0b7f unwritten"]
 HISTORY = [

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from condseg_app.data import Region
-from condseg_app.io import voxel_file
-from condseg_app.io.regions import box_of, slabs, whole
-from condseg_app.io.voxel_file import VoxelGrid, read_box, write_box
+from condseg_app.io.voxels import boxes as voxel_file
+from condseg_app.io.voxels.boxes import VoxelGrid, read_box, write_box
+from condseg_app.io.voxels.regions import box_of, slabs, whole
 
 SHAPE = (7, 5, 4)
 VOXELS = np.arange(140, dtype=">i2").reshape(SHAPE)
@@ -100,7 +100,7 @@ def test_an_index_out_of_the_array_is_numpys_own_error(index: Any) -> None:
 
 
 def test_slabs_cover_the_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("condseg_app.io.regions._SLAB_BYTES", 2 * 7 * 5 * 8 * 3)
+    monkeypatch.setattr("condseg_app.io.voxels.regions._SLAB_BYTES", 2 * 7 * 5 * 8 * 3)
     array = np.arange(280, dtype=np.int64).reshape(2, *SHAPE)
     parts = list(slabs(array))
     assert [where for where, _ in parts] == [slice(0, 3), slice(3, 4)]

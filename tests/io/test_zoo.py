@@ -9,7 +9,8 @@ import pytest
 
 from condseg_app.data import ClassTable, Model, Preprocessing
 from condseg_app.errors import ModelError
-from condseg_app.io import Checkpoint, find_model, models_available, write_checkpoint, write_model, zoo
+from condseg_app.io import Checkpoint, find_model, models_available, write_checkpoint, write_model
+from condseg_app.io.models import zoo
 
 MODEL = Model("a model", "dense_unet", {}, Preprocessing("3D", (8, 8, 8)), ClassTable(), {"w": np.zeros(2, np.float32)})
 

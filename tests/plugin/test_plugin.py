@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 import napari_condseg
-from condseg_app.compute import Place
 from condseg_app.data import ClassTable, Image, LabelMap, Pick
 from condseg_app.io import (
     SUFFIXES,
@@ -27,6 +26,7 @@ from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
+from condseg_app.remote import Place
 from condseg_app.session.settings import load_settings, remember_place
 from condseg_app.viewer import image_layers, label_layer
 from condseg_app.viewer.source import image_of

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox
 
-from condseg_app.io.class_file import read_class
+from condseg_app.io.models.class_file import read_class
 from condseg_app.qt import Panel
 from condseg_app.qt.problem import ProblemDialog
 

@@ -11,10 +11,10 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 
-from condseg_app.compute import LocalEngine, Place
-from condseg_app.compute.certificate import make_certificate, write_certificate
 from condseg_app.qt import Panel
 from condseg_app.qt.engine_dialog import EngineDialog, ask_where_to_compute
+from condseg_app.remote import LocalEngine, Place
+from condseg_app.remote.certificate import make_certificate, write_certificate
 from condseg_app.session.settings import Settings, load_settings, save_settings
 
 LEFT = Qt.MouseButton.LeftButton

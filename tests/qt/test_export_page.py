@@ -17,8 +17,8 @@ from qtpy.QtWidgets import QMessageBox
 
 from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.io import EXPORT_FORMATS, export_files, read_image, read_label_map, read_model, write_model
+from condseg_app.io.exports.provenance import read_registry
 from condseg_app.io.image_files import write_image
-from condseg_app.io.registry import read_registry
 from condseg_app.qt import Panel
 from condseg_app.qt.text import counted
 from condseg_app.session import fusing

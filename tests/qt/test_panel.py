@@ -10,7 +10,6 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from condseg_app.compute import LocalEngine
 from condseg_app.data import Fingerprint, Geometry, Image
 from condseg_app.errors import ReadError
 from condseg_app.io import ModelFile, read_label_map, read_model, read_model_description, write_model
@@ -20,6 +19,7 @@ from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
+from condseg_app.remote import LocalEngine
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
-from condseg_app.compute.actors import TorchTools
 from condseg_app.data import (
     Annotation,
     Block,
@@ -32,6 +30,8 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError, WriteError
+from condseg_app.remote import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.remote.host import TorchTools
 from condseg_app.session import Session
 
 CLASSES = ("liver", "spleen", "kidney")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from condseg_app.compute.wire import by_file, received
 from condseg_app.data import Image, Pick
+from condseg_app.remote.wire import by_file, received
 from condseg_app.session.reading import Choice
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from condseg_app import io
 from condseg_app.data import ClassTable
 from condseg_app.errors import ClassTableError, CondsegError, ModelError, WriteError
-from condseg_app.io.class_file import read_class
+from condseg_app.io.models.class_file import read_class
 
 
 def rows(path: Path) -> Any:

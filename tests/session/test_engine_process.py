@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.compute import Engine
 from condseg_app.data import ClassTable, Geometry, Image, Pick, Preprocessing, TrainingProgress
 from condseg_app.engine.networks import new_model
-from condseg_app.engine.predict import predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
+from condseg_app.remote import Engine
 from condseg_app.session import LessonResult, Session
 
 CLASSES = ("leaf", "stone")

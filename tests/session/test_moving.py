@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from condseg_app.compute import LocalEngine, Place
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import EngineLost
+from condseg_app.remote import LocalEngine, Place
 from condseg_app.session import LessonResult
 
 WORKSTATION = Place("workstation:8786", Path("engine.pem"))

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condseg_app import io
-from condseg_app.compute import PredictorLike, Step, TeacherLike
 from condseg_app.data import Block, ClassTable, DeviceInfo, Geometry, Image, Lesson, Model, Prediction, TaughtClass
 from condseg_app.errors import ClassTableError, EngineLost, ModelError
+from condseg_app.jobs import Step
+from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session
 from condseg_app.session.predicting import Delivery, Windows, pasted, regrouped
 from condseg_app.session.state import State

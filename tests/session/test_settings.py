@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from condseg_app.compute import Place, own_certificate
 from condseg_app.data import Pick
+from condseg_app.remote import Place, own_certificate
 from condseg_app.session.settings import Settings, chosen_place, load_settings, remember_place, save_settings
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.compute import LocalEngine
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import EngineLost
 from condseg_app.io import EXPORT_FORMATS, read_label_map
+from condseg_app.remote import LocalEngine
 from condseg_app.session import Session
 from condseg_app.session.unsaved import UnsavedLesson
 from tests.session.conftest import make_model, make_volume

@@ -10,10 +10,10 @@ import numpy as np
 from qtpy.QtWidgets import QMainWindow
 
 from condseg_app import io
-from condseg_app.compute import LocalEngine, PredictorLike, TrainerLike
 from condseg_app.data import DeviceInfo, Image, Lesson, Model, TeachingMode
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
+from condseg_app.remote import LocalEngine, PredictorLike, TrainerLike
 from condseg_app.session import Session
 from condseg_app.session.state import State
 from tests.conftest import IntensityTools, picture, volume

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QWidget
 
 from condseg_app import io
-from condseg_app.compute import Progress, Step
+from condseg_app.jobs import Progress, Step
 from condseg_app.qt import Panel
 from condseg_app.viewer.keys import COMMAND_KEYS
 

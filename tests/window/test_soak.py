@@ -38,7 +38,7 @@ import sys
 import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
-from condseg_app.compute import Engine
+from condseg_app.remote import Engine
 from condseg_app.session import Session
 from napari_condseg.widget import CondSegWidget
 from harness.window import rest

@@ -1,0 +1,1 @@
+"""Teaching a trained model another class."""

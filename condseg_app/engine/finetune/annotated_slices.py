@@ -1,0 +1,128 @@
+"""What is marked of a class, in parts: to learn from one and to be examined on another."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from condseg_app.data import Annotation, Image, Model, Shown
+from condseg_app.engine.preprocess import WorkingGrid
+from condseg_app.engine.train.samples import PreparedCase, prepare_case
+from condseg_app.errors import ClassTableError
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What is marked of a class, image by image.
+
+    Attributes:
+        name: the class's.
+        marked: images with the class's annotation.
+        slices: (an image's key, slice) -> its number, counted as they were marked, kept from one show to the next: a
+            slice stays with its fold, or a row would be examined on what it has learnt from.
+        prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
+            leaves and hides under the keys below.
+    """
+
+    name: str
+    marked: tuple[Shown, ...]
+    slices: dict[tuple[str, int], int]
+    prepared: tuple[PreparedCase, ...]
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        name: str,
+        shown: Iterable[Shown],
+        slices: Mapping[tuple[str, int], int],
+        folds: int,
+        with_claims: Callable[[Image, Annotation], Annotation],
+    ) -> "Marks":
+        """Bring what is marked onto the model's grid.
+
+        Args:
+            model: with its preprocessing.
+            name: of the class.
+            shown: images with all of their annotations.
+            slices: the numbers of slices that were marked before.
+            folds: how many parts to make.
+            with_claims: adds to an annotation what is known beside the marks.
+
+        Raises:
+            ModelError: the model does not fit an image.
+            ClassTableError: nothing of the class is marked.
+        """
+        marked = []
+        for image, annotations in shown:
+            model.check_fits(image)
+            marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
+        if not any(annotation.state == "present" for _, (annotation,) in marked):
+            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
+        numbers, prepared = dict(slices), []
+        for image, (annotation,) in marked:
+            grid, shape = WorkingGrid.of(image.geometry, model.preprocessing), annotation.mask.shape
+            axis = grid.axes.order[2]
+            whole = with_claims(image, annotation)
+            parts = {name: whole}
+            planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
+            held_by = ((planes + 0.5) * grid.shape[2] / shape[axis]).astype(int)
+            of_planes = _numbered(numbers, image.key, planes.tolist(), held_by.tolist())
+            for fold in range(folds):
+                in_fold = np.zeros(shape[axis], bool)
+                in_fold[planes] = [number % folds == fold for number in of_planes]
+                here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
+                parts[_kept(name, fold)] = replace(whole, supervised=whole.supervised & ~here)
+                parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
+            prepared.append(_prepared(image, name, parts, model))
+        return cls(name, tuple(marked), numbers, tuple(prepared))
+
+    @property
+    def cases(self) -> tuple[PreparedCase, ...]:
+        """The images with all that is marked."""
+        return self._under(self.name)
+
+    def without(self, fold: int) -> tuple[tuple[PreparedCase, ...], tuple[PreparedCase, ...]]:
+        """The marks without every n-th marked slice, and these slices' marks; empty where there are too few."""
+        return self._under(_kept(self.name, fold)), self._under(_hidden(self.name, fold))
+
+    def _under(self, key: str) -> tuple[PreparedCase, ...]:
+        return tuple(
+            PreparedCase(
+                case.image,
+                {self.name: case.masks[key]},
+                {self.name: case.supervised[key]},
+                {self.name: case.inside[key]},
+                {self.name: case.known[key]},
+            )
+            for case in self.prepared
+            if key in case.masks
+        )
+
+
+def _numbered(numbers: dict[tuple[str, int], int], key: str, planes: list[int], held_by: list[int]) -> list[int]:
+    """Each slice's number, those of new ones added; those in one working voxel share it: they are learnt as one."""
+    slices = list(zip(planes, held_by, strict=True))
+    of_voxel = {voxel: numbers[key, plane] for plane, voxel in slices if (key, plane) in numbers}
+    for plane, voxel in slices:
+        if (key, plane) not in numbers:
+            numbers[key, plane] = of_voxel.setdefault(voxel, max(numbers.values(), default=-1) + 1)
+    return [numbers[key, plane] for plane in planes]
+
+
+def _kept(name: str, fold: int) -> str:
+    return f"{name}, without fold {fold}"
+
+
+def _hidden(name: str, fold: int) -> str:
+    return f"{name}, fold {fold}"
+
+
+def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
+    """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
+    usable = [
+        replace(part, class_name=key, mask=part.mask & part.supervised)
+        for key, part in parts.items()
+        if key == name or part.state == "present"
+    ]
+    return prepare_case(image, usable, model.preprocessing)

@@ -1,0 +1,310 @@
+"""Teaching a class by its row of the table alone: no other class can change, for nothing else is learnt.
+
+"A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2), taken at its word.
+With `film` a row holds scale and offset of every channel of the decoder; it may also hold low-rank updates of the
+decoder's convolutions (`condseg_models.conditioning.ClassMix`), and the same for the encoder: no other class sees them.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from condseg_app.data import (
+    Annotation,
+    Certificate,
+    ClassEntry,
+    Image,
+    ImageProof,
+    LearntState,
+    Model,
+    Shown,
+    TaughtClass,
+    TrainingProgress,
+)
+from condseg_app.engine.class_rows import (
+    Row,
+    blended,
+    encoded_for_itself,
+    has_rows,
+    only_class,
+    row_of,
+    rows_hash,
+    taught_class,
+    trunk_hash,
+    with_record,
+    with_row,
+)
+from condseg_app.engine.devices import pick_device
+from condseg_app.engine.finetune.annotated_slices import Marks
+from condseg_app.engine.finetune.exclusion_masks import Claims
+from condseg_app.engine.finetune.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
+from condseg_app.engine.networks import build_network, with_room
+from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.train.samples import PreparedCase
+from condseg_app.errors import ModelError
+from condseg_models import ROWS
+
+_SMOOTHING = 20
+# After how many steps the class is examined again.
+_STEPS_BETWEEN_EXAMS = 50
+# Rows whose blends are tried as the beginning of a new one.
+_BEST = 3
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a new row begins as.
+
+    Attributes:
+        classes: the existing classes whose rows' mean it is.
+        dice: how well that mean alone explains the marks.
+        nearest: the existing class that explains them best.
+        nearest_dice: how well.
+    """
+
+    classes: tuple[str, ...]
+    dice: float
+    nearest: str
+    nearest_dice: float
+
+
+class ExactTeacher:
+    """Teaches a model a class by its row alone, a little with each call.
+
+    Beside the row, others are learnt that are each kept from some of the marked slices: how good these are there is
+    how good the class is on slices that it has not seen.
+
+    Args:
+        model: with its weights.
+        entry: the class; its row goes on where it was if the model has it.
+        shown: images with what is marked.
+        recipe: how.
+        device: 'auto', 'cpu', 'cuda', ...
+
+    Raises:
+        ModelError: the model does not fit an image, or its classes have no rows to learn.
+        ClassTableError: nothing of the class is marked.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        entry: ClassEntry,
+        shown: Iterable[Shown],
+        recipe: ExactRecipe | None = None,
+        device: str = "auto",
+    ) -> None:
+        self._recipe = recipe or ExactRecipe()
+        self._device = pick_device(device)
+        self._before = model
+        self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
+        if not has_rows(model):
+            raise ModelError(
+                f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
+            )
+        self._entry, self._steps = entry, self._recipe.steps
+        self._losses: list[float] = []
+        self._seconds = 0.0
+        self._held_out: float | None = None
+        self._encoder = build_network(self._model, self._device)
+        self._claims: dict[Image, Claims] = {}
+        self._marks = self._marked(shown, {})
+        samples = self._windows(self._marks.cases).exam(self._recipe.exam)
+        self.beginning, row = self._begin(samples)
+        self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
+        self._learner = self._learning(self._first, self._marks.cases)
+        self._folds: dict[int, tuple[Learner, Windows]] = {}
+        self._fold()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on learning."""
+        return self._seconds
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """How far it is; the Dice is that on marked slices which the row has not seen."""
+        done = self._learner.steps
+        loss = float(np.mean(self._losses[-_SMOOTHING:])) if self._losses else float("nan")
+        held_out = {} if self._held_out is None else {self._entry.name: self._held_out}
+        left = None if done == 0 else self._seconds / done * (self._steps - done)
+        begun = self.beginning
+        nearest = None if begun.nearest == self._entry.name else (begun.nearest, begun.nearest_dice)
+        return TrainingProgress(done, self._steps, loss, held_out, left, nearest)
+
+    def advance(self, seconds: float = 0.5) -> TrainingProgress:
+        """Learn for about so long, at least one step; nothing happens once all steps are taken.
+
+        Now and then, and at the end, the class is examined.
+        """
+        started, examined = time.perf_counter(), False
+        while self._learner.steps < self._steps and not examined:
+            self._losses.append(self._learner.step())
+            if self._folds:
+                learner, _ = [*self._folds.values()][self._learner.steps % len(self._folds)]
+                learner.step()
+            examined = self._learner.steps % _STEPS_BETWEEN_EXAMS == 0 or self._learner.steps == self._steps
+            if examined:
+                self.examine()
+            if time.perf_counter() >= started + seconds:
+                break
+        self._seconds += time.perf_counter() - started
+        return self.progress
+
+    def examine(self) -> float | None:
+        """Dice on the marked slices, each by a row that has not seen it; None if too few slices are marked.
+
+        It is that of rows which have taken fewer steps, so the class itself is rather better.
+        """
+        scores = [
+            exam_dice(only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device)[0]
+            for learner, windows in self._folds.values()
+            for samples in [windows.exam(max(1, self._recipe.exam // len(self._folds)))]
+        ]
+        self._held_out = float(np.mean(scores)) if scores else None
+        return self._held_out
+
+    def show(self, shown: Iterable[Shown]) -> None:
+        """Go on with what is marked now."""
+        self._marks = self._marked(shown, self._marks.slices)
+        self._learner.show(self._marks.cases)
+        self._fold()
+
+    def state(self) -> LearntState:
+        """The class as it is now, to go back to."""
+        beside = {number: learner.row() for number, (learner, _) in self._folds.items()}
+        slices = dict(self._marks.slices)
+        return LearntState(self._learner.steps, self._learner.row(), beside, slices, self._held_out, self._seconds)
+
+    def go_to(self, state: LearntState) -> None:
+        """Go on from an earlier state, also of another teacher of the same lesson, with the marks of now."""
+        if not state.slices.items() <= self._marks.slices.items():
+            self._marks = self._marked(self._marks.marked, state.slices)
+            self._fold()
+        self._learner = self._at(state.row, self._learner, state.step)
+        # A row that was not learnt yet, for slices were too few, begins anew.
+        first = row_of(self._first, self._entry.name)
+        self._folds = {
+            number: (self._at(state.beside.get(number, first), learner, state.step), hidden)
+            for number, (learner, hidden) in self._folds.items()
+        }
+        self._losses.clear()
+        self._held_out, self._seconds = state.dice, state.seconds
+
+    def class_alone(self) -> Model:
+        """The model with the class as it is now, and no other."""
+        return only_class(self._model, self._entry, self._learner.row())
+
+    def model(self) -> Model:
+        """The model with the class as it is now; every other class is as it was, to the bit."""
+        record = {
+            "mode": "exact",
+            "taught_to": trunk_hash(self._before),
+            "steps": self._learner.steps,
+            "seconds": round(self._seconds, 1),
+            "began_as": list(self.beginning.classes),
+            "held_out_dice": self._held_out,
+        }
+        return with_record(with_row(self._model, self._entry, self._learner.row()), self._entry.name, record)
+
+    def taught(self) -> TaughtClass:
+        """The class by itself."""
+        return taught_class(self.model(), self._entry.name)
+
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[str, int], int]) -> Marks:
+        return Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
+
+    def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:
+        """What is marked, and what the other classes say of it."""
+        if image not in self._claims:
+            self._claims[image] = Claims.of(self._before, self._entry, image, annotation, str(self._device))
+        return self._claims[image].added_to(annotation)
+
+    def _windows(self, cases: Sequence[PreparedCase]) -> Windows:
+        return Windows(self._encoder, self._model, self._entry.name, cases, self._recipe)
+
+    def _fold(self) -> None:
+        """Let the rows that are learnt beside go on with the marks of now; there are more as more is marked."""
+        before, self._folds = self._folds, {}
+        for number in range(self._recipe.folds):
+            kept, hidden = self._marks.without(number)
+            if not kept or not hidden:
+                continue
+            if number in before:
+                learner = before[number][0]
+                learner.show(kept)
+            else:
+                learner = self._learning(self._first, kept)
+            self._folds[number] = learner, self._windows(hidden)
+
+    def _learning(self, model: Model, cases: Sequence[PreparedCase]) -> Learner:
+        return Learner(model, cases, self._recipe, self._device)
+
+    def _at(self, row: Row, before: Learner, step: int) -> Learner:
+        """A learner with another row, and what one before looks at."""
+        learner = self._learning(only_class(self._model, self._entry, row), before.cases)
+        learner.steps = step
+        return learner
+
+    def _begin(self, samples: Sequence[EncodedSample]) -> tuple[Beginning, Row]:
+        """The row to begin with: what explains the marks best of the existing rows and their blends."""
+        model, names = self._model, self._model.classes.names
+        scores = dict(zip(names, exam_dice(model, names, samples, self._device), strict=True))
+        best = sorted(names, key=lambda name: -scores[name])
+        if self._entry.name in names:
+            own = self._entry.name
+            return Beginning((own,), scores[own], best[0], scores[best[0]]), row_of(model, own)
+        rows = {name: row_of(model, name) for name in names}
+        groups = [group for n in range(2, _BEST + 1) for group in combinations(best[:_BEST], n)]
+        tried: dict[tuple[str, ...], float] = {(name,): scores[name] for name in names}
+        for group in [*groups, names]:
+            alone = only_class(model, self._entry, _fresh(rows, group))
+            tried[tuple(group)] = exam_dice(alone, [self._entry.name], samples, self._device)[0]
+        chosen = max(tried, key=lambda group: tried[group])
+        return Beginning(chosen, tried[chosen], best[0], scores[best[0]]), _fresh(rows, chosen)
+
+
+def certify(
+    before: Model, after: Model, images: Iterable[Image], device: str = "auto", taught: str | None = None
+) -> Certificate:
+    """What shows that the old classes are as they were: hashes of weights, and of all answers on some images.
+
+    Args:
+        before: a model.
+        after: the same after a lesson.
+        images: on which the classes are asked for.
+        device: 'auto', 'cpu', 'cuda', ...
+        taught: a class that may differ: the one that was taught, if it is an old one.
+    """
+    old = [name for name in before.classes.names if name != taught]
+    proofs = []
+    for image in images:
+        answers = [_answers_hash(model, image, old, device) for model in (before, after)]
+        proofs.append(ImageProof(image.name, *answers))
+    return Certificate(
+        trunk_hash(before), trunk_hash(after), rows_hash(before, old), rows_hash(after, old), tuple(proofs)
+    )
+
+
+def _answers_hash(model: Model, image: Image, names: Sequence[str], device: str) -> str:
+    found = predict_whole(model, image, names, Manner(device))
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(np.ascontiguousarray(found.probabilities[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _fresh(rows: Mapping[str, Row], group: Sequence[str]) -> Row:
+    """The mean of some rows, without updates of convolutions: the mean of two products is no product."""
+    row = blended([rows[name] for name in group])
+    if len(group) > 1:
+        for key in row:
+            if key.endswith(f"outer_{ROWS}"):
+                row[key] = np.zeros_like(row[key])
+            elif key.endswith(f"inner_{ROWS}"):
+                row[key] = rows[group[0]][key]
+    return row

@@ -1,0 +1,1 @@
+"""Prediction by windows, encoded once for all classes."""

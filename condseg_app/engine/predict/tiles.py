@@ -1,0 +1,78 @@
+"""A part of an image, and what must be known for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from condseg_app.data import Region, Shape
+from condseg_app.engine.predict.windows import WindowGrid
+from condseg_app.engine.preprocess import WorkingGrid
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A part of an image's grid, with what it is made of.
+
+    Attributes:
+        grid: the whole image's.
+        part: of the image's own grid.
+        working: what the part is made of on the working grid.
+        windows: those of the whole image that reach it.
+        seen: what of the working grid these see.
+    """
+
+    grid: WorkingGrid
+    part: Region
+    working: Region
+    windows: WindowGrid
+    seen: Region
+
+    @classmethod
+    def of(cls, part: Region, grid: WorkingGrid, windows: WindowGrid, neighbours: int) -> "Scope":
+        """The scope of a part, for a network that is shown so many neighbours of each slice."""
+        working = grid.needed_by(part)
+        reaching = replace(windows, starts=tuple(s for s in windows.starts if meet(windows.inside(s), working)))
+        return cls(grid, part, working, reaching, reaching.seen(neighbours))
+
+    def inside(self, window: int) -> Region:
+        """Where a window meets `working`."""
+        i, j, k = map(common, self.windows.inside(self.windows.starts[window]), self.working)
+        return i, j, k
+
+    def turned(self, working: Region) -> Region:
+        """The voxels of the part in which a region of the working grid has a share, on the image's turned axes."""
+        touched = (taps.touched_by(met) for taps, met in zip(self.grid.back, working, strict=True))
+        i, j, k = map(common, touched, self.grid.turn(self.part))
+        return i, j, k
+
+
+def size(region: Region) -> Shape:
+    """Voxels along each axis."""
+    i, j, k = (part.stop - part.start for part in region)
+    return i, j, k
+
+
+def common(a: slice, b: slice) -> slice:
+    """What two ranges have in common."""
+    return slice(max(a.start, b.start), min(a.stop, b.stop))
+
+
+def seen_from(region: Region, first: Sequence[int]) -> Region:
+    """A region counted from another first voxel."""
+    i, j, k = (slice(part.start - n, part.stop - n) for part, n in zip(region, first, strict=True))
+    return i, j, k
+
+
+def placed(region: Region, first: Sequence[int]) -> Region:
+    """A region that was counted from a voxel, counted as that voxel is: what `seen_from` undoes."""
+    return seen_from(region, [-n for n in first])
+
+
+def first_of(region: Region) -> Shape:
+    """A region's first voxel."""
+    i, j, k = (part.start for part in region)
+    return i, j, k
+
+
+def meet(a: Region, b: Region) -> bool:
+    """Whether two regions have a voxel in common."""
+    return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))

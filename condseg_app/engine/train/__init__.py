@@ -1,0 +1,1 @@
+"""Training from single-class and partly labelled data."""

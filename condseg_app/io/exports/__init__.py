@@ -1,0 +1,1 @@
+"""Export formats, and the record that goes with each."""

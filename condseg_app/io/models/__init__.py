@@ -1,0 +1,1 @@
+"""Model files, class files and checkpoints."""

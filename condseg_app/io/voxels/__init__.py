@@ -1,0 +1,1 @@
+"""Lazy reading: layouts, boxes, unpacking and scratch files."""

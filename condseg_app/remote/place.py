@@ -1,0 +1,80 @@
+"""Where an engine runs that was started by somebody, and whether it can be reached there."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from condseg_app.errors import CondsegError, EngineLost
+from condseg_app.remote.certificate import read_certificate, security
+
+_ANSWERING_TAKES = 5.0  # seconds; another continent is 0.3 away
+
+
+@dataclass(frozen=True)
+class Place:
+    """An engine that runs already, on this computer or another.
+
+    Attributes:
+        address: 'HOST:PORT', with 'tls://' before it or without.
+        certificate: the file that the engine was started with, or a copy.
+    """
+
+    address: str
+    certificate: Path
+
+    @property
+    def host(self) -> str:
+        """The computer's name, or its number in the network."""
+        return _bare(self.address).rpartition(":")[0] or self.address
+
+
+def own_certificate() -> Path:
+    """The file of the certificate for a person who names none."""
+    return platformdirs.user_data_path("condseg", appauthor=False) / "engine.pem"
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of 'HOST:PORT'.
+
+    Raises:
+        CondsegError: it is not such an address.
+    """
+    host, colon, port = _bare(address).rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise CondsegError(f"'{address}' is not an engine's address; write HOST:PORT, such as workstation:8786")
+    return host, int(port)
+
+
+def reach(place: Place) -> tuple[str, str]:
+    """See that an engine with this certificate answers; dask would try again and again before it says no.
+
+    Returns:
+        the address for dask, and the certificate's text.
+
+    Raises:
+        CondsegError: what is wrong with the address, the certificate or the way there.
+    """
+    host, port = host_and_port(place.address)
+    certificate = read_certificate(place.certificate)
+    context: ssl.SSLContext = security(certificate).get_connection_args("client")["ssl_context"]
+    try:
+        with socket.create_connection((host, port), _ANSWERING_TAKES) as plain, context.wrap_socket(plain):
+            pass  # each side has seen the other's certificate, which is one and the same
+    except ssl.SSLCertVerificationError as error:
+        raise EngineLost(
+            f"the engine at {host}:{port} has another certificate; copy the file that it was started with",
+            path=place.certificate,
+        ) from error
+    except OSError as error:
+        raise EngineLost(
+            f"no engine answers at {host}:{port}; check the address, and that 'condseg engine' runs there "
+            "and no firewall is in between"
+        ) from error
+    return f"tls://{host}:{port}", certificate
+
+
+def _bare(address: str) -> str:
+    return address.strip().removeprefix("tls://")

@@ -1,0 +1,145 @@
+"""What travels between a window and its engine."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condseg_app import io
+from condseg_app.data import (
+    Annotation,
+    ClassEntry,
+    Geometry,
+    Image,
+    Lesson,
+    Model,
+    Pick,
+    Region,
+    TeachingMode,
+    extent_of,
+)
+from condseg_app.errors import CondsegError, ReadError
+from condseg_app.io.choices import EVERYTHING
+from condseg_app.log import engine_log_path, explain
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """A result or the reason why there is none.
+
+    Errors travel as values: an exception of torch's that dask itself sent would make the window import torch.
+    """
+
+    value: object = None
+    error: CondsegError | None = None
+
+    @classmethod
+    def of(cls, doing: str, value: Callable[[], object]) -> "Reply":
+        """Call a function and catch what it raises."""
+        try:
+            return cls(value())
+        except Exception as error:  # noqa: BLE001 - `explain` logs it, and the other side raises it again
+            told = explain(error, doing, engine_log_path())
+            # Made anew: what it was raised from may be of a type that the window must not import.
+            return cls(error=copy(told))
+
+
+@dataclass(frozen=True, eq=False)
+class FileImage:
+    """An image that the other side reads from its file."""
+
+    source: Path
+    geometry: Geometry
+    channels: tuple[str, ...]
+    name: str
+    pick: Pick = EVERYTHING
+
+    def read(self) -> Image:
+        """Read it; ReadError if the file no longer holds what was sent."""
+        image = io.read_image(self.source, self.pick)
+        if len(image.channels) != len(self.channels) or not image.geometry.fits(self.geometry):
+            raise ReadError("the file is not the image that was opened from it; open it again", path=self.source)
+        return replace(image, geometry=self.geometry, name=self.name, channels=self.channels)
+
+
+SentImage = FileImage | Image
+"""By file where the other side can read it, else with all its voxels."""
+
+
+def by_file(image: Image) -> FileImage | None:
+    """An image as its file, where it has a readable one on this machine."""
+    source = image.source
+    if source is None or not io.is_image(source):
+        return None
+    return FileImage(source.resolve(), image.geometry, image.channels, image.name, image.pick)
+
+
+def with_voxels(image: Image) -> Image:
+    """An image with its voxels in memory."""
+    return replace(image, array=np.ascontiguousarray(image.voxels()))
+
+
+def received(image: SentImage) -> Image:
+    """The image that was sent."""
+    return image.read() if isinstance(image, FileImage) else image
+
+
+@dataclass(frozen=True, eq=False)
+class SentLesson:
+    """A lesson on its way."""
+
+    entry: ClassEntry
+    shown: tuple[tuple[SentImage, Sequence[Annotation]], ...]
+    steps: int
+    mode: TeachingMode
+
+    def read(self) -> Lesson:
+        """The lesson that was sent."""
+        (image, annotations), *beside = [(received(image), annotations) for image, annotations in self.shown]
+        return Lesson(self.entry, image, tuple(annotations), self.steps, self.mode, tuple(beside))
+
+
+@dataclass(frozen=True, eq=False)
+class SentMarks:
+    """What has changed of an annotation: the box where it has, a bit for each of its voxels.
+
+    Attributes:
+        region: the box.
+        mask: packed bits of the mask there, where anything is decided.
+        supervised: packed bits of where that is.
+    """
+
+    region: Region
+    mask: NDArray[np.uint8]
+    supervised: NDArray[np.uint8]
+
+    @classmethod
+    def between(cls, before: Annotation, after: Annotation) -> "SentMarks | None":
+        """What has to be sent to whoever has the one before; None for nothing."""
+        changed = before.supervised != after.supervised
+        changed |= (before.mask != after.mask) & after.supervised
+        region = extent_of(changed)
+        if region is None:
+            return None
+        known = after.supervised[region]
+        return cls(region, np.packbits(after.mask[region] & known), np.packbits(known))
+
+    def onto(self, before: Annotation) -> Annotation:
+        """The annotation before with the change in it: a new one."""
+        mask, supervised = before.mask.copy(), before.supervised.copy()
+        for array, bits in ((mask, self.mask), (supervised, self.supervised)):
+            box = array[self.region]
+            box[...] = np.unpackbits(bits, count=box.size).reshape(box.shape).astype(bool)
+        return replace(before, mask=mask, supervised=supervised)
+
+
+SentModel = Path | Model
+"""By file on this machine, whole to another."""
+
+
+def read_model(model: SentModel) -> Model:
+    """The model that was sent."""
+    return io.read_model(model) if isinstance(model, Path) else model

@@ -1,0 +1,1 @@
+"""Use cases: one a file, the same for a click, a command and a Python call."""
