@@ -170,7 +170,7 @@ def write_segmentation(
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
     suffix = ".png" if found.geometry.unit == "pixel" and found.geometry.is_2d else ".nii.gz"
-    registry = _registry(file, classes, method)
+    registry = record_of(file, method.model, classes, method.post_processing, method.model_sha256)
     folder, name = target.parent, target.name
     forms = {form.named(folder, name): form for form in map(export_format, method.also)}
     for path, form in forms.items():
@@ -194,13 +194,15 @@ def write_segmentation(
     return written, notes
 
 
-def _registry(file: Path, classes: ClassTable, method: Method) -> Registry:
-    settings = method.post_processing
+def record_of(
+    file: Path, model: str, classes: ClassTable, settings: PostProcessing, model_sha256: str | None = None
+) -> Registry:
+    """The record that goes with an image's masks: model, thresholds, merge rule and classes."""
     return Registry(
         image=printable(file.name),
         camera_orientation=orientation_of(file),
-        model=method.model,
-        model_sha256=method.model_sha256,
+        model=model,
+        model_sha256=model_sha256,
         thresholds=dict.fromkeys(classes.names, settings.threshold),
         merge_rule=merge_rule(settings.overlap, marked=False),
         priority=settings.order or (),

@@ -63,6 +63,29 @@ class TeachingPlan:
 
 
 @dataclass(frozen=True, eq=False)
+class Teaching:
+    """A lesson on values: which class of which model, shown on which images.
+
+    Attributes:
+        model: with its weights; it stays as it is.
+        entry: the class, new to the model or not.
+        shown: images with what is marked on them.
+        mode: 'exact' or 'full'.
+        steps: training steps.
+        device: 'auto', 'cpu', 'cuda', ...
+        beside: more images, on which the old classes are kept as well ('full').
+    """
+
+    model: Model
+    entry: ClassEntry
+    shown: Sequence[Shown]
+    mode: TeachingMode = "exact"
+    steps: int = TEACHING_STEPS
+    device: str = "auto"
+    beside: Iterable[Image] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class TeachingResult:
     """Result of teaching; nothing is written yet.
 
@@ -102,11 +125,18 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     known = plan.class_name in model.classes
     entry = model.classes[plan.class_name] if known else model.classes.propose(plan.class_name)
     shown = _shown(plan, model, data)
-    yield from (
-        _teach_exactly(plan, model, entry, shown, seconds)
-        if plan.mode == "exact"
-        else _teach_fully(plan, model, entry, shown, _beside(everything, shown), seconds)
-    )
+    beside = _beside(everything, shown) if plan.mode == "full" else ()
+    yield from teach_model(Teaching(model, entry, shown, plan.mode, plan.steps, plan.device, beside), seconds)
+
+
+def teach_model(teaching: Teaching, seconds: float = 2.0) -> Iterator[TrainingProgress | TeachingResult]:
+    """Teach a model that is in memory: progress on the way, and at last the result.
+
+    Raises:
+        ModelError: the model does not fit an image, or cannot be taught in that mode.
+        ClassTableError: nothing of the class is marked.
+    """
+    yield from _teach_exactly(teaching, seconds) if teaching.mode == "exact" else _teach_fully(teaching, seconds)
 
 
 def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
@@ -120,19 +150,18 @@ def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
     write_model(plan.output, replace(result.model, name=plan.output.stem, parent=parent))
 
 
-def _teach_exactly(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], seconds: float
-) -> Iterator[TrainingProgress | TeachingResult]:
+def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.class_rows import with_record
     from condseg_app.engine.finetune.exact import ExactTeacher, certify
     from condseg_app.engine.finetune.learner import ExactRecipe
 
-    teacher = ExactTeacher(model, entry, shown, ExactRecipe(plan.steps), plan.device)
+    model, entry, device = teaching.model, teaching.entry, teaching.device
+    teacher = ExactTeacher(model, entry, teaching.shown, ExactRecipe(teaching.steps), device)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     held_out = teacher.examine()
     taught = teacher.model()
-    certificate = certify(model, taught, [image for image, _ in shown[:_IMAGES_COMPARED]], plan.device)
+    certificate = certify(model, taught, [image for image, _ in teaching.shown[:_IMAGES_COMPARED]], device)
     record = {**taught.training["classes"][entry.name], "certificate": asdict(certificate)}
     beginning = teacher.beginning
     yield TeachingResult(
@@ -143,18 +172,17 @@ def _teach_exactly(
     )
 
 
-def _teach_fully(
-    plan: TeachingPlan, model: Model, entry: ClassEntry, shown: Sequence[Shown], beside: Iterable[Image], seconds: float
-) -> Iterator[TrainingProgress | TeachingResult]:
+def _teach_fully(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
     from condseg_app.engine.finetune.compare import compare_on_lesson
     from condseg_app.engine.finetune.full import FullTeacher
 
-    teacher = FullTeacher(model, entry, shown, plan.steps, plan.device, beside)
+    model, entry, device = teaching.model, teaching.entry, teaching.device
+    teacher = FullTeacher(model, entry, teaching.shown, teaching.steps, device, teaching.beside)
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     taught = teacher.model()
-    lessons = [Lesson(entry, image, tuple(annotations)) for image, annotations in shown[:_IMAGES_COMPARED]]
-    tables = [compare_on_lesson(model, taught, lesson, plan.device) for lesson in lessons]
+    lessons = [Lesson(entry, image, tuple(annotations)) for image, annotations in teaching.shown[:_IMAGES_COMPARED]]
+    tables = [compare_on_lesson(model, taught, lesson, device) for lesson in lessons]
     yield TeachingResult(taught, changes=tuple(_mean(changes) for changes in zip(*tables, strict=True)))
 
 
