@@ -32,8 +32,7 @@ from harness.report import DATA, report
 from harness.window import Drawings, first_test_case, nearest, need_a_screen, opened, rest, until
 from numpy.typing import NDArray
 
-from condseg_app.data import Block, DeviceInfo, Image, Model, Region
-from condseg_app.remote import LocalEngine
+from condseg_app.data import Block, DeviceInfo, Image, Region
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
@@ -63,7 +62,9 @@ def main(
 
 
 class KnownAnswers:
-    """In place of networks: where a class is comes from the labels of the data set, in blocks."""
+    """An engine in place of networks: the labels of the data set, in blocks."""
+
+    place = None
 
     def __init__(self, data: Path) -> None:
         _, annotations = first_test_case(data)
@@ -73,7 +74,10 @@ class KnownAnswers:
         """The device's description."""
         return DeviceInfo("cpu", "labels", 1)
 
-    def predictor(self, model: Model, image: Image) -> "_Predictor":
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def predictor(self, model: Path, image: Image) -> "_Predictor":
         """Get ready to say where classes are."""
         del model
         return _Predictor(self._masks, image)
@@ -209,7 +213,7 @@ class Painter:
 def measured(data: Path, slices: int) -> dict[str, object]:
     """All figures for a volume of so many slices."""
     shape = (512, 512, slices)
-    with opened(data, shape, LocalEngine(KnownAnswers(data))) as window:
+    with opened(data, shape, KnownAnswers(data)) as window:
         session, painter = window.session, Painter(window)
         for _ in range(20):
             painter.timed(lambda: None, painter.redraws)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import hypothesis
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from condseg_app import io
 from condseg_app.data import (
+    Annotation,
     Block,
     Certificate,
     ClassChange,
@@ -25,13 +27,11 @@ from condseg_app.data import (
     Model,
     Preprocessing,
     Region,
-    Shown,
     TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError
-from condseg_app.remote import LocalEngine, PredictorLike, TrainerLike
-from condseg_app.remote.host import TorchTools
+from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session
 
 # A busy machine must not fail a test; how fast the code is has tests of its own.
@@ -49,11 +49,12 @@ def _set_event() -> threading.Event:
 
 @dataclass(eq=False)
 class IntensityTools:
-    """Stands in for the network: a voxel of intensity n is of class n. One window is one slice of the source.
+    """Stands in for the engine: a voxel of intensity n is of class n. One window is one slice of the source.
 
     While `at_rest` is cleared, every window takes until it is set again.
     """
 
+    place: None = None
     at_rest: threading.Event = field(default_factory=_set_event)
     lessons: list[Lesson] = field(default_factory=list)
     trainers: "list[_Trainer]" = field(default_factory=list)
@@ -61,28 +62,31 @@ class IntensityTools:
     def device(self) -> DeviceInfo:
         return DeviceInfo("cpu", "stand-in", 2)
 
-    def predictor(self, model: Model, image: Image) -> PredictorLike:
-        return _Predictor(model, image, self.at_rest)
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
+        return _Predictor(io.read_model(model), image, self.at_rest)
 
-    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         self.lessons.append(lesson)
-        self.trainers.append((_Learner if lesson.mode == "exact" else _Trainer)(model, lesson))
-        return self.trainers[-1]
+        self.trainers.append((_Learner if lesson.mode == "exact" else _Trainer)(io.read_model(model), lesson))
+        return cast("TeacherLike", self.trainers[-1])
 
-    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
-        return tuple(ClassChange(e.name, 1.0 if e.name in before.classes else None, 0.75, "x") for e in after.classes)
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        from condseg_app.engine.class_rows import taught_class  # torch, which few of these tests need
 
-    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
-        return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(lesson.image.name, "01", "01"),))
+        return taught_class(io.read_model(model), name)
 
-    def class_of(self, model: Model, name: str) -> TaughtClass:
-        return TorchTools().class_of(model, name)
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        from condseg_app.engine.class_rows import with_class  # torch, which few of these tests need
 
-    def with_class(self, model: Model, taught: TaughtClass) -> Model:
-        return TorchTools().with_class(model, taught)
+        return with_class(io.read_model(model), taught)
 
-    def without_class(self, model: Model, name: str) -> Model:
-        return TorchTools().without_class(model, name)
+    def without_class(self, model: Path, name: str) -> Model:
+        from condseg_app.engine.class_rows import without_class  # torch, which few of these tests need
+
+        return without_class(io.read_model(model), name)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 @dataclass(eq=False)
@@ -122,6 +126,13 @@ class _Trainer:
         table, entry = self.before.classes, self.lesson.entry
         return replace(self.before, classes=table if entry.name in table else table.adding(entry))
 
+    def compare(self) -> tuple[ClassChange, ...]:
+        before = self.before.classes
+        return tuple(ClassChange(e.name, 1.0 if e.name in before else None, 0.75, "x") for e in self.model().classes)
+
+    def certificate(self) -> Certificate:
+        return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(self.lesson.image.name, "01", "01"),))
+
 
 @dataclass(eq=False)
 class _Learner(_Trainer):
@@ -129,8 +140,9 @@ class _Learner(_Trainer):
 
     part: Region | None = None
 
-    def show(self, shown: Sequence[Shown]) -> None:
-        self.lesson = replace(self.lesson, annotations=tuple(shown[0][1]))
+    def show(self, annotation: Annotation) -> None:
+        others = (a for a in self.lesson.annotations if a.class_name != annotation.class_name)
+        self.lesson = replace(self.lesson, annotations=(*others, annotation))
 
     def examine(self) -> float | None:
         return 0.5
@@ -222,7 +234,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     path = tmp_path / "abdomen.safetensors"
     io.write_model(path, small_model("abdomen", "3D"))
     tools = IntensityTools()
-    session = Session(LocalEngine(tools), tmp_path / "models")
+    session = Session(tools, tmp_path / "models")
     failures: list[CondsegError] = []
     notices: list[str] = []
     session.failed.connect(failures.append)

@@ -1,21 +1,18 @@
 """Where the engine runs: in another process or machine. The caller's process imports no torch."""
 
-from condseg_app.remote.engine import Engine, LocalEngine
+from condseg_app.remote.engine import Engine
 from condseg_app.remote.place import Place, own_certificate
 from condseg_app.remote.process import EngineProcess
-from condseg_app.remote.protocols import EngineLike, PredictorLike, TeacherLike, Toolbox, TrainerLike
+from condseg_app.remote.protocols import EngineLike, PredictorLike, TeacherLike
 from condseg_app.remote.service import serve
 
 __all__ = [
     "Engine",
     "EngineLike",
     "EngineProcess",
-    "LocalEngine",
     "Place",
     "PredictorLike",
     "TeacherLike",
-    "Toolbox",
-    "TrainerLike",
     "own_certificate",
     "serve",
 ]

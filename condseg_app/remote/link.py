@@ -6,10 +6,9 @@ from typing import Any, cast
 from condseg_app import __version__
 from condseg_app.errors import CondsegError, EngineLost
 from condseg_app.remote.connection import connect, lost_errors
-from condseg_app.remote.host import EngineActor
+from condseg_app.remote.host import Host
 from condseg_app.remote.place import Place, reach
 from condseg_app.remote.process import EngineProcess
-from condseg_app.remote.protocols import Toolbox
 from condseg_app.remote.wire import Reply
 
 _LOOK_EVERY = 1.0
@@ -37,7 +36,7 @@ class Link:
             raise
 
     @classmethod
-    def to_place(cls, place: Place, tools: Toolbox) -> "Link":
+    def to_place(cls, place: Place) -> "Link":
         """A connection to an engine that runs already.
 
         Raises:
@@ -45,7 +44,7 @@ class Link:
         """
         link = cls(*reach(place))
         try:
-            link._check_version(place, tools)
+            link._check_version(place)
         except CondsegError:
             link.close()
             raise
@@ -55,18 +54,18 @@ class Link:
         """Whether the engine can be called."""
         return self._client.status == "running" and (self.process is None or self.process.is_alive())
 
-    def actor(self, kind: type, tools: Toolbox) -> Any:
-        """A new object in the engine; it goes when this handle does."""
+    def host(self) -> Any:
+        """A new host in the engine; it goes when this handle does."""
         try:
             with self._client.as_current():
-                return self._client.submit(kind, tools, actor=True, pure=False).result(_STARTING_TAKES)
+                return self._client.submit(Host, actor=True, pure=False).result(_STARTING_TAKES)
         except lost_errors() as error:
             raise self._lost() from error
 
-    def call(self, actor: Any, method: str, *arguments: object) -> object:
-        """Call an object's method and wait for what it replies."""
+    def call(self, host: Any, method: str, *arguments: object) -> object:
+        """Call a host's method and wait for its reply."""
         try:
-            reply = self._wait(getattr(actor, method)(*arguments))
+            reply = self._wait(getattr(host, method)(*arguments))
         except lost_errors() as error:
             raise self._lost() from error
         if reply.error is not None:
@@ -90,9 +89,9 @@ class Link:
         if self.process is not None:
             self.process.stop()
 
-    def _check_version(self, place: Place, tools: Toolbox) -> None:
+    def _check_version(self, place: Place) -> None:
         """What is sent to and fro is only understood by the same version."""
-        theirs = self.call(self.actor(EngineActor, tools), "version")
+        theirs = self.call(self.host(), "version")
         if theirs != __version__:
             raise EngineLost(
                 f"the engine at {place.host} is CondSeg {theirs} and this is CondSeg {__version__}; "

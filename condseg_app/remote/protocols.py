@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from condseg_app.data import (
     Annotation,
@@ -15,7 +15,6 @@ from condseg_app.data import (
     Lesson,
     Model,
     Region,
-    Shown,
     TaughtClass,
     TrainingProgress,
 )
@@ -36,8 +35,8 @@ class PredictorLike(Protocol):
         """The probabilities of some classes in one window; within a second or so."""
 
 
-class TrainerLike(Protocol):
-    """A training that goes on a little with each call."""
+class TeacherLike(Protocol):
+    """A lesson under way; methods marked 'exact' raise ModelError in the mode 'full'."""
 
     def advance(self, seconds: float) -> TrainingProgress:
         """Train for about so long."""
@@ -45,35 +44,14 @@ class TrainerLike(Protocol):
     def model(self) -> Model:
         """The model as it is now."""
 
+    def compare(self) -> tuple[ClassChange, ...]:
+        """Each class before and after, on the lesson's image."""
 
-@runtime_checkable
-class ExactTrainerLike(TrainerLike, Protocol):
-    """A training of one class alone, which goes on with other marks, shows the class, and goes back."""
+    def certificate(self) -> Certificate:
+        """Proof that the other classes answer on the lesson's image as before."""
 
-    def show(self, shown: Sequence[Shown]) -> None:
-        """Go on with what is marked now."""
-
-    def examine(self) -> float | None:
-        """Dice on marked slices that were not learnt from; None where too few are marked."""
-
-    def state(self) -> LearntState:
-        """The class as it is now."""
-
-    def go_to(self, state: LearntState) -> None:
-        """Go on from an earlier state."""
-
-    def look_at(self, part: Region) -> int:
-        """Get ready to show the class as it is now on a part of the image; in how many windows."""
-
-    def segment(self, window: int) -> Block | None:
-        """The class in one of these windows, within a second or so; None before anything is looked at."""
-
-
-class TeacherLike(TrainerLike, Protocol):
-    """A training for a lesson, which can say what it has changed; what is said to be 'exact' needs that mode."""
-
-    def show(self, marks: Annotation) -> None:
-        """Go on with what is marked of the class now ('exact')."""
+    def show(self, annotation: Annotation) -> None:
+        """Go on with another annotation of the class ('exact')."""
 
     def examine(self) -> float | None:
         """Dice on marked slices that were not learnt from ('exact'); None where too few are marked."""
@@ -85,44 +63,10 @@ class TeacherLike(TrainerLike, Protocol):
         """Go on from an earlier state ('exact')."""
 
     def look_at(self, part: Region) -> int:
-        """Get ready to show the class as it is now on a part of the image ('exact'); in how many windows."""
+        """Get ready to show the class on a part of the image ('exact'); returns the number of windows."""
 
     def segment(self, window: int) -> Block | None:
-        """The class in one of these windows, within a second or so ('exact')."""
-
-    def compare(self) -> tuple[ClassChange, ...]:
-        """Each class before and after, on the lesson's image."""
-
-    def certificate(self) -> Certificate:
-        """Whether the other classes answer on the lesson's image as they did."""
-
-
-class Toolbox(Protocol):
-    """The functions that an engine runs; values in, values out."""
-
-    def device(self) -> DeviceInfo:
-        """What computes."""
-
-    def predictor(self, model: Model, image: Image) -> PredictorLike:
-        """Get ready to predict."""
-
-    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
-        """Get ready to teach."""
-
-    def compare(self, before: Model, after: Model, lesson: Lesson) -> tuple[ClassChange, ...]:
-        """Each class before and after, on the lesson's image."""
-
-    def certify(self, before: Model, after: Model, lesson: Lesson) -> Certificate:
-        """Whether the other classes answer on the lesson's image as they did."""
-
-    def class_of(self, model: Model, name: str) -> TaughtClass:
-        """A class by itself."""
-
-    def with_class(self, model: Model, taught: TaughtClass) -> Model:
-        """The model with a class more."""
-
-    def without_class(self, model: Model, name: str) -> Model:
-        """The model with a class less."""
+        """The class in one of these windows, within a second or so ('exact'); None before `look_at`."""
 
 
 class EngineLike(Protocol):

@@ -19,10 +19,12 @@ import pytest
 
 from condseg_app import io
 from condseg_app.data import Annotation, Block, ClassTable, Geometry, Image, Lesson, Model, Preprocessing
+from condseg_app.engine.devices import describe_device
 from condseg_app.engine.networks import new_model
+from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost
 from condseg_app.io.image_files import write_image
-from condseg_app.remote import Engine, EngineProcess, LocalEngine
+from condseg_app.remote import Engine, EngineProcess
 from condseg_app.remote.certificate import make_certificate, security
 
 CLASSES = ("leaf", "stone")
@@ -76,15 +78,17 @@ def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def test_the_process_answers_as_the_functions_do(engine: Engine, model_path: Path, picture: Image) -> None:
-    there, here = engine.predictor(model_path, picture), LocalEngine().predictor(model_path, picture)
+def test_the_process_answers_as_the_functions_do(
+    engine: Engine, model_path: Path, model: Model, picture: Image
+) -> None:
+    there, here = engine.predictor(model_path, picture), Predictor(model, picture)
     assert there.windows == here.windows > 1
     assert there.order((60, 40, 0)) == here.order((60, 40, 0))
     for window in reversed(range(there.windows)):
         block = there.segment(window, CLASSES)
         assert all(levels.dtype == np.uint8 for levels in block.probabilities.values())
         assert_same(block, here.segment(window, CLASSES))
-    assert engine.device() == LocalEngine().device()
+    assert engine.device() == describe_device("auto")
 
 
 def test_two_images_are_kept_apart(engine: Engine, model_path: Path, picture: Image) -> None:
@@ -95,19 +99,19 @@ def test_two_images_are_kept_apart(engine: Engine, model_path: Path, picture: Im
 
 
 def test_an_image_is_read_from_its_file_by_the_engine(
-    engine: Engine, model_path: Path, picture: Image, tmp_path: Path
+    engine: Engine, model_path: Path, model: Model, picture: Image, tmp_path: Path
 ) -> None:
     file = tmp_path / "picture.png"
     write_image(file, picture)
     # What is in memory here is never looked at, for the engine can read the file.
     opened = replace(io.read_image(file), array=np.zeros_like(picture.voxels()))
-    expected = LocalEngine().predictor(model_path, picture).segment(0, CLASSES)
+    expected = Predictor(model, picture).segment(0, CLASSES)
     assert_same(engine.predictor(model_path, opened).segment(0, CLASSES), expected)
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced", "no image"])
 def test_an_image_whose_file_has_changed_is_sent(
-    engine: Engine, model_path: Path, picture: Image, tmp_path: Path, change: str
+    engine: Engine, model_path: Path, model: Model, picture: Image, tmp_path: Path, change: str
 ) -> None:
     file = tmp_path / "picture.png"
     write_image(file, picture)
@@ -118,7 +122,7 @@ def test_an_image_whose_file_has_changed_is_sent(
         write_image(file, Image(np.zeros((1, 9, 9, 1), np.uint8), Geometry.of_picture(9, 9)))
     else:
         file.write_bytes(b"nonsense")
-    expected = LocalEngine().predictor(model_path, picture).segment(0, CLASSES)
+    expected = Predictor(model, picture).segment(0, CLASSES)
     assert_same(engine.predictor(model_path, opened).segment(0, CLASSES), expected)
 
 

@@ -23,8 +23,9 @@ from condseg_app import __version__, io
 from condseg_app.cli import main
 from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
 from condseg_app.engine.networks import new_model
+from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import CondsegError, EngineLost, ReadError, WriteError
-from condseg_app.remote import Engine, LocalEngine, serve
+from condseg_app.remote import Engine, serve
 from condseg_app.remote.certificate import make_certificate, read_certificate, security, write_certificate
 from condseg_app.remote.devices import environment, pick_devices
 
@@ -116,7 +117,7 @@ def test_an_engine_elsewhere_is_sent_all_it_needs(
     assert service.certificate.stat().st_mode & 0o777 == 0o600
     voxels = np.random.default_rng(0).integers(0, 255, (1, 70, 50, 1)).astype(np.uint8)
     picture = Image(voxels, Geometry.of_picture(70, 50), "picture", source=tmp_path / "only-here.png")
-    expected = LocalEngine().predictor(model_path, picture).segment(1, ["leaf"])
+    expected = Predictor(io.read_model(model_path), picture).segment(1, ["leaf"])
     block = connected.predictor(model_path, picture).segment(1, ["leaf"])
     np.testing.assert_array_equal(block.probabilities["leaf"], expected.probabilities["leaf"])
     assert connected.device().kind == "cpu"

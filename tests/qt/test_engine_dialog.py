@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 
 from condseg_app.qt import Panel
 from condseg_app.qt.engine_dialog import EngineDialog, ask_where_to_compute
-from condseg_app.remote import LocalEngine, Place
+from condseg_app.remote import Place
 from condseg_app.remote.certificate import make_certificate, write_certificate
 from condseg_app.session.settings import Settings, load_settings, save_settings
 
@@ -111,7 +111,7 @@ def test_what_is_chosen_is_used_shown_and_remembered(
     assert empty_panel.device.text.full_text().startswith("127.0.0.1, CPU (")
     assert load_settings(file).place == place
     assert load_settings(file).theme == "light", "the rest is as it was"
-    empty_panel.session.use_engine(LocalEngine())
+    empty_panel.session.use_engine(type(empty_panel.session.engine)())
     assert empty_panel.device.text.full_text().startswith("this computer")
 
 

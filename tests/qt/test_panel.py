@@ -19,7 +19,6 @@ from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
-from condseg_app.remote import LocalEngine
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
@@ -129,7 +128,7 @@ def test_models_of_generated_images_are_proposed_for_such_only(
 def test_where_no_model_suits_the_panel_says_what_can_be_done(
     qtbot: QtBot, stage: Any, photo: Image, tmp_path: Path
 ) -> None:
-    session = Session(LocalEngine(stage.tools), tmp_path / "models")
+    session = Session(stage.tools, tmp_path / "models")
     panel = Panel(LayerBinding(session, ViewerModel()), lambda: stage.model_files)
     qtbot.addWidget(panel)
     panel.show()

@@ -9,34 +9,27 @@ import pytest
 
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import EngineLost
-from condseg_app.remote import LocalEngine, Place
+from condseg_app.remote import Place
 from condseg_app.session import LessonResult
 
 WORKSTATION = Place("workstation:8786", Path("engine.pem"))
 
 
-class Elsewhere(LocalEngine):
-    """An engine at another place."""
-
-    def __init__(self, tools: Any) -> None:
-        super().__init__(tools)
-        self.place = WORKSTATION
-        self.left = threading.Event()
-
-    def close(self) -> None:
-        self.left.set()
+@pytest.fixture
+def left() -> threading.Event:
+    """Set when the engine elsewhere is closed."""
+    return threading.Event()
 
 
 @pytest.fixture
-def elsewhere(desk: Any) -> Elsewhere:
-    return Elsewhere(type(desk.tools)())
+def elsewhere(desk: Any, left: threading.Event) -> Any:
+    """An engine at another place."""
+    engine = type(desk.tools)(place=WORKSTATION)
+    engine.close = left.set
+    return engine
 
 
-def tools_of(engine: LocalEngine) -> Any:
-    return engine._tools
-
-
-def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Elsewhere) -> None:
+def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Any, left: threading.Event) -> None:
     desk.session.find_device()
     desk.finish()
     desk.session.use_engine(elsewhere)
@@ -48,14 +41,14 @@ def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Elsewhere) -> Non
     desk.session.predict()
     desk.finish()
     assert desk.tools.calls == 0
-    assert tools_of(elsewhere).calls > 0
+    assert elsewhere.calls > 0
     assert desk.session.prediction.complete == {"liver", "spleen", "kidney"}
-    desk.session.use_engine(LocalEngine(desk.tools))
+    desk.session.use_engine(desk.tools)
     assert desk.session.place is None
-    assert elsewhere.left.wait(5), "an engine that is left is let go"
+    assert left.wait(5), "an engine that is left is let go"
 
 
-def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: Elsewhere) -> None:
+def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: Any) -> None:
     gate = desk.hold()
     desk.session.predict(["liver"])
     gate.release(1)
@@ -65,11 +58,11 @@ def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: El
     assert desk.session.place is None
     desk.finish()
     assert desk.session.state_of("liver") == "complete"
-    assert tools_of(elsewhere).calls == 0
+    assert elsewhere.calls == 0
     assert desk.session.place == WORKSTATION
 
 
-def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Elsewhere, volume: Any) -> None:
+def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Any, volume: Any) -> None:
     gate = desk.hold()
     desk.session.predict(["liver"])
     gate.release(1)
@@ -78,13 +71,13 @@ def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Els
     desk.session.predict(["spleen"])
     assert desk.session.place == WORKSTATION
     desk.finish()
-    assert {name for _, name in tools_of(elsewhere).asked} == {"spleen", "liver"}, "liver had not been finished"
+    assert {name for _, name in elsewhere.asked} == {"spleen", "liver"}, "liver had not been finished"
     assert desk.session.prediction.complete == {"spleen", "liver"}
     np.testing.assert_array_equal(desk.session.mask_of("spleen"), volume.voxels()[0] == 2)
     assert desk.heard.failures == []
 
 
-def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Elsewhere) -> None:
+def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Any) -> None:
     everywhere = np.ones(desk.session.image.geometry.shape, bool)
     desk.session.annotate("liver", everywhere, everywhere)
     gate = desk.hold()
@@ -97,7 +90,7 @@ def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Elsewhere) -> None
     assert desk.session.place == WORKSTATION
 
 
-def test_an_engine_that_is_left_has_nothing_more_to_say(desk: Any, elsewhere: Elsewhere) -> None:
+def test_an_engine_that_is_left_has_nothing_more_to_say(desk: Any, elsewhere: Any) -> None:
     asked, go = threading.Event(), threading.Event()
 
     def device() -> DeviceInfo:

@@ -14,7 +14,7 @@ from condseg_app import io
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import EngineLost
 from condseg_app.io import EXPORT_FORMATS, read_label_map
-from condseg_app.remote import LocalEngine
+from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.unsaved import UnsavedLesson
 from tests.session.conftest import make_model, make_volume
@@ -274,7 +274,7 @@ def test_closing_ends_without_a_file(desk: Any, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_session_without_an_engine_knows_as_well() -> None:
-    session = Session(LocalEngine())
+    session = Session(Engine())
     session.set_image(make_volume())
     session.add_class("own")
     mark(session, "own")

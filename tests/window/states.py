@@ -10,10 +10,10 @@ import numpy as np
 from qtpy.QtWidgets import QMainWindow
 
 from condseg_app import io
-from condseg_app.data import DeviceInfo, Image, Lesson, Model, TeachingMode
+from condseg_app.data import DeviceInfo, Image, Lesson, TeachingMode
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
-from condseg_app.remote import LocalEngine, PredictorLike, TrainerLike
+from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session
 from condseg_app.session.state import State
 from tests.conftest import IntensityTools, picture, volume
@@ -24,7 +24,7 @@ from tests.window.told import nameless, unexplained
 
 @dataclass(eq=False)
 class FrailTools(IntensityTools):
-    """The stand-in for the network, which can be lost."""
+    """The stand-in for the engine, which can be lost."""
 
     lost: bool = False
 
@@ -32,13 +32,13 @@ class FrailTools(IntensityTools):
         self._answer()
         return super().device()
 
-    def predictor(self, model: Model, image: Image) -> PredictorLike:
+    def predictor(self, model: Path, image: Image) -> PredictorLike:
         self._answer()
         return super().predictor(model, image)
 
-    def trainer(self, model: Model, lesson: Lesson) -> TrainerLike:
+    def teacher(self, model: Path, lesson: Lesson) -> TeacherLike:
         self._answer()
-        return super().trainer(model, lesson)
+        return super().teacher(model, lesson)
 
     def _answer(self) -> None:
         if self.lost:
@@ -104,7 +104,7 @@ class Scene:
         self.close()
         self.models = self.model_files
         self.tools = FrailTools()
-        self.engine = LocalEngine(self.tools)
+        self.engine = self.tools
         self.session = Session(self.engine, self.folder / "taught")
         self.window, self.shut = self.open_window(self)
         (self.panel,) = self.window.findChildren(Panel)
