@@ -14,18 +14,18 @@ from condseg_app.log import explain
 
 JobState = Literal["waiting", "running", "paused", "finished", "failed", "cancelled"]
 
-# A host draws its progress bar, and Qt composes the window, for each report: there are no more than one can follow.
+# For each report a host draws the progress bar, and Qt composes the window: no more reports than an eye can follow.
 _REPORT_EVERY = 0.1
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a work is.
+    """Progress of a job.
 
     Attributes:
         fraction: done of 1.
-        text: what is being done.
-        seconds_left: estimate; None while there is nothing to estimate from.
+        text: the present work.
+        seconds_left: estimate; None before the first steps.
     """
 
     fraction: float
@@ -35,7 +35,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What one short call has brought: how far it is now, and a result to hand on (None for none)."""
+    """Outcome of a short call: progress, and a result to hand on (None for none)."""
 
     progress: Progress
     result: object | None = None
@@ -46,7 +46,7 @@ Steps = Generator[Step, None, None]
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a job ended, and why it failed."""
+    """End of a job, and the error of a failed job."""
 
     state: Literal["finished", "failed", "cancelled"]
     error: CondsegError | None = None
@@ -65,7 +65,7 @@ class Pace:
         self._idle += seconds
 
     def timed(self, progress: Progress) -> Progress:
-        """The progress with its time left, unless whoever made it knows better."""
+        """The progress with an estimate of the time left, unless the progress has an estimate."""
         now = self._clock() - self._idle
         if self._start is None or progress.fraction <= 0:
             self._start = (now, progress.fraction)  # getting ready says nothing about the pace
@@ -76,16 +76,16 @@ class Pace:
 
 
 class Job:
-    """One long work, driven step by step in a daemon thread.
+    """Long work, driven step by step in a daemon thread.
 
-    Between two steps it stops if it was cancelled and waits while it is paused; a step that had begun is
-    finished and its result delivered. Signals are emitted in the job's thread: connect with
-    `thread="current"` to be called in one's own, by `psygnal.emit_queued`.
+    Between two steps the job stops if cancelled and waits while paused; a step that has begun is finished and its
+    result delivered. Signals are emitted in the job's thread: connect with `thread="current"` for calls in the
+    connecting thread, by `psygnal.emit_queued`.
 
     Args:
-        title: what the work is, for the screen.
-        steps: starts the work; called in the job's thread. The generator is closed when the job ends early,
-            so what it holds can be let go in a `finally`.
+        title: of the work, for the screen.
+        steps: starts the work; called in the job's thread. The generator is closed when the job ends early, so a
+            `finally` can release resources.
     """
 
     progressed = Signal(Progress)
@@ -106,12 +106,12 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """Where it stands; 'paused' as soon as it is asked to pause."""
+        """State of the job; 'paused' as soon as a pause is asked for."""
         return self._state
 
     @property
     def progress(self) -> Progress:
-        """What was reported last."""
+        """The last reported progress."""
         return self._progress
 
     def start(self) -> None:
@@ -138,7 +138,7 @@ class Job:
             self._may_run.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until it has ended; False if it has not within `timeout` seconds."""
+        """Block until the job has ended; False after `timeout` seconds without an end."""
         return self._over.wait(timeout)
 
     def _run(self) -> None:
@@ -148,7 +148,7 @@ class Job:
             end = JobEnd("cancelled")
         except Exception as error:  # noqa: BLE001 - `explain` logs it; the thread's last chance to tell anybody
             told = explain(error, self.title)
-            # Nobody waits any more for what was cancelled, so nobody is told that it failed.
+            # Nobody waits for a cancelled job, so nobody is told of its failure.
             end = JobEnd("cancelled") if self._cancelled.is_set() else JobEnd("failed", told)
         self._state = end.state
         self.ended.emit(end)

@@ -1,4 +1,4 @@
-"""Where the log is, and how an unexpected error becomes a sentence that points to it."""
+"""The log, and sentences for unexpected errors that point to the log."""
 
 import logging
 import tempfile
@@ -46,12 +46,12 @@ def start_log() -> Path:
 
 
 def explain(error: Exception, doing: str, log: Path | None = None) -> CondsegError:
-    """What to tell the user about an error: itself if it was made for them, else one sentence.
+    """An error as a sentence for the user.
 
     Args:
-        error: what was raised; its traceback is logged unless it is a `CondsegError`.
-        doing: what was being done, 'Predicting' say.
-        log: where the details are; the window's log if None.
+        error: a `CondsegError`, which is returned, or any other, whose traceback is logged.
+        doing: the work that failed, 'Predicting' say.
+        log: the log with the details; the window's log if None.
     """
     if isinstance(error, CondsegError):
         return error

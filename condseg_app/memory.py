@@ -1,4 +1,4 @@
-"""How much memory this process may still take."""
+"""Free memory of this process."""
 
 import sys
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from condseg_app.errors import OutOfMemory
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
-# Smaller pieces are asked for without a look, which takes longer than reading them.
+# Smaller pieces are taken without a check, which would take longer than reading.
 _WORTH_A_LOOK = 1 << 26
 
 
@@ -21,12 +21,12 @@ def free_memory() -> int:
 
 
 def has_room(needed: int) -> bool:
-    """Whether so many bytes leave as much free as they take, for what is done with them takes room, too."""
+    """Whether so many bytes leave as many free, for work on the data takes room, too."""
     return 2 * needed <= free_memory()
 
 
 def require_memory(needed: int, path: Path | None) -> None:
-    """Refuse what does not fit before the system tries.
+    """Refuse data that do not fit before the system tries.
 
     Raises:
         OutOfMemory: as many bytes are not free.
@@ -39,7 +39,7 @@ def require_memory(needed: int, path: Path | None) -> None:
 
 
 def _own_limits() -> Iterator[int]:
-    """What is left below each limit of this process; endless where there is none."""
+    """Bytes left below each limit of this process; infinite without a limit."""
     yield sys.maxsize
     if sys.platform == "linux":
         import resource
@@ -53,7 +53,7 @@ def _own_limits() -> Iterator[int]:
 
 
 def _cgroup_limits() -> Iterator[int]:
-    """What is left in this process's control group (version 2) and in each one that contains it."""
+    """Bytes left in this process's control group (version 2) and in each group above."""
     try:
         lines = _MEMBERSHIP.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -68,7 +68,7 @@ def _cgroup_limits() -> Iterator[int]:
 
 
 def _left_in(group: Path) -> int | None:
-    """Bytes left in a control group that has a limit; cached files do not count, for they make room when needed."""
+    """Bytes left in a control group with a limit; cached files do not count, for their memory is freed on demand."""
     try:
         limit = int((group / "memory.max").read_text(encoding="utf-8"))
         current = int((group / "memory.current").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Values: what the rest of the program is about. Frozen, numpy only, no files and no networks."""
+"""Values of the whole program: frozen, numpy only, without files and networks."""
 
 from condseg_app.data.annotation import Annotation
 from condseg_app.data.chunked_annotation import ChunkedAnnotation

@@ -1,4 +1,4 @@
-"""What a person has said about one class in one image, and where they have not said anything."""
+"""Annotations: a person's mask of a class in an image, and the voxels where the mask decides."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +14,13 @@ State = Literal["unlabelled", "present", "absent"]
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """A class's mask together with the voxels where the mask can be relied on.
+    """A class's mask with its supervised mask.
 
     Attributes:
-        class_name: the class it is about.
-        mask: (I, J, K) bool, where the class is.
-        supervised: (I, J, K) bool, where a person has decided. Outside it nothing is known:
-            unlabelled never means background.
+        class_name: the annotated class.
+        mask: (I, J, K) bool, true inside the class.
+        supervised: (I, J, K) bool, true where a person has decided. Other voxels are unknown: unlabelled never means
+            background.
     """
 
     class_name: str

@@ -1,4 +1,4 @@
-"""The look-up table: which classes a network knows, and under which code it is asked for each."""
+"""The look-up table: a network's classes, each with the code that the network is given."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,14 +46,14 @@ def listed(names: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class ClassEntry:
-    """One row of the look-up table.
+    """A row of the look-up table.
 
     Attributes:
         value: the integer that stands for the class in a label map, 1 or more (0 is background).
         name: unique name.
         color: red, green, blue, 0 to 255.
-        code: what the network is given, `hash(c)` of Dmitriev & Kaufman's equation 2.
-        part_of: name of the class that contains this one (a tumour's organ), if any.
+        code: the network's input for the class, `hash(c)` of Dmitriev & Kaufman's equation 2.
+        part_of: name of the class that contains this class (a tumour's organ), if any.
         terminology: a code of a terminology, 'SCT:10200004' for the liver, say.
         notes: free text.
     """
@@ -132,7 +132,7 @@ class ClassTable:
         return np.dtype(np.uint8 if max((e.value for e in self.entries), default=0) <= 255 else np.uint16)
 
     def row(self, name: str) -> int:
-        """A class's position, its row in the network's table."""
+        """Position of a class, the row in the network's table."""
         for row, entry in enumerate(self.entries):
             if entry.name == name:
                 return row
@@ -145,11 +145,11 @@ class ClassTable:
         return ClassEntry(value, name, chosen, spread_code(len(self.entries)))
 
     def adding(self, entry: ClassEntry) -> "ClassTable":
-        """The table with one more row at its end."""
+        """The table with another row at the end."""
         return ClassTable((*self.entries, entry))
 
     def replacing(self, name: str, /, **changes: object) -> "ClassTable":
-        """The table with fields of one row changed."""
+        """The table with changed fields of a row."""
         row = self.row(name)
         changed = replace(self.entries[row], **changes)  # type: ignore[arg-type]
         return ClassTable((*self.entries[:row], changed, *self.entries[row + 1 :]))
@@ -165,8 +165,8 @@ class ClassTable:
 def spread_code(row: int) -> float:
     """The code of the n-th row: -1, 1, 0, -1/2, 1/2, -3/4, ... in [-1, 1].
 
-    The paper draws random values; codes that come to lie close together make classes alike, so
-    each new one halves a widest gap instead (no earlier code ever changes).
+    The paper draws random values. Close codes make classes alike, so here each new code halves a widest gap
+    (no earlier code ever changes).
     """
     if row < 2:
         return -1.0 if row == 0 else 1.0

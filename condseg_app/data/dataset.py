@@ -12,12 +12,12 @@ Split = Literal["train", "val", "test"]
 
 @dataclass(frozen=True)
 class LabelCoding:
-    """What the values of a label map's file mean, where they are not the class table's own.
+    """Meaning of the values in a label map's file, where they differ from the class table.
 
     Attributes:
-        values: value in the file -> class value; any other value means itself. A set may call its first class 0,
-            which is the background everywhere else.
-        ignored: the value of voxels of which nothing is known; None if there is none.
+        values: value in the file -> class value; other values keep their meaning. A set may give its first class
+            value 0, elsewhere the background.
+        ignored: the value of unknown voxels; None if there is none.
     """
 
     values: Mapping[int, int] = field(default_factory=dict)
@@ -26,19 +26,19 @@ class LabelCoding:
 
 @dataclass(frozen=True)
 class Case:
-    """One image with its labels, as files.
+    """An image with its labels, as files.
 
     Attributes:
         name: unique within its data set.
         image: the image's file.
         labels: a label map's file, or None.
         masks: class name -> file of a binary mask; beside or instead of `labels`.
-        labelled: classes that this case says something about: where none of their voxels is marked, they
-            are absent. Any other class is unlabelled, which never means background.
-        split: which part of the data set it belongs to; None where the set has no split.
-        machine_made: the classes of `labelled` that a model marked and no person; where the model was not sure,
-            nothing is known of them.
-        coding: what the values in `labels` mean.
+        labelled: labelled classes: without any voxel they are absent. Any other class is unlabelled, which never
+            means background.
+        split: part of the data set; None in a set without splits.
+        machine_made: classes of `labelled` that were predicted by a model; voxels where the model was unsure are
+            unknown.
+        coding: meaning of the values in `labels`.
     """
 
     name: str
@@ -56,14 +56,14 @@ class DataSet:
     """Cases that share a class table.
 
     Attributes:
-        name: the folder's name, with '/group' behind it for a part of it.
+        name: the folder's name, followed by '/group' for a part of the set.
         root: the folder.
-        classes: names, values and colours as the set's labels have them.
+        classes: names, values and colours of the set's labels.
         cases: in order of name.
         groups: variant -> class name -> names of the cases that show that class to the learner ('single' is
             the name of the variant where the set declares only one).
         licence: of the data.
-        warnings: what was left out or odd, a sentence each.
+        warnings: omissions and oddities, a sentence each.
     """
 
     name: str
@@ -75,13 +75,13 @@ class DataSet:
     warnings: tuple[str, ...] = ()
 
     def part(self, split: Split) -> "DataSet":
-        """The cases of one split; all of them where the set has none."""
+        """The cases of a split; all cases of a set without splits."""
         if all(case.split is None for case in self.cases):
             return self
         return replace(self, cases=tuple(c for c in self.cases if c.split == split))
 
     def single_class(self, variant: str) -> tuple["DataSet", ...]:
-        """The disjoint single-class sets of a declared variant, one per class; KeyError if not declared."""
+        """The disjoint single-class sets of a declared variant, a set per class; KeyError if not declared."""
         return tuple(self._showing(name, cases) for name, cases in self.groups[variant].items())
 
     def disjoint(self, classes: Sequence[str]) -> tuple["DataSet", ...]:

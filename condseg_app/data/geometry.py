@@ -1,4 +1,4 @@
-"""Where voxels are: shape, affine and unit of a grid in space."""
+"""Grids in space: shape, affine and unit."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from condseg_app.errors import GeometryError
 Affine = NDArray[np.float64]
 Shape = tuple[int, int, int]
 
-# Far beyond what anything in an image measures; products of larger numbers are soon no numbers any more.
+# Far beyond any size in an image; products of larger numbers soon overflow.
 _LARGEST = 1e15
 # World axes are RAS+: a positive step goes to the patient's Right, Anterior, Superior.
 _POSITIVE = "RAS"
@@ -74,7 +74,7 @@ class Geometry:
 
     @property
     def is_2d(self) -> bool:
-        """Whether there is only one slice."""
+        """Whether the grid is a single slice."""
         return self.shape[2] == 1
 
     @property
@@ -117,7 +117,7 @@ class Geometry:
 
     @property
     def orientation(self) -> str:
-        """Axis codes of I, J, K, such as 'RAS' or 'LPI'; the closest ones where oblique."""
+        """Axis codes of I, J, K, such as 'RAS' or 'LPI'; the closest codes of oblique axes."""
         return "".join(
             (_POSITIVE if self.affine[world, voxel] >= 0 else _NEGATIVE)[world]
             for voxel, world in enumerate(self.world_axes)
@@ -144,7 +144,7 @@ class Geometry:
         return bool(apart.max() <= 0.01 * min(self.spacing) + rounding)
 
     def part(self, region: tuple[slice, slice, slice]) -> "Geometry":
-        """The grid of a region of this one."""
+        """The grid of a region."""
         affine = self.affine.copy()
         affine[:3, 3] += self.affine[:3, :3] @ [part.start for part in region]
         i, j, k = (part.stop - part.start for part in region)
@@ -157,11 +157,11 @@ class Geometry:
 
 @dataclass(frozen=True)
 class AxisMap:
-    """A permutation and flip of a grid's axes: no voxel is changed, only its place in the array.
+    """A permutation and flip of a grid's axes: voxels keep their values and change their places in the array.
 
     Attributes:
-        order: for each new axis, the old axis it is made of.
-        flipped: for each new axis, whether it runs the other way.
+        order: for each new axis, the old axis.
+        flipped: for each new axis, whether the direction is reversed.
     """
 
     order: tuple[int, int, int]
@@ -199,7 +199,7 @@ class AxisMap:
         return array[..., i, j, k]
 
     def geometry(self, geometry: Geometry) -> Geometry:
-        """Where the mapped array's voxels are: world positions stay, indices change."""
+        """The grid of the mapped array: world positions stay, indices change."""
         matrix = np.zeros((4, 4))  # new index -> old index
         matrix[3, 3] = 1.0
         for new, (old, flip) in enumerate(zip(self.order, self.flipped, strict=True)):

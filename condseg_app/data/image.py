@@ -1,4 +1,4 @@
-"""An image or a volume, with where it is and where it came from."""
+"""Images and volumes, with grid and source."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from condseg_app.errors import GeometryError, one_line, printable
 
 
 class LazyArray(Protocol):
-    """What an image's voxels may be: numpy, a memory map, zarr, or a file that is read when asked."""
+    """Array of voxels: numpy, a memory map, zarr, or a file that is read on use."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
@@ -23,12 +23,12 @@ class LazyArray(Protocol):
 
 @dataclass(frozen=True)
 class Pick:
-    """What was chosen of a file that holds more than one image; None where nothing has to be, or was not asked yet.
+    """Choice among several images of a file; None where nothing is to be chosen, or not yet chosen.
 
     Attributes:
         series: of a DICOM folder, its series instance UID.
         frame: of a series of volumes in time, from 0.
-        channel: the name of the one channel to take of several that are no colours.
+        channel: name of the channel to take of several that are no colours.
     """
 
     series: str | None = None
@@ -43,11 +43,11 @@ class Image:
     Attributes:
         array: lazy (C, I, J, K), in the file's own axes.
         geometry: the grid of (I, J, K).
-        name: what to call it on screen.
-        channels: one name per channel; ('red', 'green', 'blue') for a colour picture.
-        source: the file it was read from, None for what exists only in memory.
-        warnings: what was odd about the file, a sentence each.
-        pick: what was chosen of the file.
+        name: the name on screen.
+        channels: a name per channel; ('red', 'green', 'blue') for a colour picture.
+        source: the file of the image, None for an image only in memory.
+        warnings: oddities of the file, a sentence each.
+        pick: the choice among several images of the file.
     """
 
     array: LazyArray
@@ -67,7 +67,7 @@ class Image:
 
     @property
     def key(self) -> str:
-        """By what it is known again when it is opened once more: its file and what was picked of it, else its name."""
+        """Identity of the image, the same when the file is opened again: file and pick, else the name."""
         return self.name if self.source is None else f"{self.source.resolve()} {self.pick}"
 
     @property
@@ -76,5 +76,5 @@ class Image:
         return self.channels == ("red", "green", "blue")
 
     def voxels(self) -> NDArray[np.generic]:
-        """All of it in memory, (C, I, J, K)."""
+        """All voxels in memory, (C, I, J, K)."""
         return np.asarray(self.array[...])

@@ -1,4 +1,4 @@
-"""Masks of many classes on one grid."""
+"""Label maps: masks of many classes on a grid."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class LabelMap:
     """Each voxel's class value; 0 is background.
 
     Attributes:
-        array: (I, J, K) unsigned integers; may lie in a file, and be read where it is looked at.
+        array: (I, J, K) unsigned integers; may lie in a file, and be read on use.
         geometry: the grid.
-        classes: what the values mean; values that occur but have no row are allowed, and kept.
-        warnings: what was odd about the file it was read from, a sentence each.
+        classes: meaning of the values; values without a row are allowed, and kept.
+        warnings: oddities of the file, a sentence each.
     """
 
     array: LazyArray
@@ -36,24 +36,24 @@ class LabelMap:
 
     @property
     def values(self) -> NDArray[np.unsignedinteger]:
-        """All of it in memory, (I, J, K)."""
+        """All voxels in memory, (I, J, K)."""
         values: NDArray[np.unsignedinteger] = np.asarray(self.array[...])
         return values
 
     def counts(self) -> dict[str, int]:
-        """Class name -> voxels; a whole includes its parts."""
+        """Class name -> number of voxels; a whole includes its parts."""
         by_value = np.bincount(self.values.ravel(), minlength=max((e.value for e in self.classes), default=0) + 1)
         own = {entry.name: int(by_value[entry.value]) for entry in self.classes}
         parts = {name: [p for p in own if name in self.classes.wholes_of(p)] for name in own}
         return {name: count + sum(own[part] for part in parts[name]) for name, count in own.items()}
 
     def mask(self, name: str) -> NDArray[np.bool_]:
-        """Where a class is, (I, J, K)."""
+        """Mask of a class, (I, J, K)."""
         mask: NDArray[np.bool_] = self.values == self.classes[name].value
         return mask
 
     def with_parts(self, name: str) -> NDArray[np.bool_]:
-        """Where a class or any part of it is, (I, J, K): an organ contains its tumour."""
+        """Mask of a class and its parts, (I, J, K): an organ contains its tumour."""
         values = [e.value for e in self.classes if e.name == name or name in self.classes.wholes_of(e.name)]
         mask: NDArray[np.bool_] = np.isin(self.values, values)
         return mask

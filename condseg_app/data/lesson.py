@@ -1,4 +1,4 @@
-"""What a model is to be taught: one class, shown on an image or a few."""
+"""Lessons: a class to teach to a model, annotated on an image or a few."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ TeachingMode = Literal["exact", "full"]
 """'exact' learns the class's row and nothing else; 'full' learns everything, with the old model as the teacher."""
 
 Shown = tuple[Image, Sequence[Annotation]]
-"""An image, with what is marked on it."""
+"""An image with its annotations."""
 
 TEACHING_STEPS = 600
 """Steps that are usually enough."""
@@ -24,18 +24,18 @@ TEACHING_STEPS = 600
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A class to add to a model (or to improve, where its name is in the model's table already).
+    """A class to add to a model, or to improve if the model has the class already.
 
     Attributes:
         entry: the class.
-        image: the image that was annotated, and on which the outcome is compared.
-        annotations: what was marked on it: of the class itself, and of any other class of the model.
+        image: the annotated image, on which the outcome is compared.
+        annotations: of the class itself, and of any other class of the model.
         steps: training steps to take.
-        mode: what may change.
-        beside: more images, with what was marked on them.
+        mode: 'exact' or 'full'.
+        beside: more images with annotations.
 
     Raises:
-        ClassTableError: nothing of the class itself is marked on the image.
+        ClassTableError: the class itself is not annotated on the image.
     """
 
     entry: ClassEntry
@@ -47,7 +47,7 @@ class Lesson:
 
     @property
     def shown(self) -> tuple[Shown, ...]:
-        """All images with what was marked on them; the lesson's own first."""
+        """All images with their annotations; the lesson's own first."""
         return (self.image, self.annotations), *self.beside
 
     def __post_init__(self) -> None:
@@ -58,17 +58,17 @@ class Lesson:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is.
+    """Progress of a training.
 
     Attributes:
         step: steps taken.
         steps: steps to take in all.
         loss: of the last step, smoothed over the last few.
-        dice: class name -> Dice: in the mode 'full' that of the last training samples of that class, smoothed likewise;
-            in the mode 'exact' that on marked slices which were not learnt from, absent while too few are marked.
+        dice: class name -> Dice: in the mode 'full' of the last training samples of the class, smoothed likewise; in
+            the mode 'exact' on held-out slices, absent while too few slices are annotated.
         seconds_left: estimate from the pace so far; None before the first step.
-        nearest: the old class that explains the marks best, and its Dice with them ('exact' only).
-        seconds: spent so far, pauses left out.
+        nearest: the old class with the highest Dice with the annotation, and that Dice ('exact' only).
+        seconds: spent so far, without pauses.
     """
 
     step: int
@@ -87,16 +87,15 @@ class TrainingProgress:
 
 @dataclass(frozen=True, eq=False)
 class LearntState:
-    """A class at one moment of a lesson in the mode 'exact': a few kB, by which one can go back to it.
+    """State of a class during a lesson in the mode 'exact': a few kB, to go back to.
 
     Attributes:
         step: steps taken by then.
-        row: tensor name -> what is learnt.
-        beside: by its number, each of the rows that are learnt without some of the marked slices, to say how good the
-            class is on these.
-        slices: (an image's key, slice) -> its number, which says what row is learnt without it.
-        dice: on marked slices that were not learnt from, when that was last looked at; None while too few are marked.
-        seconds: spent on the lesson by then, pauses left out.
+        row: tensor name -> learnt values.
+        beside: fold -> row that is learnt without the fold's slices.
+        slices: (an image's key, slice) -> the slice's number, which gives its fold.
+        dice: held-out Dice when last measured; None while too few slices are annotated.
+        seconds: spent on the lesson by then, without pauses.
     """
 
     step: int
@@ -109,14 +108,14 @@ class LearntState:
 
 @dataclass(frozen=True)
 class ClassChange:
-    """One class before and after a lesson, on the lesson's image.
+    """A class before and after a lesson, on the lesson's image.
 
     Attributes:
         name: the class.
-        before: Dice of the old model (None for a class it did not have).
+        before: Dice of the old model (None for a new class).
         after: Dice of the new model.
-        reference: what both were compared with: the person's 'annotation', or, for a class that is not
-            annotated here, the old model's own 'prediction' (its `before` is 1 by definition).
+        reference: of both Dice values: the person's 'annotation', or, for a class without annotation, the old model's
+            own 'prediction' (`before` is then 1 by definition).
     """
 
     name: str
@@ -127,7 +126,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What computes: 'cpu' or 'cuda' and so on, its name, and how many threads a CPU uses."""
+    """A device: 'cpu', 'cuda' and so on, the name, and the number of a CPU's threads."""
 
     kind: str
     name: str

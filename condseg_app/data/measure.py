@@ -1,4 +1,4 @@
-"""How much of an image a class takes up, in the unit that people use for it."""
+"""Size of a class in an image, in the usual unit."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -20,7 +20,7 @@ class Measure:
 
 
 def voxel_size(geometry: Geometry) -> float:
-    """How much one voxel is of what thresholds and figures are in: ml, mm² of a 2D image, 1 where no size is known."""
+    """Size of a voxel in the unit of thresholds and figures: ml, mm² of a 2D image, 1 where no size is known."""
     if geometry.unit == "pixel":
         return 1.0
     step = millimetres(geometry.unit)
@@ -28,11 +28,11 @@ def voxel_size(geometry: Geometry) -> float:
 
 
 def measure(voxels: int, geometry: Geometry) -> Measure:
-    """What a number of voxels amounts to: ml or mm² for images in mm, pixels where no size is known.
+    """Size of a number of voxels: ml or mm² for images in mm, pixels where no size is known.
 
     Args:
-        voxels: how many there are.
-        geometry: the grid that they are on; a 2D one is measured as an area.
+        voxels: number of voxels.
+        geometry: grid of the voxels; the size on a 2D grid is an area.
     """
     if geometry.unit == "pixel":
         return Measure(float(voxels), "pixels" if geometry.is_2d else "voxels")

@@ -1,4 +1,4 @@
-"""A model: the network's weights and everything needed to use them rightly."""
+"""Models: a network's weights with all that their use needs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from condseg_app.data.image import Image
 from condseg_app.errors import ModelError
 
 FINGERPRINT = "fingerprint"
-"""Where the training record says which images a model was trained on."""
+"""Key of the fingerprint of the training images in the training record."""
 
 Dimensions = Literal["2D", "2.5D", "3D"]
 # How many voxels of a model one voxel of an image may be made into.
@@ -26,19 +26,19 @@ Intensity = Literal["zscore", "window", "percentile", "unit"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes what the network sees; kept with the weights, for they are worthless without.
+    """Preparation of an image for the network; kept with the weights, which are worthless without.
 
     Attributes:
         dimensions: '2D' (pictures), '2.5D' (a slice with its neighbours as channels) or '3D'.
         channels: channels of the image, before neighbouring slices are added.
-        orientation: axis codes that volumes are turned to, such as 'RAS'; None leaves them.
-        spacing: voxel size that volumes are resampled to, in mm, per axis of `orientation`; None leaves it.
-        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1, what lies
-            outside is cut), 'percentile' (the same between two percentiles of the image) or 'unit' (the type's range,
+        orientation: axis codes that volumes are turned to, such as 'RAS'; None for the file's own axes.
+        spacing: voxel size that volumes are resampled to, in mm, per axis of `orientation`; None for the file's own.
+        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1, values outside
+            are cut), 'percentile' (the same between two percentiles of the image) or 'unit' (the type's range,
             0 to 255 say, becomes 0 to 1).
         low: lower end of the window, in the image's own intensities (HU for CT) or as a percentile.
         high: upper end of the window.
-        window: voxels of one sliding window (I, J, K); K is 1 for '2D' and '2.5D'.
+        window: voxels of a sliding window (I, J, K); K is 1 for '2D' and '2.5D'.
         neighbours: slices on each side that are shown as channels ('2.5D' only).
     """
 
@@ -68,19 +68,19 @@ class Preprocessing:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """One network with its look-up table.
+    """A network with its look-up table.
 
     Attributes:
-        name: what to call it on screen.
+        name: the name on screen.
         network: a key of the table of networks, 'dense_unet'.
         settings: the network's settings, as plain values.
-        preprocessing: what is done to an image first.
+        preprocessing: of images.
         classes: the look-up table.
         weights: tensor name -> array. Empty in a model that was opened for its description only.
-        licence: under which it may be used.
-        training: how it came about: data, recipe, steps, figures. Plain values.
-        parent: SHA-256 of the model file that this one was fine-tuned from.
-        source: the file it was read from, None for what exists only in memory.
+        licence: of the model.
+        training: record of the training: data, recipe, steps, figures. Plain values.
+        parent: SHA-256 of the model file that this model was fine-tuned from.
+        source: the model's file, None for a model only in memory.
     """
 
     name: str
@@ -96,11 +96,11 @@ class Model:
 
     @property
     def fingerprint(self) -> Fingerprint | None:
-        """Which images it was trained on; None where that is not recorded."""
+        """Fingerprint of the training images; None where not recorded."""
         return Fingerprint.of_plain(self.training.get(FINGERPRINT))
 
     def misfit(self, image: Image) -> str | None:
-        """Why the model cannot be used on an image, in a sentence; None where it can."""
+        """Reason why the model cannot be used on an image, a sentence; None for none."""
         wanted, got = self.preprocessing.channels, len(image.channels)
         if wanted != got:
             channels = "1 channel" if wanted == 1 else f"{wanted} channels"

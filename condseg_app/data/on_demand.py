@@ -1,4 +1,4 @@
-"""Arrays by class name that are made when they are asked for."""
+"""Arrays by class name, made on demand."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
 
 @dataclass(frozen=True, eq=False)
 class OnDemand(Mapping[str, NDArray[_Voxel]]):
-    """Arrays of some classes, each made when it is looked up: of many classes one is in memory at a time.
+    """Arrays of some classes, each made at look-up: only the array in use is in memory.
 
     Attributes:
         names: the classes, in order.
-        make: class name -> its (I, J, K) array.
+        make: class name -> (I, J, K) array.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What is done to predicted masks before they are used."""
+"""Post-processing of predicted masks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ class PostProcessing:
 
     Attributes:
         threshold: probability from which a voxel counts.
-        largest: class name -> how many of its largest connected components are kept; all where not named.
+        largest: class name -> number of largest connected components to keep; all where not named.
         smallest: class name -> size below which components are removed, in ml (in square pixels for pictures).
-        inside_whole: whether a part is kept only inside the class that contains it, such as a tumour in its organ.
-        overlap: whose a voxel is that several classes claim: the most probable one's, by the order of `priority`,
-            or all of theirs.
-        priority: class names, the first one wins.
+        inside_whole: whether a part is kept only inside its whole, such as a tumour in its organ.
+        overlap: owner of a voxel that several classes claim: the most probable class, the first by `priority`, or all
+            of these classes.
+        priority: class names, first before later.
     """
 
     threshold: float = 0.5
@@ -30,20 +30,20 @@ class PostProcessing:
 
     @property
     def names(self) -> frozenset[str]:
-        """The classes that it names."""
+        """All classes in the settings."""
         return frozenset((*self.largest, *self.smallest, *self.priority))
 
     @property
     def cleans(self) -> bool:
-        """Whether it removes anything of a class by itself."""
+        """Whether voxels of single classes may be removed."""
         return bool(self.largest or self.smallest or self.inside_whole)
 
     @property
     def order(self) -> tuple[str, ...] | None:
-        """The classes in the order in which they win; None where the most probable one does."""
+        """The classes in order of priority; None where the most probable class wins."""
         return self.priority if self.overlap == "priority" else None
 
     @property
     def needs_whole(self) -> bool:
-        """Whether it must see all of an image at once."""
+        """Whether all of an image is needed at once."""
         return self.cleans or self.overlap == "keep"

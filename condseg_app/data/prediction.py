@@ -1,4 +1,4 @@
-"""What a model says about an image, class by class, and how the classes become one label map."""
+"""Predictions, class by class, and their fusion into a label map."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from condseg_app.data.labels import LabelMap
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A part of a prediction, as it comes from the engine.
+    """A part of a prediction, as sent by the engine.
 
     Attributes:
-        region: where it belongs in the image's own grid.
+        region: of the image's own grid.
         probabilities: class name -> uint8 of the region's shape; 255 is certainty.
-        notice: a sentence for the user, where something went other than asked.
+        notice: a sentence for the user on anything other than asked.
     """
 
     region: Region
@@ -42,7 +42,7 @@ class Prediction:
     complete: frozenset[str] = frozenset()
 
     def mask(self, name: str, threshold: float = 0.5) -> NDArray[np.bool_]:
-        """Where a class's probability reaches the threshold, (I, J, K)."""
+        """Mask of a class by its threshold, (I, J, K)."""
         return self.probabilities[name] >= as_level(threshold)
 
 
@@ -53,22 +53,21 @@ def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 
 def as_level(probability: float) -> int:
-    """A probability of 0 to 1 as the uint8 level that it is stored as; never 0."""
+    """A probability of 0 to 1 as a stored uint8 level; never 0."""
     return max(1, round(probability * 255))
 
 
 class Fusion:
-    """One label map of classes that come one after another.
+    """A label map of classes that are added in turn.
 
-    Classes are asked for one by one and may overlap. A part comes before the whole that contains it; of other
-    classes the one with the higher probability wins, and the earlier row where they are equal.
+    Classes are predicted separately and may overlap. A part comes before its whole; of other classes the higher
+    probability wins, and of equal probabilities the earlier row.
 
     Args:
         geometry: of the classes' levels.
         classes: the table with their values.
         thresholds: class name -> threshold in 0 to 1; 0.5 where not named.
-        priority: classes in the order in which they win instead, whatever their probabilities; classes that it
-            does not name come last.
+        priority: classes in the order that decides instead of probabilities; classes without a place come last.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class Fusion:
         self._best = np.zeros(geometry.shape, np.uint16)
 
     def add(self, levels: Mapping[str, NDArray[np.uint8]], names: Iterable[str]) -> None:
-        """Some classes' levels (I, J, K) by name; what is added later comes later in the order of `in_order`."""
+        """Add some classes' levels (I, J, K) by name; later additions come later in the order of `in_order`."""
         for name in in_order(names, self._classes):
             self._add(name, levels[name])
 
@@ -101,7 +100,7 @@ class Fusion:
 
 
 def in_order(names: Iterable[str], classes: ClassTable) -> list[str]:
-    """Classes in the order in which they are fused: wholes come before their parts, and else as in the table."""
+    """Classes in the order of fusion: wholes before their parts, else as in the table."""
     return sorted(names, key=lambda name: (len(classes.wholes_of(name)), classes.row(name)))
 
 
@@ -112,14 +111,14 @@ def fuse(
     shown: Iterable[str] | None = None,
     priority: Sequence[str] | None = None,
 ) -> LabelMap:
-    """One label map of all classes that reach their threshold, see `Fusion`.
+    """A label map of all classes that reach their threshold, see `Fusion`.
 
     Args:
         prediction: the classes' probabilities.
         classes: the table with their values.
         thresholds: class name -> threshold in 0 to 1; 0.5 where not named.
         shown: the classes to take part; all that are predicted if None.
-        priority: classes in the order in which they win.
+        priority: classes in order of priority.
     """
     names = [n for n in classes.names if n in prediction.probabilities and (shown is None or n in set(shown))]
     fusion = Fusion(prediction.geometry, classes, thresholds, priority)

@@ -1,4 +1,4 @@
-"""A class by itself: what one model has learnt of it, to be kept, shared, and put into another copy of that model."""
+"""A taught class by itself, to be kept, shared, and put into another copy of its model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ class TaughtClass:
 
     Attributes:
         entry: name, value, colour, code.
-        row: tensor name -> what it holds for this class.
+        row: tensor name -> the tensor's part for this class.
         trunk_sha256: of all that the model's classes share; the row means nothing to another trunk.
-        model: the name of the model it was taught to.
-        training: how it came about. Plain values.
-        licence: under which it may be used.
+        model: the name of the model that learnt the class.
+        training: record of the lesson. Plain values.
+        licence: of the class.
     """
 
     entry: ClassEntry
@@ -33,7 +33,7 @@ class TaughtClass:
 
 @dataclass(frozen=True)
 class ImageProof:
-    """What the old classes of a model say of an image before and after a lesson, as SHA-256 of all their levels."""
+    """SHA-256 of the old classes' levels in an image, before and after a lesson."""
 
     image: str
     before: str
@@ -42,14 +42,14 @@ class ImageProof:
 
 @dataclass(frozen=True)
 class Certificate:
-    """That a class was added and nothing else was changed.
+    """Certificate that a class was added and nothing else was changed.
 
     Attributes:
-        trunk_before: SHA-256 of what all classes share, before the lesson.
-        trunk_after: the same after it.
+        trunk_before: SHA-256 of all that the classes share, before the lesson.
+        trunk_after: the same after the lesson.
         rows_before: SHA-256 of the old classes' rows, before the lesson.
-        rows_after: the same after it.
-        images: what the old classes say of images.
+        rows_after: the same after the lesson.
+        images: proofs on images.
     """
 
     trunk_before: str

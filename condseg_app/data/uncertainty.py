@@ -1,4 +1,4 @@
-"""Where a class is least certain."""
+"""Uncertainty of a class, slice by slice."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,15 +6,15 @@ from numpy.typing import NDArray
 from condseg_app.data.levels import ClassLevels
 
 _LEVELS = np.arange(256) / 255
-# 1 where it may be as well as not, 0 where it is certain: the variance of a yes or no, p (1 - p), of its greatest.
+# 1 at p = 0.5, 0 in certainty: the variance p (1 - p) of a yes or no, relative to the greatest.
 _DOUBT = 4 * _LEVELS * (1 - _LEVELS)
 
 
 def uncertainty_by_slice(levels: ClassLevels, axis: int) -> NDArray[np.float64]:
-    """How uncertain a class is on each slice along an axis, 0 to 1; 0 where it is not found at all.
+    """Uncertainty of a class on each slice along an axis, 0 to 1; 0 on slices without the class.
 
-    It is the mean doubt 4 p (1 - p) over the voxels where the class may be. To each slice as many voxels without
-    doubt are added as the class has on its mean slice: else a few doubtful specks would outdo a whole organ.
+    The mean of 4 p (1 - p) over the voxels that may belong to the class. To each slice as many certain voxels are
+    added as the class has on its mean slice: else a few uncertain specks would outdo a whole organ.
     """
     doubt, voxels = np.zeros(levels.shape[axis]), np.zeros(levels.shape[axis])
     others = tuple(a for a in range(3) if a != axis)

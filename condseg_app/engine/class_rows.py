@@ -1,4 +1,4 @@
-"""Rows of the look-up table as values: what a class is made of, to be taken out of a model and put into another."""
+"""Rows of the look-up table as values: to be taken out of a model and put into another."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ from condseg_app.errors import ClassTableError, ModelError
 from condseg_models import OWN_ENCODER, ROWS
 
 Row = Mapping[str, NDArray[np.generic]]
-"""Tensor name -> what it holds for one class, without the axis of the classes."""
+"""Tensor name -> the tensor's part for a class, without the axis of the classes."""
 
-# What a class may change of a network's settings without any other class noticing.
+# Network settings that a class may change without effect on other classes.
 _OF_CLASSES = ("classes", "class_rank", "own_encoders")
 
 
@@ -28,12 +28,12 @@ def taught_class(model: Model, name: str) -> TaughtClass:
 
 
 def with_class(model: Model, taught: TaughtClass) -> Model:
-    """The model with a class that another copy of it was taught; it answers there as it did here, to the bit.
+    """The model with a class that was taught to a copy of the model; the answers are the same to the bit.
 
-    Its value and colour change where another class has them.
+    Value and colour change where another class has them.
 
     Raises:
-        ModelError: it was taught to another model.
+        ModelError: the class was taught to another model.
         ClassTableError: the model has a class of that name.
     """
     entry = taught.entry
@@ -56,23 +56,23 @@ def with_class(model: Model, taught: TaughtClass) -> Model:
 
 
 def with_record(model: Model, name: str, record: Mapping[str, Any]) -> Model:
-    """The model with a note on how one of its classes came about."""
+    """The model with a record of how a class was taught."""
     classes = {**model.training.get("classes", {}), name: dict(record)}
     return replace(model, training={**model.training, "classes": classes})
 
 
 def has_rows(model: Model) -> bool:
-    """Whether the classes of a model have rows, or place for them, that can be learnt by themselves."""
+    """Whether the classes of a model have rows, or room for rows, that can be learnt alone."""
     return any(name.endswith(ROWS) for name in with_room(model, rank=1, own_encoders=True).weights)
 
 
 def encoded_for_itself(row: Row) -> Row:
-    """A row that is used with its own updates of the encoder, where the network has a place for them."""
+    """A row with its own updates of the encoder in use, where the network has room for these."""
     return {**row, OWN_ENCODER: np.ones_like(row[OWN_ENCODER])} if OWN_ENCODER in row else row
 
 
 def _as_wide(row: Row, model: Model) -> dict[str, NDArray[np.generic]]:
-    """A row with the model's rank: what is added to its updates is 0, which changes nothing."""
+    """A row with the model's rank: its updates are padded with zeros, which change nothing."""
     wide = {}
     for key, w in model.weights.items():
         if key.endswith(ROWS):
@@ -83,7 +83,7 @@ def _as_wide(row: Row, model: Model) -> dict[str, NDArray[np.generic]]:
 
 
 def rows_hash(model: Model, names: Sequence[str]) -> str:
-    """SHA-256 of the rows of some classes; what is 0, and ranks of updates that are, does not count."""
+    """SHA-256 of the rows of some classes; zeros, and zero ranks of updates, do not count."""
     digest = hashlib.sha256()
     for name in names:
         row = row_of(model, name)
@@ -99,18 +99,18 @@ def rows_hash(model: Model, names: Sequence[str]) -> str:
 
 
 def row_of(model: Model, name: str) -> dict[str, NDArray[np.generic]]:
-    """What a class of a model is made of."""
+    """The row of a class."""
     row = model.classes.row(name)
     return {key: np.array(w[row]) for key, w in model.weights.items() if key.endswith(ROWS)}
 
 
 def with_row(model: Model, entry: ClassEntry, row: Row) -> Model:
-    """The model with a class of that row: in the place of the class of the same name, or as the last one.
+    """The model with a class of that row: in place of the class of the same name, or as the last class.
 
     All other tensors, and all other rows, are the same to the bit.
 
     Raises:
-        ModelError: the row is one of another network.
+        ModelError: the row belongs to another network.
     """
     keys = {key for key in model.weights if key.endswith(ROWS)}
     if not keys or keys != set(row) or any(row[key].shape != model.weights[key].shape[1:] for key in keys):
@@ -130,7 +130,7 @@ def without_class(model: Model, name: str) -> Model:
     """The model without a class; the others answer as before, to the bit.
 
     Raises:
-        ClassTableError: it is the only one, or not in the table.
+        ClassTableError: the class is the only class, or not in the table.
     """
     at = model.classes.row(name)
     if len(model.classes) == 1:

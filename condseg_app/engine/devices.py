@@ -1,4 +1,4 @@
-"""Which device computes, and how several train together."""
+"""Choice of the device, and training on several devices."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +24,7 @@ def pick_device(device: str = "auto") -> torch.device:
     if device == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
-        # 3D convolutions are not complete on Apple's GPUs, so they must be asked for by name.
+        # 3D convolutions are not complete on Apple's GPUs, so these must be asked for by name.
         return torch.device("cpu")
     try:
         torch.empty(1, device=device)
@@ -34,7 +34,7 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 def describe_device(device: str = "auto") -> DeviceInfo:
-    """What `pick_device` picks, for the screen."""
+    """The device of `pick_device`, for the screen."""
     picked = pick_device(device)
     if picked.type == "cuda":
         return DeviceInfo("cuda", torch.cuda.get_device_name(picked))
@@ -43,7 +43,7 @@ def describe_device(device: str = "auto") -> DeviceInfo:
 
 @dataclass(frozen=True)
 class Processes:
-    """How many processes train one model together, one for each device.
+    """Processes that train a model together, one for each device.
 
     Attributes:
         devices: on this computer.
@@ -58,10 +58,10 @@ ONE_PROCESS = Processes()
 
 
 def make_fabric(device: torch.device, precision: Precision, processes: Processes) -> Fabric:
-    """Lightning Fabric for one device, or for several with their processes started.
+    """Lightning Fabric for a device, or for several with their processes started.
 
-    Fabric starts them by running this program's own command once more for each, so everything before
-    this call happens in each of them.
+    For each process Fabric runs this program's own command once more, so everything before this call happens in each
+    process.
     """
     accelerator = "cuda" if device.type == "cuda" else "cpu"
     if processes == ONE_PROCESS:

@@ -21,7 +21,7 @@ Outcome = Literal["found", "missed", "absent, none predicted", "absent, but pred
 
 @dataclass(frozen=True)
 class Score:
-    """One class in one case.
+    """Score of a class in a case.
 
     Attributes:
         case: the case's name.
@@ -33,7 +33,7 @@ class Score:
         assd_mm: mean surface distance, both ways; None unless found.
         volume_ml: of the truth.
         predicted_ml: of the prediction.
-        unit: what the distances really are in; for pictures, which have no mm, 'pixel' (and volumes are areas).
+        unit: the true unit of the distances; 'pixel' for pictures without mm (and volumes are areas).
         intersection: voxels in both masks.
         union: voxels in either.
     """
@@ -76,7 +76,7 @@ def score_masks(image: Image, annotations: Iterable[Annotation], masks: Mapping[
 
 
 def confusion(masks: Mapping[str, NDArray[np.bool_]], alien: Iterable[str]) -> float:
-    """Percentage of an image's voxels given to classes that its data set does not have (Moeskops et al., section 4)."""
+    """Percentage of an image's voxels in classes that the data set does not have (Moeskops et al., section 4)."""
     return 100.0 * float(np.any([masks[name] for name in alien], axis=0).mean())
 
 
@@ -108,7 +108,7 @@ def surface_distances(
     ours, theirs = (np.ascontiguousarray(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
     steps = list(spacing[:2] if flat else spacing)
     with warnings.catch_warnings():
-        # MONAI 1.6 calls a deprecated option of its own.
+        # MONAI 1.6 uses a deprecated option of MONAI.
         warnings.filterwarnings("ignore", category=FutureWarning, module="monai")
         # Once for both figures: finding the nearest surface voxels takes most of an evaluation's time.
         _edges, ways, _areas = get_edge_surface_distance(
@@ -158,7 +158,7 @@ def _outcomes(scores: Iterable[Score]) -> Mapping[str, int]:
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The box of a mask with a voxel to spare, so that surfaces at its rim stay surfaces."""
+    """The box of a mask with a voxel to spare, so that surfaces at the rim stay surfaces."""
     box = []
     for axis in range(mask.ndim):
         others = tuple(a for a in range(mask.ndim) if a != axis)

@@ -1,4 +1,4 @@
-"""Intensities as a model wants them; what must be known of a whole image is found in one pass over its parts."""
+"""Intensity normalisation; statistics of a whole image are found in a single pass over its parts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from condseg_app.data import Image, Preprocessing
 
 # Z-scores beyond this are artefacts (a bright implant); left in, they would rule the first convolution.
 _CLIP = 5.0
-# Voxels of a channel whose percentiles are taken; they hardly change with more.
+# Voxels of a channel from which percentiles are taken; more voxels hardly change the percentiles.
 _SAMPLES = 1 << 24
 _AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class IntensityMap:
-    """Maps an image's values to clip((value - shift) / width, low, high).
+    """Map of an image's values to clip((value - shift) / width, low, high).
 
     Attributes:
         shift: per channel, (C, 1, 1, 1) float32.
         width: per channel, (C, 1, 1, 1) float32, above 0.
         low: least result.
         high: greatest result.
-        missing: what stands for values that are not finite, per channel, (C, 1, 1, 1) float32.
+        missing: replacement of values that are not finite, per channel, (C, 1, 1, 1) float32.
     """
 
     shift: NDArray[np.float32]
@@ -36,7 +36,7 @@ class IntensityMap:
 
     @classmethod
     def of(cls, image: Image, preprocessing: Preprocessing) -> "IntensityMap":
-        """The map for an image; values that are not finite become its lowest."""
+        """The map for an image; values that are not finite become the image's lowest."""
         one, low, high = np.ones(len(image.channels)), preprocessing.low, preprocessing.high
         match preprocessing.intensity:
             case "window":
@@ -75,15 +75,15 @@ class IntensityMap:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What was seen of an image's finite values, per channel (C,); all 0 if there are none.
+    """Statistics of an image's finite values, per channel (C,); all 0 without finite values.
 
     Attributes:
-        count: how many.
-        least: of them.
-        greatest: of them.
-        mean: of them.
-        squares: sum of their squared distances from the mean.
-        samples: (C, n) of them or of all that is not finite, `least`.
+        count: number of finite values.
+        least: smallest value.
+        greatest: largest value.
+        mean: of the values.
+        squares: sum of squared distances from the mean.
+        samples: (C, n) values; `least` in place of values that are not finite.
     """
 
     count: NDArray[np.int64]
@@ -95,7 +95,7 @@ class _Seen:
 
     @classmethod
     def of(cls, image: Image) -> "_Seen":
-        """All of an image; the same to the bit whatever the memory, for its parts follow from its shape."""
+        """Statistics of an image; the same to the bit with any memory, for the parts follow from the shape."""
         every = -(-int(np.prod(image.geometry.shape)) // _SAMPLES)
         parts = [cls._of_part(part, every) for part in _parts(image)]
         count = sum(part.count for part in parts)
@@ -137,7 +137,7 @@ class _Seen:
 
 
 def _parts(image: Image) -> Iterator[NDArray[np.generic]]:
-    """The voxels (C, i, j, k) slab by slab, along the slowest axis of files if one slice is little enough."""
+    """The voxels (C, i, j, k) slab by slab, along the slowest axis of files if a slice is small enough."""
     shape = image.geometry.shape
     little = [axis for axis in range(3) if np.prod(shape) // shape[axis] <= _AT_ONCE and shape[axis] > 1]
     axis = max(little) if little else int(np.argmax(shape))

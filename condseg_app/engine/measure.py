@@ -1,4 +1,4 @@
-"""What a model costs: numbers learnt, arithmetic per window, seconds per volume."""
+"""Costs of a model: parameters, arithmetic per window, seconds per volume."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,14 +19,14 @@ from condseg_models import count_parameters
 
 @dataclass(frozen=True)
 class Cost:
-    """What asking a model costs.
+    """Costs of a prediction.
 
     Attributes:
-        parameters: numbers learnt.
-        gflop_one: 10^9 floating-point operations for one window and one class (a multiply-add counts as two).
+        parameters: learnt numbers.
+        gflop_one: 10^9 floating-point operations for a window and a class (a multiply-add counts as two).
         gflop_all: the same for all classes of the table, the window encoded once.
-        seconds_one: for one volume and one class; median.
-        seconds_all: for one volume and all classes.
+        seconds_one: for a volume and a class; median.
+        seconds_all: for a volume and all classes; median.
     """
 
     parameters: int
@@ -38,7 +38,7 @@ class Cost:
 
 @torch.inference_mode()
 def cost(model: Model, image: Image, device: str = "auto", repeats: int = 1) -> Cost:
-    """Count and time a model on one image; one class and all classes are timed in turn.
+    """Count and time a model on an image; a single class and all classes are timed in turn.
 
     The model should have predicted something before, for a first prediction takes longer.
     """
@@ -73,7 +73,7 @@ def _flop(compute: Callable[[], object]) -> int:
 
 
 def _seconds(tasks: Sequence[Callable[[], object]], repeats: int) -> list[float]:
-    """Median time of each task; they alternate."""
+    """Median time of each of two alternating tasks."""
     taken: list[list[float]] = [[] for _ in tasks]
     for _turn in range(repeats):
         for task, times in zip(tasks, taken, strict=True):

@@ -24,13 +24,13 @@ def new_model(
     settings: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> Model:
-    """A model with fresh weights, the same ones for the same seed.
+    """A model with fresh weights, the same for the same seed.
 
     Args:
-        name: what to call it.
+        name: the model's name.
         preset: a key of `condseg_models.PRESETS`.
-        classes: its look-up table.
-        preprocessing: what its images go through.
+        classes: the look-up table.
+        preprocessing: of images.
         settings: network settings that differ from the preset's.
         seed: of the weights.
 
@@ -71,7 +71,7 @@ def _check_window(model: Model, stride: int) -> None:
 
 
 def transfer(model: Model, trained: Model) -> Model:
-    """A model with what another one has learnt, for other classes and other images (`condseg train --init-from`).
+    """A model with the trunk of another, for other classes and images (`condseg train --init-from`).
 
     Tensors of the same name and shape are taken over; so are the rows of classes of the same name. Everything else
     keeps its fresh weights.
@@ -131,12 +131,12 @@ def build_network(model: Model, device: torch.device) -> ConditionedModule:
 
 
 def answers_together(model: Model) -> bool:
-    """Whether a model's network answers for all classes in one softmax, and not for one class at a time."""
+    """Whether a model's network has a softmax over all classes, and does not answer class by class."""
     return hasattr(NETWORKS[model.network].network, "scores")
 
 
 def network_stride(model: Model) -> int:
-    """Multiples of this many voxels are what a model's network takes."""
+    """Window sizes of a model's network are multiples of this many voxels."""
     return _build(model).stride
 
 
@@ -147,7 +147,7 @@ def with_weights(model: Model, state: Mapping[str, Tensor]) -> Model:
 
 
 def add_class(model: Model, entry: ClassEntry) -> Model:
-    """The model with one more row in its look-up table; every other class answers as before.
+    """The model with another row in the look-up table; every other class answers as before.
 
     The new row starts as the mean of the others.
 
@@ -170,14 +170,14 @@ def add_class(model: Model, entry: ClassEntry) -> Model:
 
 
 def with_room(model: Model, rank: int, own_encoders: bool = False) -> Model:
-    """The model with room in its rows for updates that one class alone sees; every class answers as before, to the bit.
+    """The model with room in its rows for updates of single classes; every class answers as before, to the bit.
 
-    Room that a network has already, or has no place for, is not added.
+    Networks that have such room already, or cannot have any, stay unchanged.
 
     Args:
         model: with its weights.
         rank: of the updates of convolutions.
-        own_encoders: whether those of the encoder as well.
+        own_encoders: whether to make room for updates of the encoder as well.
     """
     return _roomier(_roomier(model, "class_rank", rank), "own_encoders", own_encoders)
 
@@ -191,20 +191,20 @@ def _roomier(model: Model, setting: str, value: int) -> Model:
             torch.manual_seed(0)
             fresh = _build(wider).state_dict()
     except ModelError:
-        return model  # layers in the paper's order have no place for them
+        return model  # layers in the paper's order have no room for updates
     weights = {name: w for name, w in model.weights.items() if name in fresh and w.shape == tuple(fresh[name].shape)}
     return replace(wider, weights={**{name: t.numpy() for name, t in fresh.items()}, **weights})
 
 
 def condition_for(classes: ClassTable, names: Iterable[str], device: torch.device) -> Condition:
-    """The condition of some classes, one sample each."""
+    """The condition of some classes, a sample each."""
     rows = [classes.row(name) for name in names]
     codes = [classes.entries[row].code for row in rows]
     return Condition(torch.tensor(rows, device=device), torch.tensor(codes, dtype=torch.float32, device=device))
 
 
 def memory_format(spatial: int, device: torch.device) -> torch.memory_format:
-    """The one in which a device's convolutions with 2 or 3 spatial axes are quickest."""
+    """The quickest memory format of a device's convolutions with 2 or 3 spatial axes."""
     return kernels_for(device, spatial).memory_format(spatial)
 
 

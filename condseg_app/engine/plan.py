@@ -1,4 +1,4 @@
-"""What preprocessing and which network suit some images, where the user has not said."""
+"""Default preprocessing and network for some images."""
 
 import math
 from collections.abc import Sequence
@@ -56,7 +56,7 @@ def plan_preprocessing(images: Sequence[Image], preset: str) -> Preprocessing:
 
 
 def suggest_intensity(images: Sequence[Image]) -> tuple[Intensity, float, float]:
-    """The type's range for pictures, a soft-tissue window for CT (it has air below -100), z-scores otherwise."""
+    """The type's range for pictures, a soft-tissue window for CT (known by air below -100), z-scores otherwise."""
     if images[0].geometry.is_2d and images[0].geometry.unit == "pixel":
         return "unit", 0.0, 1.0
     lowest = [float(np.nanmin(image.voxels().astype(np.float32))) for image in images]
@@ -70,7 +70,7 @@ def _check_dimensions(images: Sequence[Image], dimensions: str) -> None:
 
 
 def _fitting_window(images: Sequence[Image], plan: Preprocessing) -> tuple[int, int, int]:
-    """The preset's window, or what holds nearly all of the images whole where they are smaller."""
+    """The preset's window, or a smaller window that holds nearly all of the images whole."""
     shapes = [WorkingGrid.of(image.geometry, plan).shape for image in images]
     needed = np.quantile(shapes, 0.9, axis=0)
     i, j, k = (min(w, _WINDOW_STEP * math.ceil(n / _WINDOW_STEP)) for w, n in zip(plan.window, needed, strict=True))

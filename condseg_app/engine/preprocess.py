@@ -1,4 +1,4 @@
-"""From an image as it was read to the grid that a network works on, and back."""
+"""From an image's grid to the network's working grid, and back."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from condseg_app.engine.resample import Taps, holding_any
 from condseg_app.memory import require_memory
 
 _AT_ONCE = 1 << 20
-# Steps of a prepared intensity where it is resampled, a power of two; intensities stay below 8. Training keeps them
+# Steps of a prepared intensity in resampling, a power of two; intensities stay below 8. Training keeps intensities
 # with 11 bits (float16), so nothing is lost.
 _STEPS = 4096
 _BYTES = 4  # a voxel, in float32
@@ -23,7 +23,7 @@ _BYTES = 4  # a voxel, in float32
 
 @dataclass(frozen=True)
 class WorkingGrid:
-    """The grid a network works on, and its place in an image's own grid.
+    """The working grid of a network, and its place in an image's own grid.
 
     Attributes:
         source: the image's own grid.
@@ -39,7 +39,7 @@ class WorkingGrid:
 
     @classmethod
     def of(cls, source: Geometry, preprocessing: Preprocessing) -> "WorkingGrid":
-        """The working grid of an image; it covers the same space as the image."""
+        """The working grid of an image, which covers the same space as the image."""
         axes = AxisMap.between(source, preprocessing.orientation or source.orientation)
         turned = axes.geometry(source)
         if preprocessing.spacing is None:
@@ -62,12 +62,12 @@ class WorkingGrid:
 
     @cached_property
     def forth(self) -> tuple[Taps, ...]:
-        """Per working axis, what working voxels are made of."""
+        """Per working axis, the interpolation weights of working voxels."""
         return tuple(Taps.between(n, w) for n, w in zip(self.turned, self.shape, strict=True))
 
     @cached_property
     def back(self) -> tuple[Taps, ...]:
-        """Per working axis, what the image's turned voxels are made of."""
+        """Per working axis, the interpolation weights of the image's turned voxels."""
         return tuple(Taps.between(w, n) for n, w in zip(self.turned, self.shape, strict=True))
 
     def turn(self, region: Region) -> Region:
@@ -103,7 +103,7 @@ class WorkingGrid:
         """Turn and resample the last three axes of an array of values from -8 to 8; float32.
 
         Args:
-            array: the image's grid, or what `made_of` says of it.
+            array: on the image's grid, or on its part `made_of(region)`.
             region: the working region to make, all of it if None.
         """
         x = torch.from_numpy(np.array(self.axes.apply(array), dtype=np.float32, order="C"))
@@ -115,7 +115,7 @@ class WorkingGrid:
         return x / _STEPS
 
     def holding_any(self, marked: NDArray[np.bool_]) -> Tensor:
-        """The working voxels that hold one of the image's marked voxels, or lie in one; bool."""
+        """The working voxels that contain, or lie in, a true voxel of a mask on the image's grid; bool."""
         held = self.axes.apply(marked).astype(bool, copy=False)
         for axis in self.resampled:
             held = holding_any(held, axis, self.shape[axis])
@@ -123,9 +123,9 @@ class WorkingGrid:
 
 
 def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Region | None = None) -> Tensor:
-    """What the network is shown of an image, (C, I, J, K) float32, in a working region (all of it if None).
+    """The network's input from an image, (C, I, J, K) float32, in a working region (everywhere if None).
 
-    It is the same to the bit in whatever parts it is made; only a slab of the image is looked at in one go.
+    The result is the same to the bit in any division into parts; only a slab of the image is read at a time.
 
     Raises:
         OutOfMemory: so much is not free.

@@ -1,4 +1,4 @@
-"""Resampling along an axis in whole numbers: the same to the bit, whatever part is asked for and in whatever order.
+"""Resampling along an axis in whole numbers: the same to the bit for any part and in any order.
 
 Values and weights are whole numbers below 2**15 and up to 2**8, so that their sums are exact in float32.
 """
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _WHOLE = 256
-# Rows of the weights' matrix that are filled at a time: of a long axis only a band of it is not empty.
+# Rows of the weights' matrix that are filled at a time: of a long axis only a band of the matrix is not empty.
 _ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Taps:
-    """What each new voxel along an axis is made of.
+    """Interpolation weights of the new voxels along an axis.
 
-    Both grids cover the same space. Going up this is linear interpolation; going down each new voxel is a weighted
-    mean (a triangle) of all the old ones it covers, so that nothing thin is skipped.
+    Both grids cover the same space. Upsampling is linear interpolation; in downsampling each new voxel is a weighted
+    mean (a triangle) of all old voxels below, so that nothing thin is skipped.
 
     Attributes:
-        old: (new, taps) old voxels, ascending; where a new one has fewer, its last is there again.
+        old: (new, taps) old voxels, ascending; the last is repeated where a new voxel has fewer.
         weight: (new, taps) of each, whole 256ths that sum to 256.
     """
 
@@ -36,7 +36,7 @@ class Taps:
         ratio = old / new
         reach = max(1.0, ratio)
         centres = (torch.arange(new, dtype=torch.float64) + 0.5) * ratio - 0.5
-        # What lies at a triangle's very end counts nothing.
+        # A voxel at a triangle's very end has weight 0.
         first = ((centres - reach).floor().long() + 1).clamp(min=0)
         last = ((centres + reach).ceil().long() - 1).clamp(max=old - 1)
         index = first[:, None] + torch.arange(int((last - first).max()) + 1)
@@ -45,11 +45,11 @@ class Taps:
         return cls(torch.minimum(index, last[:, None]), _in_256ths(weight / weight.sum(dim=1, keepdim=True)))
 
     def needed_by(self, new: slice) -> slice:
-        """The range of old voxels that a range of new ones is made of."""
+        """The range of old voxels that a range of new voxels depends on."""
         return slice(int(self.old[new].min()), int(self.old[new].max()) + 1)
 
     def touched_by(self, old: slice) -> slice:
-        """The range of new voxels in which a range of old ones has a part; empty if it has none."""
+        """The range of new voxels that depend on a range of old voxels; may be empty."""
         part = (self.old >= old.start) & (self.old < old.stop) & (self.weight > 0)
         rows = part.any(dim=1).nonzero()[:, 0]
         return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
@@ -58,7 +58,7 @@ class Taps:
         """A range of new voxels along an axis, rounded to whole numbers.
 
         Args:
-            x: whole numbers in float32; along the axis what `needed_by` says of the range.
+            x: whole numbers in float32; along the axis the range `needed_by(new)`.
             axis: of x.
             new: the range.
         """
@@ -76,9 +76,9 @@ class Taps:
 
 
 def holding_any(marked: NDArray[np.bool_], axis: int, new: int) -> NDArray[np.bool_]:
-    """Which voxels of a coarser axis hold the centre of a marked one; of a finer axis, which lie in a marked one.
+    """Voxels of a coarser axis that hold the centre of a true voxel; of a finer axis, those that lie in a true voxel.
 
-    So whatever is marked is somewhere, however thin it is, and never further away than the nearest voxel.
+    So even the thinnest mask leaves a voxel, never further away than the nearest voxel.
     """
     old = marked.shape[axis]
     found: NDArray[np.bool_]

@@ -18,14 +18,14 @@ _RIB_STEP = 29.0
 
 @dataclass(frozen=True)
 class Build:
-    """How one body is built and how its scan was enhanced.
+    """Build of a body and contrast of its scan.
 
     Attributes:
         fat: thickness of the fat under the skin, mm.
         blood: HU of veins and aorta.
         bone: HU of the inside of bones.
         muscle: HU.
-        breath: how far the diaphragm is pushed down, mm.
+        breath: depth of the diaphragm below its rest, mm.
     """
 
     fat: float
@@ -48,7 +48,7 @@ class Build:
 
 @dataclass(frozen=True, eq=False)
 class Trunk:
-    """What organs have to fit into: distances to the cavity and to the space under the diaphragm."""
+    """Room for organs: distances to the cavity and to the space under the diaphragm."""
 
     cavity: Field
     under_diaphragm: Field
@@ -102,7 +102,7 @@ def _under_diaphragm(space: Space, build: Build) -> Field:
 
 def _paint_wall(canvas: Canvas, space: Space, build: Build, cavity: Field, rng: np.random.Generator) -> None:
     uneven = 1.5 * space.noise(rng, 45.0)
-    # Fat is thickest at the flanks and the back; the chest has less of it than the belly.
+    # Fat is thickest at the flanks and the back; the chest has less than the belly.
     thick = build.fat * (1 + 0.25 * np.tanh(-space.y / 60) - 0.0012 * space.z).astype(np.float32)
     trunk = oval(space.x, space.y + 9, (CAVITY[0], CAVITY[1] + 9))
     skin = trunk - _WALL - thick
@@ -180,7 +180,7 @@ def _paint_spine(canvas: Canvas, space: Space, build: Build, rng: np.random.Gene
 
 def _paint_ribs(canvas: Canvas, space: Space, build: Build) -> None:
     ring = oval(space.x, space.y, (CAVITY[0] + 2.5, CAVITY[1] + 4))
-    # Ribs fall from the back to the front, and the lower they are the earlier they end.
+    # Ribs fall from the back to the front, and lower ribs end earlier.
     front = np.arctan2(space.y + 80, np.abs(space.x) + 1e-3).astype(np.float32)
     level = space.z + 68 * front
     height = _periodic(level, _RIB_STEP)

@@ -1,4 +1,4 @@
-"""A CT-like abdomen, made of formulas: six organs among tissues that look like them.
+"""A CT-like abdomen, made of formulas: six organs among tissues of similar looks.
 
 Portal-venous contrast in Hounsfield units; bodies differ in size, build, organ shapes, contrast, noise,
 grid and orientation. Nothing is measured on a patient, so the volumes are free to ship. Position and shape
@@ -22,7 +22,7 @@ _ORIENTATIONS = ("RAS", "LPS", "LAS", "RAI", "LPI", "PIR", "SRA", "ASL")
 _ORIENTATION_SHARES = (0.28, 0.28, 0.16, 0.08, 0.08, 0.04, 0.04, 0.04)
 _OBLIQUE_SHARE = 0.3
 _NO_GALLBLADDER_SHARE = 1 / 8
-_HU_STEP = 8  # voxels are rounded to it: well below the noise, and half of the file's size
+_HU_STEP = 8  # voxels are rounded to multiples: well below the noise, and half of the file's size
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +47,15 @@ class _Scene:
         return distance + amplitude * self.space.noise(self.rng, scale)
 
     def boxed(self, distance: Field, gap: float = 2.5) -> Field:
-        """What of a shape lies in the cavity and under the diaphragm."""
+        """The part of a shape in the cavity and under the diaphragm."""
         return inside_all(distance, self.trunk.cavity + gap, self.trunk.under_diaphragm + gap)
 
 
 def make_ct(rng: np.random.Generator) -> tuple[Image, LabelMap]:
-    """Make one volume and its label map.
+    """Make a volume and its label map.
 
     Args:
-        rng: everything random comes from it; equal states give equal volumes.
+        rng: source of all randomness; equal states give equal volumes.
 
     Returns:
         An int16 image in HU, (1, I, J, K), and the uint8 label map of `CT_CLASSES` on the same grid.
@@ -234,7 +234,7 @@ def _paint_pancreas(scene: _Scene) -> None:
 
 
 def _paint_kidney(scene: _Scene, side: int) -> None:
-    """A kidney: the right one (`side` 1) lies lower than the left."""
+    """A kidney; the right kidney (`side` 1) lies lower than the left."""
     rng, space = scene.rng, scene.space
     size = rng.uniform(0.86, 1.06)
     center = scene.jitter((side * 63, -46, -30 if side > 0 else -14), 4.0)
@@ -268,7 +268,7 @@ def _paint_gallbladder(scene: _Scene) -> None:
 
 
 def _scanned(values: Field, space: Space, rng: np.random.Generator) -> Field:
-    """What a scanner would make of the tissues: blurred, slightly cupped, noisy."""
+    """Tissues as scanned: blurred, slightly cupped, noisy."""
     blurred = ndimage.gaussian_filter(values, (0.45, 0.45, 0.35))
     blurred += rng.uniform(0, 7) * space.noise(rng, 140.0)
     grain = ndimage.gaussian_filter(rng.standard_normal(values.shape).astype(np.float32), (0.55, 0.55, 0.2))

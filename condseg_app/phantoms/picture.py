@@ -1,4 +1,4 @@
-"""What drawn scenes are made with: flat shapes with smooth edges, a light, and frames that stand on the ground."""
+"""Tools of drawn scenes: flat shapes with smooth edges, a light, and frames that stand on the ground."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Light:
     Attributes:
         zenith: the sky's colour overhead.
         haze: the sky's colour at the horizon, which far things take on.
-        tint: what lit surfaces are multiplied by.
-        side: where the light comes from, -1 (left) to 1 (right).
+        tint: factor of lit surfaces.
+        side: direction of the light, -1 (from the left) to 1 (right).
         strength: of sunlight and shadows, 0 (overcast) to 1.
     """
 
@@ -55,17 +55,17 @@ class Picture:
         self.labels = np.zeros((rows, columns), dtype=np.uint8)
 
     def noise(self, rng: np.random.Generator, across: float, down: float | None = None) -> Field:
-        """Smooth noise of standard deviation one with bumps of that many units."""
+        """Smooth noise of standard deviation 1 with bumps of that many units."""
         spacing = (self._pixel / (across if down is None else down), self._pixel / across)
         return smooth_noise(rng, self.y.shape, spacing, 1.0)
 
     def paint(self, distance: Field, color: ArrayLike, label: int | None = 0, soft: float = 0.0) -> None:
-        """Lay a shape (signed distance, negative inside) over what is there.
+        """Lay a shape (signed distance, negative inside) over the picture.
 
         Args:
             distance: in units.
             color: (3,) or (H, W, 3).
-            label: what the inside becomes in the label map; None leaves the labels as they are.
+            label: value of the inside in the label map; None leaves the labels unchanged.
             soft: width of the edge, at least a pixel.
         """
         self.blend(np.clip(0.5 - distance / max(soft, self._pixel), 0, 1), color)
@@ -79,15 +79,15 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A place where a thing stands: metres to the right of and above its foot, of one label.
+    """A place where a thing stands: metres to the right of and above the thing's foot.
 
     Attributes:
         picture: painted on.
         light: shines on it.
         at: x of its middle and y of its foot, in the picture.
         scale: units per metre.
-        label: of the thing; 0 for one that is not asked for.
-        flip: -1 to mirror it.
+        label: of the thing; 0 for things without a class.
+        flip: -1 for the mirror image.
     """
 
     picture: Picture
@@ -123,7 +123,7 @@ class Frame:
         return distance
 
     def box(self, low: Sequence[float], high: Sequence[float], corner: float = 0.0) -> Field:
-        """An upright rectangle from one corner to the other, with rounded corners."""
+        """An upright rectangle between two corners, with rounded corners."""
         dx = np.abs(self.x - (low[0] + high[0]) / 2) - (high[0] - low[0]) / 2 + corner
         dy = np.abs(self.y - (low[1] + high[1]) / 2) - (high[1] - low[1]) / 2 + corner
         outside = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0))
@@ -169,17 +169,17 @@ def join(*distances: Field) -> Field:
 
 
 def meet(*distances: Field) -> Field:
-    """What shapes share."""
+    """Intersection of shapes."""
     met: Field = np.maximum.reduce(distances)
     return met
 
 
 def vary(rng: np.random.Generator, color: Sequence[float], amount: float = 0.06) -> Colour:
-    """A colour near a given one: lighter or darker, and a little of another hue."""
+    """A colour near a given colour: lighter or darker, and a little of another hue."""
     varied = np.asarray(color) * (1 + rng.normal(0, amount)) + rng.normal(0, amount / 2, 3)
     return np.clip(varied, 0.02, 1).astype(np.float32)
 
 
 def pick(rng: np.random.Generator, colors: Sequence[Sequence[float]], amount: float = 0.06) -> Colour:
-    """One of some colours, varied."""
+    """A random colour of some, varied."""
     return vary(rng, colors[int(rng.integers(len(colors)))], amount)

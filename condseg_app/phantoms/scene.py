@@ -1,7 +1,7 @@
 """A drawn street or landscape in colour: houses, trees, cars, people, balloons and the sun.
 
-Sizes follow from one camera (a thing twice as far is half as large), near things hide far ones, and bushes,
-lamps, post boxes, hills and clouds share the colours of what is asked for. Nothing is taken from a photograph.
+Sizes follow from a camera (a thing twice as far is half as large), near things hide far things, and bushes,
+lamps, post boxes, hills and clouds share the colours of the classes. Nothing is taken from a photograph.
 """
 
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class _Ground:
 
 
 def make_scene(rng: np.random.Generator, size: tuple[int, int] = (192, 160)) -> tuple[Image, LabelMap]:
-    """Draw one picture and its label map.
+    """Draw a picture and its label map.
 
     Args:
-        rng: everything random comes from it; equal states give equal pictures.
+        rng: source of all randomness; equal states give equal pictures.
         size: width and height in pixels.
 
     Returns:
@@ -188,7 +188,7 @@ def _paint_shadow(picture: Picture, light: Light, at: tuple[float, float], wide:
 
 
 def _finish(picture: Picture, rng: np.random.Generator) -> tuple[Image, LabelMap]:
-    """What a camera would make of it: a little blur, vignette, exposure and noise."""
+    """A picture as photographed: a little blur, vignette, exposure and noise."""
     off = np.hypot(picture.x / picture.width - 0.5, picture.y / HEIGHT - 0.5)
     colors = ndimage.gaussian_filter(picture.colors, (0.35, 0.35, 0)) * (1.04 - 0.25 * off**2)[..., None]
     colors = np.clip(colors, 0, 1) ** rng.uniform(0.88, 1.15) * rng.uniform(0.9, 1.05)

@@ -1,4 +1,4 @@
-"""What phantoms are drawn with: smooth noise, signed distances, and a canvas of blended tissues."""
+"""Tools of phantoms: smooth noise, signed distances, and a canvas of blended tissues."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from condseg_app.data import Geometry
 
-Field = NDArray[np.floating[Any]]  # float32 where it matters for speed
+Field = NDArray[np.floating[Any]]  # float32 where speed matters
 Point = tuple[float, float, float]
 
 _FAR = 1e3  # mm; farther than any shape reaches
@@ -17,7 +17,7 @@ _FAR = 1e3  # mm; farther than any shape reaches
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """Where each voxel lies in an undeformed body; shapes are signed distances there, negative inside.
+    """Positions of voxels in an undeformed body; shapes are signed distances there, negative inside.
 
     Attributes:
         x: (I, J, K), mm towards the right of the body.
@@ -25,7 +25,7 @@ class Space:
         z: (I, J, K), mm towards its head.
         spacing: of the voxels, mm.
         to_index: (3, 4), from (x, y, z, 1) to about the voxel's index, deformation left out.
-        slack: how far, in mm, the deformation moves a point at most.
+        slack: the deformation's longest shift of a point, mm.
     """
 
     x: Field
@@ -63,7 +63,7 @@ class Space:
         return i, j, k
 
     def noise(self, rng: np.random.Generator, scale: float) -> Field:
-        """Smooth noise of standard deviation one whose bumps are about `scale` mm wide."""
+        """Smooth noise of standard deviation 1 whose bumps are about `scale` mm wide."""
         return smooth_noise(rng, self.shape, self.spacing, scale)
 
     def local(self, center: Point, angles: Point = (0.0, 0.0, 0.0)) -> tuple[Field, Field, Field]:
@@ -113,12 +113,12 @@ class Canvas:
         self.labels = np.zeros(shape, dtype=np.uint8)
 
     def paint(self, distance: Field, value: float | Field, label: int | None = 0, soft: float = 3.5) -> None:
-        """Lay a tissue over what is there.
+        """Lay a tissue over the canvas.
 
         Args:
             distance: signed, in mm, negative inside.
-            value: intensity, one number or one per voxel.
-            label: what the inside becomes in the label map; None leaves the labels as they are.
+            value: intensity, a number or an array with a number per voxel.
+            label: value of the inside in the label map; None leaves the labels unchanged.
             soft: width of the edge in mm, over which the tissues blend (the scanner's partial volumes).
         """
         touched = distance < soft / 2
@@ -148,7 +148,7 @@ def oval(x: Field, y: Field, radii: tuple[float, float], power: float = 2.3) -> 
 
 
 def inside_all(*distances: Field, round_mm: float = 4.0) -> Field:
-    """Distance to what several shapes share, with edges rounded off."""
+    """Distance to the intersection of several shapes, with edges rounded off."""
     shared = distances[0]
     for other in distances[1:]:
         blend = np.maximum(round_mm - np.abs(shared - other), 0) / round_mm
@@ -184,7 +184,7 @@ def rotation(angles: Point) -> NDArray[np.float64]:
 
 
 def curve(points: ArrayLike, steps: int = 5) -> NDArray[np.float64]:
-    """A smooth line (Catmull-Rom) through points or rows of numbers, `steps` pieces from one to the next."""
+    """A smooth line (Catmull-Rom) through points or rows of numbers, `steps` pieces between neighbours."""
     knots = np.asarray(points, dtype=np.float64)
     padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
     t = (np.arange(steps) / steps)[:, None]

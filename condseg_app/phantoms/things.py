@@ -32,7 +32,7 @@ _HAIR = ((0.12, 0.09, 0.07), (0.35, 0.22, 0.12), (0.8, 0.65, 0.35), (0.6, 0.6, 0
 
 
 def draw_house(frame: Frame, rng: np.random.Generator) -> None:
-    """A house: front with door and windows, a gable wall where it is seen from an angle, roof, chimney."""
+    """A house: front with door and windows, a gable wall if seen from an angle, roof, chimney."""
     half, tall, rise = rng.uniform(3.4, 5.2), rng.uniform(2.8, 5.4), rng.uniform(1.8, 3.2)
     wall, roof = pick(rng, _WALLS), pick(rng, _ROOFS)
     bricks = 1 + 0.035 * frame.picture.noise(rng, 2.5, 1.2)
@@ -190,7 +190,7 @@ def _arm(frame: Frame, reach: tuple[float, float], colors: tuple[Colour, Colour]
 
 
 def draw_balloon(frame: Frame, rng: np.random.Generator) -> None:
-    """A hot-air balloon; its frame's foot is the basket."""
+    """A hot-air balloon; the frame's foot is the basket."""
     first, second = pick(rng, _CLOTHES), pick(rng, _CLOTHES)
     radius, middle = 7.5, 11.5
     skirt = frame.polygon([(-1.3, 2.6), (1.3, 2.6), (5.7, 6.9), (-5.7, 6.9)])
@@ -248,7 +248,7 @@ def draw_rock(frame: Frame, rng: np.random.Generator) -> None:
     )
 
 
-# How wide each thing is, in metres: for its shadow, and to keep neighbours apart.
+# Width of each thing in metres: for its shadow, and to keep neighbours apart.
 WIDTHS: Mapping[str, float] = {
     "house": 9.5,
     "tree": 4.5,

@@ -1,4 +1,4 @@
-"""Where the engine runs: in another process or machine. The caller's process imports no torch."""
+"""The engine in another process or machine. The caller's process imports no torch."""
 
 from condseg_app.remote.engine import Engine
 from condseg_app.remote.place import Place, own_certificate

@@ -22,7 +22,7 @@ _VALID = datetime.timedelta(days=365)
 def make_certificate() -> str:
     """A fresh certificate with its private key, as text (PEM).
 
-    Each side shows it and accepts nothing but it, so whoever has the text may connect, and nobody else.
+    Each side shows the certificate and accepts no other, so whoever has the text may connect, and nobody else.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -35,7 +35,7 @@ def make_certificate() -> str:
 
 
 def write_certificate(path: Path, certificate: str) -> None:
-    """Write it into a new file that only its owner can read.
+    """Write a certificate into a new file that only its owner can read.
 
     Raises:
         WriteError: the file exists, or cannot be written.
@@ -54,7 +54,7 @@ def read_certificate(path: Path) -> str:
     """The certificate of a file.
 
     Raises:
-        ReadError: it is not there, is none, or has expired.
+        ReadError: there is no file, or no certificate in the file, or the certificate has expired.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -82,7 +82,7 @@ def read_certificate(path: Path) -> str:
 
 
 def security(certificate: str) -> Any:
-    """What dask needs to speak only with holders of the certificate (a `distributed.Security`)."""
+    """Settings with which dask speaks only with holders of the certificate (a `distributed.Security`)."""
     from distributed.security import Security
 
     key, begins, rest = certificate.partition(_BEGINS)

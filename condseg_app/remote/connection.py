@@ -18,14 +18,14 @@ def connect(address: str, certificate: str, direct: bool = False) -> "Client":
     Args:
         address: 'tls://workstation:8786'.
         certificate: the text that the engine was started with.
-        direct: whether its workers can be reached from here, and not only through the scheduler.
+        direct: whether workers can be reached from here, and not only through the scheduler.
 
     Raises:
         EngineLost: nobody answers, or not by this certificate.
     """
     from distributed import Client
 
-    # It logs a traceback for each lost connection, which is told in a sentence here.
+    # dask logs a traceback for each lost connection, which becomes a sentence here.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(  # type: ignore[no-untyped-call]
@@ -40,7 +40,7 @@ def connect(address: str, certificate: str, direct: bool = False) -> "Client":
 
 
 def lost_errors() -> tuple[type[BaseException], ...]:
-    """What dask raises when whom it talks to is gone."""
+    """Errors that dask raises when the other side is gone."""
     from distributed.client import FutureCancelledError
 
     return (OSError, RuntimeError, TimeoutError, FutureCancelledError)

@@ -1,4 +1,4 @@
-"""dask's worker without its web server and its chatter. Imports dask, so it is imported where an engine starts."""
+"""dask's worker without web server and chatter. Imports dask, so only the start of an engine imports this module."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ class QuietWorker(Worker):
     """A worker that listens to holders of the certificate and to nobody else."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        be_quiet()  # it may be the first that a process of its own hears of us
+        be_quiet()  # in a process of its own nothing else has been imported yet
         super().__init__(*arguments, **options)
 
     async def start_unsafe(self) -> Any:

@@ -11,7 +11,7 @@ def pick_devices(text: str) -> tuple[str, ...]:
     """The devices of a list such as 'cuda:0,cuda:1'; for 'auto' all CUDA devices, or the CPU where there is none.
 
     Raises:
-        CondsegError: one is not there, is named twice, or is none.
+        CondsegError: a device is missing, named twice, or no device at all.
     """
     import torch
 
@@ -28,9 +28,9 @@ def pick_devices(text: str) -> tuple[str, ...]:
 
 
 def environment(device: str) -> dict[str, str]:
-    """The variables for a process that is to see one device and nothing else.
+    """Environment variables for a process that is to see a single device.
 
-    Training takes the first GPU in sight, whatever it is called, so a process must see only its own.
+    Training takes the first visible GPU, so a process must see only its own.
     """
     if device == "cpu":
         return {_VISIBLE: ""}
@@ -40,6 +40,6 @@ def environment(device: str) -> dict[str, str]:
 
 
 def all_cores() -> dict[str, str]:
-    """The variable by which a process computes with all cores that it may use."""
+    """Environment variable with which a process computes on all cores that it may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {"OMP_NUM_THREADS": str(cores)}

@@ -23,14 +23,14 @@ _CLOSING_WAITS = 0.2
 
 
 class Engine:
-    """The engine in a process of its own, which is started when it is first needed.
+    """The engine in a process of its own, started on first use.
 
     When the process dies, the call fails with `EngineLost`, and the next one starts another.
 
     Args:
         start: starts the process.
         address: of an engine that runs already ('workstation:8786'); nothing is started then.
-        certificate: the file that the engine at `address` was started with; the one in the user's folder if None.
+        certificate: the file that the engine at `address` was started with; that in the user's folder if None.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class Engine:
 
     @classmethod
     def at(cls, place: Place | None) -> "Engine":
-        """The engine at a place; one that is started on this computer if None."""
+        """The engine at a place; started on this computer if None."""
         return cls() if place is None else cls(address=place.address, certificate=place.certificate)
 
     @property
     def pid(self) -> int | None:
-        """The engine's process, if one was started here and has not been noticed to be dead."""
+        """Process id of an engine that was started here and is not known to be dead."""
         link = self._link
         return link.process.pid if link is not None and link.process is not None else None
 
     def device(self) -> DeviceInfo:
-        """The device; of several the first one's name and the number of others."""
+        """The device; of several the name of the first and the number of others."""
         link, host = self._new_host()
         device = cast("DeviceInfo", link.call(host, "device"))
         others = link.workers - 1
@@ -97,9 +97,9 @@ class Engine:
         return cast("Model", self._on_model("without_class", model, name))
 
     def close(self) -> None:
-        """End it; a call after that raises `EngineLost`."""
+        """End the engine; a later call raises `EngineLost`."""
         self._closed = True
-        # An engine that is just being started is ended by whoever starts it: a window must not wait for that.
+        # An engine that is just being started is ended by the starting thread: a window must not wait for that.
         if self._lock.acquire(timeout=_CLOSING_WAITS):
             link, self._link = self._link, None
             self._lock.release()
@@ -114,7 +114,7 @@ class Engine:
         link = self._linked()
         try:
             return link, link.host()
-        except EngineLost:  # it died while nothing was asked of it: no reason to fail now
+        except EngineLost:  # the engine died while idle: no reason to fail now
             _logger.info("the engine was lost; another is started", exc_info=True)
         link = self._linked()
         return link, link.host()
@@ -151,7 +151,7 @@ class Engine:
 
 
 def _file_for(link: Link, image: Image) -> FileImage | None:
-    """An image as its file, where the engine is on this machine and can read it."""
+    """An image as its file, for an engine on this machine."""
     return None if link.process is None else by_file(image)
 
 

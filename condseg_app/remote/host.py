@@ -1,6 +1,6 @@
 """The engine's side of a connection.
 
-dask sends an actor's class to its client, so this module imports no torch; its methods import the engine when they run.
+dask sends an actor's class to its client, so this module imports no torch; methods import the engine when they run.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from condseg_app.remote.wire import Reply, SentImage, SentLesson, SentMarks, Sen
 
 
 class Host:
-    """Holds a predictor or a teacher for one client, and forwards calls to it; every reply is a `Reply`.
+    """Holder of a predictor or a teacher, to which calls are forwarded; every method returns a `Reply`.
 
     Args:
         device: 'auto', 'cpu', 'cuda', ...

@@ -1,4 +1,4 @@
-"""A connection to one engine."""
+"""A connection to an engine."""
 
 from contextlib import suppress
 from typing import Any, cast
@@ -16,7 +16,7 @@ _STARTING_TAKES = 60.0
 
 
 class Link:
-    """A connection to one engine, and the engine's process if it was started for it.
+    """A connection to an engine, with the engine's process if that was started for this connection.
 
     Raises:
         CondsegError: the engine cannot be reached, or is of another version.
@@ -28,7 +28,7 @@ class Link:
 
     @classmethod
     def to_process(cls, process: EngineProcess) -> "Link":
-        """A connection to an engine that was started for it, and ends with it."""
+        """A connection to an engine that was started for this connection, and ends with it."""
         try:
             return cls(process.address, process.certificate, process)
         except EngineLost:
@@ -40,7 +40,7 @@ class Link:
         """A connection to an engine that runs already.
 
         Raises:
-            CondsegError: it cannot be reached, or is of another version.
+            CondsegError: the engine cannot be reached, or is of another version.
         """
         link = cls(*reach(place))
         try:
@@ -55,7 +55,7 @@ class Link:
         return self._client.status == "running" and (self.process is None or self.process.is_alive())
 
     def host(self) -> Any:
-        """A new host in the engine; it goes when this handle does."""
+        """A new host in the engine; the host goes when this handle does."""
         try:
             with self._client.as_current():
                 return self._client.submit(Host, actor=True, pure=False).result(_STARTING_TAKES)
@@ -74,7 +74,7 @@ class Link:
 
     @property
     def workers(self) -> int:
-        """How many devices compute, each with a worker of its own."""
+        """Number of devices, each with a worker of its own."""
         if self.process is not None:
             return 1
         try:
@@ -84,13 +84,13 @@ class Link:
 
     def close(self) -> None:
         """Let go of the engine, and end its process."""
-        with suppress(TimeoutError):  # it may be beyond answering
+        with suppress(TimeoutError):  # the engine may be beyond answering
             self._client.close(timeout=1)  # type: ignore[no-untyped-call]
         if self.process is not None:
             self.process.stop()
 
     def _check_version(self, place: Place) -> None:
-        """What is sent to and fro is only understood by the same version."""
+        """Refuse an engine of another version: only the same version understands all messages."""
         theirs = self.call(self.host(), "version")
         if theirs != __version__:
             raise EngineLost(

@@ -1,4 +1,4 @@
-"""Where an engine runs that was started by somebody, and whether it can be reached there."""
+"""Addresses of running engines, and whether an engine answers there."""
 
 import socket
 import ssl
@@ -18,7 +18,7 @@ class Place:
     """An engine that runs already, on this computer or another.
 
     Attributes:
-        address: 'HOST:PORT', with 'tls://' before it or without.
+        address: 'HOST:PORT', with or without 'tls://' in front.
         certificate: the file that the engine was started with, or a copy.
     """
 
@@ -27,7 +27,7 @@ class Place:
 
     @property
     def host(self) -> str:
-        """The computer's name, or its number in the network."""
+        """Name or network address of the computer."""
         return _bare(self.address).rpartition(":")[0] or self.address
 
 
@@ -40,7 +40,7 @@ def host_and_port(address: str) -> tuple[str, int]:
     """The parts of 'HOST:PORT'.
 
     Raises:
-        CondsegError: it is not such an address.
+        CondsegError: another form of address.
     """
     host, colon, port = _bare(address).rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
@@ -49,20 +49,20 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 def reach(place: Place) -> tuple[str, str]:
-    """See that an engine with this certificate answers; dask would try again and again before it says no.
+    """Make sure that an engine with this certificate answers; dask alone would retry for long.
 
     Returns:
-        the address for dask, and the certificate's text.
+        The address for dask, and the certificate's text.
 
     Raises:
-        CondsegError: what is wrong with the address, the certificate or the way there.
+        CondsegError: a wrong address or certificate, or nobody answers.
     """
     host, port = host_and_port(place.address)
     certificate = read_certificate(place.certificate)
     context: ssl.SSLContext = security(certificate).get_connection_args("client")["ssl_context"]
     try:
         with socket.create_connection((host, port), _ANSWERING_TAKES) as plain, context.wrap_socket(plain):
-            pass  # each side has seen the other's certificate, which is one and the same
+            pass  # each side has seen the other's certificate, the same on both
     except ssl.SSLCertVerificationError as error:
         raise EngineLost(
             f"the engine at {host}:{port} has another certificate; copy the file that it was started with",

@@ -34,13 +34,13 @@ def engine_command() -> list[str]:
 
 
 class EngineProcess:
-    """A running engine that was started by this process and ends with it.
+    """A running engine that was started by this process and ends with this process.
 
     Args:
-        command: runs `condseg engine`; the arguments are added to it.
+        command: runs `condseg engine`; arguments are added.
 
     Raises:
-        EngineLost: it could not be started.
+        EngineLost: the engine could not be started.
     """
 
     def __init__(self, command: Sequence[str] | None = None) -> None:
@@ -69,7 +69,7 @@ class EngineProcess:
         return self._process.poll() is None
 
     def how_it_ended(self) -> str:
-        """What became of the process, in half a sentence."""
+        """The end of the process, as half a sentence."""
         try:
             code = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
@@ -79,8 +79,8 @@ class EngineProcess:
         return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
     def stop(self) -> None:
-        """End it."""
-        with suppress(OSError):  # it may have ended by itself
+        """End the process."""
+        with suppress(OSError):  # the process may have ended by itself
             self._input.close()
         try:
             self._process.wait(_ENDING_TAKES)

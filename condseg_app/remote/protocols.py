@@ -1,4 +1,4 @@
-"""What can be asked of an engine, wherever it runs."""
+"""Protocols of an engine, on this computer or elsewhere."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,17 +22,17 @@ from condseg_app.remote.place import Place
 
 
 class PredictorLike(Protocol):
-    """Predicts one image with one model, a window at a time."""
+    """Prediction of an image with a model, a window at a time."""
 
     @property
     def windows(self) -> int:
-        """How many windows cover the image."""
+        """Number of windows that cover the image."""
 
     def order(self, near: tuple[int, int, int] | None) -> list[int]:
         """All windows, those next to a voxel (I, J, K) first."""
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
-        """The probabilities of some classes in one window; within a second or so."""
+        """Probabilities of some classes in a window; within a second or so."""
 
 
 class TeacherLike(Protocol):
@@ -42,7 +42,7 @@ class TeacherLike(Protocol):
         """Train for about so long."""
 
     def model(self) -> Model:
-        """The model as it is now."""
+        """The model so far."""
 
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
@@ -57,7 +57,7 @@ class TeacherLike(Protocol):
         """Dice on marked slices that were not learnt from ('exact'); None where too few are marked."""
 
     def state(self) -> LearntState:
-        """The class as it is now ('exact')."""
+        """The present state of the class ('exact')."""
 
     def go_to(self, state: LearntState) -> None:
         """Go on from an earlier state ('exact')."""
@@ -66,7 +66,7 @@ class TeacherLike(Protocol):
         """Get ready to show the class on a part of the image ('exact'); returns the number of windows."""
 
     def segment(self, window: int) -> Block | None:
-        """The class in one of these windows, within a second or so ('exact'); None before `look_at`."""
+        """The class in a window of that part, within a second or so ('exact'); None before `look_at`."""
 
 
 class EngineLike(Protocol):
@@ -74,10 +74,10 @@ class EngineLike(Protocol):
 
     @property
     def place(self) -> Place | None:
-        """Where it runs; None on this computer, for this program alone."""
+        """The engine's address; None on this computer, for this program alone."""
 
     def device(self) -> DeviceInfo:
-        """What computes."""
+        """The device that computes."""
 
     def predictor(self, model: Path, image: Image) -> PredictorLike:
         """Get ready to predict an image with the model of a file."""
@@ -89,10 +89,10 @@ class EngineLike(Protocol):
         """A class of a file's model by itself."""
 
     def with_class(self, model: Path, taught: TaughtClass) -> Model:
-        """The model of a file with a class that was taught to it elsewhere; ModelError if it was another one."""
+        """The model of a file with a class that was taught to a copy; ModelError if to another model."""
 
     def without_class(self, model: Path, name: str) -> Model:
-        """The model of a file without a class; ClassTableError if it has no other."""
+        """The model of a file without a class; ClassTableError for the only class."""
 
     def close(self) -> None:
-        """End it; a call after that raises `EngineLost`."""
+        """End the engine; a later call raises `EngineLost`."""

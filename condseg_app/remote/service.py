@@ -1,4 +1,4 @@
-"""What `condseg engine` runs: a scheduler, and a worker for each device."""
+"""The service of `condseg engine`: a scheduler, and a worker for each device."""
 
 import asyncio
 import logging
@@ -22,21 +22,21 @@ LOOPBACK = "127.0.0.1:0"
 STANDARD_INPUT = Path("-")
 
 _LOOK_EVERY = 1.0
-_NOT_A_PERSON = "fire-and-forget"  # a client that every scheduler has of its own
+_NOT_A_PERSON = "fire-and-forget"  # a client inside every scheduler
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Service:
-    """How an engine is to run.
+    """Settings of an engine.
 
     Attributes:
-        host: where it listens.
-        port: 0 for a free one.
-        certificate: what callers must hold as well.
-        devices: one worker for each; empty for a window's own engine, which has a single one in this process.
-        idle: minutes without client and work after which it ends; None for never.
+        host: the host to listen at.
+        port: 0 for a free port.
+        certificate: the certificate that callers must hold.
+        devices: a worker for each; empty for a window's own engine, which has a single worker in this process.
+        idle: minutes without client and work until the engine ends; None for never.
     """
 
     host: str
@@ -53,15 +53,15 @@ class _Service:
 def serve(
     listen: str = LOOPBACK, certificate: Path | None = None, idle: float | None = None, devices: str = "auto"
 ) -> None:
-    """Run an engine until it is interrupted: what `condseg engine` does. It prints its address first.
+    """Run an engine until an interrupt, as `condseg engine` does; prints the address first.
 
     Args:
         listen: 'HOST:PORT' to listen at; port 0 for a free one.
-        certificate: the file with what callers must hold as well, made if it does not exist; one in the
-            user's folder if None. With '-' it is read from the standard input, and the engine ends when the
-            standard input does: that is how a window's engine ends with it, however the window ends. Such an
-            engine has one worker, which chooses its device, and no other way to end.
-        idle: minutes after which it ends by itself when nobody is connected and nothing is computed; None for never.
+        certificate: the file of the certificate that callers must hold, made if missing; a file in the user's folder
+            if None. With '-' the certificate is read from the standard input, and the engine ends when the standard
+            input does: so a window's engine ends with the window in any case. Such an engine has a single worker,
+            which chooses its device.
+        idle: minutes without client and work until the engine ends; None for never.
         devices: 'cuda:0,cuda:1', 'cpu'; 'auto' for all CUDA devices, or the CPU where there is none.
 
     Raises:
@@ -76,7 +76,7 @@ def serve(
     try:
         asyncio.run(_run(service))
     except (OSError, RuntimeError) as error:
-        reason = error.__cause__ or error  # dask wraps what keeps it from starting
+        reason = error.__cause__ or error  # dask wraps the reason of a failed start
         if not isinstance(reason, OSError):
             raise
         raise CondsegError(
@@ -104,7 +104,7 @@ async def _run(service: _Service) -> None:
         # The system knows better when memory is short than dask's estimate does: no limit.
         for worker in _workers(service, scheduler.address, {"nthreads": 1, "memory_limit": 0, **common}):
             await stack.enter_async_context(worker)
-        # Systems end a service so; like an interrupt it takes the workers along.
+        # Systems end a service with SIGTERM; like an interrupt the signal takes the workers along.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _announce(scheduler.address, service.of_a_window)
         if service.idle is not None:
@@ -115,7 +115,7 @@ async def _run(service: _Service) -> None:
 
 def _set_up_dask(config: Any) -> None:
     config.refresh(paths=[], env={})  # settings of the user's own dask are for something else
-    # No web pages: they would be open to everybody on this machine. dask's own choice is one core a worker.
+    # No web pages: they would be open to everybody on this machine. dask's own choice is a single core a worker.
     config.set(
         {
             "distributed.scheduler.http.routes": [],
@@ -126,9 +126,9 @@ def _set_up_dask(config: Any) -> None:
 
 
 def _workers(service: _Service, scheduler: str, options: dict[str, Any]) -> list[Any]:
-    """A window's engine computes in its own process, whose end the window notices.
+    """Workers in this process for a window's engine, whose end the window notices; else in processes of their own.
 
-    A service has a process for each device, so that each sees but its own, and dask starts one that dies again.
+    A service has a process for each device, so that each process sees only its own, and dask restarts dead processes.
     """
     from distributed import Nanny
 
@@ -154,7 +154,7 @@ def _announce(address: str, tied: bool) -> None:
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
     if tied:
-        os.dup2(2, 1)  # nobody reads on: what a library prints goes to the log
+        os.dup2(2, 1)  # nobody reads on: prints of libraries go to the log
         threading.Thread(target=_end_with, args=(sys.stdin,), daemon=True).start()
 
 

@@ -1,7 +1,7 @@
-"""Files from anywhere, read for the first time in a process of its own that may take so much memory and time only.
+"""Untrusted files, read for the first time in a process of its own with limited memory and time.
 
-The readers check what a header claims before they believe it. This is for what they cannot check: a library's own
-faults, and packed data that unpack without an end.
+Readers check the claims of a header. This check is for all else: faults of libraries, and packed data that unpack
+without an end.
 """
 
 import subprocess
@@ -16,26 +16,25 @@ from condseg_app.io.choices import CHOICE_NEEDED, EVERYTHING
 MEMORY = 8 << 30
 """Bytes that the process may take: a large CT (512 x 512 x 1,000 voxels of 16 bits) takes less than a quarter."""
 SECONDS = 120.0
-"""How long it may read."""
+"""Longest time to read."""
 
 _REFUSED = 2  # the exit code that comes with a sentence
 
 
 def check_untrusted(path: Path, pick: Pick = EVERYTHING, memory: int = MEMORY, seconds: float = SECONDS) -> None:
-    """Read all of a file in a process of its own; whatever becomes of that process, this one goes on.
+    """Read all of a file in a process of its own, whose end does not harm this process.
 
-    Of a file that holds several images, of which none was picked, no more is read than what tells them apart. Memory is
-    limited on Linux only.
+    Of a file with several images and no pick, only the list of images is read. Memory is limited on Linux only.
 
     Args:
         path: the file or folder.
-        pick: what to take of a file that holds more than one image.
+        pick: the choice among several images of a file.
         memory: bytes that the process may take.
-        seconds: how long it may read.
+        seconds: longest time to read.
 
     Raises:
-        ReadError: it cannot be read, not in so much time, or ended the process.
-        OutOfMemory: it cannot be read in so much memory.
+        ReadError: the file cannot be read, not in so much time, or ended the process.
+        OutOfMemory: the file cannot be read in so much memory.
     """
     path = path.expanduser().resolve()
     with subprocess.Popen(
@@ -50,7 +49,7 @@ def check_untrusted(path: Path, pick: Pick = EVERYTHING, memory: int = MEMORY, s
                 f"could not be read within {seconds:g} s; it may be damaged on purpose, so do not open it", path=path
             ) from error
     if process.returncode == CHOICE_NEEDED:
-        return  # whoever reads it will ask, and what is chosen has to be checked then
+        return  # the reader will ask, and the chosen image is checked then
     if process.returncode == _REFUSED:
         raise ReadError(said.strip().removeprefix("condseg: ").removeprefix(f"{path}: "), path=path)
     if "MemoryError" in said:

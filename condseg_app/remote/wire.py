@@ -1,4 +1,4 @@
-"""What travels between a window and its engine."""
+"""Messages between a window and its engine."""
 
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -38,12 +38,12 @@ class Reply:
 
     @classmethod
     def of(cls, doing: str, value: Callable[[], object]) -> "Reply":
-        """Call a function and catch what it raises."""
+        """Call a function and catch its errors."""
         try:
             return cls(value())
         except Exception as error:  # noqa: BLE001 - `explain` logs it, and the other side raises it again
             told = explain(error, doing, engine_log_path())
-            # Made anew: what it was raised from may be of a type that the window must not import.
+            # A copy without cause: the cause may be of a type that the window must not import.
             return cls(error=copy(told))
 
 
@@ -58,7 +58,7 @@ class FileImage:
     pick: Pick = EVERYTHING
 
     def read(self) -> Image:
-        """Read it; ReadError if the file no longer holds what was sent."""
+        """Read the image; ReadError if the file has changed."""
         image = io.read_image(self.source, self.pick)
         if len(image.channels) != len(self.channels) or not image.geometry.fits(self.geometry):
             raise ReadError("the file is not the image that was opened from it; open it again", path=self.source)
@@ -66,11 +66,11 @@ class FileImage:
 
 
 SentImage = FileImage | Image
-"""By file where the other side can read it, else with all its voxels."""
+"""By file where the other side can read the file, else with all voxels."""
 
 
 def by_file(image: Image) -> FileImage | None:
-    """An image as its file, where it has a readable one on this machine."""
+    """An image as its file; None without a readable file on this machine."""
     source = image.source
     if source is None or not io.is_image(source):
         return None
@@ -78,7 +78,7 @@ def by_file(image: Image) -> FileImage | None:
 
 
 def with_voxels(image: Image) -> Image:
-    """An image with its voxels in memory."""
+    """An image with all voxels in memory."""
     return replace(image, array=np.ascontiguousarray(image.voxels()))
 
 
@@ -104,12 +104,12 @@ class SentLesson:
 
 @dataclass(frozen=True, eq=False)
 class SentMarks:
-    """What has changed of an annotation: the box where it has, a bit for each of its voxels.
+    """Change of an annotation: the changed box, with a bit for each voxel.
 
     Attributes:
         region: the box.
-        mask: packed bits of the mask there, where anything is decided.
-        supervised: packed bits of where that is.
+        mask: packed bits of the mask in the box, 0 outside the supervised mask.
+        supervised: packed bits of the supervised mask in the box.
     """
 
     region: Region
@@ -118,7 +118,7 @@ class SentMarks:
 
     @classmethod
     def between(cls, before: Annotation, after: Annotation) -> "SentMarks | None":
-        """What has to be sent to whoever has the one before; None for nothing."""
+        """The change from an annotation to another; None for none."""
         changed = before.supervised != after.supervised
         changed |= (before.mask != after.mask) & after.supervised
         region = extent_of(changed)
@@ -128,7 +128,7 @@ class SentMarks:
         return cls(region, np.packbits(after.mask[region] & known), np.packbits(known))
 
     def onto(self, before: Annotation) -> Annotation:
-        """The annotation before with the change in it: a new one."""
+        """A new annotation: the annotation before with the change."""
         mask, supervised = before.mask.copy(), before.supervised.copy()
         for array, bits in ((mask, self.mask), (supervised, self.supervised)):
             box = array[self.region]

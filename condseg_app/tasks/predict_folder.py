@@ -316,7 +316,7 @@ def _told(error: CondsegError, file: Path) -> str:
 
 
 def checked_first(segment_all: SegmentAll) -> SegmentAll:
-    """The same, for what comes through the check; the other images have failed."""
+    """The same, for images that pass the check; the others have failed."""
 
     def segment(files: Sequence[Path], request: Request) -> Iterator[Stage]:
         sound = []

@@ -1,13 +1,13 @@
-"""How a class enters a layer.
+"""Conditioning of a layer on a class.
 
-The look-up table gives each class a row. What a row holds is the choice of `Conditioning`:
+The look-up table gives each class a row. `Conditioning` chooses the content of a row:
 
 - `constant`: one fixed number `hash(c)` (Dmitriev & Kaufman, CVPR 2019, equations 2 and 3);
 - `vector`: an offset per channel, learnt;
 - `film`: a scale and an offset per channel, learnt (Perez et al., FiLM, AAAI 2018).
 
-Where that is too little room for a class that comes later, its row may also hold low-rank updates of convolutions
-(`ClassMix`), which no other class sees.
+For a class that is taught later, a row may also hold low-rank updates of convolutions (`ClassMix`), which no other
+class sees.
 """
 
 from typing import Literal
@@ -20,7 +20,7 @@ from condseg_models.protocol import Condition
 
 Conditioning = Literal["constant", "vector", "film"]
 
-# The learnt rows' name in every layer: adding a class appends to the tensors that end in it.
+# Name of the learnt rows in every layer: adding a class appends to the tensors of this name.
 ROWS = "class_rows"
 
 
@@ -43,11 +43,11 @@ def append_constant(x: Tensor, condition: Condition) -> Tensor:
 
 
 class ClassShift(nn.Module):
-    """Shifts (and with `film` scales) each channel by what the class's row says.
+    """Shift, and with `film` scale, of each channel by the class's row.
 
-    It belongs after a norm, which would subtract it again, and before the non-linearity. With `constant`
-    the shift is hash(c) times a learnt weight per channel: what equation 3's constant channel adds to the
-    next convolution's output everywhere but at the padded border.
+    The place is after a norm, which would subtract the shift, and before the non-linearity. With `constant`
+    the shift is hash(c) times a learnt weight per channel: the contribution of equation 3's constant channel to
+    the next convolution's output everywhere but at the padded border.
     """
 
     def __init__(self, conditioning: Conditioning, channels: int, classes: int) -> None:
@@ -77,10 +77,10 @@ class ClassShift(nn.Module):
 
 
 class ClassMix(nn.Module):
-    """A low-rank update of a convolution that is active for one class: its weights W become (I + B A) W.
+    """Low-rank update of a convolution for each class: the weights W become (I + B A) W.
 
-    As LoRA (Hu et al., 2022), but on the side of the outputs: (I + B A) acts on the convolution's sum, so what of that
-    sum no class touches is still computed once for all. B begins as 0, which changes nothing to the bit.
+    As LoRA (Hu et al., 2022), but on the side of the outputs: (I + B A) acts on the convolution's sum, so the part of
+    the sum that no class touches is still computed once for all. B begins as 0, which changes nothing to the bit.
     """
 
     def __init__(self, channels: int, rank: int, classes: int) -> None:

@@ -1,7 +1,7 @@
 """Dense blocks (Dmitriev & Kaufman, CVPR 2019, equation 1), each in two halves.
 
-A convolution of a concatenation is the sum of convolutions of its parts: conv([s, o]) = conv_s(s) + conv_o(o). So
-whatever does not depend on the class is summed once, by `share`, and `grow` adds what a class makes of it.
+A convolution of a concatenation is the sum of convolutions of the parts: conv([s, o]) = conv_s(s) + conv_o(o). So
+`share` sums once all that does not depend on the class, and `grow` adds the class's part.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from condseg_models.protocol import Condition
 
 @dataclass(frozen=True)
 class Channels:
-    """How many channels a dense block gets, and how many each of its layers adds."""
+    """Channels of a dense block's input, and channels that each layer adds."""
 
     given: int
     growth: int
@@ -32,21 +32,21 @@ class Channels:
 
     @property
     def new(self) -> int:
-        """What all layers add."""
+        """Channels that all layers add."""
         return self.growth * self.layers
 
     @property
     def out(self) -> int:
-        """Input and new ones."""
+        """Channels of the input and of all layers."""
         return self.given + self.new
 
 
 @dataclass(frozen=True)
 class Told:
-    """How a block's layers are told the class.
+    """Conditioning of a block's layers.
 
     Attributes:
-        conditioning: what a row of the table holds; None for layers that are told nothing.
+        conditioning: content of a row of the table; None for layers without a class.
         classes: rows of the table.
         rank: of the classes' own updates of the convolutions; 0 for none.
     """
@@ -59,7 +59,7 @@ class Told:
 class DenseBlock(nn.Module):
     """Equation 1: x_l = F_l([x_0, x_1, ..., x_(l-1)]), where F_l is conv, instance norm, class, LReLU.
 
-    Only what the layers add is passed on to the next level.
+    Only the added channels are passed on to the next level.
     """
 
     passes_input_on = False
@@ -77,11 +77,11 @@ class DenseBlock(nn.Module):
 
     @property
     def conditioned(self) -> bool:
-        """Whether it is told the class."""
+        """Whether the block depends on the class."""
         return len(self.classes) > 0
 
     def begin_unmoved(self) -> None:
-        """Let every class begin with the block as it is for none."""
+        """Set all rows to zero: every class begins with the unconditioned block."""
         for shift in self.classes:
             nn.init.zeros_(cast("ClassShift", shift).get_parameter(ROWS))
 
@@ -90,7 +90,7 @@ class DenseBlock(nn.Module):
         return torch.cat([x, self.grow(self.share(x), None, condition)], dim=1)
 
     def pass_on(self, x: Tensor, condition: Condition | None) -> Tensor:
-        """What the next level of a way up gets, (B, new_channels, *spatial)."""
+        """Channels for the next level of a way up, (B, new_channels, *spatial)."""
         return self.grow(self.share(x), None, condition)
 
     def share(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -98,10 +98,10 @@ class DenseBlock(nn.Module):
         return tuple(on_first_channels(conv, x) for conv in self.convs)
 
     def grow(self, shared: Sequence[Tensor], own: Tensor | None, condition: Condition | None) -> Tensor:
-        """What the layers add, (B, new_channels, *spatial).
+        """Channels that the layers add, (B, new_channels, *spatial).
 
         Args:
-            shared: what `share` has summed; its batch may be 1 for any number of classes.
+            shared: the sums of `share`, whose batch may be 1 for any number of classes.
             own: the channels of the block's input that `share` was not given; None if there are none.
             condition: of B classes.
         """
@@ -127,7 +127,7 @@ class DenseBlock(nn.Module):
 class PaperDenseBlock(nn.Module):
     """Equation 1 as the paper has it: F_l is LReLU, then conv; no norm. The whole block is passed on.
 
-    With `constant`, each layer's input ends in the class's channel (equation 3); other rows shift what a layer adds.
+    With `constant`, each layer's input ends in the class's channel (equation 3); other rows shift a layer's output.
     """
 
     passes_input_on = True
@@ -148,7 +148,7 @@ class PaperDenseBlock(nn.Module):
         return self.pass_on(x, condition)
 
     def pass_on(self, x: Tensor, condition: Condition | None) -> Tensor:
-        """What the next level of a way up gets, (B, out_channels, *spatial)."""
+        """Channels for the next level of a way up, (B, out_channels, *spatial)."""
         return torch.cat([x, self.grow(self.share(x), None, condition)], dim=1)
 
     def share(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -157,7 +157,7 @@ class PaperDenseBlock(nn.Module):
         return tuple(on_first_channels(conv, active) for conv in self.convs)
 
     def grow(self, shared: Sequence[Tensor], own: Tensor | None, condition: Condition | None) -> Tensor:
-        """As `DenseBlock.grow`, but what comes out begins with the channels `own`."""
+        """As `DenseBlock.grow`, with the channels `own` first in the output."""
         known = [] if own is None else [own]
         for layer, (conv, total) in enumerate(zip(self.convs, shared, strict=True)):
             if known:

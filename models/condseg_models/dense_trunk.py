@@ -39,7 +39,7 @@ class TrunkSettings:
             LReLU, conv.
         slope: of the LReLU for negative values (0.3 in the paper).
         stem_stride: 2 to work at half the image's resolution throughout.
-        conditioning: what a row of the table holds.
+        conditioning: content of a row of the table.
         class_rank: rank of the classes' own updates of convolutions ('norm_first' only); 0 for none.
     """
 
@@ -130,12 +130,12 @@ class DenseTrunk(DenseEncoder):
 def decoder_layers(
     settings: TrunkSettings, skips: list[int], conditioned_levels: Iterable[int] = (), thinner: int = 1
 ) -> tuple[nn.ModuleList, nn.ModuleList, int]:
-    """The layers of a way up, and the channels that come out of it.
+    """The layers of a way up, and the number of its output channels.
 
     Args:
         settings: of the trunk.
         skips: channels of each level of the way down.
-        conditioned_levels: levels that are told the class, 0 is the top.
+        conditioned_levels: levels that depend on the class, 0 is the top.
         thinner: by how much its blocks grow less than those of the way down.
     """
     nd, levels = spatial_layers(settings.dimensions), set(conditioned_levels)

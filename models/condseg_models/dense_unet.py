@@ -1,7 +1,7 @@
 """The densely connected, conditioned encoder-decoder of Dmitriev & Kaufman (CVPR 2019), in 2D and 3D.
 
-Learning Multi-Class Segmentations From Single-Class Datasets. Its layers are in `dense_trunk`; here stands where
-the class enters.
+Learning Multi-Class Segmentations From Single-Class Datasets. The layers are in `dense_trunk`; this module lets the
+class in.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ class DenseUNetSettings(TrunkSettings):
 
     Attributes:
         condition_at: 'decoder' is the paper's cond-dec, 'encoder' its cond-enc, 'both' encoder and decoder, 'input'
-            its cond-2nd, 'none' its "no cond" (one output channel per class).
+            its cond-2nd, 'none' its "no cond" (an output channel per class).
         condition_levels: the levels of the decoder that get the class, 0 is the top; empty for all.
         own_encoders: whether a row may also hold scales, offsets and low-rank updates for the encoder ('decoder' and
-            `class_rank` only). A class whose row does is encoded for itself; all others still share one encoder pass.
+            `class_rank` only). A class with such a row is encoded for itself; all others still share an encoder pass.
     """
 
     condition_at: ConditionAt = "decoder"
@@ -87,7 +87,7 @@ class DenseUNet(DenseTrunk, ConditionedModule):
                 cast("DenseBlock", block).begin_unmoved()
 
     def encode(self, image: Tensor) -> Features:
-        """What all classes share: the decoder's sums for cond-dec, logits for "no cond", the image itself otherwise."""
+        """Features of all classes: the decoder's sums for cond-dec, logits for "no cond", else the image itself."""
         check_image(image, self.settings.in_channels, self.settings.dimensions, self.stride)
         if self.settings.condition_at in ("input", "encoder", "both"):
             return (image,)
@@ -98,14 +98,14 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         return (image, *shared) if self.settings.own_encoders else shared
 
     def encode_for(self, image: Tensor, condition: Condition) -> Features:
-        """`encode`, without what all share if all of these classes have encoders of their own."""
+        """`encode`, without the shared features if all of these classes have encoders of their own."""
         if not (self.settings.own_encoders and self._own(condition).all()):
             return self.encode(image)
         check_image(image, self.settings.in_channels, self.settings.dimensions, self.stride)
         return (image,)
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
-        """Logits (B, 1, *spatial) of the condition's classes; features of one image serve any number of them."""
+        """Logits (B, 1, *spatial) of the condition's classes; features of an image serve any number of classes."""
         batch = condition.rows.shape[0]
         if self.settings.condition_at == "decoder":
             return self._each(features, condition) if self.settings.own_encoders else self._answer(features, condition)
@@ -118,7 +118,7 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         return logits
 
     def _each(self, features: Features, condition: Condition) -> Tensor:
-        """Each class from the shared features, or from an encoder pass of its own where its row asks for one."""
+        """Logits from the shared features, or from an own encoder pass where a class's row asks for that."""
         own = self._own(condition)
         if own.is_meta or own.all():
             image = features[0].expand(len(own), *features[0].shape[1:])
@@ -130,13 +130,13 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         return torch.cat(answers)[torch.cat(groups).argsort()]
 
     def _own(self, condition: Condition) -> Tensor:
-        """Which classes have an encoder of their own, (B,)."""
+        """True for classes with an encoder of their own, (B,)."""
         return self.get_parameter(OWN_ENCODER)[condition.rows, 0] > 0.5
 
     def _share(self, skips: Features) -> Features:
-        """Everything in the decoder that the class does not touch, in the order in which `_answer` wants it.
+        """Class-independent sums of the decoder, in the order of `_answer`.
 
-        Up to the first level that is told the class that is all; from there on it is the skips' part of each sum.
+        They are complete up to the first conditioned level; from there on they hold the skips' part of each sum.
         """
         x = skips[-1]
         shared: list[Tensor] = []
@@ -150,7 +150,7 @@ class DenseUNet(DenseTrunk, ConditionedModule):
         return (*shared, *self._share_onward(self.head, before_last(self.settings, x)))
 
     def _share_onward(self, layer: nn.Module, x: Tensor) -> Features:
-        """A layer's sum over what a block passes on of its own input, if it does."""
+        """A layer's sum over the part of its input that a block passes on, if any."""
         return (on_first_channels(layer, x),) if self.up_blocks[0].passes_input_on else ()
 
     def _answer(self, features: Features, condition: Condition) -> Tensor:
@@ -166,6 +166,6 @@ class DenseUNet(DenseTrunk, ConditionedModule):
 
 
 def _samples(features: Features, condition: Condition, group: Tensor) -> tuple[Features, Condition]:
-    """Some samples of a batch; features of one image serve all of them."""
+    """Some samples of a batch; features of a single image serve all samples."""
     parts = tuple(f if len(f) == 1 else f[group] for f in features)
     return parts, Condition(condition.rows[group], condition.codes[group])

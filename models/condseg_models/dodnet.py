@@ -44,7 +44,7 @@ class DoDNetSettings(TrunkSettings):
 
 
 class DoDNet(ConditionedModule):
-    """A trunk for all classes, a controller, and a head that it makes.
+    """A trunk for all classes, a controller, and the head that the controller makes.
 
     Raises:
         ValueError: an image's size is not a multiple of `stride`, or its channels are not `in_channels`.

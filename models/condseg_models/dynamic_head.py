@@ -13,10 +13,10 @@ _WIDTH = 8
 
 
 class Controller(nn.Module):
-    """Makes the dynamic head's weights from the pooled image and the task: omega = phi(F || T), equation 5.
+    """Weights of the dynamic head from the pooled image and the task: omega = phi(F || T), equation 5.
 
-    A 1x1 convolution over the image's descriptor and a one-hot task code. The code's part of it is a row per
-    task, so that a task can be added without touching what is there.
+    A 1x1 convolution over the image's descriptor and a one-hot task code. The code's part is a row per task, so that
+    a task can be added without touching the others.
     """
 
     def __init__(self, descriptor: int, tasks: int, outputs: int) -> None:
@@ -28,14 +28,14 @@ class Controller(nn.Module):
 
     def forward(self, descriptor: Tensor, tasks: Tensor) -> Tensor:
         """(B, weights) for descriptors (B, channels) and tasks (B,)."""
-        # One by one, for a product with one row is summed in another order than one with many.
+        # Sample by sample: a product with a single row is summed in another order than a product with many.
         seen = torch.cat([self.image(one) for one in descriptor.split(1)])
         weights: Tensor = seen + getattr(self, ROWS)[tasks]
         return weights
 
 
 def head_weights(outputs: int) -> int:
-    """How many numbers make up a dynamic head: weights, then biases, of its three 1x1 layers (162 for 2 outputs)."""
+    """Size of a dynamic head: weights and biases of three 1x1 layers (162 numbers for 2 outputs)."""
     return 2 * _WIDTH * _WIDTH + _WIDTH * outputs + 2 * _WIDTH + outputs
 
 
@@ -45,7 +45,7 @@ def dynamic_head(features: Tensor, weights: Tensor, outputs: int) -> Tensor:
     Args:
         features: (B, 8, *spatial).
         weights: (B, head_weights(outputs)): w1, w2, w3, then b1, b2, b3.
-        outputs: channels that come out.
+        outputs: output channels.
 
     Returns:
         (B, outputs, *spatial).

@@ -10,7 +10,7 @@ from condseg_models.protocol import Condition, ConditionedModule, Features
 
 
 class Individual(ConditionedModule):
-    """Dense U-Nets that share nothing but the file; a class that a batch does not ask for learns nothing from it.
+    """Dense U-Nets that share nothing but the file; only the classes of a batch learn from the batch.
 
     Raises:
         ValueError: an image's size is not a multiple of `stride`, or its channels are not `in_channels`.

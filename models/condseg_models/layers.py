@@ -10,7 +10,7 @@ from torch.nn import functional
 Convolution = nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d
 
 _EPSILON = 1e-5
-_SMALL = 20480  # numbers of a sample, whatever its axes
+_SMALL = 20480  # numbers of a sample, over all axes
 
 
 class Conv2d(nn.Conv2d):
@@ -60,8 +60,8 @@ def spatial_layers(dimensions: int) -> SpatialLayers:
 def instance_norm(x: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
     """Each sample's channels (B, C, *spatial) with mean 0 and deviation 1, then scaled and shifted, (B or 1, C) each.
 
-    An x of batch 1 serves all rows of scale and offset. One sample at a time, for then a batch norm is an instance
-    norm, and torch's is many times quicker: its instance norm leaves the memory format of channels last.
+    An x of batch 1 serves all rows of scale and offset. Sample by sample, a batch norm is an instance norm, and
+    torch's batch norm is many times quicker: torch's instance norm leaves the memory format of channels last.
     """
     batch = max(len(x), len(scale))
     samples = x.expand(batch, *x.shape[1:]).split(1)
@@ -76,12 +76,12 @@ def joined(parts: Sequence[Tensor]) -> Tensor:
 
 
 def on_first_channels(layer: nn.Module, x: Tensor) -> Tensor:
-    """A convolution's sum over the first channels of its input, as many as x has, and its bias."""
+    """A convolution's sum over the first channels of its input, those of x, with the bias."""
     return _on_channels(layer, x, 0)
 
 
 def on_last_channels(layer: nn.Module, x: Tensor, behind: int = 0) -> Tensor:
-    """A convolution's sum over the last channels of its input, as many as x has; with its bias only if these are all.
+    """A convolution's sum over the last channels of its input, those of x; with the bias only if x is all of the input.
 
     Args:
         layer: the convolution.
@@ -98,23 +98,23 @@ def _on_channels(layer: nn.Module, x: Tensor, first: int) -> Tensor:
 
 
 def convolve(conv: Convolution, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A convolution with other weights than its own, where windows asked one by one answer as a batch of them does.
+    """A convolution with given weights, with the same bits for single windows and for batches.
 
     On a CPU PyTorch leaves a single small sample to other code than a batch, whose sums differ in the last bits; so
     such a sample is given a twin.
     """
     alone = len(x) == 1 and x.numel() <= _SMALL and x.device.type == "cpu"
-    many = torch.cat([x, x]) if alone else x  # expanded, it would lose its memory format
+    many = torch.cat([x, x]) if alone else x  # `expand` would lose the memory format
     function = next(f for kind, f in _FUNCTIONS.items() if isinstance(conv, kind))
     found = function(many, weight, bias, stride=conv.stride, padding=conv.padding)
     return found[:1] if alone else found
 
 
 def as_convolution(layer: nn.Module) -> Convolution:
-    """A layer that is known to be a convolution.
+    """A layer, typed as a convolution.
 
     Raises:
-        TypeError: it is none.
+        TypeError: the layer is no convolution.
     """
     if not isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
         raise TypeError(f"{type(layer).__name__} is no convolution")
@@ -122,9 +122,9 @@ def as_convolution(layer: nn.Module) -> Convolution:
 
 
 def over_ones(layer: nn.Module, shape: tuple[int, ...]) -> Tensor:
-    """A convolution's sum, (1, out, *shape), over the last channel of its input if that is 1 everywhere.
+    """A convolution's sum, (1, out, *shape), over a last input channel that is 1 everywhere.
 
-    With a kernel of 3 and zeros around the image it has no more than 3**d values: inside, at faces, edges, corners.
+    With a kernel of 3 and zeros around the image there are at most 3**d values: inside, at faces, edges, corners.
     """
     conv = as_convolution(layer)
     weight = conv.weight[:, -1:]

@@ -1,4 +1,4 @@
-"""One encoder, a decoder for each class: the multi-head networks that DoDNet's authors compare with (figure 2b)."""
+"""A shared encoder and a decoder for each class: the multi-head networks of DoDNet's figure 2b."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class MultiHeadSettings(TrunkSettings):
 
 
 class MultiHead(DenseEncoder, ConditionedModule):
-    """A dense encoder with one decoder per class; a class that a batch does not ask for learns nothing from it.
+    """A dense encoder with a decoder per class; only the classes of a batch learn from the batch.
 
     Raises:
         ValueError: an image's size is not a multiple of `stride`, or its channels are not `in_channels`.

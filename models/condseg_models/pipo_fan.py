@@ -1,7 +1,7 @@
 """PIPO-FAN: pyramid input, pyramid output, feature adaptive fusion (Fang & Yan, IEEE TMI 2020).
 
-The image enters at five scales; features of all scales have gone through equally many convolutions wherever they
-meet; each scale has an output of its own, and an attention over the scales fuses them.
+The image enters at five scales; where features of several scales meet, all have gone through equally many
+convolutions; each scale has an output of its own, and an attention over the scales fuses the outputs.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _SCALES = 5
 
 @dataclass(frozen=True)
 class PipoFanSettings:
-    """Shape of a PIPO-FAN; it sees a slice with its neighbours as channels, as the paper has it.
+    """Shape of a PIPO-FAN; the input is a slice with its neighbours as channels, as in the paper.
 
     Attributes:
         dimensions: 2.
@@ -56,13 +56,13 @@ class PipoFan(ConditionedModule):
         self.settings = settings
         w, outputs = settings.width, 1 + settings.classes
         self.stem = nn.Sequential(_conv(settings.in_channels, w), nn.BatchNorm2d(w), nn.ReLU(), _conv(w, w))
-        # What brings each scale's input to the depth of what comes down from the scale above.
+        # Convolutions that bring each scale's input to the depth of the features from the scale above.
         self.inputs = nn.ModuleList(_chain([w, 2 * w, 4 * w, 8 * w][:depth]) for depth in range(1, _SCALES))
         downs = [(2 * w, 2 * w), (4 * w, 4 * w), (8 * w, 8 * w), (16 * w, 8 * w)]
         ups = [(16 * w, 4 * w), (8 * w, 2 * w), (4 * w, w), (2 * w, w)]
         self.down = nn.ModuleList(Block(*channels) for channels in downs)
         self.up = nn.ModuleList(Block(*channels) for channels in ups)
-        # What brings each scale's output to the depth of the full-resolution one, deepest scale first.
+        # Convolutions that bring each scale's output to the depth of the full resolution's, deepest scale first.
         widths = [8 * w, 4 * w, 2 * w, w, w]
         self.outputs = nn.ModuleList(_chain(widths[scale:]) for scale in range(_SCALES))
         self.heads = nn.ModuleList(
@@ -77,9 +77,9 @@ class PipoFan(ConditionedModule):
         return int(2 ** (_SCALES - 1))
 
     def encode(self, image: Tensor) -> Features:
-        """All scores (B, 1 + classes, *spatial): the fused ones, then each scale's, full resolution first."""
+        """All scores (B, 1 + classes, *spatial): the fused scores, then each scale's, full resolution first."""
         check_image(image, self.settings.in_channels, 2, self.stride)
-        # Equations (table I), j < s and j = s: equally deep features of this scale and of the one above.
+        # Equations (table I), j < s and j = s: equally deep features of this scale and of the scale above.
         levels = [self.stem(image)]
         for level, (inputs, block) in enumerate(zip(self.inputs, self.down, strict=True), start=1):
             pyramid = inputs(self.stem(avg_pool2d(image, 2**level)))
@@ -93,7 +93,7 @@ class PipoFan(ConditionedModule):
         return (self.fusion(scores), *scores)
 
     def scores(self, features: Features) -> tuple[Tensor, ...]:
-        """What `encode` found."""
+        """The scores of `encode`."""
         return features
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
@@ -104,7 +104,7 @@ class PipoFan(ConditionedModule):
 
 
 class AdaptiveFusion(nn.Module):
-    """A weight per scale out of its own scores, and their weighted sum: equations 3 to 6."""
+    """A weight per scale from the scale's scores, and the weighted sum: equations 3 to 6."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()

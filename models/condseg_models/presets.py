@@ -1,4 +1,4 @@
-"""The networks that can be chosen by name, each with the shape of window it is made for."""
+"""Networks by name, each with the shape of its windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -38,14 +38,14 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Preset:
-    """A network with its settings and the windows it is shown.
+    """A network with its settings and the shape of its windows.
 
     Attributes:
-        summary: what it is for, in one line.
+        summary: its purpose, in a line.
         network: a key of `NETWORKS`.
         dimensions: '2D', '2.5D' (neighbouring slices as channels) or '3D'.
         window: voxels of a window (I, J, K); K is 1 for '2D' and '2.5D'.
-        settings: what differs from the network's default settings.
+        settings: changes of the network's default settings.
         neighbours: slices on each side that are shown as channels ('2.5D' only).
     """
 
@@ -67,7 +67,7 @@ _PAPER = {
     "layer_order": "activation_first",
     "slope": 0.3,
 }
-# The trunk of all networks that work slice by slice, so that they can be compared.
+# The trunk of all networks that work slice by slice, for fair comparisons.
 _TRUNK_2D = {"dimensions": 2, "width": 16, "growth": (16, 32, 48, 64, 64), "layers": (1, 2, 2, 2, 2)}
 # For many classes: only the finest level is told the class, so that nearly all of a window is computed once for all.
 _MANY_2D = {**_TRUNK_2D, "condition_levels": (0,)}
@@ -187,5 +187,5 @@ def build(network: str, settings: Mapping[str, Any]) -> ConditionedModule:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """How many numbers are learnt."""
+    """Number of learnt parameters."""
     return sum(p.numel() for p in network.parameters())

@@ -1,4 +1,4 @@
-"""What every network here can do: encode an image once, then answer for one class after another."""
+"""The protocol of all networks: encode an image once, then decode class after class."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Condition:
-    """Which class each sample of a batch is asked for.
+    """The class that each sample of a batch is asked for.
 
     Attributes:
         rows: (B,) int64, the class's row in the look-up table.
@@ -20,12 +20,12 @@ class Condition:
     codes: Tensor
 
 
-# What `encode` leaves for `decode`; only the network itself looks inside. The batch comes first in each.
+# From `encode` to `decode`; only the network itself looks inside. The batch is the first axis of each tensor.
 Features = tuple[Tensor, ...]
 
 
 class ConditionedNetwork(Protocol):
-    """Encode an image once, then ask it for one class after another.
+    """Encode an image once, then decode class after class.
 
     A network holds no state between calls: the same features and condition give the same logits.
     """
@@ -40,23 +40,23 @@ class ConditionedNetwork(Protocol):
         ...
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
-        """Logits (B, 1, *spatial) of one class per sample; features of one image serve any number of classes."""
+        """Logits (B, 1, *spatial), a class per sample; features of an image serve any number of classes."""
         ...
 
 
 class SoftmaxNetwork(ConditionedNetwork, Protocol):
-    """Answers for all classes at once, the background among them."""
+    """A network that answers for all classes at once, the background included."""
 
     def scores(self, features: Features) -> tuple[Tensor, ...]:
         """Scores before the softmax, each (B, 1 + classes, *spatial of the image), background first.
 
-        The first is what predictions are made of; any behind it are further outputs to supervise.
+        Predictions are made from the first; the others are further outputs to supervise.
         """
         ...
 
 
 class ConditionedModule(nn.Module):
-    """What every network here is: a torch module that keeps to `ConditionedNetwork`."""
+    """A torch module that keeps to `ConditionedNetwork`."""
 
     @property
     @abstractmethod
@@ -69,12 +69,12 @@ class ConditionedModule(nn.Module):
 
     @abstractmethod
     def decode(self, features: Features, condition: Condition) -> Tensor:
-        """Logits (B, 1, *spatial) of one class per sample."""
+        """Logits (B, 1, *spatial), a class per sample."""
 
     def encode_for(self, image: Tensor, condition: Condition) -> Features:
-        """`encode`, of which what these classes do not need may be missing."""
+        """`encode`, without features that these classes do not need."""
         return self.encode(image)
 
     def forward(self, image: Tensor, condition: Condition) -> Tensor:
-        """`encode` and `decode` in one."""
+        """`encode`, then `decode`."""
         return self.decode(self.encode(image), condition)

@@ -1,6 +1,6 @@
 """DoDNet's trunk: a 3D residual encoder-decoder with weight standardisation and group norm (its section 3.1).
 
-The channels stop at 256, as in the published weights; that is what gives the paper's 17.3 million parameters.
+The channels stop at 256, as in the published weights, which gives the paper's 17.3 million parameters.
 """
 
 import torch
@@ -68,7 +68,7 @@ class ResidualTrunk(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """norm, ReLU, conv, twice, beside a shortcut, which has a convolution of its own where the shape changes."""
+    """norm, ReLU, conv, twice, beside a shortcut, with a convolution where the shape changes."""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One class's answer out of a softmax over all of them."""
+"""Binary answers for single classes from a softmax over all classes."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ def members(classes: int, parts: Sequence[Sequence[int]] = ()) -> Tensor:
 
     Args:
         classes: rows of the table; channel 0 is the background, channel 1 + row the class.
-        parts: pairs (whole's row, part's row); a tumour's voxels are its organ's too.
+        parts: pairs (whole's row, part's row); a tumour's voxels belong to the organ too.
     """
     own = torch.eye(classes, dtype=torch.bool)
     for _ in parts:  # a part of a part is a part of the whole
@@ -21,7 +21,7 @@ def members(classes: int, parts: Sequence[Sequence[int]] = ()) -> Tensor:
 
 
 def class_logits(scores: Tensor, rows: Tensor, members: Tensor) -> Tensor:
-    """Logits whose sigmoid is the softmax probability of one class per sample.
+    """Logits whose sigmoid is the softmax probability of the class asked for.
 
     Args:
         scores: (B, 1 + classes, *spatial) before the softmax.

@@ -1,6 +1,6 @@
-"""A plain U-Net with one softmax over all classes, to be trained with PIPO-FAN's target adaptive loss.
+"""A plain U-Net with a softmax over all classes, for PIPO-FAN's target adaptive loss.
 
-Fang & Yan (IEEE TMI 2020), section III-D: the loss needs no network of its own.
+Fang & Yan (IEEE TMI 2020), section III-D: the loss needs no special network.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class SoftmaxUNetSettings(TrunkSettings):
 
 
 class SoftmaxUNet(DenseTrunk, ConditionedModule):
-    """A dense U-Net with a channel for the background and one for each class.
+    """A dense U-Net with a channel for the background and a channel for each class.
 
     Raises:
         ValueError: an image's size is not a multiple of `stride`, or its channels are not `in_channels`.
@@ -44,7 +44,7 @@ class SoftmaxUNet(DenseTrunk, ConditionedModule):
         return (self.head(self.up(self.down(image))),)
 
     def scores(self, features: Features) -> tuple[Tensor, ...]:
-        """What `encode` found."""
+        """The scores of `encode`."""
         return features
 
     def decode(self, features: Features, condition: Condition) -> Tensor:

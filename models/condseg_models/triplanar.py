@@ -1,8 +1,8 @@
-"""The triplanar CNN of Moeskops et al. (MICCAI 2016): one stack of small convolutions for three orthogonal planes.
+"""The triplanar CNN of Moeskops et al. (MICCAI 2016): a stack of small convolutions for three orthogonal planes.
 
 Deep Learning for Multi-Task Medical Image Segmentation in Multiple Modalities. The paper classifies the centre of
-51 x 51 patches; its layers are convolutions throughout, so here they run over whole planes, and a voxel at least 25
-voxels from the border gets what its three patches would give.
+51 x 51 patches; all layers are convolutions, so here the stack runs over whole planes, and a voxel at least 25
+voxels from the border gets the result of its three patches.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class TriplanarSettings:
 
 
 class Triplanar(ConditionedModule):
-    """Three planes through each voxel, one softmax.
+    """Three planes through each voxel, and a softmax.
 
     Raises:
         ValueError: an image's channels are not `in_channels`.
@@ -80,7 +80,7 @@ class Triplanar(ConditionedModule):
         return (self.joint(torch.cat(planes, dim=1)),)  # (B, 3 width, I, J, K) -> (B, 1 + classes, I, J, K)
 
     def scores(self, features: Features) -> tuple[Tensor, ...]:
-        """What `encode` found."""
+        """The scores of `encode`."""
         return features
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
@@ -90,7 +90,7 @@ class Triplanar(ConditionedModule):
         return class_logits(scores, condition.rows, self.members)
 
     def _along(self, image: Tensor, turn: tuple[int, ...], back: tuple[int, ...]) -> Tensor:
-        """(B, width, I, J, K): what the stack sees in the planes of one direction."""
+        """Features of the planes of a direction, (B, width, I, J, K)."""
         planes = image.permute(turn)  # (B, n, C, row, column)
         seen: Tensor = self.stack(planes.flatten(0, 1))
         back_in_place: Tensor = seen.unflatten(0, planes.shape[:2]).permute(back)

@@ -1,4 +1,4 @@
-"""What is marked of a class, in parts: to learn from one and to be examined on another."""
+"""Annotated slices of a class in folds: to learn from some and to be tested on others."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from condseg_app.errors import ClassTableError
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What is marked of a class, image by image.
+    """Annotations of a class, image by image.
 
     Attributes:
-        name: the class's.
+        name: of the class.
         marked: images with the class's annotation.
-        slices: (an image's key, slice) -> its number, counted as they were marked, kept from one show to the next: a
-            slice stays with its fold, or a row would be examined on what it has learnt from.
-        prepared: each image once on the working grid, with all its marks under the class's name, and those that a fold
-            leaves and hides under the keys below.
+        slices: (an image's key, slice) -> number in the order of annotation. A slice keeps its number, and so its
+            fold: a row must not be tested on slices from which it has learnt.
+        prepared: each image once on the working grid, with the whole annotation under the class's name, and the
+            training and held-out parts of each fold under the keys below.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Marks:
         folds: int,
         with_claims: Callable[[Image, Annotation], Annotation],
     ) -> "Marks":
-        """Bring what is marked onto the model's grid.
+        """Bring annotations onto the model's grid.
 
         Args:
             model: with its preprocessing.
             name: of the class.
             shown: images with all of their annotations.
-            slices: the numbers of slices that were marked before.
-            folds: how many parts to make.
-            with_claims: adds to an annotation what is known beside the marks.
+            slices: numbers of the slices that were annotated before.
+            folds: number of folds.
+            with_claims: adds to an annotation the exclusion by other classes.
 
         Raises:
             ModelError: the model does not fit an image.
-            ClassTableError: nothing of the class is marked.
+            ClassTableError: the class is not annotated.
         """
         marked = []
         for image, annotations in shown:
@@ -101,7 +101,7 @@ class Marks:
 
 
 def _numbered(numbers: dict[tuple[str, int], int], key: str, planes: list[int], held_by: list[int]) -> list[int]:
-    """Each slice's number, those of new ones added; those in one working voxel share it: they are learnt as one."""
+    """Numbers of all slices, new slices included; slices in the same working voxel share a number."""
     slices = list(zip(planes, held_by, strict=True))
     of_voxel = {voxel: numbers[key, plane] for plane, voxel in slices if (key, plane) in numbers}
     for plane, voxel in slices:

@@ -12,9 +12,9 @@ from condseg_app.engine.predict.predictor import Predictor
 def compare_on_lesson(
     before: Model, after: Model, lesson: Lesson, device: str = "auto", most_windows: int = 8
 ) -> tuple[ClassChange, ...]:
-    """Every class of the new model before and after, on the windows that hold most of what was marked.
+    """Every class of the new model before and after, on the windows with most annotated voxels.
 
-    A class that a person marked is compared with the marks; any other with the old model's own answer.
+    An annotated class is compared with the annotation; any other with the old model's own answer.
     """
     old, new = Predictor(before, lesson.image, device), Predictor(after, lesson.image, device)
     marked = next(a for a in lesson.annotations if a.class_name == lesson.entry.name)
@@ -31,7 +31,7 @@ Answer = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 
 
 def _answers(predictor: Predictor, windows: Sequence[int], names: Sequence[str]) -> dict[str, Answer]:
-    """Per class its mask, and where it was computed, on the image's grid."""
+    """Class name -> mask and computed voxels, on the image's grid."""
     shape = predictor.shape
     masks = {name: np.zeros(shape, bool) for name in names}
     computed = np.zeros(shape, bool)

@@ -1,8 +1,8 @@
-"""Teaching a class by its row of the table alone: no other class can change, for nothing else is learnt.
+"""Exact teaching: only the class's row is learnt, so no other class can change.
 
-"A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2), taken at its word.
-With `film` a row holds scale and offset of every channel of the decoder; it may also hold low-rank updates of the
-decoder's convolutions (`condseg_models.conditioning.ClassMix`), and the same for the encoder: no other class sees them.
+"A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2), taken literally. With
+`film` a row holds scale and offset of every channel of the decoder, and possibly low-rank updates of the decoder's
+convolutions (`condseg_models.conditioning.ClassMix`) and the same for the encoder, unseen by all other classes.
 """
 
 import hashlib
@@ -57,13 +57,13 @@ _BEST = 3
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a new row begins as.
+    """Start of a new row.
 
     Attributes:
-        classes: the existing classes whose rows' mean it is.
-        dice: how well that mean alone explains the marks.
-        nearest: the existing class that explains them best.
-        nearest_dice: how well.
+        classes: the existing classes whose rows are averaged.
+        dice: of that mean with the annotation.
+        nearest: the existing class with the highest Dice.
+        nearest_dice: that Dice.
     """
 
     classes: tuple[str, ...]
@@ -73,16 +73,16 @@ class Beginning:
 
 
 class ExactTeacher:
-    """Teaches a model a class by its row alone, a little with each call.
+    """Teach a model a class by its row alone, a little with each call.
 
-    Beside the row, others are learnt that are each kept from some of the marked slices: how good these are there is
-    how good the class is on slices that it has not seen.
+    Beside the row, a row is learnt for each fold, without the fold's slices: the Dice of these rows on their held-out
+    slices estimates the quality of the class on unseen slices.
 
     Args:
         model: with its weights.
-        entry: the class; its row goes on where it was if the model has it.
-        shown: images with what is marked.
-        recipe: how.
+        entry: the class; training continues from the class's row if the model has the class.
+        shown: images with their annotations.
+        recipe: settings of the lesson.
         device: 'auto', 'cpu', 'cuda', ...
 
     Raises:
@@ -127,7 +127,7 @@ class ExactTeacher:
 
     @property
     def progress(self) -> TrainingProgress:
-        """How far it is; the Dice is that on marked slices which the row has not seen."""
+        """Progress so far, with the Dice on held-out slices."""
         done = self._learner.steps
         loss = float(np.mean(self._losses[-_SMOOTHING:])) if self._losses else float("nan")
         held_out = {} if self._held_out is None else {self._entry.name: self._held_out}
@@ -139,7 +139,7 @@ class ExactTeacher:
     def advance(self, seconds: float = 0.5) -> TrainingProgress:
         """Learn for about so long, at least one step; nothing happens once all steps are taken.
 
-        Now and then, and at the end, the class is examined.
+        Now and then, and at the end, the held-out Dice is measured.
         """
         started, examined = time.perf_counter(), False
         while self._learner.steps < self._steps and not examined:
@@ -156,9 +156,9 @@ class ExactTeacher:
         return self.progress
 
     def examine(self) -> float | None:
-        """Dice on the marked slices, each by a row that has not seen it; None if too few slices are marked.
+        """Dice on the annotated slices, each by the row of its fold; None if too few slices are annotated.
 
-        It is that of rows which have taken fewer steps, so the class itself is rather better.
+        The rows of the folds have taken fewer steps than the class's row, so the class itself is rather better.
         """
         scores = [
             exam_dice(only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device)[0]
@@ -169,13 +169,13 @@ class ExactTeacher:
         return self._held_out
 
     def show(self, shown: Iterable[Shown]) -> None:
-        """Go on with what is marked now."""
+        """Go on with other annotations."""
         self._marks = self._marked(shown, self._marks.slices)
         self._learner.show(self._marks.cases)
         self._fold()
 
     def state(self) -> LearntState:
-        """The class as it is now, to go back to."""
+        """The present state of the class, for `go_to`."""
         beside = {number: learner.row() for number, (learner, _) in self._folds.items()}
         slices = dict(self._marks.slices)
         return LearntState(self._learner.steps, self._learner.row(), beside, slices, self._held_out, self._seconds)
@@ -196,11 +196,11 @@ class ExactTeacher:
         self._held_out, self._seconds = state.dice, state.seconds
 
     def class_alone(self) -> Model:
-        """The model with the class as it is now, and no other."""
+        """The model with the present state of the class, and no other class."""
         return only_class(self._model, self._entry, self._learner.row())
 
     def model(self) -> Model:
-        """The model with the class as it is now; every other class is as it was, to the bit."""
+        """The model with the present state of the class; every other class is unchanged to the bit."""
         record = {
             "mode": "exact",
             "taught_to": trunk_hash(self._before),
@@ -219,7 +219,7 @@ class ExactTeacher:
         return Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
 
     def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:
-        """What is marked, and what the other classes say of it."""
+        """The annotation with the exclusion by other classes."""
         if image not in self._claims:
             self._claims[image] = Claims.of(self._before, self._entry, image, annotation, str(self._device))
         return self._claims[image].added_to(annotation)
@@ -245,13 +245,13 @@ class ExactTeacher:
         return Learner(model, cases, self._recipe, self._device)
 
     def _at(self, row: Row, before: Learner, step: int) -> Learner:
-        """A learner with another row, and what one before looks at."""
+        """A learner with another row and the cases of the learner before."""
         learner = self._learning(only_class(self._model, self._entry, row), before.cases)
         learner.steps = step
         return learner
 
     def _begin(self, samples: Sequence[EncodedSample]) -> tuple[Beginning, Row]:
-        """The row to begin with: what explains the marks best of the existing rows and their blends."""
+        """The start of the row: the existing row, or blend of rows, with the highest Dice."""
         model, names = self._model, self._model.classes.names
         scores = dict(zip(names, exam_dice(model, names, samples, self._device), strict=True))
         best = sorted(names, key=lambda name: -scores[name])
@@ -271,14 +271,14 @@ class ExactTeacher:
 def certify(
     before: Model, after: Model, images: Iterable[Image], device: str = "auto", taught: str | None = None
 ) -> Certificate:
-    """What shows that the old classes are as they were: hashes of weights, and of all answers on some images.
+    """Certificate that the old classes are unchanged: hashes of weights, and of all answers on some images.
 
     Args:
         before: a model.
         after: the same after a lesson.
         images: on which the classes are asked for.
         device: 'auto', 'cpu', 'cuda', ...
-        taught: a class that may differ: the one that was taught, if it is an old one.
+        taught: a class that may differ: the taught class, if the old model has it.
     """
     old = [name for name in before.classes.names if name != taught]
     proofs = []

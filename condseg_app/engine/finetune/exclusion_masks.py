@@ -1,8 +1,8 @@
-"""What the classes that a model has say of a new one: where they are, and it is not.
+"""Exclusion masks: voxels where a model's own classes forbid a new class.
 
-A person marks a few slices of the new class; the model knows its own classes on all others. Where marks and answers of
-the model lie side by side and hardly share a voxel, the two exclude each other, so that the answers elsewhere are as
-good as marks that say 'not here'. Of a class that was not seen beside marks nothing is taken for granted.
+A person annotates a few slices of the new class; the model predicts its own classes on all others. Where annotation and
+predictions lie side by side and hardly share a voxel, the classes exclude each other, and the predictions elsewhere are
+as good as annotations of absence. A class that was not seen beside annotated voxels excludes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,17 @@ from condseg_app.engine.predict.predictor import Predictor
 
 # Windows that are looked at: some that hold marks, and others all over the image.
 _MARKED, _SPREAD = 8, 24
-# Voxels of a class that must be among the marked ones, and the part of them that the new class may share.
+# Annotated voxels that a class must have, and the part of those that the new class may share.
 _ENOUGH, _SHARED = 20, 0.15
 
 
 @dataclass(frozen=True, eq=False)
 class Claims:
-    """Where a model's classes are in an image, as far as it was looked at.
+    """A model's predicted classes in parts of an image.
 
     Attributes:
-        classes: how many they are.
-        parts: regions of the image, and what is there: a class's number from 1 on, 0 for none.
+        classes: number of classes.
+        parts: regions of the image with their voxels' classes, numbered from 1 on; 0 for none.
     """
 
     classes: int
@@ -34,13 +34,13 @@ class Claims:
 
     @classmethod
     def of(cls, model: Model, entry: ClassEntry, image: Image, annotation: Annotation, device: str) -> "Claims":
-        """Look where the classes are that exclude another one.
+        """Predict the classes that may exclude another class.
 
         Args:
             model: with its weights.
-            entry: the other class; what it is a part of, or has as a part, excludes it nowhere.
+            entry: the other class; its wholes and parts never exclude it.
             image: of the model's kind.
-            annotation: what is marked of it.
+            annotation: of the other class.
             device: 'auto', 'cpu', 'cuda', ...
         """
         others = [e for e in model.classes if entry.name not in (e.name, e.part_of) and entry.part_of != e.name]
@@ -64,7 +64,7 @@ class Claims:
         return replace(annotation, mask=annotation.mask & annotation.supervised, supervised=known)
 
     def absent(self, annotation: Annotation) -> NDArray[np.bool_]:
-        """Where other classes are of which the marks show that they exclude the class, (I, J, K); none is marked."""
+        """The exclusion mask, (I, J, K), of the classes that the annotation shows to exclude the class."""
         excluding = self.excluding(annotation)
         elsewhere = np.zeros(annotation.mask.shape, bool)
         for region, found in self.parts:
@@ -72,7 +72,7 @@ class Claims:
         return elsewhere & ~annotation.supervised
 
     def excluding(self, annotation: Annotation) -> NDArray[np.bool_]:
-        """By number, whether a class was seen beside the marks and hardly shares them; never for 0."""
+        """By number, whether a class was seen beside annotated voxels and hardly shares them; never for 0."""
         seen, shared = np.zeros(self.classes + 1), np.zeros(self.classes + 1)
         true = annotation.mask & annotation.supervised
         for region, found in self.parts:
@@ -86,7 +86,7 @@ class Claims:
 def _looked_at(
     predictor: Predictor, windows: Sequence[int], numbers: Mapping[str, int]
 ) -> tuple[tuple[Region, NDArray[np.unsignedinteger]], ...]:
-    """What classes are found in some windows, by their numbers."""
+    """Numbers of the classes predicted in some windows."""
     parts = []
     for window in windows:
         block = predictor.segment(window, list(numbers))

@@ -1,9 +1,9 @@
-"""Teaching a model a class by all of its weights, with the old model as the teacher of all the others.
+"""Full teaching: all weights learn a class, with the old model as the teacher of the other classes.
 
-"A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2). The paper does not
-say what keeps the old classes; here the old model's own answers on the lesson's images are their targets (learning
-without forgetting, Li & Hoiem, 2016). The row is learnt first, alone: with a fresh one everything else would be bent to
-what it says at random (linear probing, then fine-tuning: Kumar et al., 2022).
+"A new entry to the look-up table and a simple fine-tuning" (Dmitriev & Kaufman, section 3.2). The paper names nothing
+that keeps the old classes; here the old model's own answers on the lesson's images are their targets (learning
+without forgetting, Li & Hoiem, 2016). The row is learnt first, alone: a fresh, random row would bend all other weights
+(linear probing, then fine-tuning: Kumar et al., 2022).
 """
 
 from collections.abc import Iterable
@@ -24,11 +24,11 @@ from condseg_app.engine.train.samples import Cropping, SampleSource, prepare_cas
 from condseg_app.engine.train.trainer import Trainer
 from condseg_models import OWN_ENCODER
 
-# The trunk is good already and moves slowly. Without an encoder of its own a class needs it to move more.
+# The trunk is good already and moves slowly. A class without an own encoder needs more change of the trunk.
 _RATE, _RATE_BESIDE_OWN_ENCODER = 5e-4, 1e-5
 # The row has been learnt by then.
 _ROW_RATE = 5e-4
-# Windows a step: one of a volume is as much as many of slices.
+# Windows a step: a window of a volume is as large as many windows of slices.
 _SLICES, _VOLUMES = 8, 2
 _LESSON_RECIPE = Recipe(
     warm_up=10,
@@ -39,13 +39,13 @@ _LESSON_RECIPE = Recipe(
 
 
 class FullTeacher:
-    """Teaches a model a class, a little with each call: in two thirds of the steps its row, then everything.
+    """Teach a model a class, a little with each call: in two thirds of the steps the row, then everything.
 
     Args:
         model: with its weights.
         entry: the class, new to the model or not.
-        shown: images with what is marked.
-        steps: to take; where the model's classes have no rows to learn, everything learns in all of them.
+        shown: images with their annotations.
+        steps: to take; in models without rows to learn, everything learns in all steps.
         device: 'auto', 'cpu', 'cuda', ...
         beside: more images, on which the old classes are kept as well.
 
@@ -80,7 +80,7 @@ class FullTeacher:
 
     @property
     def progress(self) -> TrainingProgress:
-        """How far it is; how long still is known once everything learns, and so is the Dice of its samples."""
+        """Progress so far; time left and Dice of the samples are known once everything learns."""
         now = self._stage.progress
         if isinstance(self._stage, ExactTeacher):
             return replace(now, steps=self._steps, seconds_left=None)
@@ -95,11 +95,11 @@ class FullTeacher:
         return self.progress
 
     def model(self) -> Model:
-        """What has been learnt so far."""
+        """The model so far."""
         learnt = self._stage.model()
         if isinstance(self._stage, Trainer):
             return learnt
-        # What is noted of a class that was taught exactly does not hold for one that was taught like this.
+        # The record of exact teaching does not hold for a class that is taught by all weights.
         return replace(learnt, training=self._before.training)
 
     def _fine_tuning(self, model: Model) -> Trainer:
@@ -113,9 +113,9 @@ def fine_tuning(
     """A trainer of all weights: half of its samples show a class, the other half keep the others.
 
     Args:
-        model: with the class that is taught; what it says of the others is kept.
+        model: with the class that is taught; its answers for the other classes are kept.
         name: of the class.
-        shown: images with what is marked.
+        shown: images with their annotations.
         steps: to take.
         device: 'auto', 'cpu', 'cuda', ...
         beside: more images, on which the old classes are kept as well.
@@ -147,7 +147,7 @@ def _recipe(model: Model, name: str, steps: int) -> Recipe:
     """How everything learns."""
     rate = _RATE_BESIDE_OWN_ENCODER if OWN_ENCODER in model.weights else _RATE
     names = model.classes.names
-    # The loss is a mean over classes: without a weight, the one that is taught would be one of many.
+    # The loss is a mean over classes: without a weight, the taught class would count as little as any other.
     alpha = tuple(float(min(len(names) - 1, ASKED)) if other == name else 1.0 for other in names)
     return replace(
         _LESSON_RECIPE,
@@ -160,6 +160,6 @@ def _recipe(model: Model, name: str, steps: int) -> Recipe:
 
 
 def _with_claims(model: Model, image: Image, annotation: Annotation, device: str) -> Annotation:
-    """What is marked of a class, and what the others say of it."""
+    """The annotation of a class with the exclusion by other classes."""
     claims = Claims.of(model, model.classes[annotation.class_name], image, annotation, device)
     return claims.added_to(annotation)

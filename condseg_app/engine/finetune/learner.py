@@ -1,7 +1,7 @@
-"""One row of the table, learnt from windows.
+"""Learning of a row of the table from windows.
 
-Where a row has no part in the encoder, windows are encoded once and learnt from many times; every variation of a window
-is encoded for itself. A class with an encoder of its own learns from new windows in each step.
+Without an own encoder, windows are encoded once and learnt from many times; every variation of a window is encoded for
+itself. A class with an encoder of its own learns from new windows in each step.
 """
 
 import math
@@ -23,28 +23,28 @@ from condseg_models import OWN_ENCODER, ROWS, ConditionedModule, Features
 
 @dataclass(frozen=True)
 class ExactRecipe:
-    """Settings of such a training.
+    """Settings of an exact lesson.
 
     Attributes:
         steps: to take.
         batch: windows a step.
         learning_rate: of Adam, in the beginning.
-        settling: steps after which the rate has fallen to 0.7 of that. It goes on falling with the root of the steps:
-            nobody knows how many there will be.
+        settling: steps after which the rate has fallen to 0.7 of that. The rate goes on falling with the root of the
+            steps, for their final number is unknown.
         clip: largest norm of the gradient.
         rank: of the class's own updates of convolutions; 0 for none.
-        own_encoder: whether the class has updates of the encoder as well, where the network has a place for them. It
+        own_encoder: whether the class also has updates of the encoder, where the network has room for these; the class
             then takes an encoder pass of its own.
         pool: encoded windows that are kept to learn from.
-        renewed: part of a batch's windows that are new in each step; all of them are where the class has an encoder of
-            its own, for then nothing of a window is kept but the image.
+        renewed: part of a batch's windows that are new in each step; all windows of a class with an own encoder are
+            new, for nothing of a window is kept but the image.
         centred: part of the windows cut about a voxel of the class.
-        average: decay of the row's moving average, which is what is used.
-        loss: what is minimised, over supervised voxels only.
-        augmentation: how windows are varied.
-        exam: windows that are looked at to say how good a row is.
-        folds: rows that are learnt beside, each without some of the marked slices, to say how good the class is on
-            slices that it has not seen; 0 for none.
+        average: decay of the row's moving average, which is the row in use.
+        loss: settings of the loss, over supervised voxels only.
+        augmentation: variation of the windows.
+        exam: windows by which a row's Dice is measured.
+        folds: rows that are learnt beside, each without some of the annotated slices, for the held-out Dice; 0 for
+            none.
         seed: of everything random.
     """
 
@@ -68,10 +68,10 @@ class ExactRecipe:
 
 @dataclass(frozen=True, eq=False)
 class EncodedSample:
-    """A window that was encoded.
+    """An encoded window.
 
     Attributes:
-        features: of a batch of one.
+        features: of a batch of a single window.
         target: (1, *spatial), 0 to 1.
         supervised: (1, *spatial), 1 where the target is known.
     """
@@ -82,14 +82,14 @@ class EncodedSample:
 
 
 class Windows:
-    """Draws windows of some images and encodes them.
+    """Sampler of encoded windows.
 
     Args:
-        network: of which the encoder is used.
-        model: that it belongs to.
-        class_name: whose target the windows show.
-        cases: images with what is marked of the class.
-        recipe: how windows are drawn.
+        network: for its encoder.
+        model: of the network.
+        class_name: the class of the targets.
+        cases: images with the class's annotation.
+        recipe: settings of the lesson.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Windows:
     ) -> None:
         self._network, self._name, self._cases = network, class_name, tuple(cases)
         self._device = next(network.parameters()).device
-        # All that will be asked for: the class alone where it is learnt, any class where a beginning is looked for.
+        # All classes that will be asked for: the class alone in a lesson, any class in the search for a start.
         self._condition = condition_for(model.classes, model.classes.names, self._device)
         plan = model.preprocessing
         self._varied = Cropping(plan, network.stride, augmenter(recipe.augmentation, plan), recipe.centred)
@@ -114,7 +114,7 @@ class Windows:
         return self._encode(self._draw(self._varied, self._rng))
 
     def exam(self, count: int) -> list[EncodedSample]:
-        """The same windows each time, as they are."""
+        """The same windows each time, not varied."""
         rng = np.random.default_rng(0)
         return [self._encode(self._draw(self._plain, rng)) for _ in range(count)]
 
@@ -130,13 +130,13 @@ class Windows:
 
 
 class Learner:
-    """A row that is learnt from windows.
+    """A row in training.
 
     Args:
         model: the class alone, with the row to begin with.
-        cases: images with what is marked of the class.
-        recipe: how.
-        device: where.
+        cases: images with the class's annotation.
+        recipe: settings of the lesson.
+        device: 'auto', 'cpu', 'cuda', ...
     """
 
     def __init__(
@@ -164,9 +164,9 @@ class Learner:
         self.show(cases)
 
     def show(self, cases: Sequence[PreparedCase]) -> None:
-        """Go on with other marks; what is encoded of the ones before is forgotten, and the average begins anew.
+        """Go on with other annotations; encoded windows are forgotten, and the average begins anew.
 
-        So what is marked is seen in the class within some steps, however long the average is.
+        So new annotations change the class within some steps, however long the average is.
         """
         self.cases, self._steps_since_shown = cases, 0
         self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
@@ -196,7 +196,7 @@ class Learner:
         return float(loss.detach())
 
     def row(self) -> Row:
-        """The row as it is now."""
+        """The present row."""
         return {name: average.cpu().numpy()[0].copy() for name, average in self._average.items()}
 
 

@@ -10,9 +10,9 @@ from condseg_app.engine.predict.tiles import first_of, placed
 
 
 class Preview:
-    """A class as it is learnt, on the part of an image that is looked at.
+    """Preview of a class in training on the visible part of an image.
 
-    What is encoded is kept from one look at a part to the next: the encoder does not learn.
+    Encoded windows of a part are kept for the next preview: the encoder does not learn.
 
     Args:
         image: of the lesson.
@@ -25,7 +25,7 @@ class Preview:
         self._first = (0, 0, 0)
 
     def look_at(self, part: Region, model: Model) -> int:
-        """Get ready for a part of the image, with the class as it is now; how many windows reach it."""
+        """Get ready for a part of the image, with the present class; returns the number of windows."""
         if self._predictor is None:
             self._predictor = Predictor(model, self._image, self._device, part=part)
         else:
@@ -35,7 +35,7 @@ class Preview:
         return self._predictor.windows
 
     def segment(self, window: int) -> Block | None:
-        """One of these windows, on the image's grid; None before anything is looked at."""
+        """A window of that part, on the image's grid; None before `look_at`."""
         if self._predictor is None:
             return None
         block = self._predictor.segment(window, self._predictor.model.classes.names)
@@ -43,7 +43,7 @@ class Preview:
 
 
 class LiveTeacher(ExactTeacher):
-    """Teaches a class by its row, and shows it on the slice in view while it is learnt.
+    """Exact teaching with a preview on the visible slice.
 
     Args:
         model: with its weights.
@@ -59,9 +59,9 @@ class LiveTeacher(ExactTeacher):
         self._preview = Preview(lesson.image, device)
 
     def look_at(self, part: Region) -> int:
-        """Get ready to show the class as it is now on a part of the image; in how many windows."""
+        """Get ready to show the present class on a part of the image; returns the number of windows."""
         return self._preview.look_at(part, self.class_alone())
 
     def segment(self, window: int) -> Block | None:
-        """The class in one of these windows."""
+        """The class in a window of that part."""
         return self._preview.segment(window)

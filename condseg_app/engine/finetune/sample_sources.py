@@ -1,4 +1,4 @@
-"""Where a lesson in which everything learns has its samples from: what a person marked, and what the old model says."""
+"""Samples of a lesson in full mode: annotations, and predictions of the old model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ ASKED = 8
 
 @dataclass(frozen=True, eq=False)
 class AnnotationSource:
-    """Samples of what a person marked of one class; nothing is learnt where nothing was marked."""
+    """Samples of a class's annotations; nothing is learnt elsewhere."""
 
     class_name: str
     cases: tuple[PreparedCase, ...]
@@ -26,7 +26,7 @@ class AnnotationSource:
 
     @property
     def name(self) -> str:
-        """What it shows."""
+        """The source's name in messages."""
         return f"annotation of {self.class_name}"
 
     @property
@@ -41,11 +41,11 @@ class AnnotationSource:
 
 @dataclass(frozen=True, eq=False)
 class TeacherSource:
-    """Samples of the old classes: what the old model says of a window is the target.
+    """Samples of the old classes, with the old model's predictions as targets.
 
-    The target is made from the varied window, as the pupil sees it; a window is encoded once and asked for several
-    classes. Half of the windows lie near what was marked, where the new class may take from the old ones, the others
-    anywhere. Where a person has marked an old class, the mark takes the place of the old model's answer.
+    The target is predicted from the varied window, the pupil's input; a window is encoded once and asked for several
+    classes. Half of the windows lie near annotated voxels, where the new class may take from old classes, the others
+    anywhere. An annotation of an old class takes the place of the old model's prediction.
     """
 
     model: Model
@@ -57,7 +57,7 @@ class TeacherSource:
 
     @property
     def name(self) -> str:
-        """What it shows."""
+        """The source's name in messages."""
         return f"{self.model.name}'s own answers"
 
     @property

@@ -1,4 +1,4 @@
-"""Lessons as the window gives them: one class, taught on annotated images."""
+"""Lessons of the window: a class, taught on annotated images."""
 
 from dataclasses import replace
 from typing import Any

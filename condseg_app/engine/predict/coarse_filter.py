@@ -1,4 +1,4 @@
-"""The coarse pass: a class is looked for in few windows, and asked for elsewhere only about where it was found."""
+"""Coarse pass: a class is searched in few windows, then predicted only around its places."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from condseg_app.data import Geometry, Region, millimetres
 from condseg_app.engine.predict.tiles import meet
 
 SMALLEST = 10.0
-"""Millimetres: what is smaller than this along every axis may lie between the windows of the coarse pass."""
+"""Millimetres: smaller objects may lie between the windows of the coarse pass."""
 
 
 # Voxels of a body are at least as large, in millimetres; below that a volume shows a specimen under a microscope.
@@ -20,10 +20,10 @@ def smallest_in(geometry: Geometry) -> float:
 
 
 class Gate:
-    """Where classes were found in the coarse pass.
+    """Places of classes, as found in the coarse pass.
 
     Args:
-        reach: voxels of the image (I, J, K) around what was found in which a class may go on.
+        reach: voxels of the image (I, J, K) around a place into which the class may extend.
     """
 
     def __init__(self, reach: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Encoded windows, kept while there is memory for them: a further class then costs only its own part."""
+"""Cache of encoded windows: a further class then costs only its own part."""
 
 from collections import OrderedDict
 
@@ -28,14 +28,14 @@ class FeatureCache:
         return len(self._kept)
 
     def get(self, window: int) -> Features | None:
-        """A window's features, if they are kept."""
+        """A window's features; None if not in the cache."""
         features = self._kept.get(window)
         if features is not None:
             self._kept.move_to_end(window)
         return features
 
     def put(self, window: int, features: Features) -> None:
-        """Keep a window's features, which may be parts of a batch's, if they fit into the budget at all."""
+        """Keep a window's features, possibly parts of a batch's, if the budget allows."""
         size = _bytes(features)
         if window in self._kept or size > self._budget:
             return

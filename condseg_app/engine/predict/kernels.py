@@ -1,4 +1,4 @@
-"""How convolutions run on a device: checked once a process, and timed on a GPU, for neither is the same everywhere.
+"""Choice of convolution kernels on a device: checked once a process, and timed on a GPU.
 
 Margins are wide, so that a device's choice, and with it a prediction's last bits, does not change from run to run.
 """
@@ -21,17 +21,17 @@ _CONTIGUOUS_MARGIN = 1.25
 _SHORT_MARGIN = 1.5
 _ROUNDS = 8
 _SHAPES = {2: (64, 80, 80), 3: (32, 32, 24, 8)}  # channels first
-# Of the largest result. TF32 and bfloat16 stay below a third of it; wrong kernels are off by far more.
+# Of the largest result. TF32 and bfloat16 stay below a third of this; wrong kernels are off by far more.
 _TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """How convolutions are to run.
+    """Settings of convolutions.
 
     Attributes:
         channels_last: whether channels are the quickest axis in memory; the usual choice on CPUs and tensor cores.
-        dtype: of their numbers; sums and what must be exact stay in float32.
+        dtype: of inputs and weights; sums, and all that must be exact, stay in float32.
         alike: whether a sample's results are the same to the bit in batches of any size.
     """
 
@@ -53,7 +53,7 @@ class Kernels:
 
 @cache
 def kernels_for(device: torch.device, spatial: int) -> Kernels:
-    """The quickest ones that are right on a device, for 2 or 3 spatial axes; takes a moment the first time.
+    """The quickest correct kernels of a device, for 2 or 3 spatial axes; takes a moment the first time.
 
     Raises:
         CondsegError: the device's convolutions are wrong.
@@ -66,7 +66,7 @@ def kernels_for(device: torch.device, spatial: int) -> Kernels:
             f"PyTorch {torch.__version__} computes wrong convolutions on the device '{device}' (off by {off:.0%}); "
             "choose another device, or install another version of PyTorch or of the device's driver"
         )
-    # On a busy CPU the clock errs by more than the margin, and two processes of one computer would differ.
+    # On a busy CPU the clock errs by more than the margin, and two processes of the same computer would differ.
     chosen = usual if device.type == "cpu" else _quickest(layer)
     chosen = replace(chosen, alike=layer.alike(chosen))
     _logger.info("convolutions with %d axes on %s: %s", spatial, device, chosen)
@@ -74,14 +74,14 @@ def kernels_for(device: torch.device, spatial: int) -> Kernels:
 
 
 def _quickest(layer: "_Layer") -> Kernels:
-    """By the clock; of types that are shorter than float32 the one that cannot overflow comes first."""
+    """Choose by the clock; of types shorter than float32 the type that cannot overflow comes first."""
     chosen = _quicker(layer, Kernels(), [Kernels(channels_last=False)], _CONTIGUOUS_MARGIN)
     short = [replace(chosen, dtype=dtype) for dtype in (torch.bfloat16, torch.float16)]
     return _quicker(layer, chosen, short, _SHORT_MARGIN)
 
 
 def _quicker(layer: "_Layer", usual: Kernels, others: Sequence[Kernels], margin: float) -> Kernels:
-    """The first of the others that is right and quicker by the margin, else the usual ones."""
+    """The first other choice that is correct and quicker by the margin, else the usual choice."""
     right = [kernels for kernels in others if layer.error(kernels) <= _TOLERANCE]
     if not right:
         return usual
@@ -104,14 +104,14 @@ class _Layer:
 
     @torch.inference_mode()
     def error(self, kernels: Kernels) -> float:
-        """How far a convolution is off at most, as a part of the largest result."""
+        """Largest error of a convolution, as a part of the largest result."""
         with kernels.autocast(self._device):
             found = self._convolve(*self._placed(kernels))[:, :4].cpu().double()
         return float((found - self._right).abs().max() / self._right.abs().max())
 
     @torch.inference_mode()
     def alike(self, kernels: Kernels) -> bool:
-        """Whether two samples, or three, change nothing for the first; small ones never come alone (`convolve`)."""
+        """Whether more samples change nothing for the first; small samples never come alone (`convolve`)."""
         x, weight = self._placed(kernels)
         small = x[..., :8, :8].contiguous(memory_format=kernels.memory_format(self._spatial))
         with kernels.autocast(self._device):
@@ -122,13 +122,13 @@ class _Layer:
 
     @torch.inference_mode()
     def seconds(self, all_kernels: Sequence[Kernels]) -> list[float]:
-        """The least time of each; they take turns, so that a busy machine slows all of them alike."""
+        """The least time of each choice; the choices take turns, so that a busy machine slows all alike."""
         placed = [self._placed(kernels) for kernels in all_kernels]
         rounds = [
             [self._timed(kernels, *tensors) for kernels, tensors in zip(all_kernels, placed, strict=True)]
             for _ in range(1 + _ROUNDS)
         ]
-        return [min(times) for times in zip(*rounds[1:], strict=True)]  # the first ones warm up
+        return [min(times) for times in zip(*rounds[1:], strict=True)]  # the first round warms up
 
     def _timed(self, kernels: Kernels, x: Tensor, weight: Tensor) -> float:
         start = time.perf_counter()

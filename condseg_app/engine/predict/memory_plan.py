@@ -1,4 +1,4 @@
-"""How much memory a prediction takes, said before it starts, and how it is fitted into what is free."""
+"""Memory plan of a prediction: an estimate before the start, and parts that fit into free memory."""
 
 import copy
 import math
@@ -21,19 +21,19 @@ from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import OutOfMemory
 from condseg_models import ConditionedModule
 
-# Of the free memory that a plan may take: the estimate is one, and the user's other programs go on.
+# Part of the free memory that a plan may take: estimates err, and the user's other programs go on.
 _MAY_TAKE = 0.7
-_SUMS_TAKE = 32_000_000  # bytes, little beside what a network's activations take
+_SUMS_TAKE = 32_000_000  # bytes, little beside a network's activations
 _SUM_TAKES = 8  # bytes a voxel and class, of the working grid: a level and a weight in float32
 # Bytes a voxel of the image: labels and best levels while classes are put together, and a class's whole level and mask.
 _FUSING_TAKES = 10
 _LABELS_TAKE = 2  # bytes a voxel
-# Classes overlap little, but they are kept in whole chunks.
+# Classes overlap little, but are kept in whole chunks.
 _CLASSES_A_VOXEL = 3
-# One slab of the image in several forms, see `prepare`, and what torch itself keeps once it has computed.
+# A slab of the image in several forms, see `prepare`, and the memory that torch keeps after computing.
 _SLAB_TAKES = 90_000_000
 _CACHE_TAKES = 128_000_000
-_MANY = 12  # classes, beside which it costs little to encode a window once more
+_MANY = 12  # classes, beside which a second encoding of a window costs little
 _LEAST_SLAB = 8  # slices, for those between two slabs may be predicted for both
 # A part of less than this many windows along an axis would be predicted from windows that are mostly others'.
 _LEAST_PART = 0.25
@@ -41,16 +41,16 @@ _LEAST_PART = 0.25
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How an image is predicted within some memory.
+    """Division of a prediction into parts that fit into some memory.
 
     Attributes:
-        parts: of the image's own grid, in their order; one if it can be predicted whole.
-        slabs: how many slabs of a part are predicted one after the other, so that all classes can be added up at once.
-        slab_axis: of the image's grid, along which they are cut.
-        classes_at_once: that are added up at a time.
-        windows_at_once: that are asked together.
+        parts: of the image's own grid, in order; a single part if the image can be predicted whole.
+        slabs: number of slabs of a part that are predicted in turn, so that all classes can be added up at once.
+        slab_axis: axis of the image's grid along which slabs are cut.
+        classes_at_once: number of classes that are added up at a time.
+        windows_at_once: number of windows that are asked together.
         cache: bytes of encoded windows to keep.
-        peak: bytes that it takes at most, beside what the program has taken before.
+        peak: largest memory in bytes, beside the program's memory before.
     """
 
     parts: tuple[Region, ...]
@@ -70,14 +70,14 @@ class MemoryPlan:
 def plan_memory(
     model: Model, image: Image, classes: int, free: int, overlap: float = OVERLAP, *, whole: bool = True
 ) -> MemoryPlan:
-    """The plan with the fewest parts that fits, and in it the one that asks most windows together.
+    """The plan with the fewest parts that fits, and then with most windows together.
 
-    A window is never made smaller for it: networks answer worse to windows of another size than the training's.
+    Windows are never made smaller: networks answer worse to windows of another size than the training's.
 
     Args:
         model: with its weights.
         image: of the model's kind.
-        classes: how many are asked for.
+        classes: number of classes.
         free: bytes.
         overlap: of neighbouring windows, as a part of their size.
         whole: whether the levels of all slabs are kept, and not one slab's after the other's.
@@ -95,7 +95,7 @@ def plan_memory(
             plan = needs.plan(middle, parts, at_once)
             if plan.peak <= free * _MAY_TAKE:
                 return plan
-        # Per working axis, how many windows long a part is, as far as it can be cut.
+        # Length of a part per working axis, in windows, as far as the axis can be cut.
         lengths = [n / w for n, w in zip(size(middle.working), needs.windows.window, strict=True)]
         cuttable = [length > _LEAST_PART and n > 1 for length, n in zip(lengths, size(middle.working), strict=True)]
         if not any(cuttable):
@@ -108,7 +108,7 @@ def plan_memory(
 
 
 def require_one_part(model: Model, image: Image, free: int) -> None:
-    """Refuse what the window, which holds an image whole, has no memory for.
+    """Refuse a prediction for which the app's window, which holds an image whole, has no memory.
 
     Args:
         model: with its weights.
@@ -116,7 +116,7 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
         free: bytes.
 
     Raises:
-        OutOfMemory: even one class would have to be predicted in parts.
+        OutOfMemory: even a single class would have to be predicted in parts.
     """
     model.check_fits(image)
     needs = _Needs.of(model, image, classes=1, overlap=OVERLAP, whole=True)
@@ -132,14 +132,14 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Needs:
-    """What a model's prediction of an image takes.
+    """Memory of a model's prediction of an image.
 
     Attributes:
         grid: the image's.
-        windows: all of them.
-        neighbours: of each slice that the network is shown.
+        windows: all windows.
+        neighbours: of each slice in the network's input.
         channels: of the image.
-        classes: how many are asked for.
+        classes: number of classes.
         whole: whether the levels of all slabs are kept.
         network: bytes that the network takes for a window.
         features: bytes of an encoded window.
@@ -167,7 +167,7 @@ class _Needs:
         return Scope.of(part, self.grid, self.windows, self.neighbours)
 
     def plan(self, scope: Scope, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:
-        """The plan for parts like this one, and so many windows together."""
+        """The plan for parts like this tile, and so many windows together."""
         seen, working, voxels = (math.prod(size(region)) for region in (scope.seen, scope.working, scope.part))
         slabs = self._slabs(scope)
         classes = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
@@ -188,11 +188,11 @@ class _Needs:
         return MemoryPlan(parts, slabs, self.grid.axes.order[2], classes, at_once, cache, peak)
 
     def _in_a_slice(self, scope: Scope) -> int:
-        """How many windows begin in the same slice."""
+        """Number of windows that begin in the same slice."""
         return len({start[:2] for start in scope.windows.starts})
 
     def _slabs(self, scope: Scope) -> int:
-        """Windows of one slice do not overlap across slices, so there slabs cost next to nothing."""
+        """Number of slabs; windows of a single slice do not overlap across slices, so slabs cost hardly anything."""
         if self.windows.window[2] > 1:
             return 1
         wanted = math.ceil(_SUM_TAKES * self.classes * math.prod(size(scope.working)) / _SUMS_TAKE)
@@ -201,7 +201,7 @@ class _Needs:
 
 @torch.no_grad()
 def network_takes(model: Model, network: ConditionedModule, window: Shape) -> tuple[int, int]:
-    """Bytes that the tensors of one window take at most, and those of its features; nothing is computed for it."""
+    """Largest bytes of a window's tensors, and bytes of its features; nothing is computed."""
     on_meta = copy.deepcopy(network).to("meta")
     shown = window if model.preprocessing.dimensions == "3D" else window[:2]
     with _Alive() as alive:

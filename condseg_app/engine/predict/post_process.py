@@ -11,10 +11,10 @@ from condseg_app.data import ClassTable, Levels, PostProcessing, Prediction, as_
 
 
 def post_process(prediction: Prediction, classes: ClassTable, settings: PostProcessing) -> Prediction:
-    """The prediction without what the settings remove: its probability is 0 there.
+    """The prediction after removal by the settings: probability 0 in removed voxels.
 
     Raises:
-        ClassTableError: the settings name a class that the table does not have.
+        ClassTableError: the settings name a class that is not in the table.
     """
     for name in settings.names:
         classes.row(name)
@@ -46,7 +46,7 @@ def final_masks(
 
 
 def _components(prediction: Prediction, name: str, settings: PostProcessing) -> NDArray[np.bool_]:
-    """The mask's components that are large enough and among the largest ones; voxels touch at faces, edges, corners."""
+    """The mask's components that are large enough and among the largest; voxels touch at faces, edges, corners."""
     mask = prediction.mask(name, settings.threshold)
     numbered, _count = label(mask, generate_binary_structure(3, 3))
     sizes = np.bincount(numbered.ravel())

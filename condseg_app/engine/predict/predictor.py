@@ -29,18 +29,18 @@ _VOXELS_AT_ONCE = 1 << 20
 _STEPS = 256
 
 
-# A class, windows, and its probabilities in them in whole 255ths, (windows, I, J, K).
+# A class, windows, and the class's probabilities in the windows in whole 255ths, (windows, I, J, K).
 _Answer = tuple[str, Sequence[int], Tensor]
 
 
 @dataclass(eq=False)
 class _Sum:
-    """A class's window results so far, added up on the working grid: whole numbers, so that the order is of no account.
+    """Sums of a class's window results on the working grid: whole numbers, exact in any order.
 
     Attributes:
         level: (I, J, K), 0 to 255 times weight.
         weight: (I, J, K).
-        missing: windows that are not in it yet.
+        missing: windows that are not added yet.
     """
 
     level: Tensor
@@ -49,14 +49,14 @@ class _Sum:
 
 
 class Predictor:
-    """One image and one model; `segment` one window after another, in any order.
+    """Prediction of an image with a model, window by window in any order (`segment`).
 
-    Where windows overlap, their probabilities are averaged with Gaussian weights. A block that comes later
-    takes the place of an earlier one where they overlap; after the last window all blocks together are the
-    same whatever the order was, to the bit. Encoded windows are kept for further classes while memory allows.
+    Where windows overlap, their probabilities are averaged with Gaussian weights. Where blocks overlap, a later block
+    replaces an earlier block; after the last window all blocks together are the same to the bit in any order of
+    windows. Encoded windows are kept for further classes while memory allows.
 
-    Of an image too large for the memory a part can be asked for: its windows are those of the whole image that reach
-    it, and its voxels the same to the bit.
+    A part of an image too large for the memory can be predicted alone: with those windows of the whole image that reach
+    the part, and to the same bits.
 
     Args:
         model: with its weights.
@@ -89,7 +89,7 @@ class Predictor:
         self._all = WindowGrid.over(self._grid.shape, model.preprocessing, self._network.stride, overlap)
         self._weights = gaussian(self._all.window)
         self._budget = cache
-        # A batch of classes pays where their many small steps are started one by one, on a GPU.
+        # A batch of classes pays on a GPU, where each of many small steps must be started.
         self._classes_at_once = _CLASSES_AT_ONCE if self._device.type == "cuda" else 1
         self._notice = ""
         self._part: Region | None = None
@@ -97,7 +97,7 @@ class Predictor:
         self.move_to(part or (i, j, k))
 
     def move_to(self, part: Region) -> None:
-        """Go on with another part of the image; what was added up of the one before is forgotten."""
+        """Go on with another part of the image; the sums of the part before are forgotten."""
         if part == self._part:
             return
         self._part = part
@@ -108,7 +108,7 @@ class Predictor:
         self._voxels = prepare(self._image, self._intensity, self._grid, self._scope.seen)
 
     def use(self, model: Model) -> None:
-        """Go on with a model that differs in its classes alone: what is encoded is kept, what was answered is not."""
+        """Go on with a model that differs only in its classes: encoded windows are kept, sums are not."""
         self.model = model
         self._network = build_network(model, self._device)
         self._sums.clear()
@@ -119,12 +119,12 @@ class Predictor:
 
     @property
     def windows(self) -> int:
-        """How many windows there are."""
+        """Number of windows."""
         return len(self._windows.starts)
 
     @property
     def at_once(self) -> int:
-        """How many windows are best asked together; they answer as if they were asked one by one, to the bit."""
+        """Best number of windows to ask together; the answers are the same to the bit as for single windows."""
         alike = self._device.type == "cpu" and self._kernels.alike
         return windows_at_once(self._windows.window) if alike else 1
 
@@ -152,13 +152,13 @@ class Predictor:
         target = self._working_position(near)
         size = np.array(self._windows.window)
         centres = np.array(self._windows.starts) + (size - 1) / 2
-        # Only what lies outside a window makes it far: those that show the voxel come first.
+        # Distance from the voxel to the window's border: windows that hold the voxel come first.
         outside = np.maximum(np.abs(centres - target) - size / 2, 0.0)
         nearness = np.linalg.norm(outside, axis=1) + 1e-3 * np.linalg.norm(centres - target, axis=1)
         return [int(index) for index in np.argsort(nearness, kind="stable")]
 
     def coarse_order(self, gap: float) -> list[int]:
-        """As few windows as leave no more than `gap` between them that none of them sees.
+        """Fewest windows with gaps of at most `gap` between them.
 
         Args:
             gap: in the image's unit.
@@ -168,11 +168,11 @@ class Predictor:
         return self._windows.sparse((i, j, k))
 
     def region(self, window: int) -> Region:
-        """Where a window's block lies in the part."""
+        """Region of a window's block in the part."""
         return self._of_part(self._scope.inside(window))
 
     def decided(self, window: int) -> Region | None:
-        """Where in the part a window decides; elsewhere it counts for less than a hundredth of what all windows do."""
+        """Region of the part that a window decides; elsewhere its weight is below a hundredth of the whole weight."""
         box = self._all.decided(self._windows.starts[window])
         if not meet(box, self._scope.working):
             return None
@@ -180,18 +180,18 @@ class Predictor:
         return self._of_part((i, j, k))
 
     def _of_part(self, working: Region) -> Region:
-        """The region of the part in which one of the working grid has a share."""
+        """The region of the part that depends on a region of the working grid."""
         return seen_from(self._grid.unturn(self._scope.turned(working)), first_of(self._scope.part))
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
-        """Ask for classes in one window: it is encoded once and decoded for each class.
+        """Predict classes in a window: encode the window once, and decode each class.
 
         Returns:
-            what is known of the window's region of the part, with the windows that were segmented before.
+            Probabilities in the window's region of the part, averaged with those of earlier windows.
 
         Raises:
             ClassTableError: a class is not in the model's table.
-            OutOfMemory: the device has too little memory for one window.
+            OutOfMemory: the device has too little memory for a single window.
         """
         self.add({window: classes})
         block = self.block(window, classes)
@@ -199,7 +199,7 @@ class Predictor:
         return block
 
     def add(self, wanted: Mapping[int, Sequence[str]]) -> None:
-        """Ask for classes in some windows, for whoever looks at them later; raises what `segment` does."""
+        """Predict classes in some windows and add the results up; raises as `segment`."""
         for name, windows, levels in self._levels(wanted):
             total = self._sums.get(name) or self._sums.setdefault(name, self._nothing())
             for window, level in zip(windows, levels, strict=True):
@@ -217,17 +217,16 @@ class Predictor:
         total.missing.remove(window)
 
     def block(self, window: int, classes: Sequence[str]) -> Block:
-        """What is known of some classes in a window's region of the part."""
+        """Probabilities of some classes in a window's region of the part."""
         rows = self._scope.turned(self._scope.inside(window))
         found = {name: self._found(name, rows) for name in classes}
         notice, self._notice = self._notice, ""
         return Block(self.region(window), found, notice)
 
     def extent(self, window: int, name: str, threshold: float) -> Region | None:
-        """The region of the part in which a class reaches a threshold within a window, as far as is known.
+        """The region of the part in which a class reaches a threshold within a window, so far.
 
-        It is looked for before anything is brought onto the image's grid: beside windows that were not asked, what is
-        found would fade there.
+        The search is on the working grid: on the image's grid, results would fade beside windows that were not asked.
         """
         inside = self._scope.inside(window)
         here = self._of_sums(inside)
@@ -238,7 +237,7 @@ class Predictor:
         return self._of_part(placed(found, first_of(inside)))
 
     def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
-        """What is known of a class in all of the part, a few slices at a time, with where they belong in it."""
+        """Probabilities of a class in all of the part, a few slices at a time, each with its region."""
         rows = list(self._grid.turn(self._scope.part))
         shape = size((rows[0], rows[1], rows[2]))
         axis = max(range(3), key=lambda n: shape[n])
@@ -250,12 +249,12 @@ class Predictor:
             yield seen_from(self._grid.unturn(here), first_of(self._scope.part)), self._found(name, here)
 
     def finish(self, classes: Sequence[str]) -> None:
-        """Let go of what was added up for some classes; they begin anew if they are asked for again."""
+        """Forget the sums of some classes; a later request begins anew."""
         for name in classes:
             self._sums.pop(name, None)
 
     def _levels(self, wanted: Mapping[int, Sequence[str]]) -> list[_Answer]:
-        """What `_ask` finds; with less speed where memory is short."""
+        """Results of `_ask`; slower where memory is short."""
         while True:
             try:
                 return list(self._ask(wanted))
@@ -268,7 +267,7 @@ class Predictor:
 
     @torch.inference_mode()
     def _ask(self, wanted: Mapping[int, Sequence[str]]) -> Iterator[_Answer]:
-        """Several classes of one window at a time, or several windows of one class."""
+        """Predict several classes of a window at a time, or several windows of a class."""
         windows = list(wanted)
         with self._kernels.autocast(self._device):
             features = self._encoded(windows)
@@ -298,7 +297,7 @@ class Predictor:
             layout = self._kernels.memory_format(shown.dim() - 2)
             # A copy, for a single channel's memory format is anyone's guess.
             placed = torch.empty_like(shown, memory_format=layout, device=self._device).copy_(shown)
-            # Of a class with an encoder of its own, alone in its model, nothing is shared.
+            # A class with an own encoder, alone in its model, shares nothing.
             every = condition_for(self.model.classes, self.model.classes.names, self._device)
             features = self._network.encode_for(placed, every)
             parts = zip(*(f.split(1) for f in features), strict=True)
@@ -310,12 +309,12 @@ class Predictor:
         return tuple(map(torch.cat, zip(*(f for f in kept.values() if f is not None), strict=True)))
 
     def _shown(self, window: int) -> Tensor:
-        """What the network is shown of a window."""
+        """The network's input for a window."""
         i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
         return show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)
 
     def _make_room(self, error: torch.OutOfMemoryError) -> None:
-        """Ask less of the device's memory than when it ran out: no cache, then class by class, then the CPU."""
+        """Take less of the device's memory after a shortage: no cache, then class by class, then the CPU."""
         if len(self._features):
             self._features.close()
         elif self._classes_at_once > 1:
@@ -343,7 +342,7 @@ class Predictor:
         return np.ascontiguousarray(self._grid.axes.undo(found))
 
     def _reached(self, name: str, rows: Region) -> Region | None:
-        """The part of a region on the turned axes outside of which a class has no level, None if it has none at all."""
+        """The part of a region on the turned axes with nonzero levels of a class; None without any."""
         working = self._grid.needed_by_turned(rows)
         extent = extent_of((self._sums[name].level[self._of_sums(working)] > 0).numpy())
         if extent is None:
@@ -352,7 +351,7 @@ class Predictor:
         return (i, j, k) if meet((i, j, k), rows) else None
 
     def _resampled(self, name: str, rows: Region) -> NDArray[np.uint8]:
-        """A class's levels in a region on the turned axes, made of that part of the working grid which it needs."""
+        """A class's levels in a region on the turned axes, from the part of the working grid that they need."""
         here = self._of_sums(self._grid.needed_by_turned(rows))
         level, weight = self._sums[name].level[here], self._sums[name].weight[here]
         part = (level / weight.clamp(min=1)).round() * _STEPS
@@ -361,7 +360,7 @@ class Predictor:
         return (part / _STEPS).round().to(torch.uint8).numpy()
 
     def _of_sums(self, working: Region) -> Region:
-        """A part of the working grid in what is added up."""
+        """A part of the working grid, in voxels of the sums."""
         return seen_from(working, first_of(self._scope.working))
 
     def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:

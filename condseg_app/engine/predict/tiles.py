@@ -1,4 +1,4 @@
-"""A part of an image, and what must be known for it."""
+"""Tiles: parts of an image with the windows that they need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from condseg_app.engine.preprocess import WorkingGrid
 
 @dataclass(frozen=True)
 class Scope:
-    """A part of an image's grid, with what it is made of.
+    """A part of an image's grid that is computed in one go.
 
     Attributes:
         grid: the whole image's.
         part: of the image's own grid.
-        working: what the part is made of on the working grid.
-        windows: those of the whole image that reach it.
-        seen: what of the working grid these see.
+        working: region of the working grid that the part is resampled from.
+        windows: windows of the whole image that reach that region.
+        seen: region of the working grid that the windows cover.
     """
 
     grid: WorkingGrid
@@ -34,7 +34,7 @@ class Scope:
         return cls(grid, part, working, reaching, reaching.seen(neighbours))
 
     def inside(self, window: int) -> Region:
-        """Where a window meets `working`."""
+        """Intersection of a window with `working`."""
         i, j, k = map(common, self.windows.inside(self.windows.starts[window]), self.working)
         return i, j, k
 
@@ -52,7 +52,7 @@ def size(region: Region) -> Shape:
 
 
 def common(a: slice, b: slice) -> slice:
-    """What two ranges have in common."""
+    """Intersection of two ranges."""
     return slice(max(a.start, b.start), min(a.stop, b.stop))
 
 
@@ -63,7 +63,7 @@ def seen_from(region: Region, first: Sequence[int]) -> Region:
 
 
 def placed(region: Region, first: Sequence[int]) -> Region:
-    """A region that was counted from a voxel, counted as that voxel is: what `seen_from` undoes."""
+    """A region relative to a voxel as an absolute region: the inverse of `seen_from`."""
     return seen_from(region, [-n for n in first])
 
 

@@ -1,4 +1,4 @@
-"""Predicting whole images, in one piece or in parts, as fast as the memory allows."""
+"""Prediction of whole images, at once or in parts, as fast as the memory allows."""
 
 import logging
 import math
@@ -19,13 +19,13 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manner:
-    """How images are predicted.
+    """Settings of a prediction.
 
     Attributes:
         device: 'auto', 'cpu', 'cuda', ...
         overlap: of neighbouring windows, as a part of their size.
-        roi: probability from which a coarse pass, which comes first, has found a class; classes are asked for only
-            about where it found them. It is the masks' threshold. None for no coarse pass.
+        roi: probability from which a class counts as found in a coarse first pass, the masks' threshold; classes are
+            then predicted only around their places. None for no coarse pass.
     """
 
     device: str = "auto"
@@ -42,7 +42,7 @@ class PartPrediction:
 
     Attributes:
         region: of the image's grid.
-        prediction: all of the classes in it, on the part's own grid.
+        prediction: of the classes, on the part's own grid.
     """
 
     region: Region
@@ -55,14 +55,14 @@ def predict(
     """Predict window by window, slab by slab.
 
     Yields the part done (0 to 1), and some classes in a slab of the image as soon as they are done: classes come in
-    their order, and all of them before the next slab.
+    order, and all classes before the next slab.
 
     Args:
         model: with its weights.
         image: of the model's kind.
         classes: names.
-        manner: how.
-        plan: what is kept in memory; made for what is free if None.
+        manner: settings.
+        plan: division into parts; made for the free memory if None.
 
     Raises:
         CondsegError: no class is asked for.
@@ -85,7 +85,7 @@ def predict(
 
 
 def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN) -> Prediction:
-    """Predict without a look at what is done so far."""
+    """Predict an image and return the whole prediction."""
     levels = Levels(image.geometry.shape)
     for _, found in predict(model, image, classes, manner):
         if found is not None:
@@ -94,9 +94,9 @@ def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Ma
 
 
 def _taken(predictor: Predictor, classes: Sequence[str]) -> Prediction:
-    """What the predictor has added up of some classes, which it lets go of."""
+    """Take the sums of some classes from the predictor, which forgets them."""
     levels = Levels(predictor.shape)
-    # Only now, for where windows meet each of them would be brought onto the image's grid anew.
+    # Only now: window by window, voxels where windows meet would be resampled onto the image's grid several times.
     for name in classes:
         for region, found in predictor.all_of(name):
             levels.paste(name, region, found)
@@ -105,7 +105,7 @@ def _taken(predictor: Predictor, classes: Sequence[str]) -> Prediction:
 
 
 def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: int) -> Iterator[float]:
-    """Ask for some classes in every window that may hold them; yields the part of the windows that are done."""
+    """Ask for some classes in every window that may hold them; yields the part of the windows done."""
     if roi is None:
         yield from _ask_in(predictor, dict.fromkeys(predictor.order(), classes), most)
         return
@@ -125,7 +125,7 @@ def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: 
 
 
 def _ask_in(predictor: Predictor, wanted: Mapping[int, Sequence[str]], most: int) -> Iterator[float]:
-    """Ask for classes in some windows, at most so many at a time; yields the part of them that are done."""
+    """Ask for classes in some windows, at most so many at a time; yields the part of the windows done."""
     windows, at_once = list(wanted), min(most, predictor.at_once)
     for first in range(0, len(windows), at_once):
         some = windows[first : first + at_once]

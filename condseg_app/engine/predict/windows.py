@@ -1,4 +1,4 @@
-"""Sliding windows: where they lie, what they show, and how much each voxel of one counts."""
+"""Sliding windows: positions, contents, and weights of their voxels."""
 
 import math
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from condseg_app.errors import OutOfMemory
 OVERLAP = 0.25
 """Of neighbouring windows, as a part of their size."""
 ACCURATE_OVERLAP = 0.5
-"""Twice the windows along each axis that matters, for a mean over more of them."""
+"""Twice the windows along each axis, for a mean over more windows."""
 
 _VOXELS_AT_ONCE = 1 << 16
 _MOST_WINDOWS = 1 << 20
 _MOST_AT_ONCE = 8
 _LEAST_SHARE = 0.01
-# What the most important voxel of a window counts. Sums of this times 255 stay exact in float32 for 65 windows.
+# Largest weight of a window's voxel. Sums of this times 255 stay exact in float32 for 65 windows.
 _PEAK_WEIGHT = 1000
 
 
@@ -31,7 +31,7 @@ class WindowGrid:
 
     Attributes:
         shape: the working grid (I, J, K).
-        window: one window's voxels; may reach beyond the grid.
+        window: voxels of a window; may reach beyond the grid.
         starts: each window's first voxel; negative where the window is larger than the grid.
     """
 
@@ -70,7 +70,7 @@ class WindowGrid:
 
     @cached_property
     def _decided(self) -> tuple[Mapping[int, slice], ...]:
-        """Along each axis, start -> the range in which its share of the weights is no less."""
+        """Along each axis, start -> the range in which the window's share of the weights is no less."""
         return tuple(
             _decided({start[axis] for start in self.starts}, self.window[axis], self.shape[axis]) for axis in range(3)
         )
@@ -82,7 +82,7 @@ class WindowGrid:
         return i, j, slice(max(k.start - neighbours, 0), min(k.stop + neighbours, self.shape[2]))
 
     def sparse(self, gap: Shape) -> list[int]:
-        """As few windows as leave no more than `gap` voxels along an axis that none of them covers."""
+        """Fewest windows with gaps of at most `gap` voxels along an axis."""
         chosen = [
             _sparse({start[axis] for start in self.starts}, self.window[axis], self.shape[axis], gap[axis])
             for axis in range(3)
@@ -93,8 +93,8 @@ class WindowGrid:
 def network_window(preprocessing: Preprocessing, stride: int) -> Shape:
     """The model's window, rounded up to the network's stride.
 
-    It is the same in training and prediction and whatever the image's size: instance norms see all of a window,
-    and answer worse to one of another size (hippocampus, classes hidden in training: Dice 0.891 instead of 0.894).
+    The size is the same in training and prediction and for images of any size: instance norms see all of a window,
+    and answer worse to another size (hippocampus, classes hidden in training: Dice 0.891 instead of 0.894).
     """
     strides = (stride, stride, stride if preprocessing.dimensions == "3D" else 1)
     i, j, k = (math.ceil(w / s) * s for w, s in zip(preprocessing.window, strides, strict=True))
@@ -102,20 +102,20 @@ def network_window(preprocessing: Preprocessing, stride: int) -> Shape:
 
 
 def windows_at_once(window: Shape) -> int:
-    """How many windows make a batch that is neither mostly waiting nor too large for a CPU's caches.
+    """Number of windows in a batch: enough to keep a CPU busy, and few enough for its caches.
 
-    In 3D a window is enough, and batches of them answer differently in the last bits.
+    In 3D a single window is enough, and batches would differ in the last bits.
     """
     return min(max(1, _VOXELS_AT_ONCE // math.prod(window)), _MOST_AT_ONCE) if window[2] == 1 else 1
 
 
 def first_voxel(n: int, window: int) -> int:
-    """Where a window begins that is larger than the grid: so that both sides reach beyond it alike."""
+    """Start of a window that is larger than the grid, which reaches equally far beyond both sides."""
     return -((window - n) // 2)
 
 
 def cut(voxels: Tensor, start: Shape, window: Shape) -> Tensor:
-    """A window of (C, I, J, K) voxels; what lies outside repeats the nearest voxel."""
+    """A window of (C, I, J, K) voxels; voxels outside repeat the nearest inside."""
     for axis, (first, size) in enumerate(zip(start, window, strict=True), start=1):
         n = voxels.shape[axis]
         if first >= 0 and first + size <= n:
@@ -127,7 +127,7 @@ def cut(voxels: Tensor, start: Shape, window: Shape) -> Tensor:
 
 
 def show(voxels: Tensor, start: Shape, window: Shape, preprocessing: Preprocessing) -> Tensor:
-    """What the network is shown of a window: (C, I, J, K) for '3D', else (C * slices, I, J)."""
+    """A window as the network's input: (C, I, J, K) for '3D', else (C * slices, I, J)."""
     if preprocessing.dimensions == "3D":
         return cut(voxels, start, window)
     n = preprocessing.neighbours
@@ -136,10 +136,10 @@ def show(voxels: Tensor, start: Shape, window: Shape, preprocessing: Preprocessi
 
 
 def gaussian(window: Shape) -> Tensor:
-    """How much each voxel of a window counts, (I, J, K): most at its centre, where the network sees most.
+    """Gaussian weights of a window's voxels, (I, J, K), largest at the centre, where the network sees most.
 
     The deviation is an eighth of the window, as in nnU-Net. The weights are whole numbers from 1 to 1000, so that
-    sums of them times whole numbers are exact, and the same in any order.
+    sums of products with whole numbers are exact, and the same in any order.
     """
     weights = torch.einsum("i,j,k->ijk", *map(_bell, window))
     return (weights / weights.max() * _PEAK_WEIGHT).round().clamp(min=1)

@@ -1,4 +1,4 @@
-"""From samples to what a network computes on."""
+"""From samples to batches for a network."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from condseg_app.engine.train.samples import TrainingSample
 
 
 class Batch(NamedTuple):
-    """Images and N questions, each about one class in one of the images.
+    """Images and N questions, each about a class in one of the images.
 
     Attributes:
         images: (B, C, *spatial).
@@ -46,7 +46,7 @@ def make_batch(samples: Sequence[TrainingSample], classes: ClassTable, device: t
 
 
 def ask_unlabelled(sample: TrainingSample, classes: ClassTable) -> TrainingSample:
-    """The sample with every class of the table asked for, those that it does not label as absent."""
+    """The sample with every class of the table asked for, unlabelled classes as absent."""
     others = tuple(name for name in classes.names if name not in sample.classes)
     shape = (len(others), *sample.image.shape[1:])
     return TrainingSample(

@@ -24,10 +24,10 @@ def corrupt(
 
     Args:
         image: (C, I, J, K); the file's own intensities.
-        annotations: where the classes are.
+        annotations: masks of the classes.
         names: the classes to corrupt.
-        seed: which voxels are replaced.
-        part: how many of them, 0 to 1.
+        seed: of the choice of voxels.
+        part: share of the voxels to replace, 0 to 1.
         fill: mean and standard deviation of the new intensities.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which samples a step sees, made ready while the step before it computes."""
+"""Samples of each training step, made ready while the step before computes."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +14,7 @@ from condseg_app.errors import CondsegError
 
 @dataclass(frozen=True)
 class Share:
-    """Which of several processes this one is."""
+    """The place of this process among those that train together."""
 
     rank: int = 0
     processes: int = 1
@@ -25,12 +25,12 @@ class Loader:
     """Samples of several sources by step.
 
     A sample is drawn with a generator seeded by the recipe's seed, the step's number and the sample's place in the
-    step. So a resumed training sees what it would have seen, and several processes see together what one would.
+    step. So a resumed training sees the same samples, and several processes together see those of a single process.
 
     Attributes:
-        sources: where samples come from.
-        recipe: how many, how often from which source, and the seed.
-        share: which of the processes this one is.
+        sources: sources of samples.
+        recipe: batch size, sampling rule and seed.
+        share: the place of this process among several.
     """
 
     sources: Sequence[SampleSource]
@@ -64,7 +64,7 @@ class Loader:
 
 
 def odds(sizes: Sequence[int], sampling: Sampling) -> NDArray[np.float64]:
-    """How probable it is that a sample comes from each source, by the sources' numbers of images."""
+    """Probability of each source, by the sources' numbers of images."""
     power = {"equal": 0.0, "sqrt": 0.5, "per_image": 1.0}[sampling]
     weights: NDArray[np.float64] = np.array(sizes, dtype=np.float64) ** power
     return np.asarray(weights / weights.sum())

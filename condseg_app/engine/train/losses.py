@@ -1,4 +1,4 @@
-"""Losses over samples that each ask for one class."""
+"""Losses over samples that each ask for a class."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,22 +16,22 @@ Total = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class LossSettings:
-    """What a training minimises.
+    """Settings of a training's loss.
 
     Attributes:
-        kind: 'dice_bce' for networks that answer for one class at a time; for those that answer for all classes
-            in one softmax 'target_adaptive' (PIPO-FAN, equation 8) or 'marginal_exclusion' (Shi et al., 2021).
-            None takes what suits the network.
+        kind: 'dice_bce' for networks that answer class by class; for networks with a softmax over all classes
+            'target_adaptive' (PIPO-FAN, equation 8) or 'marginal_exclusion' (Shi et al., 2021). None takes the
+            default of the network.
         dice: weight of the Dice loss (equation 5).
-        bce: weight of the binary cross-entropy. The paper found it much worse alone; beside Dice it says where a class
-            is absent. 1 and 1 are DoDNet's equation 8.
+        bce: weight of the binary cross-entropy. Alone much worse in the paper; beside Dice the term that penalises
+            an absent class. 1 and 1 are DoDNet's equation 8.
         smooth: added to numerator and denominator of the Dice loss, so that an empty target has a loss. Beside
-            cross-entropy a class that is nowhere in a batch has no Dice loss: that pulls hardest where little is
-            predicted, and kept small classes from ever being found (decision 14).
+            cross-entropy a class that is nowhere in a batch has no Dice loss: such a loss pulls hardest where little
+            is predicted, and kept small classes from ever being found (decision 14).
         exclusion: weight of the exclusion term of 'marginal_exclusion'.
         alpha: weight of each class, by row (equation 4); 1 where the tuple is too short.
         unlabelled_as_background: take classes that a case does not label for absent, as the paper's "no cond"
-            does. Wrong for partly labelled data, and here to show how wrong.
+            does. Wrong for partly labelled data; kept to measure the damage.
     """
 
     kind: LossKind | None = None
@@ -48,7 +48,7 @@ class LossSettings:
 
 
 def alone(sums: Tensor) -> Tensor:
-    """The total over all processes where there is only this one."""
+    """The total over all processes of a training in a single process."""
     return sums
 
 
@@ -62,7 +62,7 @@ class ConditionedLoss:
     Attributes:
         settings: weights.
         classes: rows of the table.
-        total: adds up what the loss is made of over processes, so that all of them see one batch.
+        total: adds up the sums of the loss over processes, as if all samples were in a single batch.
     """
 
     settings: LossSettings
@@ -100,7 +100,7 @@ class ConditionedLoss:
 
 
 def overlap_sums(probability: Tensor, target: Tensor, supervised: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What Dice is made of, per sample (B,): sum(Y Y^), sum Y^ and sum Y over the supervised voxels."""
+    """Sums of Dice per sample, (B,): sum(Y Y^), sum Y^ and sum Y over the supervised voxels."""
     probability, target = probability * supervised, target * supervised
     return _per_sample(probability * target), _per_sample(probability), _per_sample(target)
 

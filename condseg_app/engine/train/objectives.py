@@ -1,7 +1,7 @@
-"""From a batch to a loss: a network together with what it is blamed for.
+"""From a batch to a loss: a network together with its loss.
 
-An objective is a module whose `forward` takes a whole batch, so that whatever wraps it for several devices or for
-lower precision sees one call, whatever the network does inside.
+An objective is a module whose `forward` takes a whole batch, so that a wrapper for several devices or for lower
+precision sees a single call, however the network computes inside.
 """
 
 from typing import cast
@@ -35,9 +35,9 @@ class ConditionedObjective(nn.Module):
 
 
 class SoftmaxObjective(nn.Module):
-    """All questions of an image are answered by one softmax.
+    """All questions of an image are answered by the same softmax.
 
-    With `deep` a network's further outputs are supervised instead of its main one: PIPO-FAN's first stage.
+    With `deep` a network's further outputs are supervised instead of the main output: PIPO-FAN's first stage.
     """
 
     def __init__(self, network: SoftmaxNetwork, loss: SoftmaxLoss) -> None:

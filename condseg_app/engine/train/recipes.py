@@ -1,4 +1,4 @@
-"""How a network is trained: the settings of a training, and the ready-made ones."""
+"""Settings of a training, and ready-made recipes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -23,8 +23,8 @@ class Recipe:
         batch: samples per device and pass.
         accumulate: passes whose gradients make one step: `accumulate * batch` samples on each device.
         learning_rate: highest rate.
-        row_rate: factor on it for the rows of the look-up table. Adam moves a number by at most the rate per
-            step, and a row has far to go from near zero: two look-alike boxes, one bright and one dark, were told
+        row_rate: factor on the learning rate for the rows of the look-up table. Adam moves a number by at most the
+            rate per step, and a row has far to go from near zero: two look-alike boxes, bright and dark, were told
             apart after 60 steps with 10 (Dice 0.98) and not with 1 (0.66, both boxes for either class).
         warm_up: steps over which the rate rises to its highest.
         decay: whether the rate falls to zero along a cosine afterwards.
@@ -32,18 +32,18 @@ class Recipe:
         ema: decay of the moving average of the weights that the model is taken from, less in the first steps; 0 for
             none.
         clip: largest norm of the gradient; 0 for none.
-        loss: what is minimised.
-        deep_supervision: part of the steps in which only a network's further outputs are supervised, where it has
-            them; then its main output alone (the two stages of PIPO-FAN's training).
-        augmentation: how samples are varied.
+        loss: settings of the loss.
+        deep_supervision: part of the steps in which only a network's further outputs, if any, are supervised; then
+            the main output alone (the two stages of PIPO-FAN's training).
+        augmentation: variation of the samples.
         centred: part of the windows cut about a voxel of their class.
-        classes_per_window: how many of the classes that its case labels a window is asked for at most. What all
-            classes share is computed once for a window, so a further one costs its decoder alone.
-        sampling: how often a data set is drawn: 'equal' (the paper's), 'sqrt' (by the root of its number of images,
-            as MultiTalent) or 'per_image' (by the number, as DoDNet).
-        validate_every: steps between two looks at the validation samples; 0 for none.
-        validation_windows: how many they are, the same ones each time.
-        patience: looks without a better Dice after which the training ends; 0 to take all steps.
+        classes_per_window: largest number of labelled classes that a window is asked for. Shared features are
+            computed once for a window, so a further class costs only a decoder pass.
+        sampling: frequency of a data set: 'equal' (the paper's), 'sqrt' (by the root of its number of images, as
+            MultiTalent) or 'per_image' (by the number, as DoDNet).
+        validate_every: steps between two validations; 0 for none.
+        validation_windows: number of validation windows, the same each time.
+        patience: validations without a better Dice after which the training ends; 0 to take all steps.
         precision: Lightning Fabric's name: '32-true', 'bf16-mixed', '16-mixed'.
         seed: of everything random.
     """
@@ -92,10 +92,10 @@ RECIPES = {
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """A recipe with some of its settings changed; those of loss and augmentation as 'loss.bce', 'augmentation.zoom'.
+    """A recipe with changed settings; those of loss and augmentation as 'loss.bce', 'augmentation.zoom'.
 
     Raises:
-        CondsegError: there is no such setting, or it cannot have that value.
+        CondsegError: no such setting, or an impossible value.
     """
     plain = asdict(recipe)
     for name, value in changes.items():

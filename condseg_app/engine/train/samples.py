@@ -1,4 +1,4 @@
-"""What a training is shown: windows of images, each with one class's target."""
+"""Training samples: windows of images, each with the targets of some classes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ Augment = Callable[[Sample, np.random.Generator], Sample]
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """One window of one image, asked for one class or for several.
+    """A window of an image, asked for one or several classes.
 
     Attributes:
         image: (C, *spatial).
@@ -37,16 +37,16 @@ class TrainingSample:
 
 
 class SampleSource(Protocol):
-    """Where samples come from."""
+    """A source of samples."""
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """The source's name in messages."""
         ...
 
     @property
     def size(self) -> int:
-        """How many images it has; how often it is drawn may depend on it."""
+        """Number of images, on which the sampling may depend."""
         ...
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
@@ -56,16 +56,16 @@ class SampleSource(Protocol):
 
 @dataclass(frozen=True)
 class Cropping:
-    """How windows are cut for training.
+    """Settings by which windows are cut for training.
 
     Attributes:
         preprocessing: the model's.
         stride: the network's.
         augment: varies a sample.
         centred: part of the windows that lie about a voxel of their class; pure chance would rarely meet a
-            small organ, and Dice learns nothing where it is absent.
-        asked: how many of the classes that its case labels a sample asks for: the one it is about, and others, as often
-            as `centred` says some that it shows; None for all of them.
+            small organ, and Dice learns nothing where the class is absent.
+        asked: number of labelled classes that a sample asks for: its own class, and others, with the probability
+            `centred` from those in the window; None for all.
     """
 
     preprocessing: Preprocessing
@@ -89,7 +89,7 @@ class PreparedCase:
         masks: class name -> (I, J, K) uint8, 255 inside.
         supervised: class name -> (I, J, K) bool, or None for everywhere.
         inside: class name -> (n, 3) voxels of the class, a few thousand at most.
-        known: class name -> (n, 3) voxels where something is known of it, likewise; none where that is everywhere.
+        known: class name -> (n, 3) supervised voxels, likewise; none where all voxels are supervised.
     """
 
     image: Tensor
@@ -100,7 +100,7 @@ class PreparedCase:
 
 
 def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
-    """Bring an image and what is known about it to the working grid."""
+    """Bring an image and its annotations to the working grid."""
     grid = WorkingGrid.of(image.geometry, preprocessing)
     voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
     masks, inside, somewhere = {}, {}, {}
@@ -110,8 +110,8 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
         if known.all():
             mask, supervised[annotation.class_name] = grid.to_working(annotation.mask), None
         else:
-            # The mean over what is known: the voxels beside a single marked slice say nothing of the class.
-            # A single marked slice may be thinner than a working voxel: less than half of any of them is known.
+            # The mean over supervised voxels: those beside a single annotated slice say nothing of the class.
+            # A single annotated slice may be thinner than a working voxel, and supervise less than half of each.
             part = grid.to_working(known)
             decided = grid.holding_any(known) & (part > 0)
             supervised[annotation.class_name] = decided
@@ -124,7 +124,7 @@ def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing:
 
 
 def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:
-    """A random, varied window of a case about one of its classes."""
+    """A random, varied window of a case about a class."""
     shape = (case.image.shape[1], case.image.shape[2], case.image.shape[3])
     window = cropping.window
     # Of a few marked slices, most windows anywhere would see nothing that is known.
@@ -143,7 +143,7 @@ def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random
 def _asked(
     case: PreparedCase, class_name: str, cropping: Cropping, start: Shape, rng: np.random.Generator
 ) -> tuple[str, ...]:
-    """The class that a window is about, and others that its case labels."""
+    """The class that a window is about, and other labelled classes of the case."""
     if cropping.asked is None:
         return tuple(sorted(case.masks))
     if cropping.asked == 1:
@@ -198,7 +198,7 @@ class DataSetSource:
         return sum(bool(case.labelled) for case in self.data.cases)
 
     def draw(self, rng: np.random.Generator) -> TrainingSample:
-        """A window of a random case, for one of the classes that the case labels."""
+        """A window of a random case, for a random labelled class of the case."""
         usable = [case for case in self.data.cases if case.labelled]
         case = usable[rng.integers(len(usable))]
         labelled = sorted(case.labelled)
@@ -213,7 +213,7 @@ class DataSetSource:
 
 
 def _start(shape: Shape, window: Shape, voxels: Tensor, rng: np.random.Generator) -> tuple[int, int, int]:
-    """A window's first voxel: about one of some voxels, or anywhere if none; negative where the image is smaller."""
+    """First voxel of a window about a random voxel of some, anywhere if none; negative where the image is smaller."""
     centre = voxels[rng.integers(len(voxels))].int().tolist() if len(voxels) else None
     starts = []
     for axis, (n, w) in enumerate(zip(shape, window, strict=True)):

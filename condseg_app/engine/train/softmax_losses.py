@@ -1,4 +1,4 @@
-"""Losses for networks that answer for all classes in one softmax, on data that label some of them."""
+"""Losses for networks with a softmax over all classes, on partly labelled data."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from condseg_app.engine.train.losses import LossSettings, Total, alone, dice_los
 
 @dataclass(frozen=True)
 class SoftmaxLoss:
-    """The target adaptive loss, and what 'marginal_exclusion' adds to it.
+    """The target adaptive loss, and the additions of 'marginal_exclusion'.
 
-    The target adaptive loss (PIPO-FAN, equation 8) is the cross-entropy in which the channels of classes that a
-    voxel is not labelled for are merged with the background: what is left is the probability of every channel
-    that the labels allow, -log sum_(k allowed) p_k. A class that is part of another is allowed wherever the
-    other is marked. Where all classes are labelled this is the weighted cross-entropy of equation 1.
+    The target adaptive loss (PIPO-FAN, equation 8) is the cross-entropy in which the channels of a voxel's
+    unlabelled classes are merged with the background, so that the loss is -log sum_(k allowed) p_k over the channels
+    that the labels allow. A class that is part of another is allowed wherever the other is marked. Where all classes
+    are labelled the loss is the weighted cross-entropy of equation 1.
 
     'marginal_exclusion' (Shi et al., Medical Image Analysis 70, 2021) adds the Dice loss of the labelled
-    classes' merged probabilities, and punishes unlabelled classes where a labelled one is marked.
+    classes' merged probabilities, and punishes unlabelled classes where a labelled class is marked.
 
     Attributes:
         settings: weights; alpha weighs the voxels of a class.
         members: (classes, 1 + classes) bool, the channels that make up a class: its own and its parts'.
-        total: adds up what the loss is made of over processes.
+        total: adds up the sums of the loss over processes.
     """
 
     settings: LossSettings
@@ -75,7 +75,7 @@ class SoftmaxLoss:
         return (labelled * loss).sum() / labelled.sum().clamp(min=1.0)
 
     def _exclusion(self, probability: Tensor, marked: Tensor, known: Tensor) -> Tensor:
-        """How much unlabelled classes overlap with what is marked of classes that they are no part or whole of."""
+        """Overlap of unlabelled classes with labelled masks of classes that are neither part nor whole of theirs."""
         own = self.members[:, 1:].to(known.device)
         foreign = (~(own | own.T)).float()
         elsewhere = torch.einsum("bk...,kn->bn...", marked.float(), foreign) > 0

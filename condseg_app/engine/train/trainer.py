@@ -34,7 +34,7 @@ _SMOOTHING = 20
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a training, a line of its log."""
+    """A step of a training, a line of its log."""
 
     step: int
     loss: float
@@ -47,13 +47,13 @@ class Trainer:
     """Trains a model on samples of several sources.
 
     Args:
-        model: where to start from.
-        sources: where samples come from.
-        recipe: how to train.
+        model: the model to start from.
+        sources: sources of samples.
+        recipe: settings of the training.
         device: 'auto', 'cpu', 'cuda', ...
-        validation: sources of held-out samples, where the recipe says that they are looked at. Then the model is
-            the best one seen, and the recipe's patience ends the training early.
-        processes: how many train together.
+        validation: sources of held-out samples, for recipes that validate. Then the model is the best so far, and
+            the recipe's patience ends the training early.
+        processes: number and place of the processes that train together.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Trainer:
         self._step, self._seconds = 0, 0.0
 
     def keep_rows(self, names: Sequence[str]) -> None:
-        """Let the rows of some classes stay as they are."""
+        """Keep the rows of some classes unchanged."""
         learnt = torch.ones(len(self._model.classes), device=self._fabric.device)
         learnt[[self._model.classes.row(name) for name in names]] = 0
         for name, parameter in self._network.named_parameters():
@@ -96,7 +96,7 @@ class Trainer:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one of several processes that writes files and speaks."""
+        """Whether this process writes files and speaks, the first of several."""
         return bool(self._fabric.global_rank == 0)
 
     @property
@@ -106,12 +106,12 @@ class Trainer:
 
     @property
     def looks(self) -> list[Look]:
-        """What was seen on the validation samples, in order."""
+        """Scores on the validation samples, in order."""
         return self._validation.looks if self._validation else []
 
     @property
     def progress(self) -> TrainingProgress:
-        """How far it is."""
+        """Progress so far."""
         recent = self.history[-_SMOOTHING:]
         loss = float(np.mean([s.loss for s in recent])) if recent else float("nan")
         steps = self._step if self._exhausted else self.recipe.steps
@@ -128,7 +128,7 @@ class Trainer:
         return self.progress
 
     def model(self) -> Model:
-        """What has been learnt so far, with a record of how."""
+        """The model so far, with a record of the training."""
         best = self._validation.best if self._validation else None
         record = {
             **self._model.training,
@@ -233,7 +233,7 @@ class Trainer:
         return sums if self._fabric.world_size == 1 else sum_over_processes(sums)
 
     def _settings(self) -> dict[str, Any]:
-        """What a resumed training must share with the one that was interrupted, as JSON would keep it."""
+        """Settings that a resumed training must share with the interrupted training, as JSON keeps them."""
         recipe = asdict(self.recipe)
         settings = {
             **{name: value for name, value in recipe.items() if not isinstance(value, dict)},

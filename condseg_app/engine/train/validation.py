@@ -33,12 +33,12 @@ class Look:
 
 
 class Validation:
-    """The same held-out samples, looked at now and then.
+    """Validation on the same held-out samples, now and then.
 
     Args:
-        sources: where they come from, each as often as the others; they should not vary their samples.
+        sources: sources of samples, drawn equally often; they should not vary their samples.
         classes: the table.
-        recipe: how many, how often, and how long to wait for something better.
+        recipe: number of samples, steps between validations, and patience.
     """
 
     def __init__(self, sources: Sequence[SampleSource], classes: ClassTable, recipe: Recipe) -> None:
@@ -63,17 +63,17 @@ class Validation:
         return len(self.looks) - 1 - self.looks.index(self.best) >= self._recipe.patience
 
     def due(self, step: int) -> bool:
-        """Whether it is time to look after a step."""
+        """Whether a validation is due after a step."""
         return step % self._recipe.validate_every == 0 or step == self._recipe.steps
 
     def look(self, step: int, network: ConditionedModule) -> None:
-        """Judge a network, and keep a copy of its weights if it is the best so far."""
+        """Score a network, and keep a copy of the weights if the score is the best so far."""
         self.looks.append(Look(step, self._dice(network)))
         if self.best is self.looks[-1]:
             self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
 
     def state(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-        """What a checkpoint keeps: the best weights, and the looks."""
+        """Content for a checkpoint: the best weights, and all scores."""
         return self.best_weights, [asdict(look) for look in self.looks]
 
     def resume(self, weights: Mapping[str, Tensor], looks: Sequence[Mapping[str, Any]]) -> None:
