@@ -55,11 +55,12 @@ soak: setup  ## every control in every state of both windows, in an order of cha
 	$(ON_SCREEN) $(BIN)/python -m tests.window.battery $$host --long --seed $$seed || status=1; done; exit $$status
 
 .PHONY: lint
-lint: setup  ## ruff, mypy, import-linter, the plugin's manifest
+lint: setup  ## ruff, mypy, import-linter, words of docstrings, the plugin's manifest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/words.py condseg_app models napari_plugin
 	$(BIN)/npe2 validate napari_plugin/napari_condseg/napari.yaml
 
 .PHONY: bench

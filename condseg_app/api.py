@@ -7,7 +7,7 @@ imported by the first function that computes.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ from condseg_app.tasks.evaluate import EvaluationPlan, evaluate_data_set, write_
 from condseg_app.tasks.predict_image import Request, Segmentation, record_of, segment
 from condseg_app.tasks.teach import Teaching, TeachingResult, teach_model
 from condseg_app.tasks.train import Training, TrainingPlan, run
+
+if TYPE_CHECKING:
+    from condseg_app.engine.evaluate import Score
 
 Report = Callable[[float], None]
 """Called with the part of the work that is done, 0 to 1."""
@@ -272,13 +275,15 @@ def evaluate(
         The figures of `condseg evaluate --json`: mean Dice and surface distances by class, and each case's.
 
     Raises:
-        CondsegError: no case of the split, or no class in common.
+        CondsegError: an unreadable case, no case of the split, or no class in common.
     """
-    scores = []
-    for done, total, found in evaluate_data_set(EvaluationPlan(str(model), Path(data), split, device=device)):
-        scores.extend(found)
+    scores: list["Score"] = []
+    for case in evaluate_data_set(EvaluationPlan(str(model), Path(data), split, device=device)):
+        if case.error is not None:
+            raise case.error
+        scores.extend(case.scores)
         if progress is not None:
-            progress(done / total)
+            progress(case.done / case.total)
     return write_figures(scores, None)
 
 

@@ -52,7 +52,7 @@ class JobEnd:
     error: CondsegError | None = None
 
 
-class Pace:
+class TimeLeft:
     """Estimates the time left from the time that the work so far has taken; pauses do not count."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -97,7 +97,7 @@ class Job:
         self._steps = steps
         self._state: JobState = "waiting"
         self._progress = Progress(0.0, title)
-        self._pace = Pace()
+        self._pace = TimeLeft()
         self._reported = float("-inf")
         self._cancelled = threading.Event()
         self._may_run = threading.Event()

@@ -8,7 +8,7 @@ from condseg_app import __version__
 from condseg_app.data import DeviceInfo
 from condseg_app.log import log_path
 from condseg_app.qt.text import device_text
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.viewer.keys import COMMAND_KEYS, KEYS, NAPARI_KEYS, PANEL_KEYS
 
 _LIBRARIES = (
@@ -17,7 +17,7 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def about_html(device: DeviceInfo | None, place: Place | None) -> str:
+def about_html(device: DeviceInfo | None, place: Endpoint | None) -> str:
     """Version, device, where the log is, libraries and their licences."""
     rows = "".join(
         f"<tr><td>{escape(name)}</td><td>{escape(version)}</td><td>{escape(licence)}</td></tr>"

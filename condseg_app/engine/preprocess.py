@@ -11,7 +11,7 @@ from torch import Tensor
 
 from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
 from condseg_app.engine.intensity import IntensityMap
-from condseg_app.engine.resample import Taps, holding_any
+from condseg_app.engine.resample import InterpolationWeights, holding_any
 from condseg_app.memory import require_memory
 
 _AT_ONCE = 1 << 20
@@ -61,14 +61,14 @@ class WorkingGrid:
         return _whole(self.shape)
 
     @cached_property
-    def forth(self) -> tuple[Taps, ...]:
+    def forth(self) -> tuple[InterpolationWeights, ...]:
         """Per working axis, the interpolation weights of working voxels."""
-        return tuple(Taps.between(n, w) for n, w in zip(self.turned, self.shape, strict=True))
+        return tuple(InterpolationWeights.between(n, w) for n, w in zip(self.turned, self.shape, strict=True))
 
     @cached_property
-    def back(self) -> tuple[Taps, ...]:
+    def back(self) -> tuple[InterpolationWeights, ...]:
         """Per working axis, the interpolation weights of the image's turned voxels."""
-        return tuple(Taps.between(w, n) for n, w in zip(self.turned, self.shape, strict=True))
+        return tuple(InterpolationWeights.between(w, n) for n, w in zip(self.turned, self.shape, strict=True))
 
     def turn(self, region: Region) -> Region:
         """A region of the image's grid on the turned axes."""

@@ -16,7 +16,7 @@ _ROWS = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Taps:
+class InterpolationWeights:
     """Interpolation weights of the new voxels along an axis.
 
     Both grids cover the same space. Upsampling is linear interpolation; in downsampling each new voxel is a weighted
@@ -31,7 +31,7 @@ class Taps:
     weight: Tensor
 
     @classmethod
-    def between(cls, old: int, new: int) -> "Taps":
+    def between(cls, old: int, new: int) -> "InterpolationWeights":
         """From so many voxels to so many."""
         ratio = old / new
         reach = max(1.0, ratio)

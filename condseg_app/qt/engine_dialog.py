@@ -21,8 +21,8 @@ from condseg_app.errors import CondsegError
 from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps
 from condseg_app.qt.style import allow, push_button, quiet, without_icons
 from condseg_app.qt.text import device_text
-from condseg_app.remote import Engine, Place, own_certificate
-from condseg_app.remote.place import host_and_port
+from condseg_app.remote import Endpoint, Engine, own_certificate
+from condseg_app.remote.endpoint import host_and_port
 from condseg_app.session import Session
 from condseg_app.session.settings import remember_place
 
@@ -44,9 +44,9 @@ class EngineDialog(QDialog):
     """
 
     chosen = Signal(object)
-    """A `Place`, or None for this computer."""
+    """An `Endpoint`, or None for this computer."""
 
-    def __init__(self, place: Place | None, parent: QWidget | None = None) -> None:
+    def __init__(self, place: Endpoint | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._test: Job | None = None
         self.setObjectName("engine_dialog")
@@ -57,7 +57,7 @@ class EngineDialog(QDialog):
         self._check()
         self.destroyed.connect(lambda: self._forget_test())
 
-    def _build(self, place: Place | None) -> None:
+    def _build(self, place: Endpoint | None) -> None:
         self.here = QRadioButton("This computer")
         self.here.setObjectName("engine_here")
         self.there = QRadioButton("Another computer")
@@ -103,11 +103,11 @@ class EngineDialog(QDialog):
         outer.addWidget(self.buttons)
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Endpoint | None:
         """The place that the fields describe."""
         if self.here.isChecked():
             return None
-        return Place(self.address.text().strip(), Path(self.certificate.text().strip()).expanduser().absolute())
+        return Endpoint(self.address.text().strip(), Path(self.certificate.text().strip()).expanduser().absolute())
 
     def accept(self) -> None:
         """Hand the place on."""
@@ -167,7 +167,7 @@ class EngineDialog(QDialog):
 def ask_where_to_compute(session: Session, settings_file: Path | None, parent: QWidget) -> None:
     """Move a session's computing to the chosen place, and remember the choice in the settings file, if any."""
 
-    def take(place: Place | None) -> None:
+    def take(place: Endpoint | None) -> None:
         if settings_file is not None:
             remember_place(place, settings_file)
         session.use_engine(Engine.at(place))
@@ -177,7 +177,7 @@ def ask_where_to_compute(session: Session, settings_file: Path | None, parent: Q
     dialog.open()
 
 
-def _asking(place: Place) -> Steps:
+def _asking(place: Endpoint) -> Steps:
     engine = Engine.at(place)
     try:
         yield Step(Progress(1.0), engine.device())

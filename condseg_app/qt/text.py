@@ -6,7 +6,7 @@ from pathlib import Path
 
 from condseg_app.data import DeviceInfo, Geometry, Image, Pick
 from condseg_app.io.choices import ChoiceNeeded
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.session import Measure
 
 _DECIMALS = {"ml": 2, "mm²": 1, "µm²": 0, "µm³": 0, "pixels": 0, "voxels": 0}
@@ -95,7 +95,7 @@ def file_text(path: Path, pick: Pick) -> str:
     return f"{path.name}{frame}{'' if pick.channel is None else f', {pick.channel}'}"
 
 
-def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:
+def device_text(device: DeviceInfo | None, place: Endpoint | None = None) -> str:
     """'this computer, CPU (2 threads)', 'workstation, NVIDIA H200'."""
     computer = "this computer" if place is None else place.host
     if device is None:
@@ -105,7 +105,7 @@ def device_text(device: DeviceInfo | None, place: Place | None = None) -> str:
     return f"{computer}, {device.name}"
 
 
-def device_hint(device: DeviceInfo | None, place: Place | None = None) -> str:
+def device_hint(device: DeviceInfo | None, place: Endpoint | None = None) -> str:
     """Calm hint about a device's speed."""
     if device is None:
         return "The engine is starting." if place is None else f"{place.address} has not answered yet."

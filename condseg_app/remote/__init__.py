@@ -1,16 +1,16 @@
 """The engine in another process or machine. The caller's process imports no torch."""
 
+from condseg_app.remote.endpoint import Endpoint, own_certificate
 from condseg_app.remote.engine import Engine
-from condseg_app.remote.place import Place, own_certificate
 from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.protocols import EngineLike, PredictorLike, TeacherLike
 from condseg_app.remote.service import serve
 
 __all__ = [
+    "Endpoint",
     "Engine",
     "EngineLike",
     "EngineProcess",
-    "Place",
     "PredictorLike",
     "TeacherLike",
     "own_certificate",

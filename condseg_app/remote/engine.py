@@ -11,11 +11,11 @@ from typing import Any, cast
 from condseg_app import io
 from condseg_app.data import Annotation, DeviceInfo, Image, Lesson, Model, TaughtClass
 from condseg_app.errors import EngineLost, ReadError
+from condseg_app.remote.endpoint import Endpoint, own_certificate
 from condseg_app.remote.link import Link
-from condseg_app.remote.place import Place, own_certificate
 from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.protocols import PredictorLike, TeacherLike
-from condseg_app.remote.wire import FileImage, SentLesson, SentMarks, SentModel, by_file, with_voxels
+from condseg_app.remote.wire import FileImage, SentAnnotation, SentLesson, SentModel, by_file, with_voxels
 
 _logger = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ class Engine:
         certificate: Path | None = None,
     ) -> None:
         self._start = start
-        self.place = None if address is None else Place(address, certificate or own_certificate())
+        self.place = None if address is None else Endpoint(address, certificate or own_certificate())
         self._lock = threading.Lock()
         self._link: Link | None = None
         self._closed = False
 
     @classmethod
-    def at(cls, place: Place | None) -> "Engine":
+    def at(cls, place: Endpoint | None) -> "Engine":
         """The engine at a place; started on this computer if None."""
         return cls() if place is None else cls(address=place.address, certificate=place.certificate)
 
@@ -183,7 +183,7 @@ class TeacherProxy(Proxy):
 
     def show(self, annotation: Annotation) -> None:
         """Go on with another annotation of the class."""
-        change = SentMarks.between(self._shown, annotation)
+        change = SentAnnotation.between(self._shown, annotation)
         if change is not None:
             self._link.call(self._host, "call", "show", change)
             self._shown = annotation

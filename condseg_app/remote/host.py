@@ -8,7 +8,7 @@ from typing import Any
 from condseg_app import __version__
 from condseg_app.errors import EngineLost
 from condseg_app.memory import free_memory
-from condseg_app.remote.wire import Reply, SentImage, SentLesson, SentMarks, SentModel, read_model, received
+from condseg_app.remote.wire import Reply, SentAnnotation, SentImage, SentLesson, SentModel, read_model, received
 
 
 class Host:
@@ -48,7 +48,7 @@ class Host:
         return Reply.of(self._doing, lambda: getattr(self._opened(), method)(*map(self._unpacked, arguments)))
 
     def _unpacked(self, argument: object) -> object:
-        return argument.onto(self._opened().annotation()) if isinstance(argument, SentMarks) else argument
+        return argument.onto(self._opened().annotation()) if isinstance(argument, SentAnnotation) else argument
 
     def _opened(self) -> Any:
         if self._held is None:

@@ -6,8 +6,8 @@ from typing import Any, cast
 from condseg_app import __version__
 from condseg_app.errors import CondsegError, EngineLost
 from condseg_app.remote.connection import connect, lost_errors
+from condseg_app.remote.endpoint import Endpoint, reach
 from condseg_app.remote.host import Host
-from condseg_app.remote.place import Place, reach
 from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.wire import Reply
 
@@ -36,7 +36,7 @@ class Link:
             raise
 
     @classmethod
-    def to_place(cls, place: Place) -> "Link":
+    def to_place(cls, place: Endpoint) -> "Link":
         """A connection to an engine that runs already.
 
         Raises:
@@ -89,7 +89,7 @@ class Link:
         if self.process is not None:
             self.process.stop()
 
-    def _check_version(self, place: Place) -> None:
+    def _check_version(self, place: Endpoint) -> None:
         """Refuse an engine of another version: only the same version understands all messages."""
         theirs = self.call(self.host(), "version")
         if theirs != __version__:

@@ -18,7 +18,7 @@ from condseg_app.data import (
     TaughtClass,
     TrainingProgress,
 )
-from condseg_app.remote.place import Place
+from condseg_app.remote.endpoint import Endpoint
 
 
 class PredictorLike(Protocol):
@@ -73,7 +73,7 @@ class EngineLike(Protocol):
     """An engine; its methods block and may be called from any thread."""
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Endpoint | None:
         """The engine's address; None on this computer, for this program alone."""
 
     def device(self) -> DeviceInfo:

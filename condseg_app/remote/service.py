@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from condseg_app.errors import CondsegError
 from condseg_app.remote.certificate import ENDS, make_certificate, read_certificate, security, write_certificate
 from condseg_app.remote.devices import all_cores, environment, pick_devices
-from condseg_app.remote.place import host_and_port, own_certificate
+from condseg_app.remote.endpoint import host_and_port, own_certificate
 
 LOOPBACK = "127.0.0.1:0"
 STANDARD_INPUT = Path("-")

@@ -103,7 +103,7 @@ class SentLesson:
 
 
 @dataclass(frozen=True, eq=False)
-class SentMarks:
+class SentAnnotation:
     """Change of an annotation: the changed box, with a bit for each voxel.
 
     Attributes:
@@ -117,7 +117,7 @@ class SentMarks:
     supervised: NDArray[np.uint8]
 
     @classmethod
-    def between(cls, before: Annotation, after: Annotation) -> "SentMarks | None":
+    def between(cls, before: Annotation, after: Annotation) -> "SentAnnotation | None":
         """The change from an annotation to another; None for none."""
         changed = before.supervised != after.supervised
         changed |= (before.mask != after.mask) & after.supervised

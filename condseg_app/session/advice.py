@@ -13,7 +13,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import ModelFile
 from condseg_app.io.data_sets.generated import is_generated, is_sample
 from condseg_app.jobs import Job, Progress, Step, Steps
-from condseg_app.session.desk import Desk, ignore
+from condseg_app.session.job_runner import JobRunner, ignore
 from condseg_app.session.opened import Opened
 
 
@@ -48,8 +48,8 @@ class ModelAdvice:
     changed = Signal()
     """Other models are known, another image or model is open, or further facts on the image are available."""
 
-    def __init__(self, opened: Opened, desk: Desk) -> None:
-        self._opened, self._desk = opened, desk
+    def __init__(self, opened: Opened, desk: JobRunner) -> None:
+        self._opened, self._runner = opened, desk
         self._files: tuple[ModelFile, ...] = ()
         self._intensity: Span | None = None
         self._generated = False
@@ -125,7 +125,9 @@ class ModelAdvice:
         self._intensity, self._generated = None, False
         if image is not None:
             self._generated = is_sample(image)
-            self._desk.run(Job("Looking at the image", partial(_looking, image)), partial(self._on_look, image), ignore)
+            self._runner.run(
+                Job("Looking at the image", partial(_looking, image)), partial(self._on_look, image), ignore
+            )
         self._tell()
 
     def _on_look(self, image: Image, _job: Job, found: object) -> None:

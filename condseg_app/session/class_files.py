@@ -12,8 +12,8 @@ from condseg_app.errors import ModelError
 from condseg_app.io.models.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike
+from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.state import State
-from condseg_app.session.successors import save_successor
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ExportedClass:
 
 
 @dataclass(frozen=True, eq=False)
-class Successor:
+class DerivedModel:
     """A new model derived from an open model.
 
     Attributes:
@@ -81,5 +81,5 @@ def removal_steps(engine: EngineLike, state: State, name: str, folder: Path) -> 
 
 def _saved(made: Model, state: State, ending: str, folder: Path) -> Step:
     parent, _ = state.opened_model()
-    path = save_successor(made, state, ending, folder)
-    return Step(Progress(1.0), Successor(parent, path, io.read_model_description(path)))
+    path = save_derived_model(made, state, ending, folder)
+    return Step(Progress(1.0), DerivedModel(parent, path, io.read_model_description(path)))

@@ -7,8 +7,8 @@ from psygnal import SignalInstance
 
 from condseg_app.data import ChunkedAnnotation
 from condseg_app.jobs import Job, JobEnd, Progress
-from condseg_app.session.desk import Desk
 from condseg_app.session.exporting import ExportJob, ExportPlan
+from condseg_app.session.job_runner import JobRunner
 
 
 class Exports:
@@ -22,9 +22,9 @@ class Exports:
     """
 
     def __init__(
-        self, desk: Desk, changed: SignalInstance, written: SignalInstance, ended: Callable[[Job, JobEnd], None]
+        self, desk: JobRunner, changed: SignalInstance, written: SignalInstance, ended: Callable[[Job, JobEnd], None]
     ) -> None:
-        self._desk, self._changed, self._written, self._ended = desk, changed, written, ended
+        self._runner, self._changed, self._written, self._ended = desk, changed, written, ended
         self._jobs: list[ExportJob] = []
         self.written_marks = weakref.WeakSet[ChunkedAnnotation]()
 
@@ -37,7 +37,7 @@ class Exports:
         """Write masks in the background."""
         job = ExportJob(plan)
         self._jobs.append(job)
-        self._desk.run(job, self._on_paths, self._on_end, self._on_progress)
+        self._runner.run(job, self._on_paths, self._on_end, self._on_progress)
         self._changed.emit()
 
     def cancel(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from condseg_app.data import ClassTable
-from condseg_app.session.state import Annotations, Marked, State
+from condseg_app.session.state import AnnotatedImage, Annotations, State
 
 _MOST_STEPS = 100
 _MOST_BYTES = 1 << 28  # many whole annotated slices would otherwise fill the memory
@@ -22,7 +22,7 @@ class Edit:
     classes: ClassTable
     asked_as: Mapping[str, str]
     annotations: Annotations
-    elsewhere: Mapping[str, Marked]
+    elsewhere: Mapping[str, AnnotatedImage]
     current_class: str | None
     nbytes: int
 

@@ -12,7 +12,7 @@ from condseg_app.jobs import Job, JobEnd
 from condseg_app.remote import EngineLike
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
-from condseg_app.session.live import Learnt, Preview, Remark, Wishes
+from condseg_app.session.live import LessonControls, LessonUpdate, Notice, Preview
 from condseg_app.session.predicting import previewed, with_predictions_of
 from condseg_app.session.state import State
 from condseg_app.session.teaching import LessonPlan, LessonResult, lesson_steps, on_screen, state_steps
@@ -26,17 +26,17 @@ class LessonRecord:
 
     Attributes:
         plan: the lesson.
-        wishes: the user's requests.
+        controls: the user's requests.
         states: of the class, to go back to; the earliest first.
         last: the class as last reported.
     """
 
     plan: LessonPlan
-    wishes: Wishes
+    controls: LessonControls
     states: tuple[LearntState, ...] = ()
     last: LearntState | None = None
 
-    def after(self, learnt: Learnt) -> "LessonRecord":
+    def after(self, learnt: LessonUpdate) -> "LessonRecord":
         """The record with a step more."""
         states = (*self.states, learnt.state) if learnt.kept else self.states
         return replace(self, states=states, last=learnt.state)
@@ -54,7 +54,7 @@ class Lessons(Working):
         super().__init__(engine)
         self._models_folder = models_folder
         self._record: LessonRecord | None = None
-        self._wishes: Wishes | None = None
+        self._controls: LessonControls | None = None
         self._taught: Job | None = None
         self._is_learning = False
         self._told: TrainingProgress | None = None
@@ -115,7 +115,7 @@ class Lessons(Working):
         plan = LessonPlan.of(self._state, name, steps, self._models_folder, mode)
         self._lesson = None  # an earlier result that was neither accepted nor discarded stays among the models
         self._forget_record()
-        self._learn(LessonRecord(plan, self._wishes_for(plan)))
+        self._learn(LessonRecord(plan, self._controls_for(plan)))
 
     @command
     def go_on_with_lesson(self) -> None:
@@ -131,13 +131,13 @@ class Lessons(Working):
         steps, last = record.plan.steps, record.last
         steps = steps if last.step < steps else last.step + TEACHING_STEPS
         plan = LessonPlan.of(self._state, record.plan.class_name, steps, self._models_folder)
-        self._learn(replace(record, plan=plan, wishes=self._wishes_for(plan)))
+        self._learn(replace(record, plan=plan, controls=self._controls_for(plan)))
 
     @command
     def finish_lesson(self) -> None:
         """End the lesson now and keep the result, as if all steps were taken."""
-        if self.is_teaching and self._wishes is not None:
-            self._wishes.stopped = True
+        if self.is_teaching and self._controls is not None:
+            self._controls.stopped = True
             self.resume()
 
     @command
@@ -154,12 +154,12 @@ class Lessons(Working):
         record = self._record
         if record is None:
             return
-        if self.is_teaching and record.wishes.go_to(state):
+        if self.is_teaching and record.controls.go_to(state):
             self.resume()
             return
         self._drop_job()
         self._record = replace(record, last=state)
-        steps = partial(state_steps, self.engine, record.plan, record.wishes, state)
+        steps = partial(state_steps, self.engine, record.plan, record.controls, state)
         self._give(Job(f"Going back to step {state.step}", steps), learning=False)
 
     @command
@@ -196,16 +196,16 @@ class Lessons(Working):
             self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
         return self.is_teaching
 
-    def _wishes_for(self, plan: LessonPlan) -> Wishes:
-        return Wishes(self._state.annotations[plan.class_name], self._seen)
+    def _controls_for(self, plan: LessonPlan) -> LessonControls:
+        return LessonControls(self._state.annotations[plan.class_name], self._seen)
 
     def _learn(self, record: LessonRecord) -> None:
         self._drop_job()
         plan = record.plan
-        self._record, self._wishes = record if plan.mode == "exact" else None, record.wishes
+        self._record, self._controls = record if plan.mode == "exact" else None, record.controls
         self._taught_class = plan.class_name
         self._told = None if record.last is None else self._told
-        steps = partial(lesson_steps, self.engine, plan, record.wishes, record.last)
+        steps = partial(lesson_steps, self.engine, plan, record.controls, record.last)
         self._give(Job(f"Teaching {plan.class_name}", steps), learning=True)
         self.lesson_states_changed.emit()
 
@@ -253,7 +253,7 @@ class Lessons(Working):
     def _look_from(self, seen: Region | None) -> None:
         self._seen = seen
         if self._record is not None:
-            self._record.wishes.seen = seen if self._record.plan.is_on(self.image) else None
+            self._record.controls.seen = seen if self._record.plan.is_on(self.image) else None
 
     def _on_marks(self, _name: str) -> None:
         """Tell the lesson the annotation of its class, also after a renaming."""
@@ -262,7 +262,7 @@ class Lessons(Working):
             return
         name = self._called_now(record.plan)
         if name is not None:
-            record.wishes.marks = self._state.annotations.get(name)
+            record.controls.marks = self._state.annotations.get(name)
 
     def _on_other_image(self) -> None:
         record = self._record
@@ -285,9 +285,9 @@ class Lessons(Working):
             self._on_result(result)
         elif isinstance(result, TrainingProgress):
             self._tell(result)
-        elif isinstance(result, Remark):
+        elif isinstance(result, Notice):
             self.notice.emit(result.text)
-        elif self._record is not None and isinstance(result, Learnt):
+        elif self._record is not None and isinstance(result, LessonUpdate):
             self._on_learnt(self._record, result)
         elif self._record is not None and isinstance(result, Preview):
             self._on_preview(self._record.plan, result)
@@ -296,7 +296,7 @@ class Lessons(Working):
         self._told = progress
         self.lesson_progressed.emit(progress)
 
-    def _on_learnt(self, record: LessonRecord, learnt: Learnt) -> None:
+    def _on_learnt(self, record: LessonRecord, learnt: LessonUpdate) -> None:
         self._record = record.after(learnt)
         self._tell(on_screen(learnt.progress, record.plan))
         if learnt.kept:
@@ -338,5 +338,5 @@ def _relative(state: State, path: Path, model: Model, but: int | None) -> State:
         model: description of the other model.
         but: the value of the only class that may answer differently; None where any may.
     """
-    opened = table.with_successor(state, path, model)
+    opened = table.with_derived_model(state, path, model)
     return opened if but is None else with_predictions_of(opened, state, but)

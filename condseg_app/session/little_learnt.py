@@ -13,11 +13,11 @@ _FEW_STEPS = TEACHING_STEPS // 3
 _SMALLEST = 2.0
 """Smallest width of a class in working voxels; smaller objects all but vanish."""
 
-Marks = Sequence[tuple[Geometry, ChunkedAnnotation]]
+AnnotatedSlices = Sequence[tuple[Geometry, ChunkedAnnotation]]
 """A class's annotation on each image, with the image's grid."""
 
 
-def reasons(name: str, marks: Marks, plan: Preprocessing, steps: int) -> tuple[str, ...]:
+def reasons(name: str, marks: AnnotatedSlices, plan: Preprocessing, steps: int) -> tuple[str, ...]:
     """Sentences with the probable fault and a remedy, the most telling first; never empty.
 
     Args:
@@ -35,7 +35,7 @@ def reasons(name: str, marks: Marks, plan: Preprocessing, steps: int) -> tuple[s
     return found or (f"Its marks do not tell why: correct {name} in more places, or try Full.",)
 
 
-def _too_small(name: str, marks: Marks, plan: Preprocessing) -> Iterator[str]:
+def _too_small(name: str, marks: AnnotatedSlices, plan: Preprocessing) -> Iterator[str]:
     """The class is hardly larger than the voxels that the model works on."""
     across = max((_across(grid, annotation) for grid, annotation in marks), default=0.0)
     grid, _ = marks[0]
@@ -57,7 +57,7 @@ def _across(geometry: Geometry, annotation: ChunkedAnnotation) -> float:
     return float(np.sqrt(np.median(counts) * pixel)) if len(counts) else 0.0
 
 
-def _few_slices(name: str, marks: Marks) -> Iterator[str]:
+def _few_slices(name: str, marks: AnnotatedSlices) -> Iterator[str]:
     volumes = [annotation for grid, annotation in marks if not grid.is_2d]
     number = sum(_slices(annotation) for annotation in volumes)
     if volumes and number < _FEW_SLICES:
@@ -77,7 +77,7 @@ def _axis(annotation: ChunkedAnnotation) -> int:
     return min((2, 1, 0), key=lambda axis: np.count_nonzero(annotation.decided_on[axis]))
 
 
-def _nothing_excluded(name: str, marks: Marks) -> Iterator[str]:
+def _nothing_excluded(name: str, marks: AnnotatedSlices) -> Iterator[str]:
     present, decided = sum(a.present for _, a in marks), sum(a.decided for _, a in marks)
     if decided - present < present:
         yield f"Hardly anywhere is it said where {name} is not: declare slices complete once they are."

@@ -20,7 +20,7 @@ _NOTHING_MARKED = "Nothing of the class is marked any more; the lesson goes on w
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class LessonUpdate:
     """Progress of a lesson.
 
     Attributes:
@@ -42,13 +42,13 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Remark:
+class Notice:
     """A sentence on the lesson's response to a request."""
 
     text: str
 
 
-class Wishes:
+class LessonControls:
     """The user's requests to a running lesson; the lesson's thread reads them between two calls.
 
     Attributes:
@@ -99,7 +99,7 @@ class _Turns:
         self._again = time.monotonic() + max(self._seconds, 2 * took)
 
 
-class _Gaze:
+class PreviewSchedule:
     """Shows the class on the slice in view repeatedly, and on a slice elsewhere in between.
 
     Args:
@@ -161,18 +161,20 @@ class LiveLesson:
     Args:
         teacher: of the lesson.
         lesson: by the model's names.
-        wishes: the user's requests meanwhile.
+        controls: the user's requests meanwhile.
         start: the state that the teacher goes on from; None for the beginning.
     """
 
-    def __init__(self, teacher: TeacherLike, lesson: Lesson, wishes: Wishes, start: LearntState | None = None) -> None:
-        self._teacher, self._lesson, self._wishes = teacher, lesson, wishes
-        self._marks = wishes.marks
+    def __init__(
+        self, teacher: TeacherLike, lesson: Lesson, controls: LessonControls, start: LearntState | None = None
+    ) -> None:
+        self._teacher, self._lesson, self._controls = teacher, lesson, controls
+        self._marks = controls.marks
         self._seconds = 0.0 if start is None else start.seconds
         self._told = TrainingProgress(0, lesson.steps)
         self._state = self._kept = start
         self._shows = _Turns(_BETWEEN_SHOWS)
-        self._gaze = _Gaze(teacher, lesson.image.geometry.shape)
+        self._previews = PreviewSchedule(teacher, lesson.image.geometry.shape)
 
     def steps(self) -> Generator[Step, None, LearntState]:
         """Learn until all steps are taken or the user stops the lesson; returns the final class."""
@@ -180,9 +182,9 @@ class LiveLesson:
             yield from self._take_up()
             state = self._learn()
             yield self._learnt(state, kept=self._is_new(state))
-            for block in self._gaze.blocks(self._wishes.seen):
+            for block in self._previews.blocks(self._controls.seen):
                 yield self._step(Preview(block))
-            if (self._told.finished or self._wishes.stopped) and self._wishes.end():
+            if (self._told.finished or self._controls.stopped) and self._controls.end():
                 break
         if not self._told.finished:  # otherwise already examined
             state = self._examined(state)
@@ -192,7 +194,7 @@ class LiveLesson:
     def _learn(self) -> LearntState:
         began = time.monotonic()
         progress = self._teacher.advance(_LEARN_SECONDS)
-        self._wishes.steps = progress.step
+        self._controls.steps = progress.step
         self._seconds += time.monotonic() - began
         self._told = replace(progress, seconds=self._seconds)
         return replace(self._teacher.state(), seconds=self._seconds)
@@ -215,7 +217,7 @@ class LiveLesson:
         self._state = state
         if kept:
             self._kept = state
-        return self._step(Learnt(self._told, state, kept))
+        return self._step(LessonUpdate(self._told, state, kept))
 
     def _step(self, result: object) -> Step:
         """Report all results with the progress of learning."""
@@ -223,19 +225,19 @@ class LiveLesson:
 
     def _take_up(self) -> Iterator[Step]:
         """Take up the user's present requests."""
-        state = self._wishes.taken_state()
+        state = self._controls.taken_state()
         if state is not None:
             self._teacher.go_to(state)
             self._state = self._kept = state
-            self._gaze.hurry()
-        marks = self._wishes.marks
+            self._previews.hurry()
+        marks = self._controls.marks
         if marks is not self._marks and self._shows.is_due():
             self._marks = marks
             yield from self._show(marks)
 
     def _show(self, marks: ChunkedAnnotation | None) -> Iterator[Step]:
         if marks is None or marks.state != "present":
-            yield self._step(Remark(_NOTHING_MARKED))
+            yield self._step(Notice(_NOTHING_MARKED))
             return
         if self._state is not None and self._state is not self._kept:
             yield self._learnt(self._state, kept=True)

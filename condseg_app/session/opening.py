@@ -23,7 +23,7 @@ from condseg_app.session.reading import (
     reading_steps,
     renaming_steps,
 )
-from condseg_app.session.segmenting import Marks, marks_of, segmented, told
+from condseg_app.session.segmenting import AnnotatedSlices, marks_of, segmented, told
 from condseg_app.session.state import with_image
 
 
@@ -108,7 +108,7 @@ class Opening(Lessons):
             self._begin_opening(f"Opening {found.path.name}", partial(renaming_steps, found, dict(names)))
 
     @command
-    def use_segmentation(self, segmentation: Segmentation, marks: Marks | None = None) -> None:
+    def use_segmentation(self, segmentation: Segmentation, marks: AnnotatedSlices | None = None) -> None:
         """Make a segmentation the annotations of its classes on the image in view; this can be undone.
 
         Args:
@@ -140,7 +140,7 @@ class Opening(Lessons):
 
     def _begin_opening(self, title: str, steps: "partial[Steps]") -> None:
         self._opening = Job(title, steps)
-        self._desk.run(self._opening, self._on_opened, self._on_opening_end)
+        self._runner.run(self._opening, self._on_opened, self._on_opening_end)
 
     def _on_opening_end(self, job: Job, end: JobEnd) -> None:
         if job is self._opening:

@@ -27,12 +27,12 @@ class Delivery:
         finished: classes that this block completes, by the model's names.
     """
 
-    windows: "Windows"
+    windows: "WindowQueue"
     block: Block
     finished: frozenset[str]
 
 
-class Windows:
+class WindowQueue:
     """The windows of an image and model, each computed once for each class.
 
     Used in the threads of jobs; a job that begins during another job's last window waits for the end of

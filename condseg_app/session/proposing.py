@@ -17,7 +17,7 @@ from condseg_app.io.labels.tables import classes_beside
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.reading import Request, images_in, reading_steps
-from condseg_app.session.state import Marked, State
+from condseg_app.session.state import AnnotatedImage, State
 
 # Number of images examined: a waiting user has time for some.
 _MOST_IMAGES = 8
@@ -101,12 +101,12 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, 
     yield Step(Progress(1.0), replace(found, images=seen))
 
 
-def _read(other: Marked | Path, pick: Pick, check: bool) -> Marked | None:
+def _read(other: AnnotatedImage | Path, pick: Pick, check: bool) -> AnnotatedImage | None:
     """An image with its annotations; None where a file holds several."""
-    if isinstance(other, Marked):
+    if isinstance(other, AnnotatedImage):
         return other
     read = images_in(reading_steps(Request(other, pick=pick, taken_as="image"), check=check))
-    return next((Marked(image, {}) for image in read), None)
+    return next((AnnotatedImage(image, {}) for image in read), None)
 
 
 def _predicted(predictor: PredictorLike, own: str, levels: ClassLevels) -> Iterator[float]:
@@ -126,13 +126,13 @@ def _least_certain(levels: ClassLevels, axis: int, annotation: ChunkedAnnotation
     return (index, float(uncertain[index])) if uncertain.any() else None
 
 
-def _others(state: State, image: Image) -> Sequence[Marked | Path]:
+def _others(state: State, image: Image) -> Sequence[AnnotatedImage | Path]:
     """Images of the session, then files beside the image in view: later names, then earlier names."""
     marked = list(state.elsewhere.values())
     known = {other.image.source.resolve() for other in marked if other.image.source is not None}
     files = (file for file in _beside(image) if file not in known)
     images = (file for file in files if is_image(file) and classes_beside(file)[0] is None)  # no label maps
-    others: chain[Marked | Path] = chain(marked, images)
+    others: chain[AnnotatedImage | Path] = chain(marked, images)
     return list(islice(others, _MOST_IMAGES))
 
 

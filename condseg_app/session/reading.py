@@ -19,7 +19,7 @@ from condseg_app.io.labels.segmentations import (
 )
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import table
-from condseg_app.session.segmenting import Marks, marks_of
+from condseg_app.session.segmenting import AnnotatedSlices, marks_of
 from condseg_app.session.state import State, with_image
 
 TakenAs = Literal["unknown", "image", "labels"]
@@ -97,7 +97,7 @@ class LabelsFound:
     image: Image | None
     misfit: str | None = None
     pick: Pick = field(default=EVERYTHING)
-    marks: Marks = field(default_factory=dict)
+    marks: AnnotatedSlices = field(default_factory=dict)
 
     @property
     def path(self) -> Path:

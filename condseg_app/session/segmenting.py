@@ -14,10 +14,10 @@ from condseg_app.session.state import State
 _NAMED = 4
 
 
-Marks = Mapping[str, ChunkedAnnotation]
+AnnotatedSlices = Mapping[str, ChunkedAnnotation]
 
 
-def marks_of(segmentation: Segmentation) -> Marks:
+def marks_of(segmentation: Segmentation) -> AnnotatedSlices:
     """Each class as an annotation: fully supervised, except partly predicted classes. Takes a while.
 
     Returns:
@@ -32,7 +32,7 @@ def marks_of(segmentation: Segmentation) -> Marks:
     return found
 
 
-def segmented(state: State, segmentation: Segmentation, marks: Marks) -> State:
+def segmented(state: State, segmentation: Segmentation, marks: AnnotatedSlices) -> State:
     """The state with each class of a segmentation annotated, unless the file says otherwise.
 
     Raises:

@@ -14,8 +14,8 @@ from condseg_app.jobs import Job, Progress
 from condseg_app.remote import Engine, EngineLike
 from condseg_app.session import table
 from condseg_app.session.class_files import (
+    DerivedModel,
     ExportedClass,
-    Successor,
     class_file,
     export_class_steps,
     import_class_steps,
@@ -23,12 +23,12 @@ from condseg_app.session.class_files import (
     removal_steps,
 )
 from condseg_app.session.command import command
-from condseg_app.session.desk import FileJob, ignore
 from condseg_app.session.exporting import ExportPlan
 from condseg_app.session.exports import Exports
+from condseg_app.session.job_runner import FileJob, ignore
 from condseg_app.session.marks import marking, unmarking
 from condseg_app.session.opening import Opening
-from condseg_app.session.predicting import Delivery, Voxel, Windows, pasted, regrouped
+from condseg_app.session.predicting import Delivery, Voxel, WindowQueue, pasted, regrouped
 from condseg_app.session.proposing import ImageProposal, Proposal, next_image_steps, proposal_steps
 from condseg_app.session.unsaved import Unsaved, plans_of_marks, unsaved_marks
 
@@ -48,8 +48,8 @@ class Session(Opening):
     def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
         folder = io.user_models_folder() if models_folder is None else models_folder
         super().__init__(Engine() if engine is None else engine, folder)
-        self._windows: Windows | None = None
-        self._exports = Exports(self._desk, self.export_changed, self.exported, self._on_end)
+        self._windows: WindowQueue | None = None
+        self._exports = Exports(self._runner, self.export_changed, self.exported, self._on_end)
 
     # The current class, and how classes are shown
 
@@ -151,7 +151,7 @@ class Session(Opening):
         """Let the engine open the image in the background; errors are reported when a class is requested."""
         model, image = self.model, self.image
         if self._windows is None and model is not None and image is not None and model.misfit(image) is None:
-            self._desk.run(Job("Getting ready", self._windows_of_what_is_open().opening), ignore, ignore)
+            self._runner.run(Job("Getting ready", self._windows_of_what_is_open().opening), ignore, ignore)
 
     @command
     def predict(self, names: Sequence[str] | None = None, near: Voxel | None = None) -> None:
@@ -290,23 +290,23 @@ class Session(Opening):
     def unsaved(self) -> Unsaved:
         """Work that closing the program would lose."""
         marks = unsaved_marks(self._state, self._exports.written_marks)
-        return Unsaved(tuple(marks), self.unsaved_lesson, self._desk.writing)
+        return Unsaved(tuple(marks), self.unsaved_lesson, self._runner.writing)
 
     def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
         self._exports.written_marks.update(marks)
 
-    def _succeed(self, successor: Successor) -> None:
+    def _succeed(self, successor: DerivedModel) -> None:
         """Go on with a new model, unless another model was opened in the meantime."""
         if self.model_path == successor.parent:
-            self._open_model(partial(table.with_successor, path=successor.path, model=successor.model))
+            self._open_model(partial(table.with_derived_model, path=successor.path, model=successor.model))
             self.notice.emit(f"The new model is {successor.model.name}; the one before stays as it is.")
         else:
             self.notice.emit(f"The new model {successor.model.name} is among your models.")
 
-    def _windows_of_what_is_open(self) -> Windows:
+    def _windows_of_what_is_open(self) -> WindowQueue:
         if self._windows is None:
             path, _ = self._state.opened_model()
-            self._windows = Windows(self.engine, path, self._state.opened_image())
+            self._windows = WindowQueue(self.engine, path, self._state.opened_image())
         return self._windows
 
     def _forget_windows(self) -> None:
@@ -326,5 +326,5 @@ class Session(Opening):
             self.image_proposed.emit(answer)
         if isinstance(answer, ExportedClass):
             self.notice.emit(f"The class {answer.name} was written to {answer.path.name}.")
-        if isinstance(answer, Successor):
+        if isinstance(answer, DerivedModel):
             self._succeed(answer)

@@ -14,7 +14,7 @@ from condseg_app.data import Pick, TeachingMode
 from condseg_app.errors import CondsegError
 from condseg_app.io import atomic_write
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.remote import Place, own_certificate
+from condseg_app.remote import Endpoint, own_certificate
 
 _logger = logging.getLogger(__name__)
 _MOST_RECENT = 10
@@ -41,11 +41,11 @@ class Settings(BaseModel):
     check_files: bool = False
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Endpoint | None:
         """The computer to compute on; None for this computer."""
         return _place(self.engine_address, self.engine_certificate)
 
-    def compute_at(self, place: Place | None) -> None:
+    def compute_at(self, place: Endpoint | None) -> None:
         """Remember where to compute."""
         self.engine_address = None if place is None else place.address
         self.engine_certificate = None if place is None else place.certificate
@@ -63,13 +63,13 @@ def settings_path() -> Path:
     return platformdirs.user_config_path("condseg", appauthor=False) / "settings.json"
 
 
-def chosen_place(settings: Settings, environment: Mapping[str, str] = os.environ) -> Place | None:
+def chosen_place(settings: Settings, environment: Mapping[str, str] = os.environ) -> Endpoint | None:
     """The computer to compute on: from the environment, else the settings; None for this computer."""
     certificate = environment.get(CERTIFICATE_VARIABLE)
     return _place(environment.get(ADDRESS_VARIABLE), Path(certificate) if certificate else None) or settings.place
 
 
-def remember_place(place: Place | None, path: Path) -> None:
+def remember_place(place: Endpoint | None, path: Path) -> None:
     """Write the computer into the settings' file at once: app and plugin may both be open, and share the file."""
     settings = load_settings(path)
     settings.compute_at(place)
@@ -112,5 +112,5 @@ def save_settings(settings: Settings, path: Path) -> None:
         _logger.warning("settings %s cannot be written (%s)", path, error)
 
 
-def _place(address: str | None, certificate: Path | None) -> Place | None:
-    return Place(address, certificate or own_certificate()) if address else None
+def _place(address: str | None, certificate: Path | None) -> Endpoint | None:
+    return Endpoint(address, certificate or own_certificate()) if address else None

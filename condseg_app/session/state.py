@@ -15,7 +15,7 @@ DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class AnnotatedImage:
     """An image that was open before, kept for a lesson.
 
     Attributes:
@@ -62,7 +62,7 @@ class State:
     complete: frozenset[str] = frozenset()
     previews: Mapping[str, ClassLevels] = field(default_factory=dict)
     annotations: Annotations = field(default_factory=dict)
-    elsewhere: Mapping[str, Marked] = field(default_factory=dict)
+    elsewhere: Mapping[str, AnnotatedImage] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     shows_conflicts: bool = False
@@ -112,7 +112,7 @@ class State:
                 raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
         return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
 
-    def marked_elsewhere(self, name: str) -> list[Marked]:
+    def marked_elsewhere(self, name: str) -> list[AnnotatedImage]:
         """The other annotated images of a class, as far as they fit the open model."""
         return [
             other
@@ -139,7 +139,7 @@ def with_image(state: State, image: Image | None) -> State:
     """The state with another image: no prediction, and the annotations from when the image was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
-        elsewhere[_key_on_grid(state.image)] = Marked(state.image, state.annotations)
+        elsewhere[_key_on_grid(state.image)] = AnnotatedImage(state.image, state.annotations)
     kept = None if image is None else elsewhere.pop(_key_on_grid(image), None)
     restored: Annotations = {} if kept is None else kept.annotations
     nothing = replace(state, levels={}, complete=frozenset(), previews={})

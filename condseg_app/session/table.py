@@ -8,7 +8,7 @@ from pathlib import Path
 from condseg_app.data import ClassEntry, ClassTable, Color, Model
 from condseg_app.data.colors import free_color
 from condseg_app.errors import ClassTableError
-from condseg_app.session.state import Annotations, Marked, State
+from condseg_app.session.state import AnnotatedImage, Annotations, State
 
 
 def propose(state: State, name: str, color: Color | None = None) -> ClassEntry:
@@ -71,7 +71,7 @@ def removing(state: State, name: str) -> State:
     )
 
 
-def with_successor(state: State, path: Path, model: Model) -> State:
+def with_derived_model(state: State, path: Path, model: Model) -> State:
     """The state with a model taught from the open model: classes removed by the user stay out."""
     gone = [entry.name for entry in removed(state)]
     state = with_model(state, path, model)
@@ -161,7 +161,7 @@ def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str,
     return tuple(dict.fromkeys(both))
 
 
-def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> dict[str, Marked]:
+def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> dict[str, AnnotatedImage]:
     """The other images, with their annotations changed."""
     return {key: replace(other, annotations=changed(other.annotations)) for key, other in state.elsewhere.items()}
 

@@ -21,10 +21,10 @@ from condseg_app.data import (
 from condseg_app.errors import ClassTableError, WriteError
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, TeacherLike
+from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
-from condseg_app.session.live import LiveLesson, Wishes, shown
+from condseg_app.session.live import LessonControls, LiveLesson, shown
 from condseg_app.session.state import Annotations, State
-from condseg_app.session.successors import save_successor
 
 _CALL_SECONDS = 0.5
 
@@ -132,7 +132,9 @@ def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[ChunkedA
     return tuple(replace(marks, class_name=known[name]) for name, marks in annotations.items() if name in known)
 
 
-def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: LearntState | None = None) -> Steps:
+def lesson_steps(
+    engine: EngineLike, plan: LessonPlan, controls: LessonControls, start: LearntState | None = None
+) -> Steps:
     """Give a lesson, and save the result into a new file.
 
     Yields, in the mode 'exact', the results of `LiveLesson`, in the mode 'full' `TrainingProgress`, and at the end a
@@ -141,7 +143,7 @@ def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: Le
     Args:
         engine: computes.
         plan: the lesson.
-        wishes: the user's requests during the lesson; the mode 'full' can only be stopped.
+        controls: the user's requests during the lesson; the mode 'full' can only be stopped.
         start: state to go on from ('exact' only); from the beginning if None.
     """
     path, _ = plan.state.opened_model()
@@ -149,24 +151,24 @@ def lesson_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, start: Le
     lesson = plan.lesson()
     teacher = engine.teacher(path, lesson)
     if plan.mode == "full":
-        yield from _train(teacher, plan, wishes)
-        yield from _ending(teacher, plan, wishes, None)
+        yield from _train(teacher, plan, controls)
+        yield from _ending(teacher, plan, controls, None)
         return
     if start is not None:
         teacher.go_to(start)
-    state = yield from LiveLesson(teacher, lesson, wishes, start).steps()
-    yield from _ending(teacher, plan, wishes, state)
+    state = yield from LiveLesson(teacher, lesson, controls, start).steps()
+    yield from _ending(teacher, plan, controls, state)
 
 
-def state_steps(engine: EngineLike, plan: LessonPlan, wishes: Wishes, state: LearntState) -> Steps:
+def state_steps(engine: EngineLike, plan: LessonPlan, controls: LessonControls, state: LearntState) -> Steps:
     """Compare, certify and save an earlier state of a lesson that runs no more: a `LessonResult`."""
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, f"Going back to step {state.step}"))
-    teacher, marks = engine.teacher(path, plan.lesson()), wishes.marks
+    teacher, marks = engine.teacher(path, plan.lesson()), controls.marks
     if marks is not None and marks.state == "present":
         teacher.show(marks.dense(plan.entry.name))
     teacher.go_to(state)
-    yield from _ending(teacher, plan, wishes, state)
+    yield from _ending(teacher, plan, controls, state)
 
 
 def discard(result: LessonResult) -> None:
@@ -184,19 +186,19 @@ def on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
     return replace(progress, dice=dice, nearest=nearest)
 
 
-def _train(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes) -> Steps:
+def _train(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls) -> Steps:
     seconds = 0.0
     while True:
         began = time.monotonic()
         progress = teacher.advance(_CALL_SECONDS)
-        wishes.steps = progress.step
+        controls.steps = progress.step
         seconds += time.monotonic() - began
         yield Step(shown(progress), on_screen(replace(progress, seconds=seconds), plan))
-        if progress.finished or wishes.stopped:
+        if progress.finished or controls.stopped:
             return
 
 
-def _ending(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes, state: LearntState | None) -> Steps:
+def _ending(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls, state: LearntState | None) -> Steps:
     """Report the changes, and save the model; `state` is that of the class in the mode 'exact'."""
     yield Step(Progress(0.96, "Comparing with the model before"))
     changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
@@ -206,13 +208,13 @@ def _ending(teacher: TeacherLike, plan: LessonPlan, wishes: Wishes, state: Learn
         certificate = teacher.certificate()
     yield Step(Progress(0.98, "Saving"))
     taught = _certified(teacher.model(), plan, certificate)
-    file = save_successor(taught, plan.state, f"+{plan.class_name}", plan.folder)
+    file = save_derived_model(taught, plan.state, f"+{plan.class_name}", plan.folder)
     parent, _ = plan.state.opened_model()
     result = LessonResult(file, parent, plan.class_name, changes, certificate, state)
-    yield Step(Progress(1.0, "Saved"), _explained(result, plan, wishes))
+    yield Step(Progress(1.0, "Saved"), _explained(result, plan, controls))
 
 
-def _explained(result: LessonResult, plan: LessonPlan, wishes: Wishes) -> LessonResult:
+def _explained(result: LessonResult, plan: LessonPlan, controls: LessonControls) -> LessonResult:
     """The result with the reasons why little was learnt, where that is so."""
     if result.dice is None or result.dice >= ENOUGH_DICE:
         return result
@@ -221,10 +223,10 @@ def _explained(result: LessonResult, plan: LessonPlan, wishes: Wishes) -> Lesson
         (image.geometry, next((a for a in annotations if a.class_name == own), None))
         for image, annotations in plan.shown
     ]
-    if wishes.marks is not None and wishes.marks.state == "present":
-        own_marks[0] = plan.shown[0][0].geometry, wishes.marks
+    if controls.marks is not None and controls.marks.state == "present":
+        own_marks[0] = plan.shown[0][0].geometry, controls.marks
     marks = [(grid, annotation) for grid, annotation in own_marks if annotation is not None]
-    return replace(result, reasons=reasons(plan.class_name, marks, model.preprocessing, wishes.steps))
+    return replace(result, reasons=reasons(plan.class_name, marks, model.preprocessing, controls.steps))
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:

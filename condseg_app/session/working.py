@@ -6,10 +6,10 @@ from functools import partial
 
 from condseg_app.data import DeviceInfo
 from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps
-from condseg_app.remote import EngineLike, Place
+from condseg_app.remote import Endpoint, EngineLike
 from condseg_app.session.advice import ModelAdvice
 from condseg_app.session.command import command
-from condseg_app.session.desk import Desk
+from condseg_app.session.job_runner import JobRunner
 from condseg_app.session.opened import Opened
 from condseg_app.session.predicting import Groups
 
@@ -28,13 +28,13 @@ class Working(Opened):
         super().__init__()
         self.engine = engine
         self._next_engine: EngineLike | None = None
-        self._desk = Desk()
-        self.advice = ModelAdvice(self, self._desk)
+        self._runner = JobRunner()
+        self.advice = ModelAdvice(self, self._runner)
         self._finding: Job | None = None
         self._asked: Groups = []
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Endpoint | None:
         """The computer that computes; None for this computer."""
         return self.engine.place
 
@@ -51,7 +51,7 @@ class Working(Opened):
             yield Step(Progress(1.0), engine.device())
 
         self._finding = Job("Starting the engine", partial(ask, self.engine))
-        self._desk.run(self._finding, self._on_device, self._on_end)
+        self._runner.run(self._finding, self._on_device, self._on_end)
 
     @command
     def use_engine(self, engine: EngineLike) -> None:
@@ -78,22 +78,22 @@ class Working(Opened):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Take in results until all work has ended (for scripts and tests); False after the timeout."""
-        return self._desk.wait(timeout)
+        return self._runner.wait(timeout)
 
     def close(self) -> None:
         """Stop all work and end the engine."""
         self._next_engine = None
-        self._desk.cancel_all()
+        self._runner.cancel_all()
         self._drop_job()
         self._forget_windows()
         self.engine.close()
 
     def _run(self, job: Job) -> None:
-        self._desk.run(job, self._on_answer, self._on_end)
+        self._runner.run(job, self._on_answer, self._on_end)
 
     def _take_up(self, job: Job, delivered: Callable[[Job, object], None]) -> None:
         self._job = job
-        self._desk.run(job, delivered, self._on_end, self._on_progress)
+        self._runner.run(job, delivered, self._on_end, self._on_progress)
         self.job_changed.emit()
 
     def _drop_job(self) -> None:

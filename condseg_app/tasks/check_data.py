@@ -10,7 +10,7 @@ import numpy as np
 from condseg_app.data import Annotation, Case, DataSet, Image
 from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
-from condseg_app.tasks.same_images import Place, SameImages
+from condseg_app.tasks.same_images import Endpoint, SameImages
 from condseg_app.tasks.training_data import Choice, TrainingData, choose, some_cases
 
 # Voxel sizes that differ by more are a mistake in a header more often than two kinds of images.
@@ -86,7 +86,7 @@ def check(choice: Choice, progress: Callable[[int, int, str], None]) -> Report:
             else:
                 _add(report, image, annotations)
                 sizes += _sizes(each, case, image)
-                same.add(Place.of(each, case), image)
+                same.add(Endpoint.of(each, case), image)
                 odd += [f"{each.name}, {case.name}: {warning}" for warning in image.warnings]
             done += 1
             progress(done, total, case.name)
@@ -104,7 +104,7 @@ def _test_images(choice: Choice, same: SameImages, progress: Callable[[int, int,
     odd = []
     for count, (data, case) in enumerate(tests, start=1):
         try:
-            same.add(Place.of(data, case), read_image(case.image))
+            same.add(Endpoint.of(data, case), read_image(case.image))
         except CondsegError as error:
             odd.append(str(error))
         progress(count, len(tests), case.name)

@@ -22,7 +22,7 @@ from condseg_app.errors import CondsegError, EngineLost, ReadError
 from condseg_app.io import read_image
 from condseg_app.log import engine_log_path, explain
 from condseg_app.remote.connection import connect, lost_errors
-from condseg_app.remote.place import Place, reach
+from condseg_app.remote.endpoint import Endpoint, reach
 from condseg_app.remote.wire import Reply, with_voxels
 from condseg_app.tasks.predict_folder import Outcome, Stage
 from condseg_app.tasks.predict_image import Request, Segmentation, segment
@@ -48,7 +48,7 @@ class Cluster:
 
     def __init__(self, address: str, certificate: Path) -> None:
         self._address = address
-        self._client = connect(*reach(Place(address, certificate)))
+        self._client = connect(*reach(Endpoint(address, certificate)))
         self._seen = monotonic()
         try:
             self._check_versions()

@@ -21,7 +21,7 @@ _MOST_TOLD = 5
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """Place of a case.
 
     Attributes:
@@ -39,7 +39,7 @@ class Place:
     file: Path
 
     @classmethod
-    def of(cls, data: DataSet, case: Case) -> "Place":
+    def of(cls, data: DataSet, case: Case) -> "Endpoint":
         """The place of a case of a data set."""
         return cls(data.root, case.split or "train", case.name, frozenset(case.labelled), case.image.resolve())
 
@@ -51,10 +51,10 @@ class SameImages:
     """Collects images, and reports identical images and patients in several splits."""
 
     def __init__(self) -> None:
-        self._places: list[Place] = []
-        self._by_content: dict[bytes, list[Place]] = defaultdict(list)
+        self._places: list[Endpoint] = []
+        self._by_content: dict[bytes, list[Endpoint]] = defaultdict(list)
 
-    def add(self, place: Place, image: Image | None) -> None:
+    def add(self, place: Endpoint, image: Image | None) -> None:
         """Add an image; None if unreadable, so that only the name counts."""
         if any(place.file == other.file and place.case == other.case for other in self._places):
             return  # the same case as another class's example
@@ -81,21 +81,21 @@ def _content(image: Image) -> bytes:
     return found.digest()
 
 
-def _pairs(places: Sequence[Place]) -> Iterator[tuple[Place, Place]]:
+def _pairs(places: Sequence[Endpoint]) -> Iterator[tuple[Endpoint, Endpoint]]:
     """Suspicious pairs; an image may well occur twice in a split if labelled with different classes."""
     for one, other in combinations(places, 2):
         if one.split != other.split or one.shows & other.shows:
             yield one, other
 
 
-def _why(one: Place, other: Place) -> str:
+def _why(one: Endpoint, other: Endpoint) -> str:
     if one.split == other.split:
         return ", and is learnt from twice" if one.split == "train" else ", and counts twice"
     return f": what is learnt in {one.split} is no test in {other.split}; keep it in one of them"
 
 
-def _patients(places: Iterable[Place]) -> Iterator[str]:
-    found: Mapping[tuple[Path, str], dict[str, Place]] = defaultdict(dict)
+def _patients(places: Iterable[Endpoint]) -> Iterator[str]:
+    found: Mapping[tuple[Path, str], dict[str, Endpoint]] = defaultdict(dict)
     for place in places:
         named = _PATIENTS.search(place.case)
         if named is not None:

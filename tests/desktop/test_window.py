@@ -25,7 +25,7 @@ from condseg_app.io.image_files import write_image
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.qt.problem import ProblemDialog
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.session.settings import Settings, load_settings
 from condseg_app.viewer.samples import SAMPLES
 
@@ -364,7 +364,7 @@ def test_masks_of_the_sample_are_not_offered_into_the_program(window: MainWindow
 def test_where_to_compute_is_chosen_in_the_menu_and_survives_closing(
     window: MainWindow, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    place, file = Place("127.0.0.1:9", tmp_path / "engine.pem"), tmp_path / "settings.json"
+    place, file = Endpoint("127.0.0.1:9", tmp_path / "engine.pem"), tmp_path / "settings.json"
     window._actions["engine"].trigger()
     dialog = window.findChild(EngineDialog)
     assert dialog is not None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, ClassTable, Image, Model
 from condseg_app.engine.finetune.exact import ExactTeacher
-from condseg_app.engine.finetune.exclusion_masks import Claims
+from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
 from condseg_app.engine.finetune.learner import ExactRecipe
 
 SHAPE = (12, 10, 8)
@@ -25,11 +25,11 @@ def box(i: slice, j: slice = slice(None), k: slice = slice(None)) -> NDArray[np.
     return mask
 
 
-def claims(*masks: NDArray[np.bool_]) -> Claims:
+def claims(*masks: NDArray[np.bool_]) -> ExclusionMask:
     found = np.zeros(SHAPE, np.uint8)
     for number, mask in enumerate(masks, start=1):
         found[mask] = number
-    return Claims(len(masks), ((WHOLE, found),))
+    return ExclusionMask(len(masks), ((WHOLE, found),))
 
 
 def test_a_class_that_lies_beside_the_marks_excludes_the_new_one_elsewhere() -> None:
@@ -45,7 +45,7 @@ def test_a_class_that_shares_the_marks_or_was_not_seen_beside_them_excludes_noth
     assert not within.absent(Annotation("new", box(slice(6, 10)), known)).any()
     elsewhere = claims(box(slice(0, 4), k=slice(5, 8)))  # the other kidney, on slices that nobody has marked yet
     assert not elsewhere.absent(Annotation("new", box(slice(6, 10)), known)).any()
-    assert not Claims(0, ()).absent(Annotation("new", box(slice(6, 10)), known)).any()
+    assert not ExclusionMask(0, ()).absent(Annotation("new", box(slice(6, 10)), known)).any()
 
 
 @given(seed=st.integers(0, 10_000), classes=st.integers(1, 4))
@@ -53,7 +53,7 @@ def test_what_is_marked_is_never_claimed_by_another_class(seed: int, classes: in
     rng = np.random.default_rng(seed)
     found = rng.integers(0, classes + 1, SHAPE, np.uint8)
     annotation = Annotation("new", rng.random(SHAPE) < 0.3, rng.random(SHAPE) < 0.4)
-    excluded = Claims(classes, ((WHOLE, found),)).absent(annotation)
+    excluded = ExclusionMask(classes, ((WHOLE, found),)).absent(annotation)
     assert not (excluded & annotation.supervised).any()
     assert not (excluded & (found == 0)).any()
 
@@ -66,13 +66,13 @@ def test_a_class_of_which_it_is_a_part_is_not_even_looked_for(
     known[..., 4:7] = True
     marks = Annotation("new", known & (np.arange(known.shape[0]) < 9)[:, None, None], known)
     tumour = replace(model.classes.propose("tumour"), part_of="liver")
-    assert Claims.of(model, tumour, image, marks, "cpu").parts == ()
+    assert ExclusionMask.of(model, tumour, image, marks, "cpu").parts == ()
     vessel = model.classes.propose("vessel")
-    assert len(Claims.of(model, vessel, image, marks, "cpu").parts) > 0
-    assert Claims.of(model, vessel, image, replace(marks, supervised=np.ones_like(known)), "cpu").parts == ()
+    assert len(ExclusionMask.of(model, vessel, image, marks, "cpu").parts) > 0
+    assert ExclusionMask.of(model, vessel, image, replace(marks, supervised=np.ones_like(known)), "cpu").parts == ()
     whole = replace(model.classes["liver"], part_of="abdomen")
     within = replace(model, classes=ClassTable((whole,)))
-    assert Claims.of(within, within.classes.propose("abdomen"), image, marks, "cpu").parts == ()
+    assert ExclusionMask.of(within, within.classes.propose("abdomen"), image, marks, "cpu").parts == ()
 
 
 def test_the_class_learns_from_them_but_is_not_examined_on_them(
@@ -86,14 +86,14 @@ def test_the_class_learns_from_them_but_is_not_examined_on_them(
     mask[8:14, 5:14], known[..., 2:12:4] = True, True
     shown = [(image, [Annotation("kidney", mask, known)])]
 
-    def decided(found: Claims) -> list[NDArray[np.bool_]]:
+    def decided(found: ExclusionMask) -> list[NDArray[np.bool_]]:
         """Where the class is known: in all that is marked, in what a fold leaves of it, and in what it hides."""
-        monkeypatch.setattr(Claims, "of", lambda *_: found)
+        monkeypatch.setattr(ExclusionMask, "of", lambda *_: found)
         teacher = ExactTeacher(model, model.classes.propose("kidney"), shown, ExactRecipe(1, exam=2, folds=2))
         parts = [teacher._marks.cases[0], *(part[0] for part in teacher._marks.without(0))]
         return [np.asarray(part.supervised["kidney"]) for part in parts]
 
-    more, fewer = decided(Claims(1, (((i, j, k), there),))), decided(Claims(0, ()))
+    more, fewer = decided(ExclusionMask(1, (((i, j, k), there),))), decided(ExclusionMask(0, ()))
     for learnt_from in (0, 1):
         assert (more[learnt_from] >= fewer[learnt_from]).all()
         assert more[learnt_from].mean() > fewer[learnt_from].mean() + 0.05

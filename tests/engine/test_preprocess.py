@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Image, Preprocessing
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.preprocess import WorkingGrid, prepare
-from condseg_app.engine.resample import Taps
+from condseg_app.engine.resample import InterpolationWeights
 from condseg_app.errors import ModelError
 
 PLAIN = Preprocessing("3D", (16, 16, 16))
@@ -25,13 +25,13 @@ def normalise(voxels: NDArray[Any], plan: Preprocessing) -> NDArray[np.float32]:
     return IntensityMap.of(image, plan).apply(voxels)
 
 
-def as_matrix(taps: Taps, old: int) -> torch.Tensor:
+def as_matrix(taps: InterpolationWeights, old: int) -> torch.Tensor:
     return torch.zeros(len(taps.old), old).scatter_add_(1, taps.old, taps.weight) / 256
 
 
 @given(old=st.integers(1, 60), new=st.integers(1, 60))
 def test_each_new_voxel_is_a_mean_of_old_ones_in_whole_256ths(old: int, new: int) -> None:
-    taps = Taps.between(old, new)
+    taps = InterpolationWeights.between(old, new)
     assert torch.equal(taps.weight, taps.weight.round())
     assert (taps.weight >= 0).all()
     assert torch.equal(taps.weight.sum(dim=1), torch.full((new,), 256.0))
@@ -45,7 +45,7 @@ def test_each_new_voxel_is_a_mean_of_old_ones_in_whole_256ths(old: int, new: int
 @given(old=st.integers(2, 40), new=st.integers(2, 80))
 def test_resampling_keeps_a_ramp_a_ramp_inside(old: int, new: int) -> None:
     ramp = torch.arange(old, dtype=torch.float32)
-    made = as_matrix(Taps.between(old, new), old) @ ramp
+    made = as_matrix(InterpolationWeights.between(old, new), old) @ ramp
     expected = (torch.arange(new) + 0.5) * old / new - 0.5
     reach = max(1.0, old / new)
     inside = (expected >= reach - 0.5) & (expected <= old - 0.5 - reach)
@@ -57,7 +57,7 @@ def test_resampling_keeps_a_ramp_a_ramp_inside(old: int, new: int) -> None:
 @given(old=st.integers(1, 700), new=st.integers(1, 1400), data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_a_part_is_resampled_to_the_same_bits_as_all(old: int, new: int, data: st.DataObject) -> None:
-    taps = Taps.between(old, new)
+    taps = InterpolationWeights.between(old, new)
     first = data.draw(st.integers(0, new - 1))
     part = slice(first, data.draw(st.integers(first + 1, new)))
     x = torch.from_numpy(np.random.default_rng(old).integers(-30000, 30000, (3, old)).astype(np.float32))

@@ -26,7 +26,7 @@ from condseg_app.io.formats import FORMATS
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.session.settings import load_settings, remember_place
 from condseg_app.viewer import image_layers, label_layer
 from condseg_app.viewer.source import image_of
@@ -343,7 +343,7 @@ def test_the_widget_computes_where_the_apps_settings_say(
 ) -> None:
     from napari_condseg.widget import CondSegWidget
 
-    file, place = tmp_path / "settings.json", Place("127.0.0.1:9", tmp_path / "engine.pem")
+    file, place = tmp_path / "settings.json", Endpoint("127.0.0.1:9", tmp_path / "engine.pem")
     remember_place(place, file)
     viewer = make_napari_viewer_proxy()
     widget = CondSegWidget(viewer, settings_file=file)

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 
 from condseg_app.qt import Panel
 from condseg_app.qt.engine_dialog import EngineDialog, ask_where_to_compute
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.remote.certificate import make_certificate, write_certificate
 from condseg_app.session.settings import Settings, load_settings, save_settings
 
@@ -21,13 +21,13 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """An engine that runs elsewhere, though not far away."""
     certificate = tmp_path_factory.mktemp("engine") / "engine.pem"
     command = [sys.executable, "-m", "condseg_app", "engine", "--devices", "cpu", "--certificate", str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield Place(process.stdout.readline().strip().removeprefix("tls://"), certificate)
+        yield Endpoint(process.stdout.readline().strip().removeprefix("tls://"), certificate)
         process.terminate()
 
 
@@ -38,7 +38,7 @@ def dialog(empty_panel: Panel) -> EngineDialog:
     return made
 
 
-def fill(dialog: EngineDialog, place: Place) -> None:
+def fill(dialog: EngineDialog, place: Endpoint) -> None:
     dialog.there.setChecked(True)
     dialog.address.setText(place.address)
     dialog.certificate.setText(str(place.certificate))
@@ -64,7 +64,7 @@ def test_a_wrong_address_says_why_it_cannot_be_taken(dialog: EngineDialog) -> No
     assert dialog.test.isEnabled()
 
 
-def test_a_connection_is_tested_while_the_window_goes_on(dialog: EngineDialog, place: Place, qtbot: QtBot) -> None:
+def test_a_connection_is_tested_while_the_window_goes_on(dialog: EngineDialog, place: Endpoint, qtbot: QtBot) -> None:
     fill(dialog, place)
     began = time.monotonic()
     qtbot.mouseClick(dialog.test, LEFT)
@@ -76,16 +76,16 @@ def test_a_connection_is_tested_while_the_window_goes_on(dialog: EngineDialog, p
     qtbot.waitUntil(dialog.test.isEnabled)  # once it has let go of the engine
 
 
-def test_a_refusal_is_a_sentence(dialog: EngineDialog, place: Place, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_refusal_is_a_sentence(dialog: EngineDialog, place: Endpoint, qtbot: QtBot, tmp_path: Path) -> None:
     write_certificate(tmp_path / "other.pem", make_certificate())
-    fill(dialog, Place(place.address, tmp_path / "other.pem"))
+    fill(dialog, Endpoint(place.address, tmp_path / "other.pem"))
     dialog.test.click()
     qtbot.waitUntil(lambda: "has another certificate" in dialog.answer.text(), timeout=10_000)
     dialog.certificate.setText(str(place.certificate))
     assert dialog.answer.text() == "", "that was said of another file"
 
 
-def test_a_dialog_may_be_closed_while_it_tests(dialog: EngineDialog, place: Place, qtbot: QtBot) -> None:
+def test_a_dialog_may_be_closed_while_it_tests(dialog: EngineDialog, place: Endpoint, qtbot: QtBot) -> None:
     fill(dialog, place)
     dialog.test.click()
     with qtbot.waitSignal(dialog.destroyed):
@@ -94,7 +94,7 @@ def test_a_dialog_may_be_closed_while_it_tests(dialog: EngineDialog, place: Plac
 
 
 def test_what_is_chosen_is_used_shown_and_remembered(
-    empty_panel: Panel, place: Place, qtbot: QtBot, tmp_path: Path
+    empty_panel: Panel, place: Endpoint, qtbot: QtBot, tmp_path: Path
 ) -> None:
     file = tmp_path / "settings.json"
     save_settings(Settings(theme="light"), file)
@@ -119,7 +119,7 @@ def test_a_place_that_does_not_answer_is_a_sentence(empty_panel: Panel, qtbot: Q
     ask_where_to_compute(stage.session, None, empty_panel)
     dialog = empty_panel.findChild(EngineDialog)
     assert dialog is not None
-    fill(dialog, Place("127.0.0.1:9", Path("missing.pem")))
+    fill(dialog, Endpoint("127.0.0.1:9", Path("missing.pem")))
     dialog.ok.click()
     qtbot.waitUntil(lambda: bool(stage.failures), timeout=10_000)
     assert "there is no certificate; copy the file" in stage.failures[0].message

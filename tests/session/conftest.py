@@ -30,7 +30,7 @@ from condseg_app.data import (
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError, WriteError
-from condseg_app.remote import Place, PredictorLike, TeacherLike
+from condseg_app.remote import Endpoint, PredictorLike, TeacherLike
 from condseg_app.session import Session
 
 CLASSES = ("liver", "spleen", "kidney")
@@ -55,7 +55,7 @@ class Tools:
     gone_to: list[int] = field(default_factory=list)
     looked: list[Region] = field(default_factory=list)
     opened: int = 0
-    place: Place | None = None
+    place: Endpoint | None = None
     calls: int = 0
     gate: threading.Semaphore | None = None
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -199,7 +199,7 @@ class Heard:
 
 
 @dataclass(eq=False)
-class Desk:
+class JobRunner:
     """A session on a test's desk."""
 
     session: Session
@@ -275,7 +275,7 @@ def model_path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Desk]:
+def empty(tmp_path: Path) -> Iterator[JobRunner]:
     """A session with nothing open."""
     tools, heard = Tools(), Heard()
     session = Session(tools, tmp_path / "models")
@@ -283,7 +283,7 @@ def empty(tmp_path: Path) -> Iterator[Desk]:
     session.notice.connect(heard.notices.append)
     for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended", "ported", "proposed"))):
         getattr(session, name).connect(lambda *args, name=name: heard.signals.append((name, args)))
-    desk = Desk(session, tools, heard, tmp_path / "models")
+    desk = JobRunner(session, tools, heard, tmp_path / "models")
     yield desk
     desk.let_go()
     session.close()
@@ -291,7 +291,7 @@ def empty(tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def desk(empty: Desk, model_path: Path, volume: Image) -> Desk:
+def desk(empty: JobRunner, model_path: Path, volume: Image) -> JobRunner:
     """A session with a model and a volume open."""
     empty.session.open_model(model_path)
     empty.session.set_image(volume)

@@ -9,10 +9,10 @@ import pytest
 
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import EngineLost
-from condseg_app.remote import Place
+from condseg_app.remote import Endpoint
 from condseg_app.session import LessonResult
 
-WORKSTATION = Place("workstation:8786", Path("engine.pem"))
+WORKSTATION = Endpoint("workstation:8786", Path("engine.pem"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from condseg_app.errors import ClassTableError, EngineLost, ModelError
 from condseg_app.jobs import Step
 from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session
-from condseg_app.session.predicting import Delivery, Windows, pasted, regrouped
+from condseg_app.session.predicting import Delivery, WindowQueue, pasted, regrouped
 from condseg_app.session.state import State
 
 # The fixture `desk` is a session with a stand-in engine: see conftest.py. Typed Any, for conftest cannot be imported.
@@ -272,7 +272,7 @@ Request = st.tuples(st.lists(st.sampled_from(CLASSES), min_size=1, max_size=3, u
 def test_whatever_is_asked_and_abandoned_each_window_is_computed_once(plan: list[tuple[Any, int]]) -> None:
     """Requests are given up after some steps, in any order; a last one for all classes finds the rest."""
     tools, image, path = Counting(), make_image(), Path("unused")
-    windows = Windows(tools, path, image)
+    windows = WindowQueue(tools, path, image)
     state = State(image=image)
     for (names, k), steps in [*plan, ((CLASSES, 0), 1000)]:
         windows.look_at((0, 0, k))

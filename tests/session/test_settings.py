@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from condseg_app.data import Pick
-from condseg_app.remote import Place, own_certificate
+from condseg_app.remote import Endpoint, own_certificate
 from condseg_app.session.settings import Settings, chosen_place, load_settings, remember_place, save_settings
 
 
@@ -61,7 +61,7 @@ def test_a_disk_that_cannot_be_written_is_no_crash(tmp_path: Path) -> None:
 def test_where_to_compute_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     save_settings(Settings(theme="light"), path)
-    place = Place("workstation:8786", tmp_path / "engine.pem")
+    place = Endpoint("workstation:8786", tmp_path / "engine.pem")
     remember_place(place, path)
     assert load_settings(path).place == place
     assert load_settings(path).theme == "light"
@@ -80,6 +80,6 @@ def test_the_environment_goes_before_the_settings(tmp_path: Path) -> None:
     settings = Settings(engine_address="workstation:8786", engine_certificate=tmp_path / "a.pem")
     assert chosen_place(settings, {}) == settings.place
     variables = {"CONDSEG_ENGINE": "cluster:1", "CONDSEG_ENGINE_CERTIFICATE": "b.pem"}
-    assert chosen_place(settings, variables) == Place("cluster:1", Path("b.pem"))
-    assert chosen_place(Settings(), {"CONDSEG_ENGINE": "cluster:1"}) == Place("cluster:1", own_certificate())
+    assert chosen_place(settings, variables) == Endpoint("cluster:1", Path("b.pem"))
+    assert chosen_place(Settings(), {"CONDSEG_ENGINE": "cluster:1"}) == Endpoint("cluster:1", own_certificate())
     assert chosen_place(Settings(), {"CONDSEG_ENGINE_CERTIFICATE": "b.pem"}) is None

@@ -118,7 +118,7 @@ def test_a_taught_models_table_is_the_persons() -> None:
 
 def test_a_successor_does_not_bring_back_what_was_removed() -> None:
     state = table.removing(start("liver", "spleen"), "spleen")
-    state = table.with_successor(state, PATH, model("liver", "spleen", "tumour"))
+    state = table.with_derived_model(state, PATH, model("liver", "spleen", "tumour"))
     assert state.classes.names == ("liver", "tumour")
 
 

@@ -12,7 +12,7 @@ from condseg_app.errors import ClassTableError
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class AnnotatedSlices:
     """Annotations of a class, image by image.
 
     Attributes:
@@ -38,7 +38,7 @@ class Marks:
         slices: Mapping[tuple[str, int], int],
         folds: int,
         with_claims: Callable[[Image, Annotation], Annotation],
-    ) -> "Marks":
+    ) -> "AnnotatedSlices":
         """Bring annotations onto the model's grid.
 
         Args:

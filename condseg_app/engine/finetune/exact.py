@@ -39,9 +39,9 @@ from condseg_app.engine.class_rows import (
     with_row,
 )
 from condseg_app.engine.devices import pick_device
-from condseg_app.engine.finetune.annotated_slices import Marks
-from condseg_app.engine.finetune.exclusion_masks import Claims
-from condseg_app.engine.finetune.learner import EncodedSample, ExactRecipe, Learner, Windows, exam_dice
+from condseg_app.engine.finetune.annotated_slices import AnnotatedSlices
+from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
+from condseg_app.engine.finetune.learner import EncodedSample, ExactRecipe, Learner, WindowSampler, held_out_dice_of
 from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict.whole import Manner, predict_whole
 from condseg_app.engine.train.samples import PreparedCase
@@ -111,13 +111,13 @@ class ExactTeacher:
         self._seconds = 0.0
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
-        self._claims: dict[Image, Claims] = {}
+        self._exclusions: dict[Image, ExclusionMask] = {}
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
         self._first = only_class(self._model, entry, encoded_for_itself(row) if self._recipe.own_encoder else row)
         self._learner = self._learning(self._first, self._marks.cases)
-        self._folds: dict[int, tuple[Learner, Windows]] = {}
+        self._folds: dict[int, tuple[Learner, WindowSampler]] = {}
         self._fold()
 
     @property
@@ -161,7 +161,9 @@ class ExactTeacher:
         The rows of the folds have taken fewer steps than the class's row, so the class itself is rather better.
         """
         scores = [
-            exam_dice(only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device)[0]
+            held_out_dice_of(
+                only_class(self._model, self._entry, learner.row()), [self._entry.name], samples, self._device
+            )[0]
             for learner, windows in self._folds.values()
             for samples in [windows.exam(max(1, self._recipe.exam // len(self._folds)))]
         ]
@@ -215,17 +217,19 @@ class ExactTeacher:
         """The class by itself."""
         return taught_class(self.model(), self._entry.name)
 
-    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[str, int], int]) -> Marks:
-        return Marks.of(self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_claims)
+    def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[str, int], int]) -> AnnotatedSlices:
+        return AnnotatedSlices.of(
+            self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_exclusion
+        )
 
-    def _with_claims(self, image: Image, annotation: Annotation) -> Annotation:
+    def _with_exclusion(self, image: Image, annotation: Annotation) -> Annotation:
         """The annotation with the exclusion by other classes."""
-        if image not in self._claims:
-            self._claims[image] = Claims.of(self._before, self._entry, image, annotation, str(self._device))
-        return self._claims[image].added_to(annotation)
+        if image not in self._exclusions:
+            self._exclusions[image] = ExclusionMask.of(self._before, self._entry, image, annotation, str(self._device))
+        return self._exclusions[image].added_to(annotation)
 
-    def _windows(self, cases: Sequence[PreparedCase]) -> Windows:
-        return Windows(self._encoder, self._model, self._entry.name, cases, self._recipe)
+    def _windows(self, cases: Sequence[PreparedCase]) -> WindowSampler:
+        return WindowSampler(self._encoder, self._model, self._entry.name, cases, self._recipe)
 
     def _fold(self) -> None:
         """Let the rows that are learnt beside go on with the marks of now; there are more as more is marked."""
@@ -253,7 +257,7 @@ class ExactTeacher:
     def _begin(self, samples: Sequence[EncodedSample]) -> tuple[Beginning, Row]:
         """The start of the row: the existing row, or blend of rows, with the highest Dice."""
         model, names = self._model, self._model.classes.names
-        scores = dict(zip(names, exam_dice(model, names, samples, self._device), strict=True))
+        scores = dict(zip(names, held_out_dice_of(model, names, samples, self._device), strict=True))
         best = sorted(names, key=lambda name: -scores[name])
         if self._entry.name in names:
             own = self._entry.name
@@ -263,7 +267,7 @@ class ExactTeacher:
         tried: dict[tuple[str, ...], float] = {(name,): scores[name] for name in names}
         for group in [*groups, names]:
             alone = only_class(model, self._entry, _fresh(rows, group))
-            tried[tuple(group)] = exam_dice(alone, [self._entry.name], samples, self._device)[0]
+            tried[tuple(group)] = held_out_dice_of(alone, [self._entry.name], samples, self._device)[0]
         chosen = max(tried, key=lambda group: tried[group])
         return Beginning(chosen, tried[chosen], best[0], scores[best[0]]), _fresh(rows, chosen)
 

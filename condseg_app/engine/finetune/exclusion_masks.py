@@ -21,7 +21,7 @@ _ENOUGH, _SHARED = 20, 0.15
 
 
 @dataclass(frozen=True, eq=False)
-class Claims:
+class ExclusionMask:
     """A model's predicted classes in parts of an image.
 
     Attributes:
@@ -33,7 +33,7 @@ class Claims:
     parts: tuple[tuple[Region, NDArray[np.unsignedinteger]], ...]
 
     @classmethod
-    def of(cls, model: Model, entry: ClassEntry, image: Image, annotation: Annotation, device: str) -> "Claims":
+    def of(cls, model: Model, entry: ClassEntry, image: Image, annotation: Annotation, device: str) -> "ExclusionMask":
         """Predict the classes that may exclude another class.
 
         Args:

@@ -13,7 +13,7 @@ from condseg_app.data import Annotation, ClassEntry, Image, Model, Shown, Traini
 from condseg_app.engine.class_rows import has_rows
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.finetune.exact import ExactTeacher
-from condseg_app.engine.finetune.exclusion_masks import Claims
+from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
 from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.engine.finetune.sample_sources import ASKED, AnnotationSource, TeacherSource
 from condseg_app.engine.networks import add_class, build_network
@@ -129,7 +129,7 @@ def fine_tuning(
     cases = []
     for image, annotations in shown:
         model.check_fits(image)
-        known = [_with_claims(model, image, a, device) if a.class_name == name else a for a in annotations]
+        known = [_with_exclusion(model, image, a, device) if a.class_name == name else a for a in annotations]
         cases.append(prepare_case(image, known, plan))
     for_few = replace(cropping, augment=augmenter(FOR_FEW, plan))
     sources: list[SampleSource] = [AnnotationSource(name, tuple(cases), for_few)]
@@ -159,7 +159,7 @@ def _recipe(model: Model, name: str, steps: int) -> Recipe:
     )
 
 
-def _with_claims(model: Model, image: Image, annotation: Annotation, device: str) -> Annotation:
+def _with_exclusion(model: Model, image: Image, annotation: Annotation, device: str) -> Annotation:
     """The annotation of a class with the exclusion by other classes."""
-    claims = Claims.of(model, model.classes[annotation.class_name], image, annotation, device)
-    return claims.added_to(annotation)
+    exclusion = ExclusionMask.of(model, model.classes[annotation.class_name], image, annotation, device)
+    return exclusion.added_to(annotation)

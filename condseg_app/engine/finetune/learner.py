@@ -81,7 +81,7 @@ class EncodedSample:
     supervised: Tensor
 
 
-class Windows:
+class WindowSampler:
     """Sampler of encoded windows.
 
     Args:
@@ -169,7 +169,7 @@ class Learner:
         So new annotations change the class within some steps, however long the average is.
         """
         self.cases, self._steps_since_shown = cases, 0
-        self._windows = Windows(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
+        self._windows = WindowSampler(self._network, self._model, self._model.classes.names[0], cases, self._recipe)
         self._pool: list[EncodedSample] = []
 
     def step(self) -> float:
@@ -201,7 +201,7 @@ class Learner:
 
 
 @torch.no_grad()
-def exam_dice(
+def held_out_dice_of(
     model: Model, names: Sequence[str], samples: Sequence[EncodedSample], device: torch.device
 ) -> list[float]:
     """Dice of some of a model's classes with the samples' target, over the supervised voxels of all samples."""

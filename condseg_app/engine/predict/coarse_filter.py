@@ -19,7 +19,7 @@ def smallest_in(geometry: Geometry) -> float:
     return SMALLEST / millimetres(geometry.unit) if is_body else 0.0
 
 
-class Gate:
+class CoarseFilter:
     """Places of classes, as found in the coarse pass.
 
     Args:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from condseg_app.data import Image, Model, Region, Shape
 from condseg_app.engine.networks import build_network, condition_for
-from condseg_app.engine.predict.tiles import Scope, size
+from condseg_app.engine.predict.tiles import Tile, size
 from condseg_app.engine.predict.windows import OVERLAP, WindowGrid, windows_at_once
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import OutOfMemory
@@ -90,7 +90,7 @@ def plan_memory(
     (i, j, k), counts = image.geometry.shape, [1, 1, 1]
     while True:
         parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
-        middle = needs.scope(parts[len(parts) // 2])  # most parts have neighbours on both sides
+        middle = needs.tile(parts[len(parts) // 2])  # most parts have neighbours on both sides
         for at_once in dict.fromkeys((windows_at_once(needs.windows.window), 1)):
             plan = needs.plan(middle, parts, at_once)
             if plan.peak <= free * _MAY_TAKE:
@@ -121,7 +121,7 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
     model.check_fits(image)
     needs = _Needs.of(model, image, classes=1, overlap=OVERLAP, whole=True)
     i, j, k = (slice(0, n) for n in image.geometry.shape)
-    peak = needs.plan(needs.scope((i, j, k)), ((i, j, k),), at_once=1).peak
+    peak = needs.plan(needs.tile((i, j, k)), ((i, j, k),), at_once=1).peak
     if peak > free * _MAY_TAKE:
         raise OutOfMemory(
             f"'{image.name}' needs about {peak / _MAY_TAKE / 1e9:.1f} GB at once in the window, {free / 1e9:.1f} GB "
@@ -163,17 +163,17 @@ class _Needs:
         channels = len(image.channels)
         return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)
 
-    def scope(self, part: Region) -> Scope:
-        return Scope.of(part, self.grid, self.windows, self.neighbours)
+    def tile(self, part: Region) -> Tile:
+        return Tile.of(part, self.grid, self.windows, self.neighbours)
 
-    def plan(self, scope: Scope, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:
+    def plan(self, tile: Tile, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:
         """The plan for parts like this tile, and so many windows together."""
-        seen, working, voxels = (math.prod(size(region)) for region in (scope.seen, scope.working, scope.part))
-        slabs = self._slabs(scope)
+        seen, working, voxels = (math.prod(size(region)) for region in (tile.seen, tile.working, tile.part))
+        slabs = self._slabs(tile)
         classes = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
         # A window is encoded once for all classes that are added up together, and again for others.
-        neighbours = 2 * self._in_a_slice(scope)  # which reach into two slabs
-        windows = -(-len(scope.windows.starts) // slabs) + neighbours
+        neighbours = 2 * self._in_a_slice(tile)  # which reach into two slabs
+        windows = -(-len(tile.windows.starts) // slabs) + neighbours
         cache = self.features * windows if classes < min(self.classes, _MANY) else 0
         cache = min(cache, _CACHE_TAKES)
         peak = (
@@ -187,16 +187,16 @@ class _Needs:
         )
         return MemoryPlan(parts, slabs, self.grid.axes.order[2], classes, at_once, cache, peak)
 
-    def _in_a_slice(self, scope: Scope) -> int:
+    def _in_a_slice(self, tile: Tile) -> int:
         """Number of windows that begin in the same slice."""
-        return len({start[:2] for start in scope.windows.starts})
+        return len({start[:2] for start in tile.windows.starts})
 
-    def _slabs(self, scope: Scope) -> int:
+    def _slabs(self, tile: Tile) -> int:
         """Number of slabs; windows of a single slice do not overlap across slices, so slabs cost hardly anything."""
         if self.windows.window[2] > 1:
             return 1
-        wanted = math.ceil(_SUM_TAKES * self.classes * math.prod(size(scope.working)) / _SUMS_TAKE)
-        return max(1, min(wanted, size(scope.working)[2] // _LEAST_SLAB))
+        wanted = math.ceil(_SUM_TAKES * self.classes * math.prod(size(tile.working)) / _SUMS_TAKE)
+        return max(1, min(wanted, size(tile.working)[2] // _LEAST_SLAB))
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.predict.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.predict.kernels import Kernels, kernels_for
-from condseg_app.engine.predict.tiles import Scope, common, first_of, meet, placed, seen_from, size
+from condseg_app.engine.predict.tiles import Tile, common, first_of, meet, placed, seen_from, size
 from condseg_app.engine.predict.windows import OVERLAP, WindowGrid, gaussian, show, windows_at_once
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.errors import OutOfMemory
@@ -101,11 +101,11 @@ class Predictor:
         if part == self._part:
             return
         self._part = part
-        self._scope = Scope.of(part, self._grid, self._all, self.model.preprocessing.neighbours)
+        self._tile = Tile.of(part, self._grid, self._all, self.model.preprocessing.neighbours)
         self._sums: dict[str, _Sum] = {}
         self._features = FeatureCache(cache_budget(self._device) if self._budget is None else self._budget)
         self._voxels = torch.empty(0)  # the part before goes first, for both may be too much
-        self._voxels = prepare(self._image, self._intensity, self._grid, self._scope.seen)
+        self._voxels = prepare(self._image, self._intensity, self._grid, self._tile.seen)
 
     def use(self, model: Model) -> None:
         """Go on with a model that differs only in its classes: encoded windows are kept, sums are not."""
@@ -115,7 +115,7 @@ class Predictor:
 
     @property
     def _windows(self) -> WindowGrid:
-        return self._scope.windows
+        return self._tile.windows
 
     @property
     def windows(self) -> int:
@@ -136,7 +136,7 @@ class Predictor:
     @property
     def geometry(self) -> Geometry:
         """The part's own grid."""
-        return self._grid.source.part(self._scope.part)
+        return self._grid.source.part(self._tile.part)
 
     def holding_most(self, mask: NDArray[np.bool_], count: int) -> list[int]:
         """At most `count` windows that hold voxels of a mask of the whole image (I, J, K), the fullest first."""
@@ -169,19 +169,19 @@ class Predictor:
 
     def region(self, window: int) -> Region:
         """Region of a window's block in the part."""
-        return self._of_part(self._scope.inside(window))
+        return self._of_part(self._tile.inside(window))
 
     def decided(self, window: int) -> Region | None:
         """Region of the part that a window decides; elsewhere its weight is below a hundredth of the whole weight."""
         box = self._all.decided(self._windows.starts[window])
-        if not meet(box, self._scope.working):
+        if not meet(box, self._tile.working):
             return None
-        i, j, k = map(common, box, self._scope.working)
+        i, j, k = map(common, box, self._tile.working)
         return self._of_part((i, j, k))
 
     def _of_part(self, working: Region) -> Region:
         """The region of the part that depends on a region of the working grid."""
-        return seen_from(self._grid.unturn(self._scope.turned(working)), first_of(self._scope.part))
+        return seen_from(self._grid.unturn(self._tile.turned(working)), first_of(self._tile.part))
 
     def segment(self, window: int, classes: Sequence[str]) -> Block:
         """Predict classes in a window: encode the window once, and decode each class.
@@ -208,7 +208,7 @@ class Predictor:
     def _add_up(self, total: _Sum, window: int, level: Tensor) -> None:
         if window not in total.missing:
             return
-        inside = self._scope.inside(window)
+        inside = self._tile.inside(window)
         here = self._of_sums(inside)
         within = seen_from(inside, self._windows.starts[window])
         weights = self._weights[within]
@@ -218,7 +218,7 @@ class Predictor:
 
     def block(self, window: int, classes: Sequence[str]) -> Block:
         """Probabilities of some classes in a window's region of the part."""
-        rows = self._scope.turned(self._scope.inside(window))
+        rows = self._tile.turned(self._tile.inside(window))
         found = {name: self._found(name, rows) for name in classes}
         notice, self._notice = self._notice, ""
         return Block(self.region(window), found, notice)
@@ -228,7 +228,7 @@ class Predictor:
 
         The search is on the working grid: on the image's grid, results would fade beside windows that were not asked.
         """
-        inside = self._scope.inside(window)
+        inside = self._tile.inside(window)
         here = self._of_sums(inside)
         level, weight = self._sums[name].level[here], self._sums[name].weight[here]
         found = extent_of((level >= as_level(threshold) * weight.clamp(min=1)).numpy())
@@ -238,7 +238,7 @@ class Predictor:
 
     def all_of(self, name: str) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
         """Probabilities of a class in all of the part, a few slices at a time, each with its region."""
-        rows = list(self._grid.turn(self._scope.part))
+        rows = list(self._grid.turn(self._tile.part))
         shape = size((rows[0], rows[1], rows[2]))
         axis = max(range(3), key=lambda n: shape[n])
         step = max(1, _VOXELS_AT_ONCE * shape[axis] // math.prod(shape))
@@ -246,7 +246,7 @@ class Predictor:
         for start in range(first, stop, step):
             rows[axis] = slice(start, min(start + step, stop))
             here = (rows[0], rows[1], rows[2])
-            yield seen_from(self._grid.unturn(here), first_of(self._scope.part)), self._found(name, here)
+            yield seen_from(self._grid.unturn(here), first_of(self._tile.part)), self._found(name, here)
 
     def finish(self, classes: Sequence[str]) -> None:
         """Forget the sums of some classes; a later request begins anew."""
@@ -310,7 +310,7 @@ class Predictor:
 
     def _shown(self, window: int) -> Tensor:
         """The network's input for a window."""
-        i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._scope.seen), strict=True))
+        i, j, k = (n - m for n, m in zip(self._windows.starts[window], first_of(self._tile.seen), strict=True))
         return show(self._voxels, (i, j, k), self._windows.window, self.model.preprocessing)
 
     def _make_room(self, error: torch.OutOfMemoryError) -> None:
@@ -330,7 +330,7 @@ class Predictor:
             torch.cuda.empty_cache()
 
     def _nothing(self) -> _Sum:
-        shape = size(self._scope.working)
+        shape = size(self._tile.working)
         return _Sum(torch.zeros(shape), torch.zeros(shape), set(range(self.windows)))
 
     def _found(self, name: str, rows: Region) -> NDArray[np.uint8]:
@@ -347,7 +347,7 @@ class Predictor:
         extent = extent_of((self._sums[name].level[self._of_sums(working)] > 0).numpy())
         if extent is None:
             return None
-        i, j, k = map(common, self._scope.turned(placed(extent, first_of(working))), rows)
+        i, j, k = map(common, self._tile.turned(placed(extent, first_of(working))), rows)
         return (i, j, k) if meet((i, j, k), rows) else None
 
     def _resampled(self, name: str, rows: Region) -> NDArray[np.uint8]:
@@ -361,7 +361,7 @@ class Predictor:
 
     def _of_sums(self, working: Region) -> Region:
         """A part of the working grid, in voxels of the sums."""
-        return seen_from(working, first_of(self._scope.working))
+        return seen_from(working, first_of(self._tile.working))
 
     def _working_position(self, voxel: tuple[int, int, int]) -> NDArray[np.float64]:
         turned = [voxel[axis] for axis in self._grid.axes.order]

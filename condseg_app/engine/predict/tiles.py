@@ -9,7 +9,7 @@ from condseg_app.engine.preprocess import WorkingGrid
 
 
 @dataclass(frozen=True)
-class Scope:
+class Tile:
     """A part of an image's grid that is computed in one go.
 
     Attributes:
@@ -27,7 +27,7 @@ class Scope:
     seen: Region
 
     @classmethod
-    def of(cls, part: Region, grid: WorkingGrid, windows: WindowGrid, neighbours: int) -> "Scope":
+    def of(cls, part: Region, grid: WorkingGrid, windows: WindowGrid, neighbours: int) -> "Tile":
         """The scope of a part, for a network that is shown so many neighbours of each slice."""
         working = grid.needed_by(part)
         reaching = replace(windows, starts=tuple(s for s in windows.starts if meet(windows.inside(s), working)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from condseg_app.data import Image, Levels, Model, Prediction, Region
-from condseg_app.engine.predict.coarse_filter import Gate, smallest_in
+from condseg_app.engine.predict.coarse_filter import CoarseFilter, smallest_in
 from condseg_app.engine.predict.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.engine.predict.windows import OVERLAP
@@ -113,13 +113,13 @@ def _ask(predictor: Predictor, classes: Sequence[str], roi: float | None, most: 
     coarse = predictor.coarse_order(gap)
     share = len(coarse) / predictor.windows
     yield from (share * done for done in _ask_in(predictor, dict.fromkeys(coarse, classes), most))
-    gate = Gate([math.ceil(gap / spacing) + 1 for spacing in predictor.geometry.spacing])
+    coarse_filter = CoarseFilter([math.ceil(gap / spacing) + 1 for spacing in predictor.geometry.spacing])
     for window, name in product(coarse, classes):
         found = predictor.extent(window, name, roi)
         if found is not None:
-            gate.note(name, found)
+            coarse_filter.note(name, found)
     rest = {window: predictor.decided(window) for window in sorted(set(predictor.order()) - set(coarse))}
-    open_to = {window: gate.among(classes, box) for window, box in rest.items() if box is not None}
+    open_to = {window: coarse_filter.among(classes, box) for window, box in rest.items() if box is not None}
     wanted = {window: names for window, names in open_to.items() if names}
     yield from (share + (1 - share) * done for done in _ask_in(predictor, wanted, most))
 

@@ -22,7 +22,7 @@ from condseg_app.engine.train.losses import dice_score
 from condseg_app.engine.train.objectives import make_objective
 from condseg_app.engine.train.recipes import Recipe
 from condseg_app.engine.train.samples import SampleSource, TrainingSample
-from condseg_app.engine.train.validation import Look, Validation
+from condseg_app.engine.train.validation import Validation, ValidationScore
 from condseg_app.errors import ModelError
 from condseg_models import ROWS, ConditionedModule
 
@@ -105,7 +105,7 @@ class Trainer:
         return self._seconds
 
     @property
-    def looks(self) -> list[Look]:
+    def looks(self) -> list[ValidationScore]:
         """Scores on the validation samples, in order."""
         return self._validation.looks if self._validation else []
 

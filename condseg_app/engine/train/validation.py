@@ -20,7 +20,7 @@ _SAMPLES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class Look:
+class ValidationScore:
     """Dice on the validation samples after a step, by class."""
 
     step: int
@@ -42,7 +42,7 @@ class Validation:
     """
 
     def __init__(self, sources: Sequence[SampleSource], classes: ClassTable, recipe: Recipe) -> None:
-        self.looks: list[Look] = []
+        self.looks: list[ValidationScore] = []
         self.best_weights: dict[str, Tensor] = {}
         self._classes, self._recipe = classes, recipe
         self._samples = [
@@ -51,7 +51,7 @@ class Validation:
         ]
 
     @property
-    def best(self) -> Look | None:
+    def best(self) -> ValidationScore | None:
         """The look with the highest mean Dice."""
         return max(self.looks, key=lambda look: look.mean, default=None)
 
@@ -68,7 +68,7 @@ class Validation:
 
     def look(self, step: int, network: ConditionedModule) -> None:
         """Score a network, and keep a copy of the weights if the score is the best so far."""
-        self.looks.append(Look(step, self._dice(network)))
+        self.looks.append(ValidationScore(step, self._dice(network)))
         if self.best is self.looks[-1]:
             self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
 
@@ -79,7 +79,7 @@ class Validation:
     def resume(self, weights: Mapping[str, Tensor], looks: Sequence[Mapping[str, Any]]) -> None:
         """Go on from an earlier `state`."""
         self.best_weights = dict(weights)
-        self.looks = [Look(**look) for look in looks]
+        self.looks = [ValidationScore(**look) for look in looks]
 
     @torch.no_grad()
     def _dice(self, network: ConditionedModule) -> dict[str, float]:

@@ -14,7 +14,7 @@ from condseg_app.session.table import personal
 _MOST_NAMES = 1000
 
 
-def save_successor(made: Model, state: State, ending: str, folder: Path) -> Path:
+def save_derived_model(made: Model, state: State, ending: str, folder: Path) -> Path:
     """Write a derived model into a new file, named after the open model, with the user's class names."""
     parent, model = state.opened_model()
     path = _new_file(folder, f"{model.name}{ending}")

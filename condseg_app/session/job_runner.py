@@ -26,7 +26,7 @@ class FileJob(Job):
         super().cancel()
 
 
-class Desk:
+class JobRunner:
     """The jobs that have not ended yet, also those that were cancelled in the middle of a step."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from psygnal import emit_queued
 
 from condseg_app.errors import Cancelled, CondsegError, OutOfMemory, ReadError
-from condseg_app.jobs import Job, JobEnd, Pace, Progress, Step, Steps
+from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps, TimeLeft
 
 
 class Owner:
@@ -61,7 +61,7 @@ def test_nothing_is_called_back_before_the_owner_empties_the_queue() -> None:
     assert owner.results == [0, 1, 2]
 
 
-class Gate:
+class CoarseFilter:
     """Steps that can be let through one by one, from another thread."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Gate:
 
 
 def test_cancel_takes_effect_after_the_step_under_way_whose_result_is_kept() -> None:
-    gate = Gate()
+    gate = CoarseFilter()
     job = Job("Working", gate.steps)
     owner = Owner(job)
     job.start()
@@ -99,7 +99,7 @@ def test_cancel_takes_effect_after_the_step_under_way_whose_result_is_kept() -> 
 
 
 def test_pause_waits_between_steps_and_resume_goes_on() -> None:
-    gate = Gate()
+    gate = CoarseFilter()
     job = Job("Working", gate.steps)
     job.start()
     assert gate.entered.acquire(timeout=5)
@@ -115,7 +115,7 @@ def test_pause_waits_between_steps_and_resume_goes_on() -> None:
 
 
 def test_the_time_left_does_not_grow_while_paused() -> None:
-    gate = Gate()
+    gate = CoarseFilter()
     job = Job("Working", gate.steps)
     began = time.monotonic()
     job.start()
@@ -140,7 +140,7 @@ def test_the_time_left_does_not_grow_while_paused() -> None:
 
 
 def test_a_paused_job_can_be_cancelled() -> None:
-    gate = Gate()
+    gate = CoarseFilter()
     job = Job("Working", gate.steps)
     job.start()
     assert gate.entered.acquire(timeout=5)
@@ -221,7 +221,7 @@ def test_steps_may_cancel_themselves() -> None:
 @given(st.integers(2, 50), st.floats(0.01, 100.0), st.floats(0.0, 1000.0))
 def test_an_even_pace_is_foretold_exactly_whatever_starting_took(steps: int, seconds: float, start: float) -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = TimeLeft(lambda: now[0])
     assert pace.timed(Progress(0.0)).seconds_left is None
     now[0] += start
     assert pace.timed(Progress(0.0)).seconds_left is None
@@ -233,7 +233,7 @@ def test_an_even_pace_is_foretold_exactly_whatever_starting_took(steps: int, sec
 
 def test_a_pause_does_not_count_as_work() -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = TimeLeft(lambda: now[0])
     pace.timed(Progress(0.0))
     now[0] = 101.0
     pace.rest(100.0)
@@ -241,4 +241,4 @@ def test_a_pause_does_not_count_as_work() -> None:
 
 
 def test_a_known_time_left_is_kept() -> None:
-    assert Pace().timed(Progress(0.5, "", 7.0)).seconds_left == 7.0
+    assert TimeLeft().timed(Progress(0.5, "", 7.0)).seconds_left == 7.0

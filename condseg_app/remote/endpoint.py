@@ -14,7 +14,7 @@ _ANSWERING_TAKES = 5.0  # seconds; another continent is 0.3 away
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """An engine that runs already, on this computer or another.
 
     Attributes:
@@ -48,7 +48,7 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def reach(place: Place) -> tuple[str, str]:
+def reach(place: Endpoint) -> tuple[str, str]:
     """Make sure that an engine with this certificate answers; dask alone would retry for long.
 
     Returns:
