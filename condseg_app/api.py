@@ -7,7 +7,7 @@ imported by the first function that computes.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,6 @@ from condseg_app.tasks.evaluate import EvaluationPlan, evaluate_data_set, write_
 from condseg_app.tasks.predict_image import Request, Segmentation, record_of, segment
 from condseg_app.tasks.teach import Teaching, TeachingResult, teach_model
 from condseg_app.tasks.train import Training, TrainingPlan, run
-
-if TYPE_CHECKING:
-    from condseg_app.engine.evaluate import Score
 
 Report = Callable[[float], None]
 """Called with the part of the work that is done, 0 to 1."""
@@ -272,19 +269,18 @@ def evaluate(
         progress: called with the part done.
 
     Returns:
-        The figures of `condseg evaluate --json`: mean Dice and surface distances by class, and each case's.
+        The figures of `condseg evaluate --json`: mean Dice and surface distances by class, each case's, and in
+        `failed` the reason for each case that could not be read.
 
     Raises:
-        CondsegError: an unreadable case, no case of the split, or no class in common.
+        CondsegError: no case of the split, or no class in common.
     """
-    scores: list["Score"] = []
+    cases = []
     for case in evaluate_data_set(EvaluationPlan(str(model), Path(data), split, device=device)):
-        if case.error is not None:
-            raise case.error
-        scores.extend(case.scores)
+        cases.append(case)
         if progress is not None:
             progress(case.done / case.total)
-    return write_figures(scores, None)
+    return write_figures(cases, None)
 
 
 def _loaded(model: ModelLike) -> Model:
