@@ -23,18 +23,20 @@ class FocusRing(QObject):
     def __init__(self, owner: QWidget) -> None:
         super().__init__(owner)
         self._owner = owner
-        self._ring: _Ring | None = None
+        self._ring: Ring | None = None
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._on_focus)
 
-    def _on_focus(self, _old: QWidget | None, now: QWidget | None) -> None:
+    def _on_focus(self) -> None:
+        now = QApplication.focusWidget()  # who heard of the change before may have moved the focus on
         ring, self._ring = self._ring, None
         if ring is not None:
+            ring.destroyed.disconnect(self._forget)  # it would forget the next one
             ring.hide()
             ring.deleteLater()
         if now is not None and self._is_ours(now):
-            self._ring = _Ring(now)
+            self._ring = Ring(now)
             self._ring.destroyed.connect(self._forget)
 
     def _forget(self) -> None:
@@ -50,7 +52,7 @@ class FocusRing(QObject):
         return above is self._owner and not widget.isWindow()
 
 
-class _Ring(QWidget):
+class Ring(QWidget):
     """The ring, as large as the control and drawn inside."""
 
     def __init__(self, control: QWidget) -> None:

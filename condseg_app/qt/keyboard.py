@@ -1,5 +1,6 @@
 """Keys: Esc cancels from anywhere in the window, and commands leave the focus with the viewer."""
 
+import contextlib
 from functools import partial
 
 from napari.qt import QtViewer
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from condseg_app.qt.connections import soon
 from condseg_app.qt.lesson_question import stop_work
 from condseg_app.session import Session
 from condseg_app.viewer.keys import COMMAND_KEYS
@@ -112,11 +114,14 @@ class Keyboard(QObject):
         if now is None or now.window() is not self._panel.window():
             return
         clicked = QApplication.mouseButtons() != Qt.MouseButton.NoButton
-        ours, theirs = now is not self._panel and self._panel.isAncestorOf(now), _is_gone(old, self._panel)
-        if (clicked and ours and not isinstance(now, _KEEPS_A_CLICK)) or (theirs and not clicked):
+        ours = now is not self._panel and self._panel.isAncestorOf(now)
+        if clicked and ours and not isinstance(now, _KEEPS_A_CLICK):
             self.focus_viewer()
+        elif not clicked and old is not None and self._panel.isAncestorOf(old):
+            soon(self, partial(self._leave, old))  # Qt moves the focus before it disables a control
 
-
-def _is_gone(widget: QWidget | None, panel: QWidget) -> bool:
-    """Whether a control of the panel has vanished or cannot be used any more."""
-    return widget is not None and panel.isAncestorOf(widget) and not (widget.isVisible() and widget.isEnabled())
+    def _leave(self, control: QWidget) -> None:
+        """Let the viewer have the keys where a control has vanished or cannot be used any more."""
+        with contextlib.suppress(RuntimeError):  # deleted since
+            if not (control.isVisible() and control.isEnabled()):
+                self.focus_viewer()

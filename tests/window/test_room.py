@@ -11,7 +11,7 @@ from condseg_app.data import Image
 from condseg_app.desktop.layer_docks import fitted
 from condseg_app.desktop.window import MainWindow
 from condseg_app.qt import Panel
-from condseg_app.qt.focus_ring import RING
+from condseg_app.qt.focus_ring import RING, Ring
 from tests.window.told import controls_in, nameless, unexplained
 
 NO_LESS = QSize(1, 1)
@@ -69,6 +69,16 @@ def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: P
         for control in [control for control in controls_in(panel).values() if control.isEnabled()]:
             control.setFocus(Qt.FocusReason.TabFocusReason)
             assert is_ringed(control), control.objectName()
+
+
+def test_no_more_than_one_ring_is_seen(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
+    panel.session.choose_class("liver")
+    for control in (panel.classes.search, panel.classes.preset, panel.classes.table):
+        control.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.wait(1)  # the ring before is deleted
+        assert sum(ring.isVisible() for ring in panel.findChildren(Ring)) == 1
+    qtbot.mouseClick(panel.classes.correct_button, Qt.MouseButton.LeftButton)  # the viewer has the focus now
+    assert not any(ring.isVisible() for ring in panel.findChildren(Ring))
 
 
 def is_ringed(control: QWidget) -> bool:
