@@ -66,7 +66,7 @@ def show_teaching(name: str, result: "TeachingResult") -> None:
         say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
     if result.held_out is not None:
         say(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
-    if result.certificate is not None:
+    if result.certificate is not None and result.certificate.images:
         proof = result.certificate
         outcome = "unchanged" if proof.holds else "CHANGED"
         images = f"{len(proof.images)} image{'' if len(proof.images) == 1 else 's'}"

@@ -26,7 +26,7 @@ from condseg_app.data import (
     listed,
 )
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
-from condseg_app.io import find_model, read_data_set, read_model, write_label_map
+from condseg_app.io import find_model, read_data_set, read_image, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.image_files import write_image
@@ -132,8 +132,8 @@ def _complete(
     name = case.name.replace("/", "_")
     image_file = f"{IMAGES}/{name}{_suffix(case.image)}"
     missing = [c for c in wanted if c not in case.labelled]
-    picture = case.image.suffix.lower() not in (".gz", ".nii")
-    ending = ".png" if picture else ".nii.gz"
+    grid = read_image(case.image).geometry
+    ending = ".png" if grid.is_2d and grid.unit == "pixel" else ".nii.gz"
     machine = {c: f"{MACHINE}/{name}_{as_file_name(c)}{ending}" for c in missing}
     labels_file = f"{LABELS}/{name}{_suffix(case.labels) if case.labels else ending}"
     described = {"image": image_file, "label": labels_file, "human": sorted(case.labelled), "machine": machine}

@@ -161,14 +161,11 @@ def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgr
         yield teacher.advance(seconds)
     held_out = teacher.examine()
     taught = teacher.model()
-    certificate = certify(model, taught, [image for image, _ in teaching.shown[:_IMAGES_COMPARED]], device)
+    images = [image for image, _ in teaching.shown[:_IMAGES_COMPARED]]
+    certificate = certify(model, taught, images, device, entry.name)
     record = {**taught.training["classes"][entry.name], "certificate": asdict(certificate)}
-    beginning = teacher.beginning
     yield TeachingResult(
-        with_record(taught, entry.name, record),
-        certificate,
-        held_out=held_out,
-        nearest=(beginning.nearest, beginning.nearest_dice),
+        with_record(taught, entry.name, record), certificate, held_out=held_out, nearest=teacher.progress.nearest
     )
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from condseg_app.cli import main
 from condseg_app.data import Annotation, ClassEntry, ClassTable, Geometry, Prediction
 from condseg_app.errors import ClassTableError, WriteError
-from condseg_app.io import read_case, read_data_set
+from condseg_app.io import read_case, read_data_set, read_image, read_label_map, write_label_map
+from condseg_app.io.image_files import write_image
 from condseg_app.tasks.complete_labels import CompletionPlan, complete_labels, gated
 
 SHAPE = (4, 3, 2)
@@ -84,6 +85,32 @@ def test_human_labels_are_the_same_bytes_and_machine_marks_are_named(blobs: Path
         assert not (found[machine].mask & truth).any()
         assert image.geometry.shape == (18, 20, 9)
     assert json.loads((plan.output / "dataset.json").read_text())["confidence"] == 0.55
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_volumes_of_any_format_are_completed(blobs: Path, model: Path, tmp_path: Path, ending: str) -> None:
+    data = read_data_set(blobs)
+    names = [case.name for case in data.cases]
+    for folder in ("imagesTr", "labelsTr"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    for case in data.cases:
+        write_image(tmp_path / "set" / "imagesTr" / f"{case.name}{ending}", read_image(case.image))
+        assert case.labels is not None
+        write_label_map(tmp_path / "set" / "labelsTr" / f"{case.name}{ending}", read_label_map(case.labels))
+    content = json.loads((blobs / "dataset.json").read_text())
+    files = [{"image": f"imagesTr/{name}{ending}", "label": f"labelsTr/{name}{ending}"} for name in names]
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps({**content, "training": files}))
+    plan = completed(tmp_path / "set", model, tmp_path / "done", confidence=0.55)
+    assert len(list(complete_labels(plan))) == 3
+    assert sorted(path.name for path in (plan.output / "machineTr").iterdir()) == [
+        "case_0_dark.nii.gz",
+        "case_1_bright.nii.gz",
+        "case_2_bright.nii.gz",
+    ]
+    for case in read_data_set(plan.output).cases:
+        image, annotations = read_case(case, data.classes)
+        assert {a.class_name for a in annotations} == {"bright", "dark"}
+        assert image.geometry.shape == (18, 20, 9)
 
 
 def test_what_is_done_is_not_done_again(blobs: Path, model: Path, tmp_path: Path) -> None:

@@ -107,3 +107,6 @@ def test_a_class_can_be_taught_further(one: Path, blobs: Path, tmp_path: Path) -
     *_, result = teach(plan)
     assert isinstance(result, TeachingResult)
     assert result.model.classes == read_model(one).classes
+    assert result.certificate is not None
+    assert result.certificate.holds, "the class that is taught further is no old class"
+    assert result.nearest is None, "a class does not look like itself"

@@ -71,7 +71,7 @@ def predict(
     if not classes:
         raise CondsegError("no class is asked for; name at least one of the model's table")
     chosen = plan or plan_memory(model, image, len(classes), free_memory(), manner.overlap)
-    _logger.info("%s needs up to %.0f MB in %d part(s)", image.name, chosen.peak / 1e6, len(chosen.parts))
+    _logger.info("%s needs up to %.0f MB in parts: %d", image.name, chosen.peak / 1e6, len(chosen.parts))
     slabs = [slab for part in chosen.parts for slab in chosen.slabs_of(part)]
     predictor = Predictor(model, image, manner.device, manner.overlap, chosen.cache, slabs[0])
     for number, slab in enumerate(slabs):
