@@ -6,7 +6,7 @@ from condseg_app.data import Image
 from condseg_app.errors import ReadError
 from condseg_app.io.data_sets.dataset_json import read_dataset_json
 
-SAMPLE_IMAGES = Path(__file__).parents[1] / "viewer" / "sample_images"
+SAMPLE_IMAGES = Path(__file__).parents[2] / "viewer" / "sample_images"
 """The samples that come with the program."""
 
 _MADE_BY = ("reference", "CondSeg")
