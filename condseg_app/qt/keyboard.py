@@ -117,7 +117,7 @@ class Keyboard(QObject):
         ours = now is not self._panel and self._panel.isAncestorOf(now)
         if clicked and ours and not isinstance(now, _KEEPS_A_CLICK):
             self.focus_viewer()
-        elif not clicked and old is not None and self._panel.isAncestorOf(old):
+        elif not clicked and old is not None and (ours or self._panel.isAncestorOf(old)):
             soon(self, partial(self._leave, old))  # Qt moves the focus before it disables a control
 
     def _leave(self, control: QWidget) -> None:

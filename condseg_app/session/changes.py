@@ -18,6 +18,8 @@ def changes(old: State, new: State) -> Iterator[Change]:
         yield "threshold_changed", (name,)
     for name in _different(old.annotations, new.annotations):
         yield "annotation_changed", (name,)
+    if old.current_class != new.current_class:  # painting the class before ends, with the annotations of now
+        yield "current_class_changed", ()
     for name in _different(_levels(old), _levels(new)):
         yield "prediction_changed", (name, None)
 
@@ -28,7 +30,6 @@ def _whole(state: State) -> Mapping[str, object]:
         "image_changed": id(state.image),
         "model_changed": id(state.model),
         "classes_changed": (state.classes, state.asked_as),
-        "current_class_changed": state.current_class,
         "visibility_changed": (state.hidden, state.shows_conflicts),
         "priority_changed": state.priority,
     }

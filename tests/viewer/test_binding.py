@@ -10,7 +10,8 @@ import zarr
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 
-from condseg_app.data import EVERYWHERE, Geometry, Image
+from condseg_app.data import EVERYWHERE, ClassTable, Geometry, Image
+from condseg_app.io.labels.segmentations import Segmentation
 from condseg_app.viewer import LayerBinding, Placement
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.source import image_layers
@@ -117,6 +118,28 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
     binding.collect()
     assert [one.name for one in viewer.layers] == ["scan", "all classes", "cyst, marked"]
     assert viewer.layers.selection.active is layer
+
+
+def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBinding, scan: Image) -> None:
+    session = opened.session
+    session.choose_class("spleen")
+    opened.begin_painting("spleen")
+    layer = opened.annotation.layer
+    assert layer is not None
+    layer.paint((2, 3, 3), layer.selected_label)
+    opened.collect()
+    masks = {name: scan.voxels()[0] == value for name, value in (("liver", 1), ("spleen", 2))}
+    classes = ClassTable([session.classes[name] for name in masks])
+    session.use_segmentation(Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True))
+    assert session.current_class == "liver"
+    assert opened.annotation.layer is None
+    assert {name: np.array_equal(session.annotations[name].mask, mask) for name, mask in masks.items()} == {
+        "liver": True,
+        "spleen": True,
+    }
+    session.undo()
+    assert session.annotations["spleen"].mask.any()
+    assert "liver" not in session.annotations
 
 
 def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
