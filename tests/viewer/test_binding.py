@@ -129,7 +129,7 @@ def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBindi
     layer.paint((2, 3, 3), layer.selected_label)
     opened.collect()
     masks = {name: scan.voxels()[0] == value for name, value in (("liver", 1), ("spleen", 2))}
-    classes = ClassTable([session.classes[name] for name in masks])
+    classes = ClassTable(tuple(session.classes[name] for name in masks))
     session.use_segmentation(Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True))
     assert session.current_class == "liver"
     assert opened.annotation.layer is None
