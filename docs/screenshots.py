@@ -92,6 +92,7 @@ def _open_app(folder: Path) -> "MainWindow":
     window = MainWindow(Session(models_folder=folder / "models"), settings, None, models_available)
     window.ask_before_closing = False
     window.show()
+    window.session.find_device()
     return window
 
 
