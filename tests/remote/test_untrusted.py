@@ -13,6 +13,7 @@ from condseg_app.data import Pick
 from condseg_app.errors import CondsegError, OutOfMemory, ReadError
 from condseg_app.remote import untrusted
 from condseg_app.remote.untrusted import check_untrusted
+from condseg_app.tasks import predict_folder
 from condseg_app.tasks.predict_folder import Outcome, Stage, checked_first
 
 
@@ -71,7 +72,7 @@ def test_the_other_images_are_segmented(tmp_path: Path, monkeypatch: pytest.Monk
         for file in files:
             yield Stage((), outcome=Outcome(file, None, CondsegError("segmented")))
 
-    monkeypatch.setattr(untrusted, "check_untrusted", check)
+    monkeypatch.setattr(predict_folder, "check_untrusted", check)
     request: Any = type("Request", (), {"pick": Pick()})
     ends = [stage.outcome for stage in checked_first(segment_all)([bad, good], request)]
     assert [(end.file, str(end.answer)) for end in ends if end] == [(bad, f"{bad}: is damaged"), (good, "segmented")]
