@@ -51,6 +51,7 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = nibabel.Nifti1Header()
     header.set_data_shape(SHAPE)
     header.set_data_dtype(np.float64)
+    header.set_zooms(SPACING)
     header.set_sform(np.diag([*SPACING, 1.0]), code="aligned")
     header["vox_offset"] = 352
     with path.open("wb") as file:
@@ -73,7 +74,8 @@ def expected(volume: Path) -> Path:
 def predict(path: Path, output: Path, limit: str, taken: str) -> str:
     """`condseg predict` under a limit; returns what it complains of."""
     small = output.with_suffix(".nii")
-    nibabel.Nifti1Image(np.zeros((20, 20, 20), np.int16), np.diag([4.0, 4.0, 4.0, 1.0])).to_filename(small)
+    voxels = np.arange(8000, dtype=np.int16).reshape(20, 20, 20)
+    nibabel.Nifti1Image(voxels, np.diag([4.0, 4.0, 4.0, 1.0])).to_filename(small)
     command = ["predict", str(path), "--model", "phantom_ct", "--classes", "liver", "--device", "cpu"]
     child = subprocess.run(
         [sys.executable, "-c", RUN.format(room=ROOM), limit, taken, str(small), *command, "--output", str(output)],
