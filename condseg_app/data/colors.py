@@ -45,14 +45,18 @@ _WHITE = np.array([0.9505, 1.0, 1.0890])
 
 
 def free_color(used: Iterable[Color]) -> Color:
-    """A colour unlike all in use: the palette's next, then the colour furthest from all in use."""
-    taken = tuple(dict.fromkeys(used))
+    """A colour unlike all in use: the palette's next, then the colour furthest from all in use, then colours again."""
+    colors = tuple(used)
+    taken = tuple(dict.fromkeys(colors))
     if not taken:
         return PALETTE[0]
-    unlike = _apart(PALETTE, taken) > _NEAR
-    if unlike.any():
-        return PALETTE[int(unlike.argmax())]
-    return _candidates()[int(_apart(_candidates(), taken).argmax())]
+    palette = [color for color in PALETTE if color not in taken]
+    if palette:
+        unlike = _apart(palette, taken) > _NEAR
+        if unlike.any():
+            return palette[int(unlike.argmax())]
+    free = [color for color in _candidates() if color not in taken]
+    return free[int(_apart(free, taken).argmax())] if free else _candidates()[len(colors) % len(_candidates())]
 
 
 def _apart(some: Sequence[Color], others: Sequence[Color]) -> NDArray[np.float64]:

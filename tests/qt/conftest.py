@@ -27,7 +27,8 @@ def empty_panel(stage: Any, qtbot: QtBot) -> Iterator[Panel]:
     qtbot.addWidget(panel)
     panel.resize(340, 760)
     panel.show()
-    qtbot.waitExposed(panel)
+    panel.activateWindow()  # keys go to the active window, and not every screen has a window manager
+    qtbot.waitUntil(panel.isActiveWindow)
     yield panel
     panel.shut()
 

@@ -46,6 +46,7 @@ class Tools:
         gate: calls let through; None for all.
         shown, gone_to, looked: the marks, states and parts that lessons were told of.
         entered: counts the calls that have begun.
+        changes, proof: that lessons end with, in place of their own.
         fail: what the call with that number (from 0) raises.
     """
 
@@ -60,6 +61,9 @@ class Tools:
     gate: threading.Semaphore | None = None
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     fail: dict[int, Exception] = field(default_factory=dict)
+
+    changes: tuple[ClassChange, ...] | None = None
+    proof: Certificate | None = None
 
     def device(self) -> DeviceInfo:
         return DeviceInfo("cpu", "stand-in", 1)
@@ -146,12 +150,16 @@ class Training:
 
     def compare(self) -> tuple[ClassChange, ...]:
         self.tools.call()
+        if self.tools.changes is not None:
+            return self.tools.changes
         before = self.before.classes
         return tuple(ClassChange(e.name, 1.0 if e.name in before else None, 0.9, "x") for e in self.model().classes)
 
     def certificate(self) -> Certificate:
         self.tools.call()
-        return Certificate("3f2a", "3f2a", "77aa", "77aa", (ImageProof(self.lesson.image.name, "01", "01"),))
+        return self.tools.proof or Certificate(
+            "3f2a", "3f2a", "77aa", "77aa", (ImageProof(self.lesson.image.name, "01", "01"),)
+        )
 
 
 @dataclass(eq=False)

@@ -81,7 +81,7 @@ def test_the_lessons_result_carries_them(desk: Any, mode: Any, dice: float, is_t
     mask[1:3, 1:3, 1] = True
     session.annotate("cyst", mask, np.ones(shape, bool))
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
-    desk.tools.compare = lambda *_: changes
+    desk.tools.changes = changes
     session.teach("cyst", steps=20, mode=mode)
     desk.finish()
     result = session.lesson
