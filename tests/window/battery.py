@@ -29,7 +29,7 @@ from tests.window.explorer import Explorer
 from tests.window.states import SCAN, STATES, Scene, WindowState, slow_write
 from tests.window.watch import Watch
 
-_AGAIN, _MOST_INSIDE, _MOST_INSIDE_LONG = 4, 3, 60
+_AGAIN, _MOST_INSIDE, _MOST_INSIDE_LONG = 2, 3, 60
 
 
 def open_app(scene: Scene) -> tuple[QMainWindow, Callable[[], None]]:
