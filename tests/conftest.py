@@ -47,8 +47,30 @@ def _set_event() -> threading.Event:
     return event
 
 
+class RealRows:
+    """The real part of a stand-in engine: rows of classes are taken out and put in as the engine does."""
+
+    def class_of(self, model: Path, name: str) -> TaughtClass:
+        from condseg_app.engine.class_rows import taught_class  # torch, which few of these tests need
+
+        return taught_class(io.read_model(model), name)
+
+    def with_class(self, model: Path, taught: TaughtClass) -> Model:
+        from condseg_app.engine.class_rows import with_class  # torch, which few of these tests need
+
+        return with_class(io.read_model(model), taught)
+
+    def without_class(self, model: Path, name: str) -> Model:
+        from condseg_app.engine.class_rows import without_class  # torch, which few of these tests need
+
+        return without_class(io.read_model(model), name)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
 @dataclass(eq=False)
-class IntensityTools:
+class IntensityTools(RealRows):
     """Stands in for the engine: a voxel of intensity n is of class n. One window is one slice of the source.
 
     While `at_rest` is cleared, every window takes until it is set again.
@@ -69,24 +91,6 @@ class IntensityTools:
         self.lessons.append(lesson)
         self.trainers.append((_Learner if lesson.mode == "exact" else _Trainer)(io.read_model(model), lesson))
         return cast("TeacherLike", self.trainers[-1])
-
-    def class_of(self, model: Path, name: str) -> TaughtClass:
-        from condseg_app.engine.class_rows import taught_class  # torch, which few of these tests need
-
-        return taught_class(io.read_model(model), name)
-
-    def with_class(self, model: Path, taught: TaughtClass) -> Model:
-        from condseg_app.engine.class_rows import with_class  # torch, which few of these tests need
-
-        return with_class(io.read_model(model), taught)
-
-    def without_class(self, model: Path, name: str) -> Model:
-        from condseg_app.engine.class_rows import without_class  # torch, which few of these tests need
-
-        return without_class(io.read_model(model), name)
-
-    def close(self) -> None:
-        """Nothing to end."""
 
 
 @dataclass(eq=False)

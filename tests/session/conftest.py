@@ -26,18 +26,18 @@ from condseg_app.data import (
     Model,
     Preprocessing,
     Region,
-    TaughtClass,
     TrainingProgress,
 )
 from condseg_app.errors import CondsegError, WriteError
 from condseg_app.remote import Endpoint, PredictorLike, TeacherLike
 from condseg_app.session import Session
+from tests.conftest import RealRows
 
 CLASSES = ("liver", "spleen", "kidney")
 
 
 @dataclass(eq=False)
-class Tools:
+class Tools(RealRows):
     """Stands in for the engine: voxels of intensity n are class n. One window is one slice.
 
     Attributes:
@@ -78,24 +78,6 @@ class Tools:
         self.lessons.append(lesson)
         kind = Learning if lesson.mode == "exact" else Training
         return cast("TeacherLike", kind(self, io.read_model(model), lesson))
-
-    def class_of(self, model: Path, name: str) -> TaughtClass:
-        from condseg_app.engine.class_rows import taught_class  # torch, which few of these tests need
-
-        return taught_class(io.read_model(model), name)
-
-    def with_class(self, model: Path, taught: TaughtClass) -> Model:
-        from condseg_app.engine.class_rows import with_class  # torch, which few of these tests need
-
-        return with_class(io.read_model(model), taught)
-
-    def without_class(self, model: Path, name: str) -> Model:
-        from condseg_app.engine.class_rows import without_class  # torch, which few of these tests need
-
-        return without_class(io.read_model(model), name)
-
-    def close(self) -> None:
-        """Nothing to end."""
 
     def call(self) -> None:
         """What every call does first."""

@@ -37,10 +37,7 @@ class Teacher:
     def __getattr__(self, method: str) -> Any:
         if method.startswith("_"):
             raise AttributeError(method)
-        try:
-            return getattr(self._training, method)
-        except AttributeError:
-            raise ModelError("the whole model is taught, not a class alone; choose the mode 'exact'") from None
+        return self._of_training(method)
 
     def compare(self) -> tuple[ClassChange, ...]:
         """Each class before and after, on the lesson's image."""
@@ -57,9 +54,14 @@ class Teacher:
 
     def show(self, annotation: Annotation) -> None:
         """Go on with another annotation of the class on the lesson's image."""
-        if not isinstance(self._training, LiveTeacher):
-            raise ModelError("the whole model is taught, not a class alone; choose the mode 'exact'")
         others = tuple(a for a in self._lesson.annotations if a.class_name != annotation.class_name)
         lesson = replace(self._lesson, annotations=(*others, annotation))
-        self._training.show(lesson.shown)
+        self._of_training("show")(lesson.shown)
         self._lesson = lesson
+
+    def _of_training(self, method: str) -> Any:
+        """A method of the training; ModelError in the mode 'full' for the methods of 'exact'."""
+        try:
+            return getattr(self._training, method)
+        except AttributeError:
+            raise ModelError("the whole model is taught, not a class alone; choose the mode 'exact'") from None
