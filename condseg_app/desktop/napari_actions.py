@@ -21,7 +21,6 @@ class NapariActions:
 
     def __init__(self, widget: QtViewer) -> None:
         viewer = widget.viewer
-        self._widget = widget
         providers: list[tuple[Callable[[], object], Any]] = [
             (lambda: viewer, ViewerModel),
             (lambda: viewer.layers, LayerList),
@@ -31,18 +30,6 @@ class NapariActions:
         widget.viewerButtons.consoleButton.hide()
         for key in _KEYS_OF_NAPARI_ALONE:
             viewer.bind_key(key, _do_nothing)  # napari's own way to leave a key out (...) fails at the next key
-
-    def turn_with(self, turn: Callable[[], None]) -> None:
-        """Let the window turn into 3D and back where napari's button and key would."""
-
-        def on_key(viewer: ViewerModel) -> None:
-            del viewer
-            turn()
-
-        button = self._widget.viewerButtons.ndisplayButton
-        button.clicked.disconnect()
-        button.clicked.connect(lambda: turn())
-        self._widget.viewer.bind_key("Control-Y", on_key)
 
     def close(self) -> None:
         """Provide nothing more."""

@@ -63,7 +63,6 @@ class MainWindow(QMainWindow):
         self.resize(fitted(QSize(settings.width, settings.height), self))
         self.canvas = Canvas(self)
         self.binding = LayerBinding(session, self.canvas.model)
-        self.canvas.actions.turn_with(self.binding.turn)
         self.panel = Panel(self.binding, models)
         self._lay_out()
         self._focus_ring = FocusRing(self)

@@ -19,6 +19,7 @@ from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
 from condseg_app.qt.problem import ProblemDialog, RecentLog
 from condseg_app.qt.teach_page import TeachPage
+from condseg_app.qt.turning import Turning
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import ViewerKeys
@@ -46,6 +47,7 @@ class Panel(QWidget):
         self._connect()
         self._start_timers()
         keep_own_context(binding.viewer)
+        self.turning = Turning(binding.viewer, binding.turn)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)
         if draws_in_software():
             binding.reduced.most_voxels = MOST_VOXELS_IN_SOFTWARE
@@ -125,6 +127,7 @@ class Panel(QWidget):
     def shut(self) -> None:
         """Keep the painting, remove the panel's layers, and close viewer binding and session. Touch nothing of Qt."""
         self.keys.release()
+        self.turning.release()
         self._connections.end()
         self.binding.close()
         logging.getLogger("condseg_app").removeHandler(self.log)

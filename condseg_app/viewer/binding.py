@@ -112,8 +112,7 @@ class LayerBinding:
         self.stop_painting()
         if self.placement is None or self.session.image is None:
             return
-        if self.reduced.is_shown:  # there is nothing to paint on
-            self.viewer.dims.ndisplay = 2
+        self._leave_reduced()  # there is nothing to paint on
         entry = self.session.classes[name]
         draft = Draft(self.session, entry, self._marked(name, self.placement.shape))
         draft.written.connect(self._collect.later)
@@ -161,8 +160,9 @@ class LayerBinding:
     def flush(self) -> None:
         """Draw all pending changes."""
         self._redraw.flush()
-        if not self.annotation.stroking:  # a stroke is a single step for undo
+        if not self.annotation.stroking:  # a stroke is a single step for undo, and ends in 2D
             self._collect.flush()
+            self.reduced.advance()
 
     # the view
 
@@ -261,9 +261,10 @@ class LayerBinding:
         self.conflicts.draw_in_2d_only()
         if not self.reduced.is_due(self.placement):
             self.reduced.clear()
-        elif not self.reduced.is_shown:
-            self._show_reduced()
-        if self.reduced.is_shown:
+        elif not self.reduced.is_on:  # not by `turn`
+            self._prepare_reduced()
+            self.reduced.hide(self.source.layers)
+        if self.reduced.is_on:
             self.session.notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
         self._redraw.request()
 
@@ -271,16 +272,24 @@ class LayerBinding:
         """Switch between slices and the whole volume; a large volume is reduced before napari reads the data."""
         dims = self.viewer.dims
         into_3d = dims.ndisplay == 2 and dims.ndim >= 3
+        if self.reduced.is_on and into_3d:  # being prepared: asked twice
+            self.reduced.clear()
+            self.session.notice.emit("")
+            return
         if into_3d and self.reduced.is_needed(self.placement):
-            self._show_reduced()
+            self.session.notice.emit("Preparing the 3D view…")
+            self._prepare_reduced()
+            return
+        if not into_3d:
+            self.reduced.end()  # or napari would look at it in 2D first
         dims.ndisplay = 3 if into_3d else 2
         self.viewer.reset_view()
 
-    def _show_reduced(self) -> None:
+    def _prepare_reduced(self) -> None:
         if self.placement is None:
             return
         hidden = (self.class_map.layer, self.annotation.layer)
-        self.reduced.show(self.source.layers, hidden, self._labels, self.placement)
+        self.reduced.prepare(self.source.layers, hidden, self._labels, self.placement)
 
     def _on_removed(self, event: object) -> None:
         """The user took a layer away in napari's list."""
@@ -330,8 +339,8 @@ class LayerBinding:
             dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
             self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
             self.annotation.come_to_top()
-            if self.reduced.is_due(self.placement):
-                self._show_reduced()
+            if self.reduced.is_due(self.placement) and self.class_map.layer is not None:
+                self.reduced.hide([self.class_map.layer])
         self.class_map.color(self.session.classes, self.session.hidden)
         self._redraw.request()
 
@@ -376,8 +385,9 @@ class LayerBinding:
             self.conflicts.clear()
 
     def _refresh(self) -> None:
-        if self.reduced.is_shown:
+        if self.reduced.is_on:
             self.reduced.draw(None if self.class_map.layer is None else self.class_map.layer.colormap)
+        if self.reduced.is_due(self.placement):
             return
         self.class_map.refresh(thumbnail=self._rest is None)  # a millisecond that a switch of classes does without
         self.conflicts.refresh()
@@ -391,5 +401,9 @@ class LayerBinding:
         self.class_map.clear()
         self.source.clear()
         self.placement = self._rest = None
-        if self.reduced.is_shown:
-            self.viewer.dims.ndisplay = 2  # a layer of the user's that comes back would be drawn whole
+        self._leave_reduced()  # a layer of the user's that comes back would be drawn whole
+
+    def _leave_reduced(self) -> None:
+        if self.reduced.is_on:
+            self.viewer.dims.ndisplay = 2
+            self.reduced.clear()

@@ -1,6 +1,7 @@
 """A large volume in 3D: the image and its classes subsampled at regular steps."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -14,16 +15,20 @@ from condseg_app.data import Region
 from condseg_app.viewer.overlay import add_quietly, remove
 from condseg_app.viewer.placement import Placement
 
-MOST_VOXELS = 2**27
-"""Largest volume that a graphics card draws in 3D without a halt."""
+MOST_VOXELS = 2**25
+"""Largest volume that a graphics card draws in 3D, and napari reads, without a halt."""
 MOST_VOXELS_IN_SOFTWARE = 2**21
 """Largest volume for a processor: about half a second a frame on two idle cores."""
 ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
 _BOX = 32  # voxels of the reduced volume along an edge of a box that is read at once
+_MOMENT = 0.015  # seconds of reading at a time; the window is drawn and used in between
 
 
 class ReducedVolume:
     """Replaces layers that are too large for 3D, and restores them.
+
+    The reduced volume is read in short moments on the caller's thread, so that no data changes meanwhile: call
+    `advance` from a timer.
 
     Attributes:
         most_voxels: largest volume that is drawn whole.
@@ -37,14 +42,22 @@ class ReducedVolume:
         self._hidden: list[tuple[Layer, bool]] = []
         self._read: ReadLabels | None = None
         self._placement: Placement | None = None
+        self._colormap: DirectLabelColormap | None = None
+        self._labels_are_old = False
+        self._work: Iterator[None] | None = None
 
     def __contains__(self, layer: object) -> bool:
         return any(layer == own for own in (*self._images, self._labels) if own is not None)
 
     @property
-    def is_shown(self) -> bool:
-        """Whether the reduced volume replaces others now."""
+    def is_on(self) -> bool:
+        """Whether the reduced volume is shown or being prepared."""
         return self._placement is not None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether `advance` has something to do."""
+        return self._work is not None or self._labels_are_old
 
     def is_due(self, placement: Placement | None) -> bool:
         """Whether the viewer shows a volume in 3D that is too large to be drawn whole."""
@@ -54,8 +67,8 @@ class ReducedVolume:
         """Whether a volume is too large to be drawn whole."""
         return placement is not None and placement.ndim == 3 and int(np.prod(placement.shape)) > self.most_voxels
 
-    def show(self, images: Sequence[Layer], others: Sequence[Layer | None], read: ReadLabels, at: Placement) -> None:
-        """Show the reduced volume in place of the image's layers and of others.
+    def prepare(self, images: Sequence[Layer], others: Sequence[Layer | None], read: ReadLabels, at: Placement) -> None:
+        """Begin to read the reduced volume; once read, it replaces the image's layers and others, in 3D.
 
         Args:
             images: the image's layers.
@@ -65,41 +78,88 @@ class ReducedVolume:
         """
         self.clear()
         self._read, self._placement = read, at
-        steps = steps_within(at.display_shape, at.layer["scale"], self.most_voxels)
-        self._images = [_reduced(layer, steps) for layer in images if isinstance(layer, Image)]
-        self._hidden = [(layer, layer.visible) for layer in (*images, *others) if layer is not None]
-        for layer, _ in self._hidden:
-            layer.visible = False
-        for layer in self._images:
-            add_quietly(self._viewer, layer)
+        self._work = self._show(images, [layer for layer in (*images, *others) if layer is not None])
 
     def draw(self, colormap: DirectLabelColormap | None) -> None:
-        """Draw the present classes, in a map's colours; empty without a map."""
-        if self._placement is None or self._read is None or colormap is None:
-            return
-        at = self._placement
-        steps = steps_within(at.display_shape, at.layer["scale"], self.most_voxels)
-        labels = reduced_labels(self._read, at, steps)
-        if self._labels is None:
-            self._labels = Labels(
-                labels, name="classes, reduced", opacity=0.55, iso_gradient_mode="smooth", **_spread(at.layer, steps)
-            )
-            self._labels.colormap = colormap
-            self._labels.editable = False
-            add_quietly(self._viewer, self._labels)
-            return
-        self._labels.colormap = colormap
-        self._labels.data = labels
+        """Draw the present classes, in a map's colours, as soon as they are read; nothing without a map."""
+        self._colormap = colormap
+        self._labels_are_old = self._placement is not None and colormap is not None
 
-    def clear(self) -> None:
-        """Restore the replaced layers."""
-        own, hidden = [*self._images, self._labels], self._hidden
-        self._images, self._labels, self._hidden, self._placement, self._read = [], None, [], None, None
+    def advance(self) -> None:
+        """Work for a moment."""
+        ends = time.monotonic() + _MOMENT
+        while self.is_working and time.monotonic() < ends:
+            if self._work is None:
+                self._labels_are_old, self._work = False, self._draw_labels()
+            try:
+                next(self._work)
+            except StopIteration:
+                self._work = None
+
+    def hide(self, layers: Sequence[Layer]) -> None:
+        """Hide layers until `clear`."""
+        known = [layer for layer, _ in self._hidden]
+        self._hidden += [(layer, layer.visible) for layer in layers if layer not in known]
+        for layer in layers:
+            layer.visible = False
+
+    def end(self) -> None:
+        """Remove the reduced volume, and work no more."""
+        own, self._images, self._labels = [*self._images, self._labels], [], None
+        self._work, self._labels_are_old = None, False
         for layer in own:
             remove(self._viewer, layer)
+
+    def clear(self) -> None:
+        """Remove the reduced volume and restore the replaced layers."""
+        self.end()
+        hidden, self._hidden, self._placement, self._read = self._hidden, [], None, None
         for layer, visible in hidden:
             if layer in self._viewer.layers:
                 layer.visible = visible
+
+    def _show(self, images: Sequence[Layer], replaced: Sequence[Layer]) -> Iterator[None]:
+        """Read the image, then turn into 3D with the reduced layers in place of others."""
+        steps = self._steps()
+        read: list[Image] = []
+        for layer in images:
+            if isinstance(layer, Image):
+                read.append((yield from _reduced(layer, steps)))
+        self.hide(replaced)
+        yield
+        turned = self._viewer.dims.ndisplay == 3
+        self._viewer.dims.ndisplay = 3
+        for layer in read:
+            yield
+            self._images.append(layer)
+            add_quietly(self._viewer, layer)
+        if not turned:
+            self._viewer.reset_view()
+
+    def _draw_labels(self) -> Iterator[None]:
+        """Read the label map, then show it in the reduced layer."""
+        if self._placement is None or self._read is None:
+            return
+        steps = self._steps()
+        labels = yield from reduced_labels(self._read, self._placement, steps)
+        if self._labels is not None:
+            self._labels.colormap = self._colormap
+            self._labels.data = labels
+            return
+        self._labels = Labels(
+            labels,
+            name="classes, reduced",
+            opacity=0.55,
+            iso_gradient_mode="smooth",
+            colormap=self._colormap,
+            **_spread(self._placement.layer, steps),
+        )
+        self._labels.editable = False
+        add_quietly(self._viewer, self._labels)
+
+    def _steps(self) -> tuple[int, ...]:
+        at = self._placement
+        return () if at is None else steps_within(at.display_shape, at.layer["scale"], self.most_voxels)
 
 
 def steps_within(shape: Sequence[int], spacing: Sequence[float], most: int) -> tuple[int, ...]:
@@ -111,7 +171,9 @@ def steps_within(shape: Sequence[int], spacing: Sequence[float], most: int) -> t
     return tuple(steps)
 
 
-def reduced_labels(read: ReadLabels, at: Placement, steps: Sequence[int]) -> NDArray[np.unsignedinteger]:
+def reduced_labels(
+    read: ReadLabels, at: Placement, steps: Sequence[int]
+) -> Generator[None, None, NDArray[np.unsignedinteger]]:
     """Every so many voxels of a label map in display order, read box by box: empty boxes cost next to nothing."""
     shape, edges = at.display_shape, [_BOX * step for step in steps]
     found: NDArray[np.unsignedinteger] = np.zeros([-(-n // step) for n, step in zip(shape, steps, strict=True)], "u2")
@@ -120,6 +182,7 @@ def reduced_labels(read: ReadLabels, at: Placement, steps: Sequence[int]) -> NDA
         block = at.to_display(read(at.region(box)))[tuple(slice(None, None, step) for step in steps)]
         beside = (slice(c // s, c // s + n) for c, s, n in zip(corner, steps, block.shape, strict=True))
         found[tuple(beside)] = block
+        yield
     return found.astype(np.uint8) if found.max(initial=0) <= 255 else found
 
 
@@ -128,12 +191,15 @@ def nothing_in(region: Region, shape: Sequence[int]) -> NDArray[np.uint8]:
     return np.broadcast_to(np.uint8(0), [len(range(*part.indices(n))) for part, n in zip(region, shape, strict=True)])
 
 
-def _reduced(layer: Image, steps: Sequence[int]) -> Image:
+def _reduced(layer: Image, steps: Sequence[int]) -> Generator[None, None, Image]:
     first, *others = (slice(None, None, step) for step in steps)
-    slices = range(layer.data.shape[0])[first]  # slice by slice: of a file only the shown part is read
+    slices: list[NDArray[Any]] = []
+    for n in range(layer.data.shape[0])[first]:  # slice by slice: of a file only the shown part is read
+        slices.append(np.array(layer.data[n][tuple(others)]))
+        yield
     spread = {"scale": layer.scale, "translate": layer.translate, "units": layer.units}
     return Image(
-        np.stack([np.asarray(layer.data[n])[tuple(others)] for n in slices]),
+        np.stack(slices),
         rgb=layer.rgb,
         name=f"{layer.name}, reduced",
         contrast_limits=layer.contrast_limits,

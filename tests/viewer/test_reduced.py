@@ -1,6 +1,7 @@
 """A large volume in 3D is stood in for by a smaller one."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,56 @@ def binding(stage: Any, scan: Image) -> Iterator[LayerBinding]:
 
 
 def drawn_by_now(binding: LayerBinding) -> None:
-    while binding._redraw.pending:
+    while binding._redraw.pending or binding.reduced.is_working:
         binding.flush()
+
+
+def at_once(work: Generator[None, None, Any]) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_the_turn_into_3d_is_prepared_in_moments_and_slices_are_seen_meanwhile(binding: LayerBinding) -> None:
+    viewer, before = binding.viewer, list(binding.viewer.layers)
+    seen: list[int] = []
+    read = viewer.layers[0].data
+
+    class Counted:
+        shape, dtype, ndim = read.shape, read.dtype, read.ndim
+
+        def __getitem__(self, key: Any) -> Any:
+            seen.append(viewer.dims.ndisplay)
+            time.sleep(0.02)  # a slow disk
+            return read[key]
+
+    viewer.layers[0]._data = Counted()
+    binding.turn()
+    binding.flush()
+    assert seen == [2], "one slow slice fills the moment"
+    assert list(viewer.layers) == before
+    binding.turn()
+    drawn_by_now(binding)
+    assert viewer.dims.ndisplay == 2, "asked again while preparing: stays"
+    assert list(viewer.layers) == before
+    binding.turn()
+    drawn_by_now(binding)
+    assert viewer.dims.ndisplay == 3
+    assert set(seen) == {2}
+    binding.turn()
+    assert viewer.dims.ndisplay == 2
+    assert list(viewer.layers) == before
+
+
+def test_the_brush_taken_up_while_3d_is_prepared_stays_in_2d(binding: LayerBinding) -> None:
+    binding.turn()
+    binding.begin_painting("liver")
+    drawn_by_now(binding)
+    assert binding.viewer.dims.ndisplay == 2
+    assert binding.annotation.layer is not None
+    assert binding.annotation.layer.visible
 
 
 def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) -> None:
@@ -70,6 +119,7 @@ def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) 
 def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: LayerBinding) -> None:
     viewer = binding.viewer
     viewer.dims.ndisplay = 3
+    drawn_by_now(binding)
     for name in binding.session.classes.names:
         binding.session.set_threshold(name, 0.99)
     drawn_by_now(binding)
@@ -89,5 +139,5 @@ def test_boxes_make_up_the_whole_map(binding: LayerBinding, scan: Image) -> None
     assert at is not None
     values = np.random.default_rng(0).integers(0, 300, scan.geometry.shape).astype(np.uint16)
     for steps in ((1, 1, 1), (2, 1, 3), (3, 2, 2)):
-        found = reduced_labels(lambda region: values[region], at, steps)
+        found = at_once(reduced_labels(lambda region: values[region], at, steps))
         assert np.array_equal(found, at.to_display(values)[:: steps[0], :: steps[1], :: steps[2]])
