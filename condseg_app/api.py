@@ -207,7 +207,7 @@ def teach(
         ClassTableError: no voxel of the class is annotated.
     """
     loaded = _loaded(model)
-    entry = loaded.classes[name] if name in loaded.classes else loaded.classes.propose(name)
+    entry = loaded.classes[name] if name in loaded.classes else loaded.classes.propose_new(name)
     shown = [(image, (drawn,)) for image, drawn in examples]
     for step in teach_model(Teaching(loaded, entry, shown, mode, steps, device)):
         if isinstance(step, TeachingResult):

@@ -1,6 +1,9 @@
 """The look-up table: a network's classes, each with the code that the network is given."""
 
+import hashlib
+import re
 import unicodedata
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +17,8 @@ LONGEST_NAME = 200
 
 # Control characters, halves of a character, ends of lines and of paragraphs.
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_ID_LENGTH = 12
 
 
 def why_no_class_name(name: str) -> str | None:
@@ -44,6 +49,23 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join('"{}"'.format(n.replace('"', '""')) if "," in n or n.startswith('"') else n for n in names)
 
 
+def derived_id(name: str, value: int, further: int = 0) -> str:
+    """The id of a class from a file without ids: 12 hexadecimal digits of the SHA-256 of name and value.
+
+    Args:
+        name: of the class.
+        value: of the class in label maps.
+        further: 1, 2, ... for further ids, where the first is another class's in the same table.
+    """
+    text = f"{name}\n{value}" + (f"\n{further}" if further else "")  # names have no line's end
+    return hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH]
+
+
+def fresh_id() -> str:
+    """An id for a new class: 12 random hexadecimal digits."""
+    return uuid.uuid4().hex[:_ID_LENGTH]
+
+
 @dataclass(frozen=True)
 class ClassEntry:
     """A row of the look-up table.
@@ -56,6 +78,8 @@ class ClassEntry:
         part_of: name of the class that contains this class (a tumour's organ), if any.
         terminology: a code of a terminology, 'SCT:10200004' for the liver, say.
         notes: free text.
+        id: identity of the class, whatever name, value and colour it gets: 1 to 64 letters, digits, '-' and '_'.
+            Derived from name and value where none is given (`derived_id`).
     """
 
     value: int
@@ -65,6 +89,7 @@ class ClassEntry:
     part_of: str | None = None
     terminology: str | None = None
     notes: str = ""
+    id: str = ""
 
     def __post_init__(self) -> None:
         wrong = why_no_class_name(self.name)
@@ -74,14 +99,20 @@ class ClassEntry:
             raise ClassTableError(f"class '{self.name}' has value {self.value}; use 1 to 65535 (0 is background)")
         if len(self.color) != 3 or not all(0 <= c <= 255 for c in self.color):
             raise ClassTableError(f"class '{self.name}' has colour {self.color}; use red, green, blue of 0 to 255")
+        if not self.id:
+            object.__setattr__(self, "id", derived_id(self.name, self.value))
+        if not _ID.fullmatch(self.id):
+            raise ClassTableError(f"class '{self.name}' has an id of other letters than 0-9, A-Z, a-z, '-' and '_'")
 
 
 @dataclass(frozen=True)
 class ClassTable:
     """The rows in order; a row's position is its index in the network's table.
 
+    A derived id that an earlier row has already gives way to the next that is free.
+
     Raises:
-        ClassTableError: a name or a value is used twice.
+        ClassTableError: a name, a value or a given id is used twice.
     """
 
     entries: tuple[ClassEntry, ...] = ()
@@ -89,6 +120,7 @@ class ClassTable:
     def __post_init__(self) -> None:
         _refuse_repeats("name", [e.name.casefold() for e in self.entries])
         _refuse_repeats("value", [e.value for e in self.entries])
+        object.__setattr__(self, "entries", _with_own_ids(self.entries))
         _refuse_circles({e.name: e.part_of for e in self.entries})
 
     @classmethod
@@ -121,6 +153,10 @@ class ClassTable:
         """The row of a name; ClassTableError names those that exist."""
         return self.entries[self.row(name)]
 
+    def by_id(self, class_id: str) -> ClassEntry | None:
+        """The row of an id, under whatever name; None without such a row."""
+        return next((entry for entry in self.entries if entry.id == class_id), None)
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names in order."""
@@ -138,11 +174,16 @@ class ClassTable:
                 return row
         raise ClassTableError(f"no class '{name}' here; there are: {listed(self.names) or 'none'}")
 
-    def propose(self, name: str, color: Color | None = None) -> ClassEntry:
-        """A new row for a name: next free value, a colour, and a code far from all others."""
-        value = max((e.value for e in self.entries), default=0) + 1
+    def propose(self, name: str, color: Color | None = None, value: int | None = None) -> ClassEntry:
+        """A row for a name: the next free value if none is given, a colour, and a code far from all others."""
+        if value is None:
+            value = max((e.value for e in self.entries), default=0) + 1
         chosen = color if color is not None else free_color(e.color for e in self.entries)
         return ClassEntry(value, name, chosen, spread_code(len(self.entries)))
+
+    def propose_new(self, name: str, color: Color | None = None) -> ClassEntry:
+        """A row for a class that is in no file yet, with a fresh id."""
+        return replace(self.propose(name, color), id=fresh_id())
 
     def adding(self, entry: ClassEntry) -> "ClassTable":
         """The table with another row at the end."""
@@ -153,6 +194,17 @@ class ClassTable:
         row = self.row(name)
         changed = replace(self.entries[row], **changes)  # type: ignore[arg-type]
         return ClassTable((*self.entries[:row], changed, *self.entries[row + 1 :]))
+
+    def renaming(self, old: str, new: str) -> "ClassTable":
+        """The table with another name for a class, also where it is the whole of its parts."""
+        self.row(old)
+        whole = {old: new}
+        return ClassTable(
+            tuple(
+                replace(e, name=whole.get(e.name, e.name), part_of=e.part_of and whole.get(e.part_of, e.part_of))
+                for e in self.entries
+            )
+        )
 
     def keeping(self, names: Iterable[str]) -> "ClassTable":
         """The rows of some names, in the table's order."""
@@ -173,6 +225,22 @@ def spread_code(row: int) -> float:
     level = (row - 1).bit_length() - 1
     gaps = 1 << level
     return -1.0 + (2 * (row - gaps - 1) + 1) / gaps
+
+
+def _with_own_ids(entries: tuple[ClassEntry, ...]) -> tuple[ClassEntry, ...]:
+    rows: dict[str, ClassEntry] = {}
+    for entry in entries:
+        own, further = entry.id, 0
+        while own in rows:
+            if entry.id != derived_id(entry.name, entry.value):
+                raise ClassTableError(
+                    f"'{rows[own].name}' and '{entry.name}' have the same id, {own}: they are one class under two "
+                    "names; give them one name, or remove one of them"
+                )
+            further += 1
+            own = derived_id(entry.name, entry.value, further)
+        rows[own] = entry if own == entry.id else replace(entry, id=own)
+    return tuple(rows.values())
 
 
 def _refuse_circles(whole: Mapping[str, str | None]) -> None:

@@ -34,13 +34,16 @@ def with_class(model: Model, taught: TaughtClass) -> Model:
 
     Raises:
         ModelError: the class was taught to another model.
-        ClassTableError: the model has a class of that name.
+        ClassTableError: the model has the class, or another of that name.
     """
     entry = taught.entry
     if taught.trunk_sha256 != trunk_hash(model):
         raise ModelError(
             f"'{entry.name}' was taught to another model, '{taught.model}'; open that one, or teach the class anew"
         )
+    known = model.classes.by_id(entry.id)
+    if known is not None:
+        raise ClassTableError(f"the model has this class already, as '{known.name}'; remove that one first")
     if entry.name in model.classes:
         raise ClassTableError(f"the model has a class '{entry.name}' already; rename or remove that one first")
     rank = max((w.shape[0] for key, w in taught.row.items() if key.endswith(f"inner_{ROWS}")), default=0)

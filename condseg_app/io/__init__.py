@@ -5,7 +5,7 @@ from condseg_app.io.contents import SUFFIXES, can_read, is_image
 from condseg_app.io.data_sets.folders import read_case, read_data_set
 from condseg_app.io.describe import FileDescription, describe
 from condseg_app.io.exports.formats import EXPORT_FORMATS, ExportFormat, export_files, export_format
-from condseg_app.io.exports.provenance import Registry, merge_rule, read_registry, rows_of
+from condseg_app.io.exports.provenance import Registry, merge_rule, read_registry
 from condseg_app.io.exports.write import Export, write_export
 from condseg_app.io.images import read_image
 from condseg_app.io.labels.parts import LabelParts, label_map_by_parts
@@ -45,7 +45,6 @@ __all__ = [
     "read_model",
     "read_model_description",
     "read_registry",
-    "rows_of",
     "user_models_folder",
     "write_binary_masks",
     "write_checkpoint",

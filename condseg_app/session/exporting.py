@@ -73,7 +73,7 @@ def registry(plan: ExportPlan) -> io.Registry:
         priority=tuple(n for n in state.priority or () if overlap == "priority" and n in plan.names),
         incomplete=tuple(name for name in plan.names if state.state_of(name) == "filling"),
         corrected=tuple(name for name in plan.names if name in state.annotations),
-        classes=io.rows_of(state.classes.keeping(plan.names)),
+        classes=state.classes.keeping(plan.names),
     )
 
 

@@ -23,7 +23,7 @@ def propose(state: State, name: str, color: Color | None = None) -> ClassEntry:
     if name in gone:
         entry = gone[name]
         return entry if color is None else replace(entry, color=color)
-    proposed = ClassTable((*state.classes.entries, *gone.values())).propose(name, color)
+    proposed = ClassTable((*state.classes.entries, *gone.values())).propose_new(name, color)
     state.classes.adding(proposed)  # refuses a name in use
     _refuse_reserved(state, name)
     return proposed
@@ -45,7 +45,7 @@ def renaming(state: State, old: str, new: str) -> State:
         _refuse_reserved(state, new)
     return replace(
         state,
-        classes=state.classes.replacing(old, name=new),
+        classes=state.classes.renaming(old, new),
         asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
         previews={new if name == old else name: levels for name, levels in state.previews.items()},
         annotations=_renamed(state.annotations, old, new),
@@ -129,13 +129,13 @@ def personal(state: State, table: ClassTable) -> ClassTable:
 
 
 def appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
-    """A table with a further row, which gets a free value if its own is taken; unchanged for a known name."""
+    """A table with a further row, which gets a free value if its own is taken; unchanged for a known id or name."""
+    if table.by_id(entry.id) or entry.name.casefold() in {name.casefold() for name in table.names}:
+        return table
     try:
         return table.adding(entry)
-    except ClassTableError:  # the value is taken, or the name in other letters
-        if any(entry.name.casefold() == name.casefold() for name in table.names):
-            return table
-        return table.adding(replace(table.propose(entry.name, entry.color), notes=entry.notes))
+    except ClassTableError:  # the value is taken
+        return table.adding(replace(table.propose(entry.name, entry.color), notes=entry.notes, id=entry.id))
 
 
 def removed(state: State) -> tuple[ClassEntry, ...]:

@@ -1,6 +1,5 @@
 """Completing labels: a trained model labels a data set's unlabelled classes."""
 
-import json
 import logging
 import os
 import shutil
@@ -28,6 +27,7 @@ from condseg_app.data import (
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import find_model, read_data_set, read_image, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.data_sets.dataset_json import CLASS_ID, write_dataset_json
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.image_files import write_image
 from condseg_app.io.labels.reader import MACHINE_UNKNOWN
@@ -207,7 +207,10 @@ def _write_description(
     stored = {meant: value for value, meant in coding.values.items()}
     content = {
         "name": f"{data.name}, labels completed by {plan.model}",
-        "classes": [{"name": e.name, "value": stored.get(e.value, e.value), "color": list(e.color)} for e in table],
+        "classes": [
+            {"name": e.name, "value": stored.get(e.value, e.value), "color": list(e.color), CLASS_ID: e.id}
+            for e in table
+        ],
         **({} if coding.ignored is None else {"ignore_id": coding.ignored}),
         "part_of": {entry.name: entry.part_of for entry in table if entry.part_of in table},
         "licence": data.licence,
@@ -217,8 +220,7 @@ def _write_description(
         "confidence": plan.confidence,
         "split": split,
     }
-    with atomic_write(plan.output / "dataset.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_dataset_json(plan.output, content)
 
 
 def _suffix(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Data sets made by formulas, written like collected data: the work of `condseg phantom`."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from condseg_app.data import ClassTable, Image, LabelMap, Split
 from condseg_app.errors import WriteError
 from condseg_app.io import write_label_map
-from condseg_app.io.atomic import atomic_write
+from condseg_app.io.data_sets.dataset_json import write_dataset_json
 from condseg_app.io.image_files import write_image
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.phantoms.ct import CT_CLASSES, make_ct
@@ -78,8 +77,7 @@ def write_phantoms(folder: Path, cases: int = 72, scenes: int = 160, seed: int =
             write_label_map(root / "labelsTr" / path.name, labels)
             done += 1
             yield Step(Progress(done / total, f"Made {path.name}"), path)
-        with atomic_write(root / "dataset.json") as part:
-            part.write_text(json.dumps(_description(kind, count, seed), indent=1) + "\n", encoding="utf-8")
+        write_dataset_json(root, _description(kind, count, seed))
 
 
 def _prepare(root: Path) -> None:

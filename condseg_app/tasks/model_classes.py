@@ -21,7 +21,7 @@ def import_class(file: Path, model: str, output: Path, name: str | None = None) 
 
     Raises:
         ModelError: the class was taught to another model.
-        ClassTableError: the model has a class of that name.
+        ClassTableError: the model has the class, or another of that name.
     """
     from condseg_app.engine.class_rows import with_class
 
@@ -37,10 +37,7 @@ def rename_class(model: str, old: str, new: str, output: Path) -> None:
     found = read_model(path)
     if new in found.classes:
         raise ClassTableError(f"the model has a class '{new}' already; choose another name")
-    parts = {entry.name: {"part_of": new} for entry in found.classes if entry.part_of == old}
-    classes = found.classes.replacing(old, name=new)
-    for part, change in parts.items():
-        classes = classes.replacing(part, **change)
+    classes = found.classes.renaming(old, new)
     records = {new if name == old else name: kept for name, kept in found.training.get("classes", {}).items()}
     training = {**found.training, **({"classes": records} if records else {})}
     _write_beside(path, replace(found, classes=classes, training=training), output)

@@ -32,7 +32,6 @@ from condseg_app.io import (
     export_format,
     merge_rule,
     read_image,
-    rows_of,
     write_binary_masks,
     write_export,
     write_label_map,
@@ -207,7 +206,7 @@ def record_of(
         merge_rule=merge_rule(settings.overlap, marked=False),
         priority=settings.order or (),
         post_processing=asdict(settings),
-        classes=rows_of(classes),
+        classes=classes,
     )
 
 

@@ -84,12 +84,10 @@ def shared_table(sets: Sequence[DataSet], wanted: Sequence[str] | None = None) -
     for entry in (entry for data in sets for entry in data.classes):
         if entry.name in table or entry.name not in labelled or (wanted and entry.name not in wanted):
             continue
-        proposed = table.propose(entry.name)
-        free = entry.value not in {e.value for e in table}
+        value = entry.value if entry.value not in {e.value for e in table} else None
         part_of = entry.part_of if entry.part_of in labelled else None
-        table = table.adding(
-            replace(proposed, value=entry.value if free else proposed.value, color=entry.color, part_of=part_of)
-        )
+        row = table.propose(entry.name, entry.color, value)
+        table = table.adding(replace(row, part_of=part_of, id=entry.id))
     for name in wanted or ():
         if name not in table:
             known = listed(sorted(labelled))

@@ -7,7 +7,7 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Color, Image, LabelMap
+from condseg_app.data import ClassTable, Color, Image, LabelMap
 from condseg_app.errors import GeometryError
 from condseg_app.io.labels.placing import onto_grid
 from condseg_app.io.labels.segmentations import Segmentation
@@ -71,8 +71,7 @@ def _named(values: np.ndarray, layer: Labels, known: ClassTable) -> ClassTable:
     table = known
     for value in np.unique(values[values > 0]):
         if all(entry.value != value for entry in table):
-            proposed = table.propose(f"class {value}", _color(layer, int(value)))
-            table = table.adding(ClassEntry(int(value), proposed.name, proposed.color, proposed.code))
+            table = table.adding(table.propose(f"class {value}", _color(layer, int(value)), int(value)))
     return table
 
 

@@ -1,10 +1,13 @@
+import hashlib
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condseg_app.data import PALETTE, ClassEntry, ClassTable, as_class_name, spread_code
+from condseg_app.data.classes import derived_id
 from condseg_app.errors import ClassTableError
 
 letters = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
@@ -134,3 +137,54 @@ def test_a_proposal_takes_a_free_colour_and_the_next_value() -> None:
     assert table.propose("spleen").value == 8
     assert table.propose("spleen").color == PALETTE[1]
     assert table.propose("spleen", (1, 2, 3)).color == (1, 2, 3)
+
+
+@settings(deadline=None)
+@given(tables, names, st.data())
+def test_a_renamed_class_keeps_its_id_and_its_parts(table: ClassTable, new: str, data: st.DataObject) -> None:
+    if not len(table) or new.casefold() in {name.casefold() for name in table.names}:
+        return
+    old = data.draw(st.sampled_from(table.names))
+    parts = {name: replace(table[name], part_of=old) for name in table.names if name != old}
+    table = ClassTable(tuple(parts.get(e.name, e) for e in table))
+    changed = table.renaming(old, new)
+    assert [e.id for e in changed] == [e.id for e in table]
+    assert changed.by_id(table[old].id) == replace(table[old], name=new)
+    assert all(entry.part_of == new for entry in changed if entry.name != new)
+    assert changed.renaming(new, old) == table
+
+
+@settings(deadline=None)
+@given(names, st.integers(1, 65535))
+def test_a_row_without_an_id_gets_the_same_one_each_time(name: str, value: int) -> None:
+    assert ClassEntry(value, name).id == ClassEntry(value, name, (1, 2, 3), notes="other").id == derived_id(name, value)
+    assert ClassEntry(value, name).id != ClassEntry(value % 65535 + 1, name).id
+
+
+def test_the_derived_ids_are_those_that_are_documented() -> None:
+    assert derived_id("liver", 1) == hashlib.sha256(b"liver\n1").hexdigest()[:12]
+    assert derived_id("liver", 1, 2) == hashlib.sha256(b"liver\n1\n2").hexdigest()[:12]
+
+
+def test_a_derived_id_gives_way_to_the_same_id_of_another_class_always_alike() -> None:
+    renamed = ClassEntry(2, "hepar", id=derived_id("liver", 1))
+    table = ClassTable((renamed, ClassEntry(1, "liver")))
+    assert [e.id for e in table] == [derived_id("liver", 1), derived_id("liver", 1, 1)]
+    assert ClassTable(table.entries) == ClassTable((renamed, ClassEntry(1, "liver"))) == table
+
+
+def test_an_id_that_two_rows_were_given_is_refused() -> None:
+    with pytest.raises(ClassTableError, match="'liver' and 'spleen' have the same id, abc: they are one class"):
+        ClassTable((ClassEntry(1, "liver", id="abc"), ClassEntry(2, "spleen", id="abc")))
+
+
+@pytest.mark.parametrize("odd", ["../up", "a b", "x" * 65, "é"])
+def test_odd_ids_are_refused(odd: str) -> None:
+    with pytest.raises(ClassTableError, match="has an id"):
+        ClassEntry(1, "liver", id=odd)
+
+
+def test_a_new_class_is_no_other_of_the_same_name() -> None:
+    table = ClassTable.from_names(["liver"])
+    assert table.propose_new("spleen").id != table.propose_new("spleen").id
+    assert table.by_id("not there") is None

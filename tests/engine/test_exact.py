@@ -95,8 +95,10 @@ def test_a_class_goes_into_another_copy_and_answers_the_same_to_the_bit(
         assert trunk_hash(joined) == trunk_hash(model)
         back = without_class(joined, "kidney")
         assert rows_hash(back, model.classes.names) == rows_hash(model, model.classes.names)
-    with pytest.raises(ClassTableError, match="has a class 'kidney' already"):
+    with pytest.raises(ClassTableError, match="has this class already, as 'kidney'"):
         with_class(after, alone)
+    with pytest.raises(ClassTableError, match="has a class 'kidney' already"):
+        with_class(after, replace(alone, entry=replace(alone.entry, id="another")))
     other = make_model("3D", slope=0.2)
     with pytest.raises(ModelError, match="taught to another model, 'tiny'"):
         with_class(other, alone)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.errors import GeometryError
-from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, rows_of, write_export
+from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, write_export
 from condseg_app.io.labels.reader import read_binary_mask
 from condseg_app.io.pictures.camera import as_stored, orientation_of, upright
 
@@ -100,7 +100,7 @@ def test_a_turned_mask_of_an_upright_picture_is_refused(tmp_path: Path) -> None:
 def export(image: Image, key: str, target: Path) -> Path:
     classes = ClassTable.from_names(["thing"])
     values = (image.voxels()[0] > 100).astype(np.uint8)
-    registry = Registry(image=image.name, classes=rows_of(classes))
+    registry = Registry(image=image.name, classes=classes)
     what = Export(image, registry, {"thing": values > 0}, LabelMap(values, image.geometry, classes))
     return write_export(export_format(key), target, what)[0]
 

@@ -16,11 +16,11 @@ from pycocotools.coco import COCO
 
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
-from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io import Registry, read_registry
 from condseg_app.io.exports.coco import write_coco
 
 TABLE = ClassTable.from_names(["liver", "spleen"]).replacing("spleen", value=7)
-REGISTRY = Registry(image="scan", model="abdomen", thresholds={"liver": 0.5}, classes=rows_of(TABLE))
+REGISTRY = Registry(image="scan", model="abdomen", thresholds={"liver": 0.5}, classes=TABLE)
 Masks = dict[str, NDArray[np.bool_]]
 
 
@@ -81,7 +81,7 @@ def test_categories_are_class_values_and_images_are_slices(tmp_path: Path) -> No
         (1, "scan_0000.png", 4, 3),
         (2, "scan_0001.png", 4, 3),
     ]
-    assert read_registry(path).table == TABLE
+    assert read_registry(path).classes == TABLE
 
 
 def test_a_picture_keeps_its_files_name(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
-from condseg_app.io import Registry, rows_of
+from condseg_app.io import Registry
 from condseg_app.io.exports.cvat import write_cvat_masks
 
 TABLE = ClassTable(
@@ -27,7 +27,7 @@ TABLE = ClassTable(
         ClassEntry(4, "night", (0, 0, 0)),
     )
 )
-REGISTRY = Registry(image="scan", classes=rows_of(TABLE))
+REGISTRY = Registry(image="scan", classes=TABLE)
 GRID = Geometry.with_spacing((6, 5, 2), (1, 2, 3))
 IMAGE = Image(np.zeros((1, 6, 5, 2), np.uint8), GRID, "scan")
 
@@ -87,4 +87,4 @@ def test_the_registry_and_a_pictures_name_are_in_it(tmp_path: Path) -> None:
     write_cvat_masks(tmp_path / "a.zip", labels, image, REGISTRY)
     with zipfile.ZipFile(tmp_path / "a.zip") as packed:
         assert "SegmentationClass/cat.v2.png" in packed.namelist()
-        assert Registry.model_validate_json(packed.read("condseg.json")).table == TABLE
+        assert Registry.model_validate_json(packed.read("condseg.json")).classes == TABLE

@@ -18,7 +18,7 @@ from pydicom.dataelem import DataElement
 from condseg_app import __version__
 from condseg_app.data import AxisMap, ClassEntry, ClassTable, Geometry
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
-from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, rows_of, write_export
+from condseg_app.io import Export, Registry, export_format, read_image, read_label_map, write_export
 from condseg_app.io.dicom.seg import read_dicom_seg
 from condseg_app.io.dicom.seg_writer import write_dicom_seg
 from condseg_app.io.dicom.series import read_dicom, source_slices
@@ -72,7 +72,7 @@ def test_what_is_written_comes_back(written: Path, series: Path) -> None:
 
 def test_the_table_of_formats_exports_and_opens_it(series: Path, tmp_path: Path) -> None:
     image, masks = read_image(series), some_masks()
-    registry = Registry(classes=rows_of(CLASSES), image="series", model="abc")
+    registry = Registry(classes=CLASSES, image="series", model="abc")
     form = export_format("dicom-seg")
     (path,) = write_export(form, form.named(tmp_path, "series"), Export(image, registry, masks, None))
     assert path.name == "series_seg.dcm"

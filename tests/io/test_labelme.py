@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image
 from condseg_app.errors import WriteError
-from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io import Registry, read_registry
 from condseg_app.io.exports.labelme import write_labelme
 
 TABLE = ClassTable.from_names(["sky", "tree"])
-REGISTRY = Registry(image="photo", thresholds={"sky": 0.5}, classes=rows_of(TABLE))
+REGISTRY = Registry(image="photo", thresholds={"sky": 0.5}, classes=TABLE)
 SHAPE = (9, 7, 1)
 
 
@@ -81,7 +81,7 @@ def test_the_fields_are_those_that_labelme_reads(tmp_path: Path) -> None:
     assert (sky["shape_type"], tree["shape_type"]) == ("polygon", "mask")
     for shape in (sky, tree):
         assert (shape["flags"], shape["group_id"], shape["description"]) == ({}, None, "")
-    assert read_registry(tmp_path / "photo.json").table == TABLE
+    assert read_registry(tmp_path / "photo.json").classes == TABLE
 
 
 def test_a_volume_is_refused(tmp_path: Path) -> None:

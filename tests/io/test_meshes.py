@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry
 from condseg_app.errors import WriteError
-from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io import Registry, read_registry
 from condseg_app.io.exports import surfaces
 from condseg_app.io.exports.meshes import MESH_SUFFIXES, write_meshes
 from condseg_app.io.exports.surfaces import surface_of
 
 TABLE = ClassTable.from_names(["liver", "spleen"])
-REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=rows_of(TABLE))
+REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=TABLE)
 OBLIQUE = np.array([[1.2, -0.5, 0.2, 40.0], [0.6, 1.1, -0.3, -70.0], [-0.1, 0.4, 2.5, 900.0], [0, 0, 0, 1]])
 LEFT_HANDED = OBLIQUE @ np.diag([-1.0, 1, 1, 1])
 FAR = OBLIQUE + np.array([[0, 0, 0, 4e4]] * 3 + [[0, 0, 0, 0]])
@@ -111,7 +111,7 @@ def test_names_colours_and_the_registry_come_along(tmp_path: Path) -> None:
     for suffix in MESH_SUFFIXES:
         folder = tmp_path / suffix[1:]
         write_meshes(folder, {"liver": mask, "spleen": mask}, geometry, REGISTRY, suffix)
-        assert read_registry(folder / "classes.json").table == TABLE
+        assert read_registry(folder / "classes.json").classes == TABLE
         beside = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         assert beside["space"] == "RAS+, mm"
         assert beside["files"] == {"liver": f"liver{suffix}", "spleen": f"spleen{suffix}"}

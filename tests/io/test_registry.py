@@ -23,7 +23,6 @@ from condseg_app.io import (
     read_data_set,
     read_label_map,
     read_registry,
-    rows_of,
     write_export,
     write_label_map,
 )
@@ -44,7 +43,7 @@ REGISTRY = Registry(
     merge_rule=merge_rule("priority", marked=True),
     priority=("Milz", "Leber / liver", "tumour"),
     corrected=("Milz",),
-    classes=rows_of(TABLE),
+    classes=TABLE,
 )
 OBLIQUE = np.array([[1.2, -1.2, 0, 5], [1.6, 0.9, 0, 7], [0, 0, 4.0, -9], [0, 0, 0, 1]])
 VOLUME = Geometry((6, 5, 4), OBLIQUE)
@@ -174,7 +173,7 @@ def test_a_registry_of_before_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     rows = [{"value": 1, "name": "a", "color": [1, 2, 3]}]
     path.write_text(json.dumps({"schema": "condseg-classes", "version": 1, "classes": rows}), encoding="utf-8")
-    assert read_registry(path).table.names == ("a",)
+    assert read_registry(path).classes.names == ("a",)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.key)

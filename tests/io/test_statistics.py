@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image
-from condseg_app.io import Registry, read_registry, rows_of
+from condseg_app.io import Registry, read_registry
 from condseg_app.io.exports.statistics import class_figures, write_statistics
 from condseg_app.io.voxels import regions
 
 TABLE = ClassTable.from_names(["liver", "spleen"])
-REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=rows_of(TABLE))
+REGISTRY = Registry(image="scan", thresholds={"liver": 0.5}, classes=TABLE)
 # Turned by a quarter, mirrored, spacing 2, 3 and 5 mm.
 AFFINE = np.array([[0, 3.0, 0, 10], [2.0, 0, 0, -20], [0, 0, 5.0, 100], [0, 0, 0, 1]])
 SHAPE = (12, 10, 8)
@@ -140,4 +140,4 @@ def test_both_files_say_the_same_and_the_same_again(tmp_path: Path) -> None:
     assert spleen["voxels"] == "0"
     assert {spleen[name] for name in ("confidence", "mean (T1)", "first i", "to z (mm)")} == {""}
     assert (liver["in part"], spleen["in part"]) == ("False", "False")
-    assert read_registry(paths[1]).table == TABLE
+    assert read_registry(paths[1]).classes == TABLE

@@ -173,7 +173,7 @@ def test_further_formats_are_written_and_are_part_of_the_method(predict: Predict
         labels = read_label_map(output / f"{record.name}_labels.nii.gz")
         for ending in names.values():
             registry = read_registry(output / f"{record.name}{ending}")
-            assert registry.table == labels.classes
+            assert registry.classes == labels.classes
             assert (registry.model, len(registry.model_sha256 or "")) == ("blobs", 64)
             assert set(registry.thresholds.values()) == {0.5}
         content = json.loads((output / f"{record.name}_statistics.json").read_text(encoding="utf-8"))

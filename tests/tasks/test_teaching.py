@@ -50,6 +50,7 @@ def test_a_class_travels_as_a_small_file_into_another_copy(
     assert two.classes.names == ("bright", "dark")
     assert renamed.classes.names == ("bright", "darkness")
     assert less.classes.names == ("bright",)
+    assert renamed.classes["darkness"].id == two.classes["dark"].id == read_class(alone).entry.id
     again = tmp_path / "again.class.safetensors"
     exporting = ["class", "export", "dark", "--model", str(tmp_path / "two.safetensors"), "--output", str(again)]
     assert main(exporting) == 0
@@ -60,7 +61,10 @@ def test_a_class_travels_as_a_small_file_into_another_copy(
     capsys.readouterr()
     again_into = ["class", "import", str(alone), "--model", str(tmp_path / "two.safetensors"), "--output", str(again)]
     assert main(again_into) == 2
-    assert "has a class 'dark' already; rename or remove that one first" in capsys.readouterr().err
+    assert "has this class already, as 'dark'; remove that one first" in capsys.readouterr().err
+    again_into[again_into.index("--model") + 1] = str(tmp_path / "renamed.safetensors")
+    assert main(again_into) == 2
+    assert "has this class already, as 'darkness'; remove that one first" in capsys.readouterr().err
 
 
 def test_the_lesson_is_certified(one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from condseg_app.data import ClassEntry, ClassTable, Color, LabelCoding, Split
+from condseg_app.data import ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
+from condseg_app.io.atomic import atomic_write
 from condseg_app.io.data_sets.nnunet import ignored_of, regions_of
 from condseg_app.io.file_start import name_of, reading
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+NAME = "dataset.json"
+CLASS_ID = "class_id"
+"""A class's id in 'classes'; 'id' is the value there in others' files."""
 _NAMES_IN_A_SENTENCE = 5
 
 Groups = dict[str, dict[str, tuple[str, ...]]]
@@ -51,12 +55,13 @@ class DataSetFile:
         """
         if self.beside is not None:
             return self.beside
-        colors, whole = self._colors(), self._mapping("part_of")
+        rows, whole = self._rows(), self._mapping("part_of")
         try:
             table = ClassTable()
             for value, name in sorted(self._moved(self._pairs())):
-                proposed = table.propose(name, colors.get(name))
-                table = table.adding(ClassEntry(value, name, proposed.color, proposed.code, whole.get(name)))
+                row = rows.get(name, {})
+                entry = table.propose(name, _color(row), value)
+                table = table.adding(replace(entry, part_of=whole.get(name), id=str(row.get(CLASS_ID, ""))))
         except (TypeError, ValueError, KeyError, AttributeError, ClassTableError) as error:
             raise ReadError(f"its table of labels is wrong ({error}); mend it", path=self.path) from error
         strangers = sorted({*whole, *map(str, whole.values())} - set(table.names))
@@ -171,14 +176,16 @@ class DataSetFile:
         pairs = [(int(row["value"] if "value" in row else row["id"]), str(row["name"]).strip()) for row in rows]
         return [(value, name) for value, name in pairs if (value, name.casefold()) != (0, "background")]
 
-    def _colors(self) -> dict[str, Color]:
+    def _rows(self) -> dict[str, Mapping[str, Any]]:
+        """Class name -> further details in 'classes'."""
         rows = self.content.get("classes")
-        found: dict[str, Color] = {}
-        for row in rows if isinstance(rows, list) else ():
-            color = row.get("color") if isinstance(row, dict) else None
-            if isinstance(color, list) and len(color) == 3 and all(isinstance(c, int) for c in color):
-                found[str(row.get("name")).strip()] = (color[0], color[1], color[2])
-        return found
+        return {str(r.get("name")).strip(): r for r in (rows if isinstance(rows, list) else ()) if isinstance(r, dict)}
+
+
+def write_dataset_json(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write a folder's dataset.json; WriteError where the disk refuses, and an earlier file stays."""
+    with atomic_write(folder / NAME) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_dataset_json(folder: Path) -> DataSetFile:
@@ -187,7 +194,7 @@ def read_dataset_json(folder: Path) -> DataSetFile:
     Raises:
         ReadError: not JSON, or not an object.
     """
-    path = folder / "dataset.json"
+    path = folder / NAME
     if not path.is_file():
         return DataSetFile(path, {})
     try:
@@ -198,6 +205,13 @@ def read_dataset_json(folder: Path) -> DataSetFile:
     if not isinstance(content, dict):
         raise ReadError("it does not hold an object with names; mend it", path=path)
     return _plain(DataSetFile(path, content))
+
+
+def _color(row: Mapping[str, Any]) -> Color | None:
+    color = row.get("color")
+    if isinstance(color, list) and len(color) == 3 and all(isinstance(c, int) for c in color):
+        return color[0], color[1], color[2]
+    return None
 
 
 def _plain(described: DataSetFile) -> DataSetFile:

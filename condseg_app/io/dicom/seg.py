@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from condseg_app.io.dicom.header import DicomHeader, read_header, telling
 from condseg_app.io.dicom.slices import SEGMENTATIONS, DicomSlice, slices_of
 from condseg_app.io.dicom.voxels import decoded
 from condseg_app.io.file_start import reading
-from condseg_app.io.labels.sidecar import ClassRow
 from condseg_app.io.labels.stored import StoredLabels, StoredSegments, one_class_a_voxel
 from condseg_app.memory import require_memory
 
@@ -177,8 +177,8 @@ def _known(header: DicomHeader) -> tuple[dict[int, ClassEntry], tuple[str, ...]]
     try:
         value = element.value
         content = json.loads(value.decode() if isinstance(value, bytes) else str(value))
-        rows = {row.name: row for row in TypeAdapter(list[ClassRow]).validate_python(content["classes"])}
-        return {number: rows[name].entry() for number, name in enumerate(content["segments"], 1)}, ()
+        rows = {row.name: row for row in TypeAdapter(list[ClassEntry]).validate_python(content["classes"])}
+        return {number: rows[name] for number, name in enumerate(content["segments"], 1)}, ()
     except (ValueError, TypeError, KeyError, ValidationError):
         return {}, ("its own class table cannot be used; names are those of its segments",)
 
@@ -190,9 +190,8 @@ def _entry(table: ClassTable, number: int, label: str, segment: Dataset) -> Clas
     name = label or as_class_name(str(kind.get("CodeMeaning") or "")) or f"segment {number}"
     if name.casefold() in {other.name.casefold() for other in table}:
         name = f"{name} {number}"
-    proposed = table.propose(name, _color(segment))
     terminology = f"{scheme}:{code}" if scheme and code and scheme != OWN_SCHEME else None
-    return ClassEntry(number, name, proposed.color, proposed.code, terminology=terminology)
+    return replace(table.propose(name, _color(segment), number), terminology=terminology)
 
 
 def _color(segment: Dataset) -> tuple[int, int, int] | None:

@@ -37,7 +37,7 @@ def write_cvat_masks(path: Path, labels: LabelMap, image: Image, registry: Regis
     Raises:
         WriteError: the disk refuses; nothing is written.
     """
-    colors = _distinct(registry.table)
+    colors = _distinct(registry.classes)
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, content in _files(labels, image, registry, colors):
             packed.writestr(zipfile.ZipInfo(name, _LONG_AGO), content, zipfile.ZIP_DEFLATED)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry
+from condseg_app.data import ClassEntry, Geometry
 from condseg_app.errors import WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.exports.provenance import Registry
 from condseg_app.io.exports.surfaces import surface_of
-from condseg_app.io.labels.sidecar import ClassRow, sidecar_text
+from condseg_app.io.labels.sidecar import sidecar_text
 from condseg_app.io.labels.writer import mask_files, new_folder
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_meshes(
     """
     if suffix not in MESH_SUFFIXES:
         raise WriteError(f"meshes are written as {', '.join(MESH_SUFFIXES)}; choose one of these", path=folder)
-    paths = mask_files(folder, registry.table, suffix)
+    paths = mask_files(folder, registry.classes, suffix)
     named = {row.name: path.name for row, path in zip(registry.classes, paths, strict=False)}
     placed = geometry.in_unit("mm")
     about = {"files": named, "space": f"RAS+, {placed.unit}", **registry.extra()}
@@ -60,11 +60,11 @@ def write_meshes(
         for row, temporary in zip(registry.classes, temporaries, strict=True):
             mesh = _mesh(masks[row.name], placed, row)
             temporary.write_bytes(_packed(mesh, row, suffix, registry))
-        beside.write_text(sidecar_text(registry.table, about), encoding="utf-8", newline="")
+        beside.write_text(sidecar_text(registry.classes, about), encoding="utf-8", newline="")
     return paths
 
 
-def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimesh.Trimesh":
+def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassEntry) -> "trimesh.Trimesh":
     import trimesh
 
     surface = surface_of(mask, geometry)
@@ -75,7 +75,7 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassRow) -> "trimes
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 
-def _packed(mesh: "trimesh.Trimesh", row: ClassRow, suffix: str, registry: Registry) -> bytes:
+def _packed(mesh: "trimesh.Trimesh", row: ClassEntry, suffix: str, registry: Registry) -> bytes:
     from trimesh.exchange.ply import export_ply
     from trimesh.exchange.stl import export_stl
 
@@ -88,7 +88,7 @@ def _packed(mesh: "trimesh.Trimesh", row: ClassRow, suffix: str, registry: Regis
     return b"\n".join((magic, form, *(f"comment {comment}".encode("ascii") for comment in comments), rest))
 
 
-def _obj(mesh: "trimesh.Trimesh", row: ClassRow, comments: Sequence[str]) -> Iterator[bytes]:
+def _obj(mesh: "trimesh.Trimesh", row: ClassEntry, comments: Sequence[str]) -> Iterator[bytes]:
     """OBJ's lines, some thousands at a time: the library makes all at once, and other threads must run meanwhile."""
     color = " ".join(f"{part / 255:.6f}" for part in row.color)
     yield "".join(f"# {comment}\n" for comment in comments).encode("ascii")

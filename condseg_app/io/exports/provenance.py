@@ -11,7 +11,7 @@ from condseg_app import __version__
 from condseg_app.data import ClassTable, Overlap
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.file_start import reading
-from condseg_app.io.labels.sidecar import SCHEMA, ClassRow, sidecar_content, sidecar_text
+from condseg_app.io.labels.sidecar import SCHEMA, WrittenTable, sidecar_content, sidecar_text
 
 KEY = "condseg"
 """Under which the registry stands in another format's JSON."""
@@ -41,7 +41,7 @@ class Registry(BaseModel):
         incomplete: partly computed classes: voxels outside of their masks are unknown.
         corrected: classes with a person's annotation.
         post_processing: other changes of the masks.
-        classes: value, name, colour, terminology code and so on of each class.
+        classes: id, value, name, colour, terminology code and so on of each class.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,12 +57,7 @@ class Registry(BaseModel):
     incomplete: tuple[str, ...] = ()
     corrected: tuple[str, ...] = ()
     post_processing: dict[str, Any] | None = None
-    classes: tuple[ClassRow, ...] = ()
-
-    @property
-    def table(self) -> ClassTable:
-        """The class table; ClassTableError if a name or a value is used twice."""
-        return ClassTable(tuple(row.entry() for row in self.classes))
+    classes: WrittenTable = ClassTable()
 
     def extra(self) -> dict[str, Any]:
         """All but the class table, as plain values for the label writers' sidecar."""
@@ -70,20 +65,15 @@ class Registry(BaseModel):
 
     def content(self) -> dict[str, Any]:
         """The registry as plain values, for a place inside another format's JSON."""
-        return sidecar_content(self.table, self.extra())
+        return sidecar_content(self.classes, self.extra())
 
     def text(self) -> str:
         """The registry as a separate JSON file."""
-        return sidecar_text(self.table, self.extra())
+        return sidecar_text(self.classes, self.extra())
 
     def lines(self) -> list[str]:
         """The registry as JSON in short lines of ASCII for a format's comments, as some readers reject long lines."""
         return json.dumps(self.content(), indent=1).splitlines()
-
-
-def rows_of(classes: ClassTable) -> tuple[ClassRow, ...]:
-    """A class table in registry form."""
-    return tuple(ClassRow.of(entry) for entry in classes)
 
 
 def merge_rule(overlap: Overlap, *, marked: bool) -> str:
@@ -106,7 +96,6 @@ def read_registry(path: Path) -> Registry:
         if content is None:
             raise ReadError("holds no class table of condseg's; choose the JSON of an export", path=path)
         registry = Registry.model_validate(content)
-        _ = registry.table
     except (ValueError, RecursionError, ClassTableError) as error:
         raise ReadError("its class table is damaged; export again, or take it away", path=path) from error
     return registry

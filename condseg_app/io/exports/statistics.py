@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image, Region, extent_of, measure
+from condseg_app.data import ClassEntry, Geometry, Image, Region, extent_of, measure
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.exports.provenance import KEY, Registry
 from condseg_app.io.exports.surfaces import surface_of
-from condseg_app.io.labels.sidecar import ClassRow, sidecar_path
+from condseg_app.io.labels.sidecar import sidecar_path
 from condseg_app.io.voxels.regions import slabs
 
 Masks = Mapping[str, NDArray[np.bool_]]
@@ -79,7 +79,7 @@ def class_figures(mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, ima
     return figures
 
 
-def _row(row: ClassRow, mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, image: Image) -> Figures:
+def _row(row: ClassEntry, mask: NDArray[np.bool_], levels: NDArray[np.uint8] | None, image: Image) -> Figures:
     return {
         "class": row.name,
         "value": row.value,

@@ -62,12 +62,12 @@ def _labels(form: ExportFormat, target: Path, export: Export) -> Paths:
 
 def _masks(form: ExportFormat, target: Path, export: Export) -> Paths:
     registry, geometry = export.registry, export.image.geometry
-    return write_binary_masks(target, export.masks, geometry, registry.table, form.suffix, registry.extra())
+    return write_binary_masks(target, export.masks, geometry, registry.classes, form.suffix, registry.extra())
 
 
 def _segments(form: ExportFormat, target: Path, export: Export) -> Paths:
     registry, geometry = export.registry, export.image.geometry
-    return write_overlapping_masks(target, export.masks, geometry, registry.table, registry.extra())
+    return write_overlapping_masks(target, export.masks, geometry, registry.classes, registry.extra())
 
 
 # Imported on use: few exports need these modules, and the start stays quick.
@@ -79,7 +79,7 @@ def _dicom_seg(form: ExportFormat, target: Path, export: Export) -> Paths:
 
     image, registry = export.image, export.registry
     source = source_slices(image.source, image.pick) if image.source is not None and form.is_for(image) else None
-    write_dicom_seg(target, export.masks, image.geometry, registry.table, source, registry.extra())
+    write_dicom_seg(target, export.masks, image.geometry, registry.classes, source, registry.extra())
     return (target,)
 
 

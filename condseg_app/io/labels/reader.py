@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Image, LabelMap, Pick
+from condseg_app.data import ClassTable, Image, LabelMap, Pick
 from condseg_app.errors import ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 from condseg_app.io.contents import format_of
@@ -167,6 +167,5 @@ def _unnamed(values: NDArray[np.unsignedinteger]) -> ClassTable:
     table = ClassTable()
     for value in np.flatnonzero(np.bincount(values.ravel())):
         if value:
-            proposed = table.propose(f"class {value}")
-            table = table.adding(ClassEntry(int(value), proposed.name, proposed.color, proposed.code))
+            table = table.adding(table.propose(f"class {value}", value=int(value)))
     return table

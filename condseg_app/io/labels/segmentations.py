@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name, in_order
+from condseg_app.data import ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name, in_order
 from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.contents import format_of
@@ -57,6 +57,8 @@ class Segmentation:
     def renamed(self, names: Mapping[str, str]) -> "Segmentation":
         """The same with other names; classes of equal names are merged, classes without a name left out.
 
+        A class that the file itself names keeps its id.
+
         Raises:
             ClassTableError: an unusable name, or no name at all.
         """
@@ -67,7 +69,10 @@ class Segmentation:
                 parts.setdefault(new, []).append(old)
         if not parts:
             raise ClassTableError("no label has a name; name at least one of them")
-        rows = (replace(self.classes[olds[0]], name=new, part_of=None) for new, olds in parts.items())
+        firsts = {new: self.classes[olds[0]] for new, olds in parts.items()}
+        rows = (
+            replace(entry, name=new, part_of=None, id=entry.id if self.named else "") for new, entry in firsts.items()
+        )
         masks = OnDemand(tuple(parts), lambda new: np.logical_or.reduce([self.masks[old] for old in parts[new]]))
         return replace(self, classes=ClassTable(tuple(rows)), masks=masks, named=True)
 
@@ -180,8 +185,7 @@ def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
     present = {int(value) for value in np.flatnonzero(counts) if value}
     table = ClassTable(tuple(e for e in labels.classes if record is not None or e.value in present))
     for value in sorted(present - {entry.value for entry in table}):
-        proposed = table.propose(f"class {value}")
-        table = table.adding(ClassEntry(value, proposed.name, proposed.color, proposed.code))
+        table = table.adding(table.propose(f"class {value}", value=value))
     incomplete = frozenset() if record is None else frozenset(record.incomplete)
     whole = LabelMap(labels.array, labels.geometry, table)
     masks = OnDemand(table.names, whole.with_parts)
@@ -191,7 +195,7 @@ def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
 def _of_segments(path: Path, stored: StoredSegments, image: Image | None) -> Segmentation:
     """Segments; files beside them supply further row details for equal names."""
     record = _record_beside(path)
-    known = {} if record is None else {entry.name: entry for entry in record.table}
+    known = {} if record is None else {entry.name: entry for entry in record.classes}
     table = ClassTable(tuple(known.get(entry.name, entry) for entry in stored.classes))
     geometry = stored.geometry if image is None else image.geometry
 
@@ -214,7 +218,7 @@ def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
     wanted = {
         name: folder / file for name, file in files.items() if path.name not in files.values() or file == path.name
     }
-    table = ClassTable(tuple(entry for entry in record.table if entry.name in wanted))
+    table = ClassTable(tuple(entry for entry in record.classes if entry.name in wanted))
     grid, source = (None, None) if image is None else (image.geometry, image.source)
     notes: tuple[str, ...] = ()
     masks: dict[str, NDArray[np.bool_]] = {}

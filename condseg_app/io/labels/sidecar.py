@@ -4,36 +4,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BeforeValidator
 
 from condseg_app import __version__
-from condseg_app.data import ClassEntry, ClassTable
+from condseg_app.data import ClassTable
 from condseg_app.io.file_start import name_of
 
 SCHEMA = "condseg-classes"
 
 
-class ClassRow(BaseModel):
-    """A class in its written form."""
+def _as_table(rows: object) -> object:
+    return rows if isinstance(rows, ClassTable) else {"entries": rows}
 
-    value: int
-    name: str
-    color: tuple[int, int, int]
-    code: float = 0.0
-    part_of: str | None = None
-    terminology: str | None = None
-    notes: str = ""
 
-    @classmethod
-    def of(cls, entry: ClassEntry) -> "ClassRow":
-        """A value in its written form."""
-        return cls(**asdict(entry))
-
-    def entry(self) -> ClassEntry:
-        """The row as a value."""
-        return ClassEntry(**self.model_dump())
+WrittenTable = Annotated[ClassTable, BeforeValidator(_as_table)]
+"""A class table for pydantic, from a list of rows. An impossible table is a ClassTableError."""
 
 
 def sidecar_path(path: Path) -> Path:

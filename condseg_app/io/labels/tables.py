@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from condseg_app.data import ClassEntry, ClassTable, as_class_name
+from condseg_app.data import ClassTable, as_class_name
 from condseg_app.errors import CondsegError
 from condseg_app.io.contents import format_of
 from condseg_app.io.file_start import name_of
-from condseg_app.io.labels.sidecar import SCHEMA, ClassRow, sidecar_path
+from condseg_app.io.labels.sidecar import SCHEMA, WrittenTable, sidecar_path
 
 Found = tuple[ClassTable | None, tuple[str, ...]]
 Source = tuple[str, Callable[[], ClassTable | None]]
@@ -23,7 +23,7 @@ class _Sidecar(BaseModel):
     """The fields of a sidecar that are read; other fields are for human readers."""
 
     version: Literal[1]
-    classes: list[ClassRow]
+    classes: WrittenTable
     declared: Literal["condseg-classes"] = Field(alias="schema")
 
 
@@ -76,7 +76,7 @@ def _of_sidecar(path: Path) -> ClassTable | None:
     content = json.loads(_text(path))
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         return None  # somebody else's JSON, such as BIDS'
-    return ClassTable(tuple(row.entry() for row in _Sidecar.model_validate(content).classes))
+    return _Sidecar.model_validate(content).classes
 
 
 def _of_itksnap(text: str) -> ClassTable:
@@ -87,13 +87,8 @@ def _of_itksnap(text: str) -> ClassTable:
         numbers, name, *_ = line.split('"')
         value, red, green, blue = (int(n) for n in numbers.split()[:4])
         if value:
-            table = table.adding(_entry(table, value, name, (red, green, blue)))
+            table = table.adding(table.propose(as_class_name(name), (red, green, blue), value))
     return table
-
-
-def _entry(table: ClassTable, value: int, name: str, color: tuple[int, int, int]) -> ClassEntry:
-    called = as_class_name(name)
-    return ClassEntry(value, called, color, table.propose(called).code)
 
 
 def _text(path: Path) -> str:

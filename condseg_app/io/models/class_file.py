@@ -23,19 +23,9 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Entry(_Strict):
-    value: int
-    name: str
-    color: tuple[int, int, int]
-    code: float
-    part_of: str | None = None
-    terminology: str | None = None
-    notes: str = ""
-
-
 class _Content(_Strict):
     format_version: Literal[1]
-    entry: _Entry
+    entry: ClassEntry
     trunk_sha256: str
     model: str
     training: dict[str, Any]
@@ -86,7 +76,6 @@ def read_class(path: Path) -> TaughtClass:
         raise ModelError("holds no taught class; choose a file that a class was exported to", path=path)
     try:
         content = _Content.model_validate_json(metadata[_KEY])
-        entry = ClassEntry(**content.entry.model_dump())
     except (ValidationError, ClassTableError) as error:
         raise ModelError("has a damaged description, or is of a newer version; get it again", path=path) from error
-    return TaughtClass(entry, row, content.trunk_sha256, content.model, content.training, content.licence)
+    return TaughtClass(content.entry, row, content.trunk_sha256, content.model, content.training, content.licence)

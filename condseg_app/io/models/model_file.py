@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, Posit
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from condseg_app.data import ClassEntry, ClassTable, Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data import Dimensions, Intensity, Model, Preprocessing
 from condseg_app.data.model import FINGERPRINT
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.file_start import reading
+from condseg_app.io.labels.sidecar import WrittenTable
 
 SUFFIX = ".safetensors"
 FINGERPRINT_SUFFIX = ".fingerprint.json"
@@ -27,16 +28,6 @@ _KEY = "condseg"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class _Class(_Strict):
-    value: int
-    name: str
-    color: tuple[int, int, int]
-    code: float
-    part_of: str | None = None
-    terminology: str | None = None
-    notes: str = ""
 
 
 class _Preprocessing(_Strict):
@@ -57,7 +48,7 @@ class _Manifest(_Strict):
     network: str
     settings: dict[str, Any]
     preprocessing: _Preprocessing
-    classes: list[_Class]
+    classes: WrittenTable
     licence: str
     training: dict[str, Any]
     parent: str | None
@@ -164,19 +155,17 @@ def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
         raise ModelError(
             f"has a description that is wrong at '{where}' ({first['msg']}); get it again", path=path
         ) from error
+    except ClassTableError as error:
+        raise ModelError(f"has an impossible class table ({error.message}); get it again", path=path) from error
 
 
 def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], path: Path) -> Model:
-    try:
-        classes = ClassTable(tuple(ClassEntry(**entry.model_dump()) for entry in manifest.classes))
-    except ClassTableError as error:
-        raise ModelError(f"has an impossible class table ({error.message}); get it again", path=path) from error
     return Model(
         name=manifest.name,
         network=manifest.network,
         settings=manifest.settings,
         preprocessing=Preprocessing(**manifest.preprocessing.model_dump()),
-        classes=classes,
+        classes=manifest.classes,
         weights=weights,
         licence=manifest.licence,
         training=_with_fingerprint(manifest.training, path),

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from condseg_app.data import ClassEntry, ClassTable, as_class_name
+from condseg_app.data import ClassTable, as_class_name
 from condseg_app.io.nifti.header import extensions_of
 
 _CARET = re.compile(rb"<CaretExtension>.*?</CaretExtension>", re.DOTALL)
@@ -31,5 +31,5 @@ def classes_in_nifti(path: Path) -> ClassTable | None:
         value, name = int(label.attrib["Key"]), as_class_name(label.text or "")
         red, green, blue = (round(255 * float(label.attrib.get(key, "0"))) for key in ("Red", "Green", "Blue"))
         if value:
-            table = table.adding(ClassEntry(value, name, (red, green, blue), table.propose(name).code))
+            table = table.adding(table.propose(name, (red, green, blue), value))
     return table

@@ -6,13 +6,14 @@ rotation or shear is stored as well, under a name of our own, for readers that k
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
+from condseg_app.data import ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
 from condseg_app.errors import GeometryError
 from condseg_app.io.affines import are_sound, sound_sizes
 
@@ -104,6 +105,7 @@ class _LabelColor(BaseModel):
 class _LabelProperties(BaseModel):
     value: int = Field(alias="label-value", ge=0)
     name: str | None = None
+    class_id: str | None = Field(alias="condseg-id", default=None)
 
 
 class _ImageLabel(BaseModel):
@@ -141,12 +143,12 @@ def classes_of(ome: Mapping[str, Any]) -> ClassTable | None:
         return None
     label = _ImageLabel.model_validate(ome["image-label"])
     names = {row.value: as_class_name(row.name) for row in label.properties if row.name}
+    ids = {row.value: row.class_id for row in label.properties if row.class_id}
     colors = {row.value: row.rgba[:3] for row in label.colors}
     table = ClassTable()
     for value in sorted({*names, *colors} - {0}):
-        proposed = table.propose(names.get(value, f"class {value}"))
-        color = colors.get(value, proposed.color)
-        table = table.adding(ClassEntry(value, proposed.name, color, proposed.code))
+        entry = table.propose(names.get(value, f"class {value}"), colors.get(value), value)
+        table = table.adding(replace(entry, id=ids.get(value, entry.id)))
     return table
 
 
@@ -247,7 +249,7 @@ def image_label(classes: ClassTable) -> dict[str, Any]:
     if not len(classes):
         return {"image-label": {}}
     colors = [{"label-value": entry.value, "rgba": [*entry.color, 255]} for entry in classes]
-    properties = [{"label-value": entry.value, "name": entry.name} for entry in classes]
+    properties = [{"label-value": entry.value, "name": entry.name, "condseg-id": entry.id} for entry in classes]
     return {"image-label": {"colors": colors, "properties": properties}}
 
 
