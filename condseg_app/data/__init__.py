@@ -17,7 +17,7 @@ from condseg_app.data.dataset import Case, DataSet, LabelCoding, Split
 from condseg_app.data.fingerprint import Fingerprint, Span, intensity_range
 from condseg_app.data.geometry import Affine, AxisMap, Geometry, Shape
 from condseg_app.data.image import Image, LazyArray, Pick
-from condseg_app.data.labels import LabelMap
+from condseg_app.data.labels import LabelMap, values_present
 from condseg_app.data.lesson import (
     TEACHING_STEPS,
     ClassChange,
@@ -102,6 +102,7 @@ __all__ = [
     "millimetres",
     "spread_code",
     "uncertainty_by_slice",
+    "values_present",
     "voxel_size",
     "why_no_class_name",
 ]

@@ -11,6 +11,14 @@ from condseg_app.data.image import LazyArray
 from condseg_app.errors import ClassTableError, GeometryError, one_line
 
 
+def values_present(values: NDArray[np.unsignedinteger]) -> list[int]:
+    """Class values other than 0 that occur in an array, ascending."""
+    seen = np.zeros(int(values.max(initial=0)) + 1, np.bool_)
+    for plane in values:  # numpy makes wide integers of an index, of one plane at a time
+        seen[plane] = True
+    return [int(value) for value in np.flatnonzero(seen) if value]
+
+
 @dataclass(frozen=True, eq=False)
 class LabelMap:
     """Each voxel's class value; 0 is background.

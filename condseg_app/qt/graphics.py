@@ -46,10 +46,13 @@ def keep_own_context(viewer: ViewerModel) -> None:
 @cache
 def draws_in_software() -> bool:
     """Whether the processor does a graphics card's work, as in virtual machines and on remote desktops."""
+    before = QOpenGLContext.currentContext()  # napari's next layer takes for granted that a context is current
     surface, context = QOffscreenSurface(), QOpenGLContext()
     surface.create()
     if not context.create() or not context.makeCurrent(surface):
         return False
     renderer = str(context.functions().glGetString(_GL_RENDERER)).lower()
     context.doneCurrent()
+    if before is not None:
+        before.makeCurrent(before.surface())
     return any(name in renderer for name in _SOFTWARE)

@@ -87,7 +87,7 @@ class JobLine(QStackedWidget):
         return page
 
     def _on_job(self) -> None:
-        job = self._session.job
+        job = self._session.shown_job
         self.setCurrentIndex(0 if job is None else 1)
         if job is not None:
             self._on_progress(job.progress)
@@ -95,7 +95,7 @@ class JobLine(QStackedWidget):
                 self._tell(f"{job.title}, paused")
 
     def _on_progress(self, progress: Progress) -> None:
-        job = self._session.job
+        job = self._session.shown_job
         started = progress.fraction > 0
         self.bar.show_fraction(progress.fraction)
         text = progress.text or (job.title if job is not None else "")

@@ -42,6 +42,8 @@ class Opened:
     """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
     labels_found = Signal(LabelsFound)
     """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
+    labels_used = Signal(LabelsFound)
+    """Labels have become the segmentation of the image in view."""
     model_changed = Signal()
     """Another model is open."""
     classes_changed = Signal()
@@ -59,9 +61,9 @@ class Opened:
     annotation_changed = Signal(str)
     """Class name."""
     job_changed = Signal()
-    """`job` was started, paused, resumed, or is None again."""
+    """`job` was started, paused, resumed, or is None again; or `shown_job` is another."""
     job_progressed = Signal(Progress)
-    """Progress of `job`."""
+    """Progress of `shown_job`."""
     lesson_progressed = Signal(TrainingProgress)
     """Progress of the lesson."""
     lesson_ended = Signal(LessonResult)
@@ -87,6 +89,7 @@ class Opened:
         self._state = State()
         self._history = History()
         self._job: Job | None = None
+        self._opening: Job | None = None
         self._lesson: LessonResult | None = None
         self._device: DeviceInfo | None = None
         self._counts = VoxelCounts()
@@ -157,6 +160,11 @@ class Opened:
     def job(self) -> Job | None:
         """The prediction or lesson under way; `title`, `state` and `progress` are for the screen."""
         return self._job
+
+    @property
+    def shown_job(self) -> Job | None:
+        """The job whose progress is worth showing: `job`, else the reading of an image or labels."""
+        return self._job or self._opening
 
     @property
     def lesson(self) -> LessonResult | None:

@@ -1,6 +1,6 @@
 """The session's commands for opening: images, their segmentations, models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from condseg_app.session.reading import (
     labels_as_image_steps,
     reading_steps,
     renaming_steps,
+    taking_steps,
 )
-from condseg_app.session.segmenting import AnnotatedSlices, marks_of, segmented, told
+from condseg_app.session.segmenting import segmented, told
 from condseg_app.session.state import with_image
 
 
@@ -35,7 +36,6 @@ class Opening(Lessons):
     """
 
     checks_files = False
-    _opening: Job | None = None
 
     @command
     def open_image(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
@@ -103,22 +103,20 @@ class Opening(Lessons):
             names: 'class 1' -> new name; the file's own names if None.
         """
         if names is None:
-            self.use_segmentation(found.segmentation, found.marks)
+            self._mark(found)
         else:
             self._begin_opening(f"Opening {found.path.name}", partial(renaming_steps, found, dict(names)))
 
     @command
-    def use_segmentation(self, segmentation: Segmentation, marks: AnnotatedSlices | None = None) -> None:
-        """Make a segmentation the annotations of its classes on the image in view; this can be undone.
+    def take_labels(self, name: str, holder: object, read: Callable[[Image], Segmentation]) -> None:
+        """Make labels that lie in no file, but in a layer for example, the segmentation of the image in view.
 
         Args:
-            segmentation: on that image's grid.
-            marks: `marks_of` the segmentation, if already made.
+            name: of the labels.
+            holder: the layer; comes back in `LabelsFound`.
+            read: the labels on an image's grid; called in the background.
         """
-        before = self._state.annotations
-        self._edit(segmented(self._state, segmentation, marks or marks_of(segmentation)))
-        self._keep_in_mind([a for name, a in self._state.annotations.items() if a is not before.get(name)])
-        self.notice.emit(told(segmentation, self._state.opened_image()))
+        self._begin_opening(f"Reading {name}", partial(taking_steps, holder, read, self._state.opened_image()))
 
     def open_labels_alone(self, found: LabelsFound) -> None:
         """Open labels without their image."""
@@ -140,11 +138,13 @@ class Opening(Lessons):
 
     def _begin_opening(self, title: str, steps: "partial[Steps]") -> None:
         self._opening = Job(title, steps)
-        self._runner.run(self._opening, self._on_opened, self._on_opening_end)
+        self._runner.run(self._opening, self._on_opened, self._on_opening_end, self._on_progress)
+        self.job_changed.emit()
 
     def _on_opening_end(self, job: Job, end: JobEnd) -> None:
         if job is self._opening:
             self._opening = None
+            self.job_changed.emit()
         self._on_end(job, end)
 
     @command
@@ -167,14 +167,25 @@ class Opening(Lessons):
 
     def _take_labels(self, found: LabelsFound) -> None:
         """Use labels, after a question where needed; without anyone to ask, possible images are opened as images."""
-        if found.image is not self.image:  # another image was opened meanwhile
+        if found.image is not self.image and found.holder is not None:
+            self.notice.emit(f"{found.path.name} was left alone: another image is open now.")
+        elif found.image is not self.image:  # another image was opened meanwhile
             self._open_file(Request(found.path, pick=found.pick, taken_as="labels"))
-        elif found.fits and found.certain and found.segmentation.named:
-            self.use_segmentation(found.segmentation, found.marks)
+        elif found.is_clear:
+            self._mark(found)
         elif not found.certain and not len(self.labels_found):
             self.open_labels_as_image(found)
         else:
             self.labels_found.emit(found)
+
+    def _mark(self, found: LabelsFound) -> None:
+        """Make labels the annotations of their classes on the image in view; this can be undone."""
+        before = self._state.annotations
+        self._edit(segmented(self._state, found.segmentation, found.marks))
+        if found.holder is None:
+            self._keep_in_mind([a for name, a in self._state.annotations.items() if a is not before.get(name)])
+        self.labels_used.emit(found)
+        self.notice.emit(told(found.segmentation, self._state.opened_image()))
 
     def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
         """Note annotations as kept in a file, so that closing the program is safe."""
@@ -183,4 +194,5 @@ class Opening(Lessons):
         opening, self._opening = self._opening, None
         if opening is not None and opening.state != "failed":
             opening.cancel()
+            self.job_changed.emit()
             self.notice.emit(f"{opening.title} was stopped.")

@@ -1,12 +1,12 @@
 """Reading an image's file, or its segmentation, as a job: a packed volume takes seconds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from condseg_app import io
-from condseg_app.data import Image, Model, Pick
+from condseg_app.data import ChunkedAnnotation, Image, Model, Pick
 from condseg_app.errors import CondsegError, GeometryError, ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 from condseg_app.io.labels.grids import difference
@@ -19,7 +19,7 @@ from condseg_app.io.labels.segmentations import (
 )
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import table
-from condseg_app.session.segmenting import AnnotatedSlices, marks_of
+from condseg_app.session.segmenting import AnnotatedSlices, annotation_of
 from condseg_app.session.state import State, with_image
 
 TakenAs = Literal["unknown", "image", "labels"]
@@ -90,6 +90,7 @@ class LabelsFound:
         misfit: difference of the grid from the image's, the end of a sentence; None where the grid fits.
         pick: the choice made in the file.
         marks: the classes as annotations, where they lie on that image and have names.
+        holder: the layer, for example, that holds the labels; None for a file, which keeps them.
     """
 
     segmentation: Segmentation
@@ -98,6 +99,7 @@ class LabelsFound:
     misfit: str | None = None
     pick: Pick = field(default=EVERYTHING)
     marks: AnnotatedSlices = field(default_factory=dict)
+    holder: object | None = None
 
     @property
     def path(self) -> Path:
@@ -108,6 +110,11 @@ class LabelsFound:
     def fits(self) -> bool:
         """Whether the labels can become the segmentation of the image in view."""
         return self.image is not None and self.misfit is None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the labels can be used without a question."""
+        return self.fits and self.certain and self.segmentation.named
 
 
 def reading_steps(request: Request, onto: Image | None = None, *, check: bool = False) -> Steps:
@@ -124,11 +131,11 @@ def reading_steps(request: Request, onto: Image | None = None, *, check: bool = 
     try:
         found = None if request.taken_as == "image" else _labels(request, onto)
         if found is not None:
-            yield Step(Progress(1.0), found)
+            yield from marking_steps(found)
             return
         image = io.read_image(request.path, request.pick)
         if request.taken_as == "unknown" and not _is_same(request, onto) and looks_like_labels(image):
-            yield Step(Progress(1.0), _on_grid(request, onto, certain=False))
+            yield from marking_steps(_on_grid(request, onto, certain=False))
             return
     except ChoiceNeeded as needed:
         yield Step(Progress(1.0), Choice(request, needed))
@@ -160,19 +167,29 @@ def labels_as_image_steps(found: LabelsFound) -> Steps:
     segmentation = read_segmentation(found.path, None, found.pick)
     image = replace(segmentation.as_image(), pick=found.pick)
     yield Step(Progress(0.5), Reading(image))
-    yield Step(Progress(1.0), _ready(LabelsFound(segmentation, True, image, pick=found.pick)))
+    yield from marking_steps(LabelsFound(segmentation, True, image, pick=found.pick))
 
 
 def renaming_steps(found: LabelsFound, names: dict[str, str]) -> Steps:
     """Give labels new names; several may become a single class."""
     segmentation = found.segmentation.renamed(names)
-    yield Step(Progress(1.0), _ready(replace(found, segmentation=segmentation, certain=True)))
+    yield from marking_steps(replace(found, segmentation=segmentation, certain=True))
 
 
-def _ready(found: LabelsFound) -> LabelsFound:
-    """The labels with their annotations, where no question is needed first."""
-    is_ready = found.fits and found.certain and found.segmentation.named
-    return replace(found, marks=marks_of(found.segmentation)) if is_ready else found
+def taking_steps(holder: object, read: Callable[[Image], Segmentation], image: Image) -> Steps:
+    """Take a segmentation of an image from elsewhere than a file: brings `LabelsFound`."""
+    yield Step(Progress(0.0))
+    yield from marking_steps(LabelsFound(read(image), True, image, holder=holder))
+
+
+def marking_steps(found: LabelsFound) -> Steps:
+    """Turn labels into annotations, class by class, where no question is needed first: brings the `LabelsFound`."""
+    marks: dict[str, ChunkedAnnotation] = {}
+    names = found.segmentation.in_order if found.is_clear else []
+    for number, name in enumerate(names):
+        yield Step(Progress(number / len(names), f"Marking {name}"))
+        marks[name] = annotation_of(found.segmentation, name)
+    yield Step(Progress(1.0), replace(found, marks=marks))
 
 
 def channel_choice(image: Image) -> Choice | None:
@@ -227,7 +244,7 @@ def _on_grid(request: Request, onto: Image | None, *, certain: bool) -> LabelsFo
     if onto is not None:
         try:
             found = read_segmentation(request.path, onto, request.pick)
-            return _ready(LabelsFound(found, certain, onto, pick=request.pick))
+            return LabelsFound(found, certain, onto, pick=request.pick)
         except GeometryError as error:
             own = read_segmentation(request.path, None, request.pick)
             misfit = difference(own.geometry, onto.geometry) or error.message

@@ -17,19 +17,11 @@ _NAMED = 4
 AnnotatedSlices = Mapping[str, ChunkedAnnotation]
 
 
-def marks_of(segmentation: Segmentation) -> AnnotatedSlices:
-    """Each class as an annotation: fully supervised, except partly predicted classes. Takes a while.
-
-    Returns:
-        class name -> annotation, a part after the whole that contains the part.
-    """
+def annotation_of(segmentation: Segmentation, name: str) -> ChunkedAnnotation:
+    """A class as an annotation: fully supervised, except a partly predicted class. Takes a while."""
+    mask = segmentation.masks[name]
     everywhere = np.broadcast_to(np.True_, segmentation.geometry.shape)
-    found: dict[str, ChunkedAnnotation] = {}
-    for name in segmentation.in_order:
-        mask = segmentation.masks[name]
-        known = mask if name in segmentation.incomplete else everywhere
-        found[name] = ChunkedAnnotation.of(name, mask, known)
-    return found
+    return ChunkedAnnotation.of(name, mask, mask if name in segmentation.incomplete else everywhere)
 
 
 def segmented(state: State, segmentation: Segmentation, marks: AnnotatedSlices) -> State:

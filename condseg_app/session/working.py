@@ -127,7 +127,7 @@ class Working(Opened):
         """A job that shows no progress has brought something."""
 
     def _on_progress(self, job: Job, progress: Progress) -> None:
-        if job is self._job:
+        if job is self.shown_job:
             self.job_progressed.emit(progress)
 
     def _on_end(self, job: Job, end: JobEnd) -> None:

@@ -1,6 +1,7 @@
 """The brush's layer: a Labels layer bound to a class."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
-from condseg_app.data import ClassEntry
+from condseg_app.data import ClassEntry, ClassTable, Image
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.lazy import PaintedView
 from condseg_app.viewer.overlay import rgba
 from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
 
 
 class AnnotationLayer:
@@ -39,13 +41,15 @@ class AnnotationLayer:
         """The class that is painted; None where the brush is down."""
         return None if self.draft is None else self.draft.class_name
 
-    def begin(self, entry: ClassEntry, draft: Draft, placement: Placement) -> None:
+    def begin(self, entry: ClassEntry, draft: Draft, placement: Placement, image: Image) -> None:
         """Put a draft up and take up the brush."""
         self.clear()
         self.draft = draft
         # With a depth test, the map of all classes, at the same depth, would hide this layer.
         data = PaintedView(draft.read, draft.write, placement, draft.dtype)
-        layer = Labels(data, opacity=0.7, blending="translucent_no_depth", **placement.layer)
+        layer = Labels(
+            data, opacity=0.7, blending="translucent_no_depth", metadata={METADATA_KEY: image}, **placement.layer
+        )
         layer.brush_size = max(3, round(min(placement.display_shape[-2:]) / 25))
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._keep_to_class)
@@ -67,6 +71,7 @@ class AnnotationLayer:
             return
         self.draft.rename(entry.name)
         self.layer.name = f"{entry.name}, marked"
+        self.layer.metadata[CLASSES_KEY] = ClassTable((replace(entry, part_of=None),))
         clear = np.zeros(4, np.float32)
         self.layer.colormap = DirectLabelColormap(color_dict={None: clear, 0: clear, entry.value: rgba(entry.color)})
 

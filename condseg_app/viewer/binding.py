@@ -110,13 +110,14 @@ class LayerBinding:
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
         self.stop_painting()
-        if self.placement is None or self.session.image is None:
+        image = self.session.image
+        if self.placement is None or image is None:
             return
         self._leave_reduced()  # there is nothing to paint on
         entry = self.session.classes[name]
         draft = Draft(self.session, entry, self._marked(name, self.placement.shape))
         draft.written.connect(self._collect.later)
-        self.annotation.begin(entry, draft, self.placement)
+        self.annotation.begin(entry, draft, self.placement, image)
         self._redraw.request()
 
     def stop_painting(self) -> None:

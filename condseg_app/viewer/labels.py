@@ -7,14 +7,15 @@ from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Color, Image, LabelMap
+from condseg_app.data import ClassTable, Color, Image, LabelMap, values_present
 from condseg_app.errors import GeometryError
 from condseg_app.io.labels.placing import onto_grid
-from condseg_app.io.labels.segmentations import Segmentation
+from condseg_app.io.labels.reader import whole_numbers
+from condseg_app.io.labels.segmentations import Segmentation, of_label_map
 from condseg_app.viewer.adopt import geometry_of
 from condseg_app.viewer.overlay import rgba
 from condseg_app.viewer.placement import Placement
-from condseg_app.viewer.source import METADATA_KEY
+from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
 
 
 def label_layer(labels: LabelMap, name: str) -> Labels:
@@ -37,13 +38,12 @@ def label_map_of(layer: Labels) -> LabelMap:
 
     Raises:
         GeometryError: the layer has not two or three axes.
+        ReadError: a value that no class can have.
     """
     if layer.ndim not in (2, 3):
         raise GeometryError(f"layer '{layer.name}' has {layer.ndim} axes; a label map has 2 or 3")
-    values = np.asarray(layer.data)
-    values = values.astype(np.uint8 if values.max(initial=0) <= 255 else np.uint16)
-    carried = layer.metadata.get(METADATA_KEY)
-    known = carried.classes if isinstance(carried, LabelMap) else ClassTable()
+    values, _ = whole_numbers(np.asarray(layer.data), 0.0, Path(layer.name))
+    carried, known = layer.metadata.get(METADATA_KEY), classes_of(layer) or ClassTable()
     if isinstance(carried, LabelMap | Image):
         placement = Placement.of(carried.geometry)
         if placement.display_shape == values.shape:
@@ -57,21 +57,26 @@ def segmentation_of(layer: Labels, image: Image) -> Segmentation:
 
     Raises:
         GeometryError: the layer does not lie on the image's voxels.
+        ReadError: a value that no class can have.
     """
     labels, path = label_map_of(layer), Path(layer.name)
     values, notes = onto_grid(labels.values, labels.geometry, image.geometry, path)
-    present = {int(value) for value in np.unique(values)}
-    table = ClassTable(tuple(entry for entry in labels.classes if entry.value in present))
-    masks = {entry.name: np.ascontiguousarray(values == entry.value) for entry in table}
-    return Segmentation(path, image.geometry, table, masks, named=True, warnings=notes)
+    placed = LabelMap(values, image.geometry, labels.classes, notes)
+    return of_label_map(path, placed, named=classes_of(layer) is not None)
 
 
-def _named(values: np.ndarray, layer: Labels, known: ClassTable) -> ClassTable:
+def classes_of(layer: Labels) -> ClassTable | None:
+    """The names of a layer's labels; None where the layer has none."""
+    carried = layer.metadata.get(METADATA_KEY)
+    classes = carried.classes if isinstance(carried, LabelMap) else layer.metadata.get(CLASSES_KEY)
+    return classes if isinstance(classes, ClassTable) else None
+
+
+def _named(values: NDArray[np.unsignedinteger], layer: Labels, known: ClassTable) -> ClassTable:
     """The table with a row for each value that occurs; unknown values in the layer's colour."""
     table = known
-    for value in np.unique(values[values > 0]):
-        if all(entry.value != value for entry in table):
-            table = table.adding(table.propose(f"class {value}", _color(layer, int(value)), int(value)))
+    for value in sorted({*values_present(values)} - {entry.value for entry in known}):
+        table = table.adding(table.propose(f"class {value}", _color(layer, value), value))
     return table
 
 

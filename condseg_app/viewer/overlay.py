@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from condseg_app.data import ClassTable, Color, Region
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.source import CLASSES_KEY
 
 ALL_CLASSES = "all classes"
 CONFLICTS = "conflicts"
@@ -58,6 +59,7 @@ class ClassMapLayer:
         if self.layer is None or self._colored == wanted:  # setting a colormap draws the layer anew
             return
         self._colored = wanted
+        self.layer.metadata[CLASSES_KEY] = classes
         colors: dict[int | None, NDArray[np.float32]] = {None: np.zeros(4, np.float32), 0: np.zeros(4, np.float32)}
         for entry in classes:
             colors[entry.value] = rgba(entry.color, 0.0 if entry.name in hidden else 1.0)

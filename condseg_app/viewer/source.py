@@ -14,6 +14,7 @@ from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
 METADATA_KEY = "condseg"
+CLASSES_KEY = "condseg_classes"
 CHANNEL_KEY = "condseg_channel"
 _CHANNEL_COLORS = ("gray", "green", "magenta", "cyan", "yellow", "red", "blue")
 

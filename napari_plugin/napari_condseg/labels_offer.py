@@ -1,12 +1,15 @@
 """Offers to make a Labels layer of the user's the segmentation of the image."""
 
+from functools import partial
+
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from condseg_app.errors import CondsegError
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.labels_dialog import LabelsDialog
 from condseg_app.qt.style import push_button, quiet
-from condseg_app.session import Session
+from condseg_app.session import LabelsFound, Session
 from condseg_app.viewer import segmentation_of
 
 
@@ -31,6 +34,9 @@ class LabelsOffer(QFrame):
         row.setContentsMargins(8, 2, 8, 2)
         row.addWidget(self.text, 1)
         row.addWidget(self.use)
+        connections = Connections(self)
+        connections.to(session.labels_found, self._ask_for_names)
+        connections.to(session.labels_used, self._hide)
         self.offer(None)
 
     def offer(self, layer: Labels | None) -> None:
@@ -45,11 +51,13 @@ class LabelsOffer(QFrame):
         layer, image = self._layer, self._session.image
         if layer is None or image is None:
             return
-        try:
-            segmentation = segmentation_of(layer, image)
-        except CondsegError as error:
-            self._session.failed.emit(error)
-            return
-        self._session.use_segmentation(segmentation)
-        layer.visible = False  # now shown by the map of all classes
+        self._session.take_labels(layer.name, layer, partial(segmentation_of, layer))
         self.offer(None)
+
+    def _ask_for_names(self, found: LabelsFound) -> None:
+        LabelsDialog(self._session, found, lambda *_: None, self).open()  # the image is open
+
+    def _hide(self, found: LabelsFound) -> None:
+        """Hide a layer that the map of all classes shows now."""
+        if isinstance(found.holder, Labels):
+            found.holder.visible = False

@@ -28,7 +28,7 @@ from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.engine_dialog import EngineDialog
 from condseg_app.remote import Endpoint
 from condseg_app.session.settings import load_settings, remember_place
-from condseg_app.viewer import image_layers, label_layer
+from condseg_app.viewer import label_layer
 from condseg_app.viewer.source import image_of
 from napari_condseg import reader
 from napari_condseg.reader import get_reader
@@ -374,31 +374,3 @@ def test_segments_that_overlap_are_a_layer_each(tmp_path: Path, scan: Image) -> 
         assert (liver.name, cyst.name) == ("liver", "cyst")
         assert np.count_nonzero(liver.data) == masks["liver"].sum()
         assert np.count_nonzero(cyst.data) == masks["cyst"].sum()
-
-
-@pytest.mark.gui
-def test_a_labels_layer_becomes_the_segmentation(
-    make_napari_viewer_proxy: Callable[[], Any], stage: Any, scan: Image
-) -> None:
-    from napari_condseg.widget import CondSegWidget
-
-    viewer = make_napari_viewer_proxy()
-    widget = CondSegWidget(viewer, stage.session)
-    viewer.window.add_dock_widget(widget, name="CondSeg")
-    (image,) = image_layers(scan)
-    viewer.add_layer(image)
-    values = np.zeros(scan.geometry.shape, np.uint8)
-    values[1:4, 1:4] = 2
-    labels = label_layer(LabelMap(values, scan.geometry, ClassTable.from_names(["spleen", "cyst"])), "theirs")
-    viewer.add_layer(labels)
-    viewer.layers.selection.active = labels
-    offer = widget.labels_offer
-    assert not offer.isHidden()
-    assert offer.text.text() == "Use the layer theirs as the segmentation of scan?"
-    offer.use.click()
-    assert set(stage.session.annotations) == {"cyst"}
-    assert np.array_equal(stage.session.mask_of("cyst"), values == 2)
-    assert offer.isHidden()
-    assert not labels.visible
-    viewer.layers.selection.active = image
-    assert offer.isHidden()

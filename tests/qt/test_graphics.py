@@ -10,7 +10,7 @@ from napari.qt import QtViewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtGui import QOpenGLContext
 
-from condseg_app.qt.graphics import canvas_of, keep_own_context
+from condseg_app.qt.graphics import canvas_of, draws_in_software, keep_own_context
 
 
 @pytest.fixture
@@ -56,3 +56,11 @@ def test_a_viewer_that_nothing_shows_is_left_alone(canvas: QtViewer) -> None:
     assert canvas_of(canvas.viewer) is canvas
     assert canvas_of(ViewerModel()) is None
     keep_own_context(ViewerModel())
+
+
+def test_asking_who_draws_leaves_the_canvas_s_context_current(canvas: QtViewer) -> None:
+    own = canvas.canvas.native.context()
+    canvas.canvas.native.makeCurrent()
+    draws_in_software.cache_clear()
+    draws_in_software()
+    assert QOpenGLContext.currentContext() == own, "napari asks for OpenGL's extensions without making any current"

@@ -12,6 +12,8 @@ from napari.layers import Image as ImageLayer
 
 from condseg_app.data import EVERYWHERE, ClassTable, Geometry, Image
 from condseg_app.io.labels.segmentations import Segmentation
+from condseg_app.session import LabelsFound
+from condseg_app.session.segmenting import annotation_of
 from condseg_app.viewer import LayerBinding, Placement
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.source import image_layers
@@ -130,7 +132,8 @@ def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBindi
     opened.collect()
     masks = {name: scan.voxels()[0] == value for name, value in (("liver", 1), ("spleen", 2))}
     classes = ClassTable(tuple(session.classes[name] for name in masks))
-    session.use_segmentation(Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True))
+    labels = Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True)
+    session.use_labels(LabelsFound(labels, True, scan, marks={name: annotation_of(labels, name) for name in masks}))
     assert session.current_class == "liver"
     assert opened.annotation.layer is None
     assert {name: np.array_equal(session.annotations[name].mask, mask) for name, mask in masks.items()} == {

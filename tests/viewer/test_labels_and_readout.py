@@ -66,3 +66,20 @@ def test_a_ct_is_shown_as_soft_tissue(scan: Image) -> None:
 def test_samples_are_there_and_small() -> None:
     for sample in SAMPLES:
         assert 0 < sample.path.stat().st_size < 300_000
+
+
+def test_the_map_of_all_classes_and_the_brush_are_saved_with_their_names(stage: Any, scan: Image) -> None:
+    stage.session.set_image(scan)
+    binding = LayerBinding(stage.session, ViewerModel())
+    stage.session.choose_class("liver")
+    stage.predict_all()
+    stage.session.rename_class("liver", "Leber")
+    binding.begin_painting("Leber")
+    drawn, brush = binding.class_map.layer, binding.annotation.layer
+    assert drawn is not None
+    assert brush is not None
+    assert label_map_of(drawn).classes == stage.session.classes
+    saved = label_map_of(brush)
+    assert (saved.classes.names, saved.geometry) == (("Leber",), scan.geometry)
+    assert np.array_equal(saved.mask("Leber"), stage.session.mask_of("Leber"))
+    binding.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QMainWindow
 
 from condseg_app import io
@@ -82,8 +83,12 @@ class Scene:
 
     def holds(self) -> bool:
         """Whether the window is open and in the state."""
-        usable = self.window.isVisible() and not self.window.isFullScreen() and self.session.engine is self.engine
-        return usable and self.state.holds(self)
+        return self._is_usable() and not self.window.isFullScreen() and self.state.holds(self)
+
+    def _is_usable(self) -> bool:
+        """Whether window, panel and session are there: the panel's dock can be closed, and its session with it."""
+        alive = isalive(self.panel)  # type: ignore[no-untyped-call]
+        return alive and self.window.isVisible() and self.session.engine is self.engine
 
     def untold(self) -> list[str]:
         """What the panel does not tell of its controls."""
@@ -93,7 +98,7 @@ class Scene:
         """Get the window into the state."""
         for window in self.window.findChildren(QMainWindow):
             close(window)
-        if self.shut is None or not self.window.isVisible() or self.session.engine is not self.engine:
+        if self.shut is None or not self._is_usable():
             self.renew()
         self._reset()
         self.state.enter(self)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split
+from condseg_app.data import Annotation, Case, ClassTable, DataSet, Image, LabelCoding, LabelMap, Split, values_present
 from condseg_app.errors import ReadError
 from condseg_app.io.contents import is_image
 from condseg_app.io.data_sets.classes_beside import with_classes_beside
@@ -92,8 +92,8 @@ def _decoded(labels: LabelMap, coding: LabelCoding) -> tuple[LabelMap, NDArray[n
 
 
 def _unknown_values(labels: LabelMap) -> tuple[str, ...]:
-    known = {0, *(entry.value for entry in labels.classes)}
-    values = np.flatnonzero(np.bincount(labels.values.ravel()))
+    known = {entry.value for entry in labels.classes}
+    values = values_present(labels.values)
     return told("label {} not in the class table and left out", [str(v) for v in values if v not in known])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Image, LabelMap, Pick
+from condseg_app.data import ClassTable, Image, LabelMap, Pick, values_present
 from condseg_app.errors import ReadError
 from condseg_app.io.choices import EVERYTHING, ChoiceNeeded
 from condseg_app.io.contents import format_of
@@ -46,7 +46,7 @@ def read_label_map(
     if stored.voxels.ndim == 4:
         values, notes = _values_of_colors(stored.voxels, found, path)
     else:
-        values, notes = _whole_numbers(stored.voxels, stored.step, path)
+        values, notes = whole_numbers(stored.voxels, stored.step, path)
     geometry = stored.geometry
     if image is not None:
         values, odd = _placed(values, stored, image, path)
@@ -88,7 +88,7 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
         GeometryError: the mask does not fit the image.
     """
     stored = _stored(path, EVERYTHING, image)
-    values, _ = _placed(_whole_numbers(stored.voxels, stored.step, path)[0], stored, image, path)
+    values, _ = _placed(whole_numbers(stored.voxels, stored.step, path)[0], stored, image, path)
     if not np.isin(values, (0, 1, MACHINE_UNKNOWN)).all():
         raise ReadError("is no machine-made mask, which holds 0, 1 and 255 only; complete the labels again", path=path)
     return values == 1, values != MACHINE_UNKNOWN
@@ -112,7 +112,17 @@ def _placed(numbers: NDArray[Any], stored: StoredLabels, image: Image, path: Pat
     return onto_grid(numbers, stored.geometry, wanted, path, may_be_a_part=part, picture=image.source)
 
 
-def _whole_numbers(voxels: NDArray[np.generic], step: float, path: Path) -> Labels:
+def whole_numbers(voxels: NDArray[np.generic], step: float, path: Path) -> Labels:
+    """Numbers as class values.
+
+    Args:
+        voxels: the numbers.
+        step: between neighbouring numbers, where whole numbers were scaled for storage; 0 otherwise.
+        path: where they are from.
+
+    Raises:
+        ReadError: values that are not whole numbers from 0 to 65535.
+    """
     numbers: NDArray[Any] = voxels
     notes: tuple[str, ...] = ()
     if numbers.dtype.kind == "f":
@@ -165,7 +175,6 @@ def _values_of_colors(colors: NDArray[np.generic], classes: ClassTable | None, p
 
 def _unnamed(values: NDArray[np.unsignedinteger]) -> ClassTable:
     table = ClassTable()
-    for value in np.flatnonzero(np.bincount(values.ravel())):
-        if value:
-            table = table.adding(table.propose(f"class {value}", value=int(value)))
+    for value in values_present(values):
+        table = table.adding(table.propose(f"class {value}", value=value))
     return table

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry, Image, LabelMap, OnDemand, Pick, as_class_name, in_order
+from condseg_app.data import (
+    ClassTable,
+    Geometry,
+    Image,
+    LabelMap,
+    OnDemand,
+    Pick,
+    as_class_name,
+    in_order,
+    values_present,
+)
 from condseg_app.errors import ClassTableError, CondsegError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.contents import format_of
@@ -171,18 +181,26 @@ def read_segmentation(path: Path, image: Image | None = None, pick: Pick = EVERY
         return _of_segments(path, stored, image)
     classes, _ = classes_beside(path)
     named = classes if classes is not None else _of_data_set(path)
-    return _of_labels(path, read_label_map(path, image, named, pick), named=named is not None)
+    labels, record = read_label_map(path, image, named, pick), _record_beside(path)
+    return of_label_map(path, labels, named=named is not None, record=record)
 
 
 def _may_be_labels(values: NDArray[Any]) -> bool:
     return bool(np.isfinite(values).all() and np.abs(values - np.rint(values)).max() <= _NEARLY and values.min() >= 0)
 
 
-def _of_labels(path: Path, labels: LabelMap, *, named: bool) -> Segmentation:
-    """A class for each voxel; unused rows are kept in CondSeg's tables only, as other tables may list a whole atlas."""
-    record = _record_beside(path)
-    counts = np.bincount(labels.values.ravel())
-    present = {int(value) for value in np.flatnonzero(counts) if value}
+def of_label_map(path: Path, labels: LabelMap, *, named: bool, record: Registry | None = None) -> Segmentation:
+    """A label map as a segmentation: a class for each value.
+
+    Unused rows are kept in CondSeg's tables only, as other tables may list a whole atlas.
+
+    Args:
+        path: the file, or the name of what else holds the labels.
+        labels: the label map.
+        named: whether the rows have names of their own.
+        record: of CondSeg's own export.
+    """
+    present = set(values_present(labels.values))
     table = ClassTable(tuple(e for e in labels.classes if record is not None or e.value in present))
     for value in sorted(present - {entry.value for entry in table}):
         table = table.adding(table.propose(f"class {value}", value=value))
