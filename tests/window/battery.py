@@ -84,7 +84,7 @@ def make_scene(host: str, folder: Path) -> Scene:
 def stay_inside(patched: pytest.MonkeyPatch, scene: Scene) -> None:
     """Do nothing that leaves the program: no browser, no file manager, no other process; exports take their time."""
     patched.setattr("condseg_app.io.write_export", slow_write(scene))
-    patched.setattr("webbrowser.open", lambda *_: True)
+    patched.setattr("webbrowser.open", lambda *_, **__: True)
     patched.setattr(QDesktopServices, "openUrl", lambda *_: True)
     patched.setattr(QProcess, "startDetached", lambda *_: True)
 

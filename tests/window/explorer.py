@@ -85,13 +85,13 @@ class Explorer:
     def set_up(self) -> None:
         """Get the window into its state; what cannot be is a fault, and another window is taken then."""
         self.watch.do(f"setting up after {self.watch.doing}")
-        try:
-            self.stage.set_up()
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            self.watch.fault("".join(traceback.format_exception(error)))
-            self.stage.renew()
-            self.stage.set_up()
-        self.watch.rest()
+        with self.watch.rest():
+            try:
+                self.stage.set_up()
+            except Exception as error:  # noqa: BLE001 - whatever it is
+                self.watch.fault("".join(traceback.format_exception(error)))
+                self.stage.renew()
+                self.stage.set_up()
 
     def _found(self, page: int) -> dict[str, Control]:
         """The controls of the main window in its state."""

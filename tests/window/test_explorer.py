@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QComboBox, QDialog, QMainWindow, QPushButton, QVBoxLa
 
 from condseg_app.errors import CondsegError
 from condseg_app.qt.problem import ProblemDialog, RecentLog
+from tests.window.controls import pump
 from tests.window.explorer import Explorer
-from tests.window.watch import Watch
+from tests.window.watch import LONGEST_STILL, Watch
 
 
 @dataclass(eq=False)
@@ -115,3 +116,12 @@ def test_what_is_hidden_or_disabled_is_not_used_and_entries_are(window: QMainWin
     assert faults == []
     assert not [name for name in names if "/hidden" in name or "/disabled" in name]
     assert {"one", "two"} <= {*chosen}
+
+
+def test_setting_up_is_not_taken_for_a_still_window(window: QMainWindow) -> None:
+    with Watch() as watch:
+        with watch.rest():
+            time.sleep(LONGEST_STILL + 0.3)
+            pump(300)
+        pump(300)
+    assert watch.faults == []

@@ -5,8 +5,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -70,8 +70,12 @@ class Watch:
             self.trace.write(f"{line}\n")
             self.trace.flush()
 
-    def rest(self) -> None:
-        """Take the time until now for none that the window stood still in."""
+    @contextmanager
+    def rest(self) -> Iterator[None]:
+        """Take the time inside for none that the window stood still in."""
+        self._pulse.rests = True
+        yield
+        self._pulse.rests = False
         self._pulse.begin()
 
     def fault(self, text: str) -> None:
@@ -125,6 +129,7 @@ class _Pulse:
     def __init__(self, fault: Callable[[str], None]) -> None:
         self._fault = fault
         self._main = threading.get_ident()
+        self.rests = False
         self.begin()
         self._over = threading.Event()
         self._timer = QTimer()
@@ -138,7 +143,7 @@ class _Pulse:
 
     def beat(self) -> None:
         """The loop of events is alive."""
-        still = time.monotonic() - self._beat
+        still = 0.0 if self.rests else time.monotonic() - self._beat
         if still > LONGEST_STILL:
             waited = [now - self._waits.get(thread, 0.0) for thread, now in _waits().items()]
             still -= sum(sorted(waited)[-2:])
