@@ -65,7 +65,7 @@ def show_teaching(name: str, result: "TeachingResult") -> None:
     if result.nearest is not None and result.nearest[1] >= _ALIKE:
         say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
     if result.held_out is not None:
-        say(f"Dice on marked slices that it did not learn from: {result.held_out:.2f}")
+        say(f"Dice on annotated slices that it did not learn from: {result.held_out:.2f}")
     if result.certificate is not None and result.certificate.images:
         proof = result.certificate
         outcome = "unchanged" if proof.holds else "CHANGED"

@@ -53,7 +53,7 @@ class Lesson:
     def __post_init__(self) -> None:
         marked = [a for a in self.annotations if a.class_name == self.entry.name]
         if not any(a.state == "present" for a in marked):
-            raise ClassTableError(f"no voxel of '{self.entry.name}' is marked yet; paint it on a few slices first")
+            raise ClassTableError(f"no voxel of '{self.entry.name}' is annotated yet; paint it on a few slices first")
 
 
 @dataclass(frozen=True)

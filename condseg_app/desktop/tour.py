@@ -120,7 +120,7 @@ class Tour:
             ("A click on a class asks the network for it. The slice in view comes first.", self._predict_one),
             ("'Predict all' asks for every class; the image is looked at only once.", self._predict_all),
             ("Ctrl+Y turns to 3D and back.", self._look_in_3d),
-            ("The threshold of the class in hand changes the view at once.", self._move_threshold),
+            ("The threshold of the current class changes the view at once.", self._move_threshold),
             ("A class that is missing? Add it: a name and a colour are enough.", self._add_class),
             ("Paint it on a few slices, and say which of them are complete.", self._paint),
             ("Teach it to the network. The old model stays as it is.", self._teach),
@@ -286,7 +286,10 @@ class Tour:
             f"{c.name} {'new' if c.before is None else f'{c.before:.2f}'} to {c.after:.2f}" for c in changes
         )
         self.rest(2.0 if self.guides else 0.0)
-        click(page.outcome.discard if self.guides else page.outcome.accept)
+        if self.guides:
+            self.session.discard_lesson()
+        else:
+            click(page.outcome.accept)
         return f"taught '{self.own_class}' in {_STEPS} steps; Dice on this image: {figures}"
 
     def _has_learnt(self) -> bool:

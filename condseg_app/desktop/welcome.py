@@ -51,6 +51,7 @@ class WelcomePage(QScrollArea):
         layout.addLayout(middle)
         layout.addStretch(4)
         self.setWidget(page)
+        self.setFocusProxy(page.findChildren(QPushButton)[0])
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
 

@@ -118,7 +118,7 @@ class MainWindow(QMainWindow):
                 Entry("quit", "&Quit", self.close, "Ctrl+Q"),
             )),
             Submenu("edit", "&Edit", (
-                Entry("undo", "&Undo", self.undo, "Ctrl+Z", hint="Marks and changes of the class table"),
+                Entry("undo", "&Undo", self.undo, "Ctrl+Z", hint="Annotations and changes of the class table"),
                 Entry("redo", "&Redo", self.redo, "Ctrl+Shift+Z"),
                 SEPARATOR,
                 Entry("engine", "&Where to compute…", self.ask_where_to_compute, hint="Here or elsewhere"),
@@ -325,6 +325,7 @@ class MainWindow(QMainWindow):
         self.panel_dock.setVisible(image is not None)
         self.layer_docks.follow(image is not None)
         soon(self, self.canvas.model.reset_view)  # once the canvas has its size
+        (self.welcome if image is None else self.canvas.widget).setFocus()  # or the panel's first control would have it
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
         self._actions["choose_again"].setEnabled(self.session.can_choose_again)

@@ -70,5 +70,7 @@ def _figure(dice: float | None) -> str:
 
 def _compared_with(change: ClassChange) -> str:
     if change.reference == "annotation":
-        return f"Dice of {change.name} against what you marked on this image"
-    return f"{change.name} is not marked here, so it is compared with what the model before predicted (1 is: unchanged)"
+        return f"Dice of {change.name} against your annotation of this image"
+    return (
+        f"{change.name} has no annotation here, so it is compared with the former model's prediction (1 is: unchanged)"
+    )

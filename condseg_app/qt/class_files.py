@@ -48,7 +48,7 @@ class ClassFiles(QObject):
         )
         box.setObjectName("remove_class_dialog")
         box.setInformativeText(
-            f"A new model is made that no longer knows {name}; its prediction on this image goes, your marks stay. "
+            f"A new model is made that no longer knows {name}. Its prediction here goes, its annotation stays. "
             f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this."
         )
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)

@@ -175,9 +175,9 @@ class ClassModel(QAbstractTableModel):
 
     def _state(self, name: str) -> tuple[glyphs.Draw, str]:
         if name in self._session.annotations and self._session.state_of(name) != "filling":
-            return glyphs.pencil, "Marked by hand"
+            return glyphs.pencil, "Annotated by hand"
         if self._session.state_of(name) == "not asked" and not self._session.can_predict(name):
-            return glyphs.not_asked, "Not known to the model yet: mark it on a few slices and teach it"
+            return glyphs.not_asked, "Not known to the model yet: annotate a few slices and teach it"
         return _STATES[self._session.state_of(name)]
 
     def _hint(self, entry: ClassEntry, column: Column) -> str:

@@ -183,7 +183,7 @@ class ClassView(QTableView):
             ("rename", "Rename…", lambda: self.rename(name)),
             ("color", "Colour…", lambda: self.choose_color(name)),
             ("", "", None),
-            ("clear", "Clear its marks", lambda: self._session.clear_annotation(name)),
+            ("clear", "Clear its annotation", lambda: self._session.clear_annotation(name)),
             ("remove", "Remove from the table…", lambda: self.remove(name)),
             ("", "", None),
             ("export_class", "Export class…", lambda: self.files.ask_to_export(name)),
@@ -248,7 +248,7 @@ class ClassView(QTableView):
         others = self._session.images_marked_elsewhere(name)
         where = f", on this image and on {counted(others, 'other')}," if others else ""
         box.setInformativeText(
-            f"Its prediction and its marks{where} go with it; undo brings them back while this image is in view. "
+            f"Its prediction and its annotation{where} go with it; undo brings them back while this image is in view. "
             "The model's file stays as it is."
         )
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)

@@ -39,7 +39,7 @@ def _predicted(session: Session) -> frozenset[str]:
     return frozenset(session.classes.names) - _missing(session)
 
 
-def _marked(session: Session) -> frozenset[str]:
+def _annotated(session: Session) -> frozenset[str]:
     return frozenset(session.annotations)
 
 
@@ -48,7 +48,7 @@ PRESETS: tuple[tuple[str, Names | None], ...] = (
     ("shown", _shown),
     ("not predicted", _missing),
     ("predicted", _predicted),
-    ("marked", _marked),
+    ("annotated", _annotated),
 )
 
 
@@ -98,7 +98,7 @@ class ClassesPage(QWidget):
         self.preset.currentIndexChanged.connect(self._filter)
         self.add = QPushButton("+  Add class…")
         self.add.setObjectName("add_class")
-        self.add.setToolTip("A class of your own: name it, mark it on a few slices, teach it")
+        self.add.setToolTip("A class of your own: name it, annotate a few slices, teach it")
         self.add.setFlat(True)
         self.add.setStyleSheet("QPushButton { text-align: left; padding: 5px 8px; background: transparent; }")
         self.add.clicked.connect(self.add_class)
@@ -122,7 +122,7 @@ class ClassesPage(QWidget):
     def _threshold(self) -> QHBoxLayout:
         self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.threshold.setObjectName("threshold")
-        self.threshold.setAccessibleName("Threshold of the class in hand")
+        self.threshold.setAccessibleName("Threshold of the current class")
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setDecimals(2)
         self.threshold.valueChanged.connect(self._set_threshold)
@@ -218,15 +218,15 @@ class ClassesPage(QWidget):
         self._show_threshold()
         name = self._session.current_class
         painting = name is not None and self._binding.annotation.class_name == name
-        self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Mark")
+        self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Annotate")
         allow(self.predict, self._why_not_predict(name), f"Predict {name}, the slice in view first")
         listed = [n for n in self._listed() if self._session.can_predict(n)]
         why_not = self._why_nothing() or (None if listed else "None of the listed classes is known to the model")
         allow(self.predict_all, why_not, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
-        hint = "Put the brush down; what you painted is kept" if painting else f"Paint {name} right with the brush"
+        hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
         allow(self.correct_button, self._why_not_mark(name), hint)
         allow(
-            self.teach, self._why_not_mark(name) or self._why_nothing(), f"Teach the model {name} from what is marked"
+            self.teach, self._why_not_mark(name) or self._why_nothing(), f"Teach the model {name} from its annotation"
         )
 
     def _is_known(self, name: str | None) -> bool:
@@ -243,7 +243,7 @@ class ClassesPage(QWidget):
         if name is None:
             return self._why_nothing() or "Choose a class in the table first"
         if not self._session.can_predict(name):
-            return self._why_nothing() or f"The model does not know {name} yet: mark it on a few slices and teach it"
+            return self._why_nothing() or f"The model does not know {name} yet: annotate a few slices and teach it"
         return self._why_nothing() or (
             f"{name} is predicted everywhere" if self._session.state_of(name) == "complete" else None
         )

@@ -280,7 +280,7 @@ class ExportPage(QWidget):
         if self._session.image is None:
             return "Open an image first"
         if self.chosen.count() == 0:
-            return "Nothing to export yet: predict or mark a class first"
+            return "Nothing to export yet: predict or annotate a class first"
         if not names:
             return "Tick at least one class"
         if self.partial.waits_for:

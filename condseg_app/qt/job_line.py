@@ -2,7 +2,7 @@
 
 from qtpy.QtCore import QRectF, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from condseg_app.jobs import Progress
 from condseg_app.qt import glyphs
@@ -22,7 +22,8 @@ class Bar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.fraction = 0.0
-        self.setFixedSize(84, 6)
+        self.setFixedHeight(6)
+        self.setMinimumWidth(84)
         self.setAccessibleName("Progress")
 
     def show_fraction(self, fraction: float) -> None:
@@ -78,12 +79,15 @@ class JobLine(QStackedWidget):
         self.stop.setObjectName("job_cancel")
         self.stop.clicked.connect(lambda: stop_work(self._session, self))
         page = QWidget()
-        row = QHBoxLayout(page)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.addWidget(self.what, 1)
-        row.addWidget(self.bar)
         row.addWidget(self.left)
         row.addWidget(self.stop)
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(row)
+        column.addWidget(self.bar)  # below, to leave the text all of a narrow panel
         return page
 
     def _on_job(self) -> None:

@@ -84,7 +84,7 @@ class Leaving(QObject):
         if not self._session.unsaved.marks:
             self.keep(None)
             return
-        dialog = QFileDialog(self._window, "Keep marks in the folder", str(_folder_of(self._session)))
+        dialog = QFileDialog(self._window, "Keep annotations in the folder", str(_folder_of(self._session)))
         dialog.setObjectName("keep_dialog")
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -140,7 +140,7 @@ def lost_lines(unsaved: Unsaved) -> list[str]:
     lines = [_marks_text(marks) for marks in unsaved.marks[:_MOST_IMAGES]]
     more = len(unsaved.marks) - _MOST_IMAGES
     if more > 0:
-        lines.append(f"marks on {counted(more, 'more image')}")
+        lines.append(f"annotations on {counted(more, 'more image')}")
     if unsaved.lesson is not None:
         lines.append(f"the lesson of {lesson_text(unsaved.lesson)}")
     return [*lines, *(f"{title[:1].lower()}{title[1:]}, which is being written" for title in unsaved.writing)]
@@ -148,13 +148,13 @@ def lost_lines(unsaved: Unsaved) -> list[str]:
 
 def _marks_text(marks: UnsavedMarks) -> str:
     where = "" if marks.in_view else " (not in view)"
-    return f"marks on {marks.image.name}{where}: {listed(marks.names)}"
+    return f"annotations on {marks.image.name}{where}: {listed(marks.names)}"
 
 
 def _how_kept(unsaved: Unsaved) -> str:
     kept = []
     if unsaved.marks:
-        kept.append("Marks are kept as a mask for each image and class, in a folder that you choose.")
+        kept.append("Annotations are kept as a mask for each image and class, in a folder that you choose.")
     if unsaved.lesson is not None:
         kept.append("The lesson ends, and what was learnt becomes a new model.")
     if unsaved.writing:

@@ -13,15 +13,15 @@ _GOOD_ENOUGH, _ALIKE = 0.7, 0.8  # Dice
 _PATIENCE, _RISE = 100, 0.02  # a lesson has stalled if the Dice rose by less in so many steps ...
 _FIRST_STEPS = 200  # ... after these
 _MEANS: dict[TeachingMode, str] = {
-    "exact": "on marked slices it has not learnt from",
+    "exact": "on annotated slices it has not learnt from",
     "full": "on the pieces it has just learnt from",
 }
 _HINTS: dict[TeachingMode, str] = {
     "exact": (
-        "Beside the class, it is also learnt without some of the marked slices. This is the Dice on these: how good "
-        "it is where you marked nothing. The class itself has learnt from all slices and is rather better."
+        "Beside the class, it is also learnt without some of the annotated slices. This is the Dice on these: how good "
+        "it is where you annotated nothing. The class itself has learnt from all slices and is rather better."
     ),
-    "full": "Dice of the last pieces of the image with what you marked; on other slices it will be lower.",
+    "full": "Dice of the last pieces of the image against your annotation; on other slices it will be lower.",
 }
 
 
@@ -108,4 +108,4 @@ def _looks_like(nearest: tuple[str, float] | None) -> str:
 def _unexamined(progress: TrainingProgress) -> str:
     if progress.dice or progress.step < _PATIENCE:
         return ""
-    return "How good it is elsewhere shows once two slices are marked."
+    return "Its Dice elsewhere shows once two slices are annotated."

@@ -95,6 +95,24 @@ class LessonOutcome(QWidget):
             self.accepted.emit(result.class_name)
 
     def _discard(self) -> None:
+        result = self._session.lesson
+        if result is None:
+            return
+        box = QMessageBox(
+            QMessageBox.Icon.Question,
+            "Discard",
+            f"Discard {result.class_name} as it was taught?",
+            QMessageBox.StandardButton.Cancel,
+            self,
+        )
+        box.setObjectName("discard_dialog")
+        box.setInformativeText("The new model's file is deleted. The model before stays as it is.")
+        box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole).clicked.connect(self._forget)
+        without_icons(box)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def _forget(self) -> None:
         self._session.discard_lesson()
         self.hide()
 
@@ -109,12 +127,12 @@ def _title(result: LessonResult) -> str:
 def _how_good(result: LessonResult) -> str:
     taught = next((c for c in result.changes if c.name == result.class_name), None)
     if result.held_out is not None:
-        seen = f", {taught.after:.2f} on what you marked" if result.reasons and taught is not None else ""
-        return f"Dice {result.held_out:.2f} on marked slices it has not learnt from{seen}."
+        seen = f", {taught.after:.2f} on your annotation" if result.reasons and taught is not None else ""
+        return f"Dice {result.held_out:.2f} on annotated slices it has not learnt from{seen}."
     if taught is None:
         return ""
     lower = "" if result.reasons else "; on other slices it will be lower"
-    return f"Dice {taught.after:.2f} on what you marked, which it has learnt from{lower}."
+    return f"Dice {taught.after:.2f} on your annotation, which it has learnt from{lower}."
 
 
 def _certified(certificate: Certificate, others: int) -> str:
@@ -141,9 +159,9 @@ def _whole(certificate: Certificate) -> str:
 
 def _verdict(result: LessonResult) -> str:
     taught = next((c for c in result.changes if c.name == result.class_name), None)
-    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on what you marked. "
+    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on your annotation. "
     against = any(c.reference == "prediction" for c in result.changes)
-    note = " Classes not marked here are compared with what the model before predicted." if against else ""
+    note = " Classes without annotation here are compared with the former model's prediction." if against else ""
     worse = lost(result.changes)
     if worse:
         return f"{said}Worse than before: {', '.join(c.name for c in worse)}.{note}"

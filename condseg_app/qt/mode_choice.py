@@ -37,6 +37,7 @@ class ModeChoice(QWidget):
             column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # no clicks beside the button
             column.addWidget(meaning)
             self.buttons[mode] = button
+        column.addStretch(1)  # or the texts would share spare height
         self.choose("exact")
 
     @property

@@ -13,7 +13,7 @@ _HINTS = (
     "Of the classes that reach their threshold the most probable one gets the voxel.",
     "The class further up gets the voxel. Drag the rows, or use Alt with the arrow keys.",
 )
-_ALWAYS = " A part comes before its whole, and your marks before everything."
+_ALWAYS = " A part comes before its whole, and your annotations before everything."
 
 
 class OverlapChoice(QWidget):

@@ -61,7 +61,7 @@ class Panel(QWidget):
         self.pages.setObjectName("pages")
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
-        self.pages.addTab(self.classes, "Classes")
+        self.pages.addTab(_scrolled(self.classes), "Classes")
         self._teach_area = _scrolled(self.teach)
         self.pages.addTab(self._teach_area, "Teach")
         self.pages.addTab(_scrolled(self.export), "Export")

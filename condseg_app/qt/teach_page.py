@@ -28,12 +28,10 @@ from condseg_app.viewer import LayerBinding
 
 _FEWEST, _MOST = 1, 100_000
 _ADVICE = (
-    "Mark the class on a few slices. In a slice that is complete, what is not marked teaches what the class "
-    "is not; anywhere else only the other classes say so."
+    "Annotate the class on a few slices. On a complete slice, unpainted voxels teach what the class is not; "
+    "anywhere else only the other classes do."
 )
-_MEANWHILE = (
-    "Go on painting: what you mark or correct is taken up within seconds, and the slice in view shows what is learnt."
-)
+_MEANWHILE = "Go on painting: changes are taken up within seconds, and the slice in view shows the learnt class."
 
 
 class TeachPage(QWidget):
@@ -92,7 +90,7 @@ class TeachPage(QWidget):
         self.volume_done = push_button("complete_volume", "Whole volume is complete", self.complete_volume)
         form = QFormLayout()
         form.addRow("Class", self.which)
-        form.addRow("Marked", self.marked)
+        form.addRow("Annotated", self.marked)
         grid = QGridLayout()
         grid.addWidget(self.paint, 0, 0, 1, 2)
         grid.addWidget(self.slice_done, 1, 0, 1, 2)
@@ -233,14 +231,14 @@ class TeachPage(QWidget):
         others = 0 if name is None else self._session.images_marked_elsewhere(name)
         self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
-        self.paint.setText("Put the brush down" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
+        self.paint.setText("Stop painting" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
         why_not = self._why_not_mark(name)
         allow(self.paint, why_not, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
-        allow(self.slice_done, why_not, "What is not marked on this slice is not this class (K in the viewer)")
+        allow(self.slice_done, why_not, "Unpainted voxels on this slice are not this class (K in the viewer)")
         is_2d = self._session.image is not None and self._session.image.geometry.is_2d
         self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
         self.volume_done.setVisible(not is_2d)
-        allow(self.volume_done, why_not, "What is not marked anywhere is not this class (Shift+K in the viewer)")
+        allow(self.volume_done, why_not, "Unpainted voxels anywhere are not this class (Shift+K in the viewer)")
         self._allow_lesson(name, self._why_not_teach(name, annotation))
         self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
         self.before.setVisible(self._session.can_take_lesson_back)
@@ -251,7 +249,7 @@ class TeachPage(QWidget):
         """Enable the actions that the lesson allows now."""
         teaching, go_on, job = self._session.is_teaching, self._may_go_on(name), self._session.job
         self.start.setText("Continue" if go_on else "Start")
-        hint = "Go on from what was learnt, with what is marked now" if go_on else f"Teach the model {name}"
+        hint = "Go on from the last state, with the present annotation" if go_on else f"Teach the model {name}"
         allow(self.start, why_not, f"{hint}; it is saved as a new file")
         nothing = None if teaching else "Nothing is being taught"
         allow(self.pause, nothing, "Let the computer breathe, then go on")
@@ -284,14 +282,14 @@ class TeachPage(QWidget):
         if self._session.is_teaching:
             return "A lesson is running"
         if annotation is None or annotation.state != "present":
-            return f"Nothing of {name} is marked on this image yet: paint it on a few slices first"
+            return f"{name} has no annotation on this image yet: paint it on a few slices first"
         return None
 
 
 def marked_text(annotation: ChunkedAnnotation | None, others: int = 0) -> str:
-    """'412 voxels on 3 slices, 2 complete; 1 other image marked'."""
+    """'412 voxels on 3 slices, 2 complete; 1 other image annotated'."""
     here = _marked_here(annotation)
-    return f"{here}; {counted(others, 'other image')} marked" if others else here
+    return f"{here}; {counted(others, 'other image')} annotated" if others else here
 
 
 def _marked_here(annotation: ChunkedAnnotation | None) -> str:

@@ -12,7 +12,7 @@ from condseg_app.viewer import LayerBinding
 
 _EVERY_MS = 2000
 _OTHERS = "Other images of this folder"
-_LOOK = "Look through them for the one on which the class is least certain: a lesson learns from all marked images"
+_LOOK = "Find the image on which the class is least certain: a lesson learns from all annotated images"
 _BUSY = "Wait until the work under way has ended, or stop it"
 _OPEN = "Show the least certain slice of this image"
 
@@ -48,12 +48,10 @@ class WhereNext(QWidget):
     def _build(self) -> None:
         self.text, self.others = quiet(), quiet()
         self.text.setObjectName("where_next_text")
-        self.text.setToolTip(
-            "Of the slices on which nothing of the class is marked, its probabilities are furthest from yes and no here"
-        )
+        self.text.setToolTip("Of the slices without annotation, the probabilities of the class are least certain here")
         self.others.setObjectName("next_image_text")
         self.go = push_button("go_there", "Go there", self._go)
-        self.go.setToolTip("Show this slice: marking it teaches most")
+        self.go.setToolTip("Show this slice: annotating it teaches most")
         self.look = push_button("next_image", "Look", self._look)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -53,7 +53,7 @@ def known_as(state: State, name: str) -> str:
     _, model = state.opened_model()
     state.classes.row(name)
     if name not in state.asked_as:
-        raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
+        raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
     return state.asked_as[name]
 
 

@@ -53,9 +53,9 @@ class ExportPlan:
         for name in names or ():
             state.classes.row(name)
             if name not in known:
-                raise CondsegError(f"nothing is known of '{name}' on this image; predict or mark it first")
+                raise CondsegError(f"nothing is known of '{name}' on this image; predict or annotate it first")
         if not known:
-            raise CondsegError("there is nothing to export yet; predict or mark a class first")
+            raise CondsegError("there is nothing to export yet; predict or annotate a class first")
         return cls(state, path, form, tuple(n for n in known if names is None or n in names))
 
 

@@ -246,7 +246,9 @@ class Lessons(Working):
         is_other = state.image is not self.image
         self._become(state)
         if is_other and _is_marked_on_other_grid(state):
-            self.notice.emit("What was marked here is on another grid; open the image as it was to have it again.")
+            self.notice.emit(
+                "The annotations of this image are on another grid; open the image as it was to have them again."
+            )
 
     # the user's actions meanwhile
 
@@ -268,7 +270,9 @@ class Lessons(Working):
         record = self._record
         self._look_from(None)
         if record is not None and record.plan.is_of(self.image) and not record.plan.is_on(self.image):
-            self.notice.emit("The image has another grid than the lesson's; the lesson goes on with the marks it had.")
+            self.notice.emit(
+                "The image has another grid than the lesson's; the lesson goes on with the annotation it had."
+            )
 
     def _called_now(self, plan: LessonPlan) -> str | None:
         value = plan.state.classes[plan.class_name].value

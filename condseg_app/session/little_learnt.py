@@ -32,7 +32,7 @@ def reasons(name: str, marks: AnnotatedSlices, plan: Preprocessing, steps: int) 
         *_nothing_excluded(name, marks),
         *_few_steps(steps),
     )
-    return found or (f"Its marks do not tell why: correct {name} in more places, or try Full.",)
+    return found or (f"Its annotation does not tell why: correct {name} in more places, or try Full.",)
 
 
 def _too_small(name: str, marks: AnnotatedSlices, plan: Preprocessing) -> Iterator[str]:
@@ -61,8 +61,8 @@ def _few_slices(name: str, marks: AnnotatedSlices) -> Iterator[str]:
     volumes = [annotation for grid, annotation in marks if not grid.is_2d]
     number = sum(_slices(annotation) for annotation in volumes)
     if volumes and number < _FEW_SLICES:
-        are = "Only 1 slice is marked" if number == 1 else f"Only {number} slices are marked"
-        yield f"{are}: mark three or more, at both ends and in the middle of {name}."
+        are = "Only 1 slice is annotated" if number == 1 else f"Only {number} slices are annotated"
+        yield f"{are}: annotate three or more, at both ends and in the middle of {name}."
 
 
 def _slices(annotation: ChunkedAnnotation) -> int:

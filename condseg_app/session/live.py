@@ -16,7 +16,7 @@ _BETWEEN_SHOWS, _BETWEEN_LOOKS = 2.0, 3.0  # seconds, at least
 _STEPS_BETWEEN_STATES = 50
 # Slices that are predicted by turns, beside the slice in view, to find where the class is doubtful.
 _SURVEYED = 16
-_NOTHING_MARKED = "Nothing of the class is marked any more; the lesson goes on with the marks it had."
+_NOTHING_MARKED = "The class has no annotation any more; the lesson goes on with the annotation it had."
 
 
 @dataclass(frozen=True, eq=False)

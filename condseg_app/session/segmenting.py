@@ -43,7 +43,7 @@ def told(segmentation: Segmentation, image: Image) -> str:
     names = segmentation.classes.names
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     odd = f" {segmentation.warnings[0][:1].upper()}{segmentation.warnings[0][1:]}." if segmentation.warnings else ""
-    return f"Marked on {image.name}: {', '.join(names[:_NAMED])}{more}. Ctrl+Z takes it back.{odd}"
+    return f"Annotated on {image.name}: {', '.join(names[:_NAMED])}{more}. Ctrl+Z undoes it.{odd}"
 
 
 def _with_row(state: State, entry: ClassEntry, segmentation: Segmentation) -> tuple[State, str]:

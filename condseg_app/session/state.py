@@ -109,7 +109,7 @@ class State:
         for name in asked:
             self.classes.row(name)
             if name not in self.asked_as:
-                raise ModelError(f"model '{model.name}' does not know '{name}' yet; mark it and teach it first")
+                raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
         return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
 
     def marked_elsewhere(self, name: str) -> list[AnnotatedImage]:

@@ -103,7 +103,7 @@ class LessonPlan:
         known = {**state.asked_as, name: state.asked_as.get(name, name)}
         entry = replace(state.classes[name], name=known[name])
         if name not in state.annotations or state.annotations[name].state != "present":
-            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
+            raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
         beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
         shown = ((image, _named(state.annotations, known)), *beside)
         return cls(state, shown, entry, steps, mode, name, folder)

@@ -70,7 +70,7 @@ class AnnotationLayer:
         if self.layer is None or self.draft is None:
             return
         self.draft.rename(entry.name)
-        self.layer.name = f"{entry.name}, marked"
+        self.layer.name = f"{entry.name}, annotation"
         self.layer.metadata[CLASSES_KEY] = ClassTable((replace(entry, part_of=None),))
         clear = np.zeros(4, np.float32)
         self.layer.colormap = DirectLabelColormap(color_dict={None: clear, 0: clear, entry.value: rgba(entry.color)})

@@ -21,13 +21,13 @@ class Key:
 
 
 KEYS: tuple[Key, ...] = (
-    Key("K", "complete_slice", "This slice is complete for the class in hand"),
-    Key("Shift-K", "complete_volume", "The whole image is complete for the class in hand"),
+    Key("K", "complete_slice", "This slice is complete for the current class"),
+    Key("Shift-K", "complete_volume", "The whole image is complete for the current class"),
     Key("N", "next_class", "Next class"),
     Key("Shift-N", "previous_class", "Previous class"),
-    Key("Q", "ask", "Predict the class in hand, this slice first"),
-    Key("D", "correct", "Take up the brush for the class in hand, or put it down"),
-    Key("H", "hide", "Hide the class in hand, or show it"),
+    Key("Q", "ask", "Predict the current class, this slice first"),
+    Key("D", "correct", "Start or stop painting the current class"),
+    Key("H", "hide", "Hide or show the current class"),
 )
 
 
@@ -49,7 +49,7 @@ class CommandKey:
 COMMAND_KEYS: tuple[CommandKey, ...] = (
     CommandKey("Alt+A", "predict_all", "Predict all classes that are listed"),
     CommandKey("Alt+N", "add_class", "Add a class"),
-    CommandKey("Alt+T", "teach", "Turn to teaching the class in hand"),
+    CommandKey("Alt+T", "teach", "Turn to teaching the current class"),
     CommandKey("Alt+S", "start_lesson", "Start the lesson, or go on with it"),
     CommandKey("Alt+U", "pause_lesson", "Pause the lesson, or go on"),
     CommandKey("Alt+O", "stop_lesson", "Stop the lesson and keep what was learnt"),

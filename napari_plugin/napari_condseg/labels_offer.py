@@ -29,7 +29,7 @@ class LabelsOffer(QFrame):
         self.text = quiet()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.use = push_button("use_layer", "Use", self._use)
-        self.use.setToolTip("Its labels become the marks of their classes; Ctrl+Z takes it back")
+        self.use.setToolTip("Its labels become annotations of their classes; Ctrl+Z undoes it")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
         row.addWidget(self.text, 1)

@@ -85,7 +85,7 @@ def test_a_label_map_is_unsigned_and_on_its_grid() -> None:
 def test_a_lesson_needs_a_marked_voxel_of_its_class() -> None:
     marked, everywhere = np.zeros(SHAPE, np.bool_), np.ones(SHAPE, np.bool_)
     entry = ClassEntry(1, "liver")
-    with pytest.raises(ClassTableError, match="no voxel of 'liver' is marked"):
+    with pytest.raises(ClassTableError, match="no voxel of 'liver' is annotated"):
         Lesson(entry, volume(), (Annotation("liver", marked, everywhere), Annotation("spleen", everywhere, everywhere)))
     assert Lesson(entry, volume(), (Annotation("liver", everywhere, everywhere),)).steps > 0
 

@@ -91,7 +91,7 @@ def test_it_lists_images_classes_lesson_and_export(
     window.session.export(tmp_path / "a.nii.gz", "nifti")
     box = question(window)
     listed = lines(box)
-    assert listed[:2] == ["marks on another: liver", "marks on scan (not in view): liver, spleen"]
+    assert listed[:2] == ["annotations on another: liver", "annotations on scan (not in view): liver, spleen"]
     assert listed[2].startswith("the lesson of liver: ")
     assert listed[3] == "exporting a.nii.gz, which is being written"
     window.close()
@@ -106,7 +106,7 @@ def test_what_is_painted_at_this_moment_counts(window: MainWindow, qtbot: QtBot)
     layer = window.binding.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), 3)
-    assert lines(question(window)) == ["marks on scan: kidney"]
+    assert lines(question(window)) == ["annotations on scan: kidney"]
 
 
 def test_marks_are_kept_in_a_folder_then_it_closes(
@@ -165,7 +165,7 @@ def test_it_stays_open_where_something_cannot_be_kept(
     qtbot.wait(50)
     assert window.isVisible()
     stage.failures.clear()
-    assert lines(question(window)) == ["marks on scan: liver"]
+    assert lines(question(window)) == ["annotations on scan: liver"]
 
 
 def test_quitting_anyway_quits(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:

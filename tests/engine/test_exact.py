@@ -138,7 +138,7 @@ def test_a_near_duplicate_is_noticed(make_model: Callable[..., Model], make_imag
 def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_image: Callable[..., Image]) -> None:
     model, image = make_model("3D"), make_image("3D")
     nothing = np.zeros(image.geometry.shape, bool)
-    with pytest.raises(ClassTableError, match="no voxel of 'kidney' is marked"):
+    with pytest.raises(ClassTableError, match="no voxel of 'kidney' is annotated"):
         ExactTeacher(model, model.classes.propose("kidney"), [(image, [Annotation("kidney", nothing, nothing)])])
     unconditioned = make_model("3D", condition_at="none")
     with pytest.raises(ModelError, match="no rows of their own"):

@@ -85,7 +85,7 @@ def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_im
     with pytest.raises(ModelError, match="not conditioned on a class"):
         start(unconditioned, make_lesson(unconditioned, make_image("3D")))
     nothing = np.zeros(make_image("3D").geometry.shape, bool)
-    with pytest.raises(ClassTableError, match="no voxel of 'kidney' is marked"):
+    with pytest.raises(ClassTableError, match="no voxel of 'kidney' is annotated"):
         Lesson(ClassEntry(9, "kidney"), make_image("3D"), (Annotation("kidney", nothing, ~nothing),))
 
 

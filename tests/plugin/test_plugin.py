@@ -270,7 +270,7 @@ def test_napari_does_not_close_over_marks_that_no_file_keeps(
     window.close()
     assert window.isVisible()
     (box,) = asked(window)
-    assert "marks on mine: liver" in box.text()
+    assert "annotations on mine: liver" in box.text()
     assert box.windowTitle() == "Quit napari"
     (cancel,) = [button for button in box.buttons() if button.text() == "Cancel"]
     qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
@@ -294,7 +294,7 @@ def test_marks_wait_for_the_next_panel(
     assert [layer.name for layer in viewer.layers] == ["mine"]
     window.close()
     (box,) = asked(window)
-    assert "marks on mine (not in view): liver" in box.text()
+    assert "annotations on mine (not in view): liver" in box.text()
     box.close()
     widget = CondSegWidget(viewer, settings_file=tmp_path / "settings.json")
     viewer.window.add_dock_widget(widget, name="CondSeg")

@@ -42,14 +42,15 @@ def test_a_large_volume_is_reduced_before_napari_reads_it(
     viewer.add_image(data, units=("mm",) * 3, name="mine", contrast_limits=(0, 1))
     widget = CondSegWidget(viewer, stage.session)
     dock = viewer.window.add_dock_widget(widget, name="CondSeg")
-    widget.panel.binding.reduced.most_voxels = 1000
+    reduced = widget.panel.binding.reduced
+    reduced.most_voxels = 1000
     data.most = 0
     canvas = canvas_of(viewer)
     assert canvas is not None
     button = canvas.viewerButtons.ndisplayButton
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: viewer.dims.ndisplay == 3, timeout=5000)
-    qtbot.waitUntil(lambda: not widget.panel.binding.reduced.is_working, timeout=5000)
+    qtbot.waitUntil(lambda: not reduced.is_working, timeout=5000)
     assert data.most <= 20 * 24
     assert [layer.name for layer in viewer.layers if layer.visible] == ["mine, reduced"]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

@@ -30,7 +30,7 @@ def test_nothing_to_export_is_said(empty_panel: Panel, scan: Image) -> None:
     page = empty_panel.export
     assert page.write.toolTip() == "Open an image first"
     empty_panel.session.set_image(scan)
-    assert page.write.toolTip() == "Nothing to export yet: predict or mark a class first"
+    assert page.write.toolTip() == "Nothing to export yet: predict or annotate a class first"
 
 
 # DICOM SEG is for images that were opened from DICOM.

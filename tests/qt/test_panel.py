@@ -137,7 +137,9 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     session.set_image(photo)
     assert session.wait(10)
     text = panel.header.advice.text.text()
-    assert text.startswith("No model at hand suits this image: mark classes by hand and export them, or train a model")
+    assert text.startswith(
+        "No model at hand suits this image: annotate classes by hand and export them, or train a model"
+    )
     assert panel.findChild(ProblemDialog) is None
     session.add_class("cell")
     session.choose_class("cell")
@@ -207,6 +209,7 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=10_000)  # a step is done
     assert panel.job.currentIndex() == 1
     qtbot.waitUntil(lambda: "Step" in panel.job.what.full_text(), timeout=10_000)
+    assert panel.job.what.width() > 0.7 * panel.job.width(), "room for the text"
     assert panel.job.left.text()
     qtbot.mouseClick(panel.job.stop, Qt.MouseButton.LeftButton)
     (question,) = panel.findChildren(LessonQuestion)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QApplication, QLabel, QMessageBox
 
 from condseg_app.data import (
     EVERYWHERE,
@@ -121,14 +121,14 @@ def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, st
     assert figures.curves._values["lesion"] == ([1, 2, 3], [0.5] * 3)
     assert figures.curves._values[""][0] == [1, 2, 3]
     assert figures.dice.text() == "0.50"
-    assert figures.meaning.text() == "on marked slices it has not learnt from"
+    assert figures.meaning.text() == "on annotated slices it has not learnt from"
     assert figures.spent.text() == "0:00 min"
     assert figures.remark.text() == "This looks like spleen, Dice 0.93."
     assert not outcome.changes.isVisible()
     assert outcome.certificate.text() == (
         "The 3 other classes answer the same to the bit: checked on this image, weights 3f2a…"
     )
-    assert "0.50 on marked slices" in outcome.verdict.text()
+    assert "0.50 on annotated slices" in outcome.verdict.text()
     qtbot.mouseClick(outcome.accept, LEFT)
     assert panel.session.can_predict("lesion")
     assert not outcome.isVisible()
@@ -165,13 +165,38 @@ def test_only_the_person_s_choice_of_a_mode_is_told(qtbot: QtBot, panel: Panel) 
     assert told == ["full"]
 
 
+def discard(qtbot: QtBot, outcome: LessonOutcome) -> None:
+    """Discard a taught model, and confirm it."""
+    qtbot.waitUntil(lambda: not outcome.findChildren(QMessageBox, "discard_dialog"))
+    qtbot.mouseClick(outcome.discard, LEFT)
+    (box,) = outcome.findChildren(QMessageBox, "discard_dialog")
+    (sure,) = (one for one in box.buttons() if box.buttonRole(one) == QMessageBox.ButtonRole.DestructiveRole)
+    qtbot.mouseClick(sure, LEFT)
+
+
+def test_each_mode_stands_right_above_its_explanation(panel: Panel) -> None:
+    panel.resize(340, 1200)
+    panel.pages.setCurrentIndex(1)
+    QApplication.processEvents()
+    mode = panel.teach.mode
+    for label in mode.findChildren(QLabel):
+        assert label.height() <= label.heightForWidth(label.width()) + 2
+
+
 def test_a_lesson_can_be_discarded(qtbot: QtBot, panel: Panel) -> None:
     outcome = taught(qtbot, panel, "liver", "exact", 1)
     lesson = panel.session.lesson
     assert lesson is not None
     assert lesson.path.exists()
     qtbot.mouseClick(outcome.discard, LEFT)
+    (box,) = outcome.findChildren(QMessageBox, "discard_dialog")
+    assert "file is deleted" in box.informativeText()
+    qtbot.mouseClick(box.button(QMessageBox.StandardButton.Cancel), LEFT)
+    assert lesson.path.exists()
+    assert outcome.isVisible()
+    discard(qtbot, outcome)
     assert not lesson.path.exists()
+    assert outcome.isHidden()
 
 
 def test_how_much_is_marked_is_said_for_all_images(panel: Panel, scan: Image) -> None:
@@ -180,7 +205,7 @@ def test_how_much_is_marked_is_said_for_all_images(panel: Panel, scan: Image) ->
     here = panel.teach.marked.text()
     assert "other image" not in here
     panel.session.set_image(replace(scan, name="another", source=None))
-    assert panel.teach.marked.text() == "nothing yet; 1 other image marked"
+    assert panel.teach.marked.text() == "nothing yet; 1 other image annotated"
     panel.session.set_image(scan)
     assert panel.teach.marked.text() == here
 
@@ -215,7 +240,7 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
 def test_a_lesson_that_learnt_nothing_is_not_called_taught(panel: Panel, dice: float, title: str, button: str) -> None:
     certificate = Certificate("a", "a", "c", "c", (ImageProof("scan", "1", "1"),))
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
-    why = ("cyst is < 2 mm across.", "Only 1 slice is marked.") if dice < 0.5 else ()
+    why = ("cyst is < 2 mm across.", "Only 1 slice is annotated.") if dice < 0.5 else ()
     outcome = panel.teach.outcome
     outcome.show_result(LessonResult(Path("x"), Path("y"), "cyst", changes, certificate, reasons=why))
     assert outcome.title.text() == title
@@ -336,7 +361,7 @@ def test_a_lesson_that_is_stopped_is_kept_and_can_go_on(qtbot: QtBot, panel: Pan
     qtbot.mouseClick(page.stop, LEFT)
     qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
     assert page.outcome.isVisible()
-    assert "Mark the class" in page.advice.text()
+    assert "Annotate the class" in page.advice.text()
     assert page.start.text() == "Continue"
     qtbot.mouseClick(page.start, LEFT)
     assert page.start.text() == "Start"
@@ -344,7 +369,7 @@ def test_a_lesson_that_is_stopped_is_kept_and_can_go_on(qtbot: QtBot, panel: Pan
     qtbot.mouseClick(page.stop, LEFT)
     qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
     assert not page.cancel.isVisible(), "there is Discard"
-    qtbot.mouseClick(page.outcome.discard, LEFT)
+    discard(qtbot, page.outcome)
     assert panel.session.lesson is None
     assert page.start.text() == "Start"
     assert list((stage.model_file.parent / "models").iterdir()) == []
@@ -371,7 +396,7 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
     qtbot.mouseClick(page.history.use, LEFT)
     qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
     assert page.outcome.isVisible()
-    qtbot.mouseClick(page.outcome.discard, LEFT)
+    discard(qtbot, page.outcome)
     lose()
     qtbot.mouseClick(page.cancel, LEFT)
     answer(qtbot, panel, "go_on")
@@ -424,7 +449,7 @@ def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) 
     history.states.setCurrentIndex(1)
     qtbot.mouseClick(history.use, LEFT)
     qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
-    assert "0.51 on marked slices" in outcome.verdict.text()
+    assert "0.51 on annotated slices" in outcome.verdict.text()
     assert history.states.count() == 4
     assert not history.use.isEnabled()
     page.figures.add(TrainingProgress(6, 12, 0.3, {"liver": 0.51}), panel.session.classes)

@@ -39,7 +39,7 @@ def test_the_slices_are_those_across_which_it_was_painted() -> None:
     turned = Geometry.with_spacing((20, 40, 40), (3.0, 1.0, 1.0))
     annotation = marks(8, 2, axis=0)
     assert annotation.shape == turned.shape
-    assert "Only 2 slices are marked" in why(annotation, grid=turned)
+    assert "Only 2 slices are annotated" in why(annotation, grid=turned)
     assert "across" not in why(annotation, grid=turned)
 
 
@@ -58,7 +58,7 @@ def test_marks_on_several_images_count_together() -> None:
 def test_nothing_complete_few_steps_and_nothing_to_blame() -> None:
     assert "where cyst is not" in why(marks(8, 5, complete=False))
     assert "It took 40 steps" in why(marks(8, 5), steps=40)
-    assert why(marks(8, 5)).startswith("Its marks do not tell why")
+    assert why(marks(8, 5)).startswith("Its annotation does not tell why")
 
 
 def test_a_picture_has_no_slices() -> None:
@@ -68,7 +68,7 @@ def test_a_picture_has_no_slices() -> None:
     annotation = ChunkedAnnotation.of("cyst", mask, np.ones_like(mask))
     flat = Preprocessing("2D", (16, 16, 1))
     assert "slice" not in why(annotation, plan=flat, grid=grid)
-    assert why(annotation, plan=flat, grid=grid).startswith("Its marks do not tell why")
+    assert why(annotation, plan=flat, grid=grid).startswith("Its annotation does not tell why")
 
 
 @pytest.mark.parametrize("mode", ["exact", "full"])

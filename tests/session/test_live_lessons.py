@@ -91,7 +91,7 @@ def test_where_all_marks_are_removed_it_says_so_and_goes_on(lesson: Any) -> None
     gate = begin(lesson)
     lesson.session.clear_annotation("tumour")
     gate.release(10)
-    lesson.until(lambda: any("Nothing of the class is marked" in said for said in lesson.heard.notices))
+    lesson.until(lambda: any("The class has no annotation" in said for said in lesson.heard.notices))
     assert lesson.session.is_teaching
     lesson.session.undo()
     gate.release(10)
@@ -296,7 +296,7 @@ def test_an_image_opened_again_on_another_grid_gives_the_lesson_no_marks(lesson:
     other = Image(np.zeros((1, *shape), np.int16), Geometry.with_spacing(shape, (1.0, 1.0, 1.0)), volume.name)
     lesson.session.set_image(other)
     assert any("another grid than the lesson's" in said for said in lesson.heard.notices)
-    assert "What was marked here is on another grid" in lesson.heard.notices[-1]
+    assert "The annotations of this image are on another grid" in lesson.heard.notices[-1]
     assert lesson.session.annotations == {}
     lesson.session.look_at((0, 0, 2), SLICE)
     gate.release(5)

@@ -228,7 +228,7 @@ def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
     desk.session.predict()
     kinds = [type(failure) for failure in desk.heard.failures]
     assert kinds == [ModelError, ClassTableError, ModelError, CondsegError]
-    assert "mark it and teach it first" in str(desk.heard.failures[0])
+    assert "annotate it and teach it first" in str(desk.heard.failures[0])
     assert "open one first" in str(desk.heard.failures[3])
     assert desk.tools.calls == 0
 

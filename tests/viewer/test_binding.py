@@ -118,7 +118,7 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
     binding.collect()
-    assert [one.name for one in viewer.layers] == ["scan", "all classes", "cyst, marked"]
+    assert [one.name for one in viewer.layers] == ["scan", "all classes", "cyst, annotation"]
     assert viewer.layers.selection.active is layer
 
 
@@ -324,7 +324,7 @@ def test_a_new_class_is_painted_from_nothing(opened: LayerBinding) -> None:
     opened.session.rename_class("lesion", "cyst")
     assert opened.annotation.class_name == "cyst"
     assert opened.annotation.layer is not None
-    assert opened.annotation.layer.name == "cyst, marked"
+    assert opened.annotation.layer.name == "cyst, annotation"
 
 
 def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, viewer: ViewerModel) -> None:

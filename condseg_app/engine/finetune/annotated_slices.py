@@ -58,7 +58,7 @@ class AnnotatedSlices:
             model.check_fits(image)
             marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
         if not any(annotation.state == "present" for _, (annotation,) in marked):
-            raise ClassTableError(f"no voxel of '{name}' is marked yet; paint it on a few slices first")
+            raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
         numbers, prepared = dict(slices), []
         for image, (annotation,) in marked:
             grid, shape = WorkingGrid.of(image.geometry, model.preprocessing), annotation.mask.shape
