@@ -35,7 +35,7 @@ from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES, Sample
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-_CHECK = "For files that you do not trust: each is read in a process of its own first, in limited memory and time"
+_CHECK = "For files from untrusted sources: each is first read in a separate process, with limited memory and time"
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
 

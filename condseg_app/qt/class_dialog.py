@@ -54,7 +54,7 @@ class ClassDialog(QDialog):
         self.color.clicked.connect(self._choose_color)
         self.numbers = PlainLabel()
         self.numbers.setObjectName("class_numbers")
-        self.numbers.setToolTip("The value stands for the class in label maps; the network is asked with the code.")
+        self.numbers.setToolTip("The value stands for the class in label maps, the code in the network.")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         without_icons(self.buttons)
         self.buttons.accepted.connect(self.accept)
@@ -114,7 +114,7 @@ class ClassDialog(QDialog):
             self.numbers.setText(f"Value {entry.value}, code {entry.code:g}")
             self._show_color(entry.color)
         else:
-            self.numbers.setText("Value and code are given by the table")
+            self.numbers.setText("Value and code are chosen automatically")
             self._show_color(self._color or self._session.classes.propose("class").color)
 
     def _show_color(self, color: Color) -> None:

@@ -210,7 +210,7 @@ class ClassesPage(QWidget):
         with QSignalBlocker(self.threshold):
             self.threshold.setValue(self._session.thresholds[name] if known and name is not None else 0.5)
         self.threshold.setEnabled(known)
-        hint = f"From which probability on a voxel is {name}" if known else "Choose a class first"
+        hint = f"Voxels from this probability on are {name}" if known else "Choose a class first"
         self.threshold.setToolTip(as_it_is(hint))
         self._threshold_label.setToolTip(as_it_is(hint))
 

@@ -72,7 +72,7 @@ class ImageLine(QWidget):
 
 
 class ModelLine(QWidget):
-    """The box of models, the current model's number of classes, and the model's card."""
+    """The box of models, as wide as can be for their long names, and the current model's card."""
 
     def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,15 +84,12 @@ class ModelLine(QWidget):
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.box.setMinimumWidth(80)
         self.box.activated.connect(self._choose)
-        self.count = PlainLabel()
-        self.count.setObjectName("model_classes")
         self.card = GlyphButton(glyphs.info, "About this model")
         self.card.setObjectName("model_card_button")
         self.card.clicked.connect(self.show_card)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.box, 1)
-        row.addWidget(self.count)
         row.addWidget(self.card)
         connections = Connections(self)
         connections.to(session.model_changed, self._on_model)
@@ -126,8 +123,9 @@ class ModelLine(QWidget):
             self.box.setCurrentIndex(0)
         self.box.insertSeparator(self.box.count())
         self.box.addItem(_OPEN)
-        self.count.setText("" if model is None else counted(len(model.classes), "class", "classes"))
         self.card.setVisible(model is not None)
+        if model is not None:
+            self.card.setToolTip(f"About this model ({counted(len(model.classes), 'class', 'classes')})")
         self.box.setToolTip("Choose a model" if model is None else as_it_is(_described(model)))
 
     def _choose(self, row: int) -> None:

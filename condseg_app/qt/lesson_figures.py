@@ -18,8 +18,8 @@ _MEANS: dict[TeachingMode, str] = {
 }
 _HINTS: dict[TeachingMode, str] = {
     "exact": (
-        "Beside the class, it is also learnt without some of the annotated slices. This is the Dice on these: how good "
-        "it is where you annotated nothing. The class itself has learnt from all slices and is rather better."
+        "A second copy of the class learns without some of the annotated slices. This is its Dice on them: the quality "
+        "where you annotated nothing. The class itself learns from all slices and is usually better."
     ),
     "full": "Dice of the last pieces of the image against your annotation; on other slices it will be lower.",
 }

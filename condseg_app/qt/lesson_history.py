@@ -56,7 +56,7 @@ class LessonHistory(QWidget):
         chosen, saved = self._chosen(), self._session.lesson
         used = saved is not None and chosen is not None and saved.state is chosen
         learning = self._session.job is not None
-        hint = "Learning goes on from there" if learning else "Save the class as it was then; it is compared anew"
+        hint = "Learning goes on from there" if learning else "Save this state of the class; it is compared again"
         allow(self.use, "This is the state that was saved" if used and not learning else None, hint)
 
     def _chosen(self) -> LearntState | None:

@@ -37,9 +37,9 @@ class LessonOutcome(QWidget):
         self.certificate.setObjectName("certificate")
         self.certificate.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.accept = push_button("accept_lesson", "Use the new model", self._accept)
-        self.accept.setToolTip("Go on with the model that was taught; the one before stays as it is")
+        self.accept.setToolTip("Use the taught model from now on; the former model's file stays")
         self.discard = push_button("discard_lesson", "Discard", self._discard)
-        self.discard.setToolTip("Remove the model that was taught")
+        self.discard.setToolTip("Delete the taught model")
         buttons = QHBoxLayout()
         buttons.addWidget(self.accept, 1)
         buttons.addWidget(self.discard)
@@ -56,7 +56,7 @@ class LessonOutcome(QWidget):
         self.title.setText(_title(result))
         self.reasons.setText("\n".join(f"• {reason}" for reason in result.reasons))
         self.reasons.setVisible(bool(result.reasons))
-        self.accept.setText("Use it all the same" if result.reasons else "Use the new model")
+        self.accept.setText("Use it anyway" if result.reasons else "Use the new model")
         self.changes.setVisible(not exact)
         self.changes.show_changes(result.changes)
         self.verdict.setText(_how_good(result) if exact else _verdict(result))
@@ -76,12 +76,12 @@ class LessonOutcome(QWidget):
         box = QMessageBox(
             QMessageBox.Icon.Question,
             "Use the new model",
-            f"{listed([f'{c.name} ({(c.before or 0) - c.after:.3f})' for c in worse])} lost Dice. Use it all the same?",
+            f"{listed([f'{c.name} ({(c.before or 0) - c.after:.3f})' for c in worse])} lost Dice. Use it anyway?",
             QMessageBox.StandardButton.Cancel,
             self,
         )
         box.setObjectName("worse_dialog")
-        box.setInformativeText("The model before stays as it is; you can choose it again at any time.")
+        box.setInformativeText("The former model stays as it is; you can choose it again at any time.")
         box.addButton("Use it", QMessageBox.ButtonRole.AcceptRole).clicked.connect(self._use)
         without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -106,7 +106,7 @@ class LessonOutcome(QWidget):
             self,
         )
         box.setObjectName("discard_dialog")
-        box.setInformativeText("The new model's file is deleted. The model before stays as it is.")
+        box.setInformativeText("The new model's file is deleted. The former model stays as it is.")
         box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole).clicked.connect(self._forget)
         without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -137,7 +137,7 @@ def _how_good(result: LessonResult) -> str:
 
 def _certified(certificate: Certificate, others: int) -> str:
     if not certificate.holds:
-        return "The other classes answer differently than before, which must not be: discard this and report it."
+        return "The other classes have changed, which must not happen: discard this model and report it."
     if others == 0:
         return f"There is no other class. Weights {certificate.trunk_after[:_SHOWN_OF_HASH]}…"
     who = f"The {others} other classes answer" if others > 1 else "The other class answers"

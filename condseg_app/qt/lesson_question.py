@@ -28,7 +28,7 @@ class LessonQuestion(QMessageBox):
         self.setWindowTitle(f"Teaching {lesson.class_name}")
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(f"{lesson_text(lesson)}. Keep what was learnt?")
-        self.setInformativeText("What is kept becomes a new model file; the model in use stays as it is.")
+        self.setInformativeText("The class is saved as a new model file; the present model stays as it is.")
         self.keep = self.addButton("Keep what was learnt", QMessageBox.ButtonRole.AcceptRole)
         self.forget = self.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)
         self.go_on = self.addButton("Go on learning" if runs else "Decide later", QMessageBox.ButtonRole.RejectRole)

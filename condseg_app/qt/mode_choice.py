@@ -11,8 +11,8 @@ from condseg_app.qt.style import quiet
 _INDENT = 22
 _TITLES: Mapping[TeachingMode, str] = {"exact": "Exact", "full": "Full"}
 _MEANINGS: Mapping[TeachingMode, str] = {
-    "exact": "Only the new class is learnt; all others stay as they are, to the bit.",
-    "full": "Everything may improve or get worse; you see each class before and after, and decide.",
+    "exact": "Learns only this class; all others stay the same, bit for bit.",
+    "full": "Fine-tunes the whole network; you compare each class before and after, and decide.",
 }
 
 

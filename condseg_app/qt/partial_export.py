@@ -10,7 +10,7 @@ from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted, listed
 from condseg_app.session import Session
 
-_HOLES = "Where nothing is predicted yet the files would show no class; the record beside them says that it is partial."
+_HOLES = "Parts without a prediction would hold no class; the record beside the files says that they are partial."
 _TAUGHT = " It cannot go on while a class is being taught."
 
 

@@ -68,7 +68,7 @@ class TeachPage(QWidget):
         self.outcome = LessonOutcome(self._session)
         self.outcome.accepted.connect(self._predict)
         self.before = push_button("model_before", "Back to the model before", self._session.take_lesson_back)
-        self.before.setToolTip("Undo the lesson: go on with the model that was taught; the taught one stays a file")
+        self.before.setToolTip("Undo the lesson: use the former model again; the taught model's file stays")
         self.figures = LessonFigures()
         self.figures.hide()
         self.history = LessonHistory(self._session)
@@ -111,7 +111,7 @@ class TeachPage(QWidget):
         self.steps.setRange(_FEWEST, _MOST)
         self.steps.setValue(TEACHING_STEPS)
         self.steps.setSingleStep(50)
-        self.steps.setToolTip("How often the network looks at a piece of the image; more is slower and surer")
+        self.steps.setToolTip("Number of training steps; more take longer and learn more")
         self.start = push_button("start_lesson", "Start", self._start)
         self.pause = push_button("pause_lesson", "Pause", self._pause)
         self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
@@ -137,7 +137,7 @@ class TeachPage(QWidget):
         if not self._ready_to_mark():
             return
         if not self._binding.complete_slice():
-            self._session.notice.emit("Turn the view to 2D first: in 3D no single slice is in view.")
+            self._session.notice.emit("Turn to 2D first: in 3D no single slice is in view.")
         self._update()
 
     def complete_volume(self) -> None:
@@ -252,9 +252,9 @@ class TeachPage(QWidget):
         hint = "Go on from the last state, with the present annotation" if go_on else f"Teach the model {name}"
         allow(self.start, why_not, f"{hint}; it is saved as a new file")
         nothing = None if teaching else "Nothing is being taught"
-        allow(self.pause, nothing, "Let the computer breathe, then go on")
-        allow(self.stop, nothing, "End the lesson now; what was learnt is compared and saved")
-        allow(self.cancel, None if go_on else nothing, "Forget what was learnt; the model is as it was")
+        allow(self.pause, nothing, "Pause the lesson, and go on later")
+        allow(self.stop, nothing, "End the lesson now; the class is compared and saved")
+        allow(self.cancel, None if go_on else nothing, "Forget the lesson; the model stays as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
         self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or a discard button is there
         for button in (self.pause, self.stop):

@@ -232,8 +232,8 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
 @pytest.mark.parametrize(
     ("dice", "title", "button"),
     [
-        (0.0, "Nothing of cyst was learnt", "Use it all the same"),
-        (0.3, "Little of cyst was learnt", "Use it all the same"),
+        (0.0, "Nothing of cyst was learnt", "Use it anyway"),
+        (0.3, "Little of cyst was learnt", "Use it anyway"),
         (0.9, "cyst is taught", "Use the new model"),
     ],
 )
