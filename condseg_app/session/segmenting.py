@@ -49,13 +49,16 @@ def told(segmentation: Segmentation, image: Image) -> str:
 def _with_row(state: State, entry: ClassEntry, segmentation: Segmentation) -> tuple[State, str]:
     """The state with a row for a class, and the class's name there.
 
-    A class that the table or the model knows by that name, in capitals or not, is that class.
+    A class that the table or the model knows by that name, in capitals or not, or by the id, is that class.
     """
     others = {e.color for e in state.classes if e.name not in segmentation.classes}
-    known = {e.name.casefold(): e for e in (*table.removed(state), *state.classes)}.get(entry.name.casefold())
+    rows = (*table.removed(state), *state.classes)
+    taken = {name.casefold() for name in segmentation.classes.names}
+    by_id = {e.id: e for e in rows if e.name.casefold() not in taken}
+    known = {e.name.casefold(): e for e in rows}.get(entry.name.casefold(), by_id.get(entry.id))
     if known is None:
-        row = entry if entry.color not in others else replace(entry, color=table.propose(state, entry.name).color)
-        return replace(state, classes=table.appended(state.classes, row)), entry.name
+        color = table.propose(state, entry.name).color if entry.color in others else entry.color
+        return replace(state, classes=table.appended(state.classes, replace(entry, color=color))), entry.name
     if known.name not in state.classes:
         state = table.adding(state, known)
     if entry.color not in others:

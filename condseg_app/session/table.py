@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from condseg_app.data import ClassEntry, ClassTable, Color, Model
+from condseg_app.data.classes import fresh_id
 from condseg_app.data.colors import free_color
 from condseg_app.errors import ClassTableError
 from condseg_app.session.state import AnnotatedImage, Annotations, State
@@ -129,9 +130,11 @@ def personal(state: State, table: ClassTable) -> ClassTable:
 
 
 def appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
-    """A table with a further row, which gets a free value if its own is taken; unchanged for a known id or name."""
-    if table.by_id(entry.id) or entry.name.casefold() in {name.casefold() for name in table.names}:
+    """A table with a further row, which gets a free value and id if its own are taken; unchanged for a known name."""
+    if entry.name.casefold() in {name.casefold() for name in table.names}:
         return table
+    if table.by_id(entry.id) is not None:
+        entry = replace(entry, id=fresh_id())
     try:
         return table.adding(entry)
     except ClassTableError:  # the value is taken

@@ -106,6 +106,13 @@ def test_another_model_keeps_own_classes_and_marked_ones() -> None:
     assert state.asked_as == {"heart": "heart", "liver": "liver"}
 
 
+def test_a_renamed_and_marked_class_stays_where_the_model_is_opened_again() -> None:
+    state = marked(table.renaming(start("liver", "spleen"), "spleen", "Milz"), "Milz")
+    state = table.with_model(state, PATH, model("liver", "spleen"))
+    assert set(state.annotations) <= set(state.classes.names)
+    assert len({entry.id for entry in state.classes}) == len(state.classes)
+
+
 def test_a_taught_models_table_is_the_persons() -> None:
     state = table.renaming(start("liver", "spleen"), "liver", "Leber")
     state = replace(state, classes=state.classes.replacing("spleen", color=(1, 2, 3)))
