@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tests.session.test_table import SHAPE, image, start
 
 from condseg_app.data import ClassEntry, ClassTable
 from condseg_app.io.labels.segmentations import Segmentation
 from condseg_app.session import table
 from condseg_app.session.segmenting import annotation_of, segmented
 from condseg_app.session.state import State
+from tests.session.test_table import SHAPE, image, start
 
 
 def used(state: State, *entries: ClassEntry) -> State:
