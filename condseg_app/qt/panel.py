@@ -17,6 +17,7 @@ from condseg_app.qt.graphics import draws_in_software, keep_own_context
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
+from condseg_app.qt.leftovers import Leftovers
 from condseg_app.qt.problem import ProblemDialog, RecentLog
 from condseg_app.qt.teach_page import TeachPage
 from condseg_app.qt.turning import Turning
@@ -48,6 +49,7 @@ class Panel(QWidget):
         self._start_timers()
         keep_own_context(binding.viewer)
         self.turning = Turning(binding.viewer, binding.turn)
+        self._leftovers = Leftovers(binding.viewer, self)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)
         if draws_in_software():
             binding.reduced.most_voxels = MOST_VOXELS_IN_SOFTWARE
@@ -128,6 +130,7 @@ class Panel(QWidget):
         """Keep the painting, remove the panel's layers, and close viewer binding and session. Touch nothing of Qt."""
         self.keys.release()
         self.turning.release()
+        self._leftovers.close()
         self._connections.end()
         self.binding.close()
         logging.getLogger("condseg_app").removeHandler(self.log)

@@ -1,0 +1,94 @@
+"""Image after image leaves nothing behind: no callbacks, no widgets, no validators, no layers."""
+
+import gc
+from collections.abc import Iterator
+from weakref import ref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.qt import QtViewer
+from napari.settings import get_settings
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtGui import QIntValidator
+from qtpy.QtWidgets import QApplication
+
+from condseg_app.qt.leftovers import Leftovers
+
+
+@pytest.fixture
+def canvas(qtbot: QtBot) -> Iterator[QtViewer]:
+    widget = QtViewer(ViewerModel())
+    widget.show()
+    qtbot.waitExposed(widget)
+    yield widget
+    widget.close()
+
+
+@pytest.fixture
+def leftovers(canvas: QtViewer) -> Iterator[Leftovers]:
+    owner = QObject()
+    made = Leftovers(canvas.viewer, owner)
+    yield made
+    made.close()
+
+
+def change_image(viewer: ViewerModel) -> None:
+    """Open and close an image, with the mouse over the canvas."""
+    image = viewer.add_image(np.zeros((4, 5, 6), np.int16))
+    viewer.add_labels(np.zeros((4, 5, 6), np.uint8))
+    viewer.layers.selection = set()
+    viewer.cursor.position = (1, 2, 3)
+    viewer.update_status_from_cursor()
+    del image
+    viewer.layers.clear()
+    QApplication.processEvents()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+
+
+def kept(canvas: QtViewer) -> dict[str, int]:
+    """Numbers of objects that might outlive an image."""
+    gc.collect()
+    settings = get_settings()
+    groups = (settings.application, settings.appearance, settings.experimental)
+    contexts = [context for context in canvas.viewer.layers._ctx.maps if hasattr(context, "changed")]
+    return {
+        "settings": sum(len(emitter.callbacks) for group in groups for emitter in group.events.emitters.values()),
+        "contexts": sum(len(context.changed) for context in contexts),
+        "validators": sum(isinstance(found, QIntValidator) for found in gc.get_objects()),
+        "widgets": len(QApplication.allWidgets()),
+    }
+
+
+def grown(canvas: QtViewer, before: dict[str, int]) -> dict[str, int]:
+    """By how many objects more are kept than before."""
+    return {name: number - before[name] for name, number in kept(canvas).items() if number > before[name]}
+
+
+def test_nothing_grows_from_image_to_image(canvas: QtViewer, leftovers: Leftovers) -> None:
+    change_image(canvas.viewer)
+    leftovers.release()
+    before = kept(canvas)
+    for _ in range(10):
+        change_image(canvas.viewer)
+        leftovers.release()
+    assert grown(canvas, before) == {}
+
+
+def test_removed_layers_are_followed_by_a_release(canvas: QtViewer, leftovers: Leftovers, qtbot: QtBot) -> None:
+    before = kept(canvas)
+    change_image(canvas.viewer)
+    assert grown(canvas, before)["settings"] > 0
+    changed = get_settings().application.events.playback_fps
+    number = len(changed.callbacks)
+    qtbot.waitUntil(lambda: len(changed.callbacks) < number, timeout=20000)
+    assert grown(canvas, before) == {}
+
+
+def test_a_removed_layer_is_freed(canvas: QtViewer, leftovers: Leftovers) -> None:
+    removed = ref(canvas.viewer.add_image(np.zeros((4, 5, 6), np.int16)))
+    change_image(canvas.viewer)
+    leftovers.release()
+    gc.collect()
+    assert removed() is None
