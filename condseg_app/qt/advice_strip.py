@@ -62,7 +62,7 @@ def advice_text(proposed: JudgedModel | None, judged: JudgedModel | None, *, at_
         at_hand: whether there is any model.
     """
     lack = "No model at hand suits this image" if at_hand else "There is no model at hand"
-    nothing = f"{lack}: annotate classes by hand and export them, or train a model (Help > User guide)."
+    nothing = f"{lack}: annotate classes by hand and export them, or train a model (see the user guide)."
     if judged is None and proposed is not None:
         return f"By size, spacing and channels the model {proposed.file.name} fits: {listed(_classes(proposed))}."
     if judged is None:

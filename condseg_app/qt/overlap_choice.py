@@ -40,7 +40,7 @@ class OverlapChoice(QWidget):
         self.order.reordered.connect(lambda names: self._session.set_priority(names))
         self.hint = quiet()
         self.hint.setObjectName("overlap_hint")
-        self.conflicts = QCheckBox("Show conflicts in the view, in magenta")
+        self.conflicts = QCheckBox("Show conflicts in magenta")
         self.conflicts.setObjectName("show_conflicts")
         self.conflicts.setToolTip("A layer of the voxels where several classes reach their thresholds, slice by slice")
         self.conflicts.clicked.connect(lambda shown: self._session.show_conflicts(shown))
