@@ -89,7 +89,6 @@ class ModelLine(QWidget):
         self.card.clicked.connect(self.show_card)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
         row.addWidget(self.box, 1)
         row.addWidget(self.card)
         connections = Connections(self)

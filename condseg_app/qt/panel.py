@@ -27,7 +27,7 @@ from condseg_app.viewer.keys import ViewerKeys
 from condseg_app.viewer.reduced import MOST_VOXELS_IN_SOFTWARE
 
 _FRAME_MS = 50
-MINIMUM_WIDTH = 304
+MINIMUM_WIDTH = 288
 
 
 class Panel(QWidget):

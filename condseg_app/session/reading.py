@@ -187,7 +187,7 @@ def marking_steps(found: LabelsFound) -> Steps:
     marks: dict[str, ChunkedAnnotation] = {}
     names = found.segmentation.in_order if found.is_clear else []
     for number, name in enumerate(names):
-        yield Step(Progress(number / len(names), f"Marking {name}"))
+        yield Step(Progress(number / len(names), f"Reading {name}"))
         marks[name] = annotation_of(found.segmentation, name)
     yield Step(Progress(1.0), replace(found, marks=marks))
 
