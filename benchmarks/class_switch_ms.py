@@ -24,6 +24,7 @@ from harness.report import DATA, report
 from harness.window import Drawings, need_a_screen, opened, redraw, rest, until
 
 from condseg_app.data import Region, as_level
+from condseg_app.session import fusing
 from condseg_app.viewer.sight import overlaps
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def main(
     with opened(data) as window:
         clicks = Clicks(window)
         first, *later = first_slices(clicks)
-        window.session.predict()
-        until(lambda: window.session.job is None)
+        window.session.predictions.start()
+        until(lambda: window.session.jobs.current is None)
         rest(2.0)  # until all is drawn
         floor = redraw(clicks, switches // 4)
         times = switch(clicks, switches)
@@ -84,7 +85,7 @@ class Clicks(Drawings):
         super().__init__(window)
         self.shown: str | None = None
         self.begun: str | None = None
-        window.session.prediction_changed.connect(self._on_prediction)
+        window.session.predictions.changed.connect(self._on_prediction)
 
     def on(self, name: str) -> None:
         """Click the row of a class."""
@@ -104,11 +105,11 @@ class Clicks(Drawings):
         """Note which class, by the present probabilities, was drawn."""
         self.shown = None
         binding, session = self.window.binding, self.window.session
-        layer, visible, name = binding.class_map.layer, binding.visible_slice(), session.current_class
+        layer, visible, name = binding.class_map.layer, binding.visible_slice(), session.state.current_class
         if layer is not None and name is not None and visible is not None and binding.placement is not None:
-            levels = binding.placement.to_display(session.levels_of(name, visible))[0]
-            reached = levels >= as_level(session.thresholds[name])
-            drawn = layer._slice.image.raw == session.classes[name].value
+            levels = binding.placement.to_display(fusing.corrected(session.state, name, visible))[0]
+            reached = levels >= as_level(session.state.threshold(name))
+            drawn = layer._slice.image.raw == session.state.classes[name].value
             if np.array_equal(drawn, reached):
                 self.shown = name
 
@@ -116,9 +117,9 @@ class Clicks(Drawings):
 def switch(clicks: Clicks, count: int) -> list[float]:
     """Milliseconds of each of so many switches between complete classes, in random order."""
     session, rng = clicks.window.session, random.Random(0)
-    names, times = session.classes.names, []
+    names, times = session.state.classes.names, []
     for _ in range(count):
-        name = rng.choice([other for other in names if other != session.current_class])
+        name = rng.choice([other for other in names if other != session.state.current_class])
         start = time.perf_counter()
         clicks.on(name)
         until(lambda name=name: clicks.shown == name)  # type: ignore[misc]
@@ -130,12 +131,12 @@ def switch(clicks: Clicks, count: int) -> list[float]:
 def first_slices(clicks: Clicks) -> list[float]:
     """Milliseconds until some of a class that was not asked for is drawn, class after class on slice after slice."""
     session, binding = clicks.window.session, clicks.window.binding
-    slices = np.linspace(0.5, 0.9, len(session.classes))
+    slices = np.linspace(0.5, 0.9, len(session.state.classes))
     times = []
-    for name, part in zip(session.classes.names, slices, strict=True):
-        session.cancel()
+    for name, part in zip(session.state.classes.names, slices, strict=True):
+        session.jobs.cancel()
         if binding.sight is not None:
-            binding.sight.go_to((128, 128, int(part * session.image.geometry.shape[2])))  # type: ignore[union-attr]
+            binding.sight.go_to((128, 128, int(part * session.state.image.geometry.shape[2])))  # type: ignore[union-attr]
         rest(1.5)
         clicks.begun = None
         start = time.perf_counter()

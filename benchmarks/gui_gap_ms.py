@@ -21,6 +21,9 @@ import typer
 from harness.report import DATA, report
 from harness.window import MODEL, Drawings, need_a_screen, opened, redraw, rest, until
 
+from condseg_app.data import ChunkedAnnotation
+from condseg_app.session import fusing
+
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
     from condseg_app.session import Session
@@ -38,7 +41,7 @@ def main(
     with opened(data) as window:
         session = window.session
         predicting = gaps_while(window, lambda: ask(session), seconds)
-        until(lambda: session.job is None)
+        until(lambda: session.jobs.current is None)
         mark(session)
         rest(1.0)
         floor = redraw(Drawings(window), 40)
@@ -59,23 +62,23 @@ def main(
 
 def ask(session: "Session") -> None:
     """Predict all classes from the start."""
-    session.open_model(MODEL)
-    session.choose_class(TAUGHT)
-    session.predict()
+    session.models.open(MODEL)
+    session.classes.choose(TAUGHT)
+    session.predictions.start()
 
 
 def mark(session: "Session") -> None:
     """Annotate the prediction on three slices, as a person would have corrected the class."""
-    mask = session.mask_of(TAUGHT)
+    mask = fusing.mask(session.state, TAUGHT)
     seen = np.zeros_like(mask)
     seen[..., np.argsort(mask.sum((0, 1)))[-3:]] = True
-    session.annotate(TAUGHT, mask, seen)
+    session.annotations.put(ChunkedAnnotation.of(TAUGHT, mask, seen))
 
 
 def teach(session: "Session") -> None:
     """Begin a lesson; the result of an earlier lesson is dropped."""
-    session.discard_lesson()
-    session.teach(TAUGHT, STEPS)
+    session.lessons.discard()
+    session.lessons.start(TAUGHT, STEPS)
 
 
 def gaps_while(window: "MainWindow", begin: Callable[[], None], seconds: float) -> list[float]:
@@ -87,7 +90,7 @@ def gaps_while(window: "MainWindow", begin: Callable[[], None], seconds: float) 
 
     def on_time_out() -> None:
         at.append(time.perf_counter())
-        if window.session.job is None:
+        if window.session.jobs.current is None:
             if at[-1] > end:
                 loop.quit()
             else:

@@ -33,6 +33,7 @@ from harness.window import Drawings, first_test_case, nearest, need_a_screen, op
 from numpy.typing import NDArray
 
 from condseg_app.data import Block, DeviceInfo, Image, Region
+from condseg_app.session import fusing
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
@@ -175,11 +176,11 @@ class Painter:
     def back_and_forth(self) -> None:
         """Undo and redo the last stroke."""
         session, actions = self.window.session, self.window._actions
-        after = session.annotations.get(PAINTED)
+        after = session.state.annotations.get(PAINTED)
         self.timed(actions["undo"].trigger, self.times)
-        before = session.annotations.get(PAINTED)
+        before = session.state.annotations.get(PAINTED)
         self.timed(actions["redo"].trigger, self.times)
-        again = session.annotations.get(PAINTED)
+        again = session.state.annotations.get(PAINTED)
         self.lost += before is after or again is None or not again.says_as(after)
 
     def look_along(self, axis: int) -> None:
@@ -207,7 +208,7 @@ class Painter:
 
     def _is(self, voxel: tuple[int, int, int], there: bool) -> bool:
         i, j, k = (slice(at, at + 1) for at in voxel)
-        return bool((self.window.session.levels_of(PAINTED, (i, j, k)) >= 128).item() == there)
+        return bool((fusing.corrected(self.window.session.state, PAINTED, (i, j, k)) >= 128).item() == there)
 
 
 def measured(data: Path, slices: int) -> dict[str, object]:
@@ -218,21 +219,21 @@ def measured(data: Path, slices: int) -> dict[str, object]:
         for _ in range(20):
             painter.timed(lambda: None, painter.redraws)
         before = start_of_memory()
-        session.choose_class(PAINTED)
-        session.predict([PAINTED])
-        until(lambda: session.job is None)
+        session.classes.choose(PAINTED)
+        session.predictions.start([PAINTED])
+        until(lambda: session.jobs.current is None)
         rest(1.0)
         correct = painter.timed(window.panel.classes.correct_button.click)
         rest(1.0)
         for number in range(STROKES):
             if number == STROKES // 2:
-                session.predict([*BESIDE])
+                session.predictions.start([*BESIDE])
             if number % 10 == 0:
                 painter.look_along(number // 10 % 3)
             painter.stroke(erase=number % 4 == 3)
             if number % 2 == 1:
                 painter.back_and_forth()
-        until(lambda: session.job is None)
+        until(lambda: session.jobs.current is None)
         peak = highest_memory()
         painter.lost += size_is_wrong(window)
     return {
@@ -252,8 +253,8 @@ def measured(data: Path, slices: int) -> dict[str, object]:
 
 def size_is_wrong(window: "MainWindow") -> int:
     """1 if the class table tells another size than that of the mask."""
-    size, voxels = window.session.volume_of(PAINTED), int(window.session.mask_of(PAINTED).sum())
-    image = window.session.image
+    size, voxels = window.session.predictions.volume(PAINTED), int(fusing.mask(window.session.state, PAINTED).sum())
+    image = window.session.state.image
     wanted = voxels * image.geometry.voxel_volume / 1000  # type: ignore[union-attr]
     return int(size is None or abs(size.value - wanted) > 1e-6 * wanted)
 

@@ -82,8 +82,8 @@ def use(data: Path, begin: int, changes: int) -> None:
 
     images = sorted(data.glob("*.nii.gz"))[:_IMAGES]
     with TemporaryDirectory() as folder, lived(Path(folder)) as window:
-        window.session.open_image(images[0], MODEL)
-        until(lambda: window.session.image is not None)
+        window.session.images.open(images[0], MODEL)
+        until(lambda: window.session.state.image is not None)
         soak = Soak(window, images, seed=begin)
         for number in range(begin, changes):
             before, told = soak.actions, len(soak.wrong)

@@ -60,7 +60,7 @@ def _show_app(folder: Path) -> None:
         _logger.info(steps[name]())
     window.panel.teach.steps.setValue(_TEACHING_STEPS)
     window.panel.teach.start.click()
-    _wait(lambda: window.session.lesson is not None, "the lesson")
+    _wait(lambda: window.session.state.lesson_result is not None, "the lesson")
     _grab(window.panel, "panel_teach")
     window.panel.teach.outcome.accept.click()
     _logger.info(steps["predict taught"]())
@@ -92,7 +92,7 @@ def _open_app(folder: Path) -> "MainWindow":
     window = MainWindow(Session(models_folder=folder / "models"), settings, None, models_available)
     window.ask_before_closing = False
     window.show()
-    window.session.find_device()
+    window.session.computing.find_device()
     return window
 
 
@@ -103,7 +103,7 @@ def _show_plugin() -> None:
     viewer.window.resize(*_WINDOW)
     viewer.open_sample("condseg", "abdomen")
     _, widget = viewer.window.add_plugin_dock_widget("condseg", "CondSeg")
-    _wait(lambda: widget.session.advice.proposed is not None, "a model that suits")
+    _wait(lambda: widget.session.models.advice.proposed is not None, "a model that suits")
     widget.panel.header.advice.use.click()
     _predict_all(widget.panel)
     viewer.reset_view()  # the panel has taken some of the canvas
@@ -115,10 +115,10 @@ def _show_plugin() -> None:
 
 def _predict_all(panel: "Panel") -> None:
     session = panel.session
-    _wait(lambda: session.model is not None and session.job is None, "the model")
+    _wait(lambda: session.state.model is not None and session.jobs.current is None, "the model")
     panel.classes.predict_all.click()
-    names = [name for name in session.classes.names if session.can_predict(name)]
-    _wait(lambda: all(session.state_of(name) == "complete" for name in names), "the prediction")
+    names = [name for name in session.state.classes.names if session.state.can_predict(name)]
+    _wait(lambda: all(session.state.state_of(name) == "complete" for name in names), "the prediction")
 
 
 def _wait(ready: Callable[[], bool], what: str) -> None:

@@ -184,7 +184,7 @@ class Stage:
         return (io.ModelFile("abdomen", self.model_file, io.read_model_description(self.model_file)),)
 
     def predict_all(self) -> None:
-        self.session.predict()
+        self.session.predictions.start()
         assert self.session.wait(20)
 
 
@@ -243,7 +243,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     notices: list[str] = []
     session.failed.connect(failures.append)
     session.notice.connect(notices.append)
-    session.open_model(path)
+    session.models.open(path)
     yield Stage(session, tools, path, failures, notices)
     tools.at_rest.set()
     session.close()

@@ -49,7 +49,7 @@ class Soak:
         """Open the next image, do every action in some order, and leave the brush in hand."""
         path = self._images[number % len(self._images)]
         self._do(lambda: self._window.open_path(path))
-        self._until(lambda: self._session.image is not None and self._session.image.source == path)
+        self._until(lambda: self._session.state.image is not None and self._session.state.image.source == path)
         acts = [self._predict, self._paint, self._undo, self._redo, self._add_class, self._turn, self._scroll]
         acts += [self._complete, self._hide, self._move_threshold, self._show_conflicts, self._undo]
         self._chance.shuffle(acts)
@@ -65,20 +65,20 @@ class Soak:
 
     def _name(self, known: bool = False) -> str:
         """A random class, or a random class of the model."""
-        names = self._session.classes.names
-        return self._chance.choice([n for n in names if not known or self._session.can_predict(n)])
+        names = self._session.state.classes.names
+        return self._chance.choice([n for n in names if not known or self._session.state.can_predict(n)])
 
     def _predict(self) -> None:
         name = self._name(known=True)
-        self._session.choose_class(name)
-        self._do(lambda: self._session.predict([name], self._binding.near()))
+        self._session.classes.choose(name)
+        self._do(lambda: self._session.predictions.start([name], self._binding.near()))
         end = time.monotonic() + self._chance.uniform(0, _PREDICTING)
-        until(lambda: self._session.job is None or time.monotonic() > end)
-        self._session.cancel()
+        until(lambda: self._session.jobs.current is None or time.monotonic() > end)
+        self._session.jobs.cancel()
 
     def _paint(self) -> None:
         name = self._name()
-        self._session.choose_class(name)
+        self._session.classes.choose(name)
         self._do(lambda: self._binding.begin_painting(name))
         for _ in range(2):
             self._do(self._stroke)
@@ -100,13 +100,13 @@ class Soak:
 
     def _add_class(self) -> None:
         name = f"added {self.actions}"
-        self._do(lambda: self._session.add_class(name))
+        self._do(lambda: self._session.classes.add(name))
         self._do(lambda: self._binding.begin_painting(name))
         self._do(self._stroke)
 
     def _forget_added_classes(self) -> None:
-        for name in [name for name in self._session.classes.names if name.startswith("added ")]:
-            self._do(lambda name=name: self._session.remove_class(name))  # type: ignore[misc]
+        for name in [name for name in self._session.state.classes.names if name.startswith("added ")]:
+            self._do(lambda name=name: self._session.classes.remove(name))  # type: ignore[misc]
 
     def _undo(self) -> None:
         self._do(self._window.undo)
@@ -127,14 +127,14 @@ class Soak:
 
     def _hide(self) -> None:
         name = self._name()
-        self._do(lambda: self._session.set_hidden(name, name not in self._session.hidden))
+        self._do(lambda: self._session.classes.set_hidden(name, name not in self._session.state.hidden))
 
     def _move_threshold(self) -> None:
         name = self._name()
-        self._do(lambda: self._session.set_threshold(name, self._chance.random()))
+        self._do(lambda: self._session.classes.set_threshold(name, self._chance.random()))
 
     def _show_conflicts(self) -> None:
-        self._do(lambda: self._session.show_conflicts(not self._session.shows_conflicts))
+        self._do(lambda: self._session.classes.show_conflicts(not self._session.state.shows_conflicts))
 
     def _until(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + _PATIENCE

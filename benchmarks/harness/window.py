@@ -55,7 +55,7 @@ def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[Ma
     window = MainWindow(session, Settings(), None, models_available)
     window.ask_before_closing = False
     window.show()
-    session.find_device()
+    session.computing.find_device()
     yield window
     window.close()
 
@@ -74,8 +74,8 @@ def opened(data: Path, shape: Shape | None = None, engine: EngineLike | None = N
         session.failed.connect(_end)
         file = Path(folder) / "ct.nii"
         write_image(file, _ct(data, shape))
-        session.open_image(file, MODEL)
-        until(lambda: session.image is not None and session.device is not None)
+        session.images.open(file, MODEL)
+        until(lambda: session.state.image is not None and session.computing.device is not None)
         rest(2.0)  # time for a person's first look
         yield window
 

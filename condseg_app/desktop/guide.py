@@ -30,7 +30,7 @@ def guide(window: MainWindow) -> None:
     session = window.session
     if window.findChild(Caption) is not None:
         return
-    if session.is_teaching or session.unsaved.writing:
+    if session.state.is_teaching or session.unsaved.writing:
         session.notice.emit("The tour can be taken once the lesson or the export under way is done.")
         return
     with tempfile.TemporaryDirectory(prefix="condseg_tour_") as folder:
@@ -70,13 +70,13 @@ def _clean_up(tour: Tour, session: Session) -> None:
     """Stop the tour's jobs, and remove the tour's results."""
     for dialog in tour.window.findChildren(ClassDialog):
         dialog.reject()
-    if session.can_cancel:
-        session.cancel()
-    session.cancel_export()
-    session.discard_lesson()
-    if tour.window.isVisible() and tour.own_class in session.classes:
+    if session.jobs.can_cancel:
+        session.jobs.cancel()
+    session.exports.cancel()
+    session.lessons.discard()
+    if tour.window.isVisible() and tour.own_class in session.state.classes:
         tour.binding.stop_painting()
-        session.remove_class(tour.own_class)
+        session.classes.remove(tour.own_class)
 
 
 class _Before:
@@ -84,7 +84,7 @@ class _Before:
 
     def __init__(self, window: MainWindow) -> None:
         self._window, session, teach = window, window.session, window.panel.teach
-        self._image, self._model = session.image, session.model_path
+        self._image, self._model = session.state.image, session.state.model_path
         self._steps, self._mode = teach.steps.value(), teach.mode.mode
 
     def bring_back(self) -> None:
@@ -94,9 +94,9 @@ class _Before:
             window.toggle_3d()
         window.panel.export.forget()
         if self._image is not None:
-            session.set_image(self._image)
+            session.images.show(self._image)
         if self._model is not None and self._image is not None:
-            session.open_model(self._model)
+            session.models.open(self._model)
         window.panel.teach.steps.setValue(self._steps)
         window.panel.teach.choose_mode(self._mode)
         window.panel.pages.setCurrentIndex(0)

@@ -42,8 +42,8 @@ def main(argv: Sequence[str] = ()) -> int:
     if image is not None:
         window.open_path(image)
     if arguments.model is not None:
-        window.session.open_model(arguments.model)
-    window.session.find_device()
+        window.session.models.open(arguments.model)
+    window.session.computing.find_device()
     return int(application.exec())
 
 

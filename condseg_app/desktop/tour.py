@@ -18,6 +18,7 @@ from condseg_app.io import ExportFormat
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_model import Column
 from condseg_app.qt.text import counted, measure_text
+from condseg_app.session import fusing
 from condseg_app.viewer.samples import SAMPLES
 
 _logger = logging.getLogger(__name__)
@@ -130,61 +131,63 @@ class Tour:
 
     def _open(self, image_path: Path | None, model_name: str | None) -> str:
         self.look("welcome")
-        before = self.session.image
-        if image_path is None and self.session.image is None:
+        before = self.session.state.image
+        if image_path is None and self.session.state.image is None:
             click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
         elif image_path is None:
             self.window.open_sample(SAMPLES[0])
         else:
             self.window.open_path(image_path)
-        self._until(lambda: self.session.image is not before, "the image")
-        image = self.session.image
+        self._until(lambda: self.session.state.image is not before, "the image")
+        image = self.session.state.image
         if image is None:
             raise CondsegError("no image was opened", path=image_path)
         if model_name is not None:
-            self.session.open_model(model_name)
-        if self.session.model is None:
+            self.session.models.open(model_name)
+        if self.session.state.model is None:
             self._use_proposed()
-        self.session.find_device()
-        self._until(lambda: self.session.device is not None, "the engine", glance=_GLANCE)
+        self.session.computing.find_device()
+        self._until(lambda: self.session.computing.device is not None, "the engine", glance=_GLANCE)
         self.look("opened")
         shape = " x ".join(str(n) for n in image.geometry.shape[: 2 if image.geometry.is_2d else 3])
-        model = self.session.model
+        model = self.session.state.model
         return f"opened {image.name} ({shape}) with the model {model.name if model else ''}"
 
     def _use_proposed(self) -> None:
         """Use the proposed model, as proposed once the image was examined."""
         self.session.wait(_PATIENCE)
-        if self.session.advice.proposed is None:
+        if self.session.models.advice.proposed is None:
             raise CondsegError("no model at hand suits this image; name one with --model")
         click(self.panel.header.advice.use)
 
     def _predict_one(self) -> str:
-        name = self.session.classes.names[0]
+        name = self.session.state.classes.names[0]
         began = time.monotonic()
         self._click_class(name)
-        self._until(lambda: self.session.state_of(name) != "not asked", f"the first part of {name}", glance=_STARTING)
+        self._until(
+            lambda: self.session.state.state_of(name) != "not asked", f"the first part of {name}", glance=_STARTING
+        )
         first = time.monotonic() - began
         self.look("filling")
-        self._until(lambda: self.session.state_of(name) == "complete", name, glance=_GLANCE)
+        self._until(lambda: self.session.state.state_of(name) == "complete", name, glance=_GLANCE)
         self.look("predicted")
-        size = self.session.volume_of(name)
+        size = self.session.predictions.volume(name)
         return f"predicted {name}: first part after {first:.1f} s, {measure_text(size) if size else ''} in all"
 
     def _predict_all(self) -> str:
         click(self.panel.classes.predict_all)
-        names = [n for n in self.session.classes.names if self.session.can_predict(n)]
+        names = [n for n in self.session.state.classes.names if self.session.state.can_predict(n)]
         self._until(self._all_complete, "all classes", glance=_GLANCE)
         self._go_to_largest(names)
         self.look("all_classes")
         return f"predicted all {counted(len(names), 'class', 'classes')}"
 
     def _all_complete(self) -> bool:
-        names = [name for name in self.session.classes.names if self.session.can_predict(name)]
-        return all(self.session.state_of(name) == "complete" for name in names)
+        names = [name for name in self.session.state.classes.names if self.session.state.can_predict(name)]
+        return all(self.session.state.state_of(name) == "complete" for name in names)
 
     def _look_in_3d(self) -> str:
-        image = self.session.image
+        image = self.session.state.image
         if image is None or image.geometry.is_2d:
             return "a 2D image has no 3D view"
         self.window.toggle_3d()
@@ -195,7 +198,7 @@ class Tour:
         return "looked at it in 3D"
 
     def _move_threshold(self) -> str:
-        name = self.session.current_class or self.session.classes.names[0]
+        name = self.session.state.current_class or self.session.state.classes.names[0]
         slider = self.panel.classes.threshold
         before = slider.value()
         for value in (0.3, 0.8, before):
@@ -207,13 +210,13 @@ class Tour:
         click(self.panel.classes.add)
         self._until(lambda: self.window.findChild(ClassDialog) is not None, "the dialog for a new class")
         dialog = self.window.findChildren(ClassDialog)[-1]
-        self.own_class = free_name(_CLASS, self.session.classes.names)
+        self.own_class = free_name(_CLASS, self.session.state.classes.names)
         dialog.name.clear()
         QTest.keyClicks(dialog.name, self.own_class)
         self.look("new_class", dialog)
         self.rest(1.0 if self.guides else 0.0)
         click(dialog.findChild(QPushButton, "class_ok"))
-        entry = self.session.classes[self.own_class]
+        entry = self.session.state.classes[self.own_class]
         return f"added '{entry.name}' with value {entry.value} and code {entry.code:g}"
 
     def _paint(self) -> str:
@@ -236,9 +239,9 @@ class Tour:
         if placement is None:
             raise CondsegError("no image is open")
         union = np.zeros(placement.shape, bool)
-        for name in self.session.classes.names:
-            if self.session.can_predict(name):
-                union |= self.session.mask_of(name)
+        for name in self.session.state.classes.names:
+            if self.session.state.can_predict(name):
+                union |= fusing.mask(self.session.state, name)
         shown = placement.to_display(union)
         if shown.any():
             return shown
@@ -267,19 +270,19 @@ class Tour:
         click(page.start)
         if self.guides:
             self._until(self._has_learnt, "the lesson", glance=_STARTING)
-            self._until(lambda: self.session.job is None, "the lesson's end", glance=_LEARNING)
-            self.session.finish_lesson()
+            self._until(lambda: self.session.jobs.current is None, "the lesson's end", glance=_LEARNING)
+            self.session.lessons.finish()
         self._until(
-            lambda: self.session.job is None or self.session.lesson is not None,
+            lambda: self.session.jobs.current is None or self.session.state.lesson_result is not None,
             "the lesson",
             shot="teaching",
             glance=_COMPARING,
         )
-        lesson = self.session.lesson
+        lesson = self.session.state.lesson_result
         if lesson is None and self.guides:
-            self.session.cancel()
+            self.session.jobs.cancel()
             return "stopped the lesson, which takes longer than a tour"
-        self._until(lambda: self.session.lesson is not None, "the lesson's result")
+        self._until(lambda: self.session.state.lesson_result is not None, "the lesson's result")
         self.look("taught")
         changes = lesson.changes if lesson is not None else ()
         figures = ", ".join(
@@ -287,13 +290,13 @@ class Tour:
         )
         self.rest(2.0 if self.guides else 0.0)
         if self.guides:
-            self.session.discard_lesson()
+            self.session.lessons.discard()
         else:
             click(page.outcome.accept)
         return f"taught '{self.own_class}' in {_STEPS} steps; Dice on this image: {figures}"
 
     def _has_learnt(self) -> bool:
-        return self.session.unsaved_lesson is not None or self.session.lesson is not None
+        return self.session.unsaved.lesson is not None or self.session.state.lesson_result is not None
 
     def _predict_taught(self) -> str:
         self.binding.stop_painting()
@@ -301,7 +304,7 @@ class Tour:
         self._click_class(self.own_class)
         if self.guides:
             return "discarded the model that was taught"
-        self._until(lambda: self.session.state_of(self.own_class) == "complete", f"'{self.own_class}'")
+        self._until(lambda: self.session.state.state_of(self.own_class) == "complete", f"'{self.own_class}'")
         click(self.panel.classes.predict_all)
         self._until(self._all_complete, "all classes")
         self.look("with_new_class")
@@ -322,12 +325,12 @@ class Tour:
 
     def _exported_as(self, form: ExportFormat) -> tuple[Path, ...]:
         page, written = self.panel.export, list[tuple[Path, ...]]()
-        name = self.session.image.name if self.session.image is not None else "image"
+        name = self.session.state.image.name if self.session.state.image is not None else "image"
         page.path.setText(str(form.named(self.output, name)))
-        self.session.exported.connect(written.append)
+        self.session.exports.written.connect(written.append)
         click(page.write)
         self._until(lambda: bool(written) and page.write.isEnabled(), f"the export as {form.title}")
-        self.session.exported.disconnect(written.append)
+        self.session.exports.written.disconnect(written.append)
         return written[0]
 
     # helpers
@@ -348,7 +351,7 @@ class Tour:
         placement = self.binding.placement
         if placement is None or placement.ndim == 2:
             return
-        areas = np.array([placement.to_display(self.session.mask_of(n)).sum(axis=(1, 2)) for n in names])
+        areas = np.array([placement.to_display(fusing.mask(self.session.state, n)).sum(axis=(1, 2)) for n in names])
         self._show_slice(int(((areas > 0).sum(axis=0) + areas.sum(axis=0) / (areas.sum() + 1)).argmax()))
 
     def _show_slice(self, index: int) -> None:
@@ -373,7 +376,7 @@ class Tour:
             self.check()
             if self.guides and glance is not None and time.monotonic() - began > glance:
                 return
-            if shot and self.session.job is not None and time.monotonic() - began > 1.5:
+            if shot and self.session.jobs.current is not None and time.monotonic() - began > 1.5:
                 self.look(shot)
                 shot = ""
             if time.monotonic() > end:

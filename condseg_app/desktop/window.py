@@ -70,7 +70,7 @@ class MainWindow(QMainWindow):
         self._leaving = Leaving(session, self, self.close, self.binding.collect)
         self._connect()
         self.panel.teach.choose_mode(settings.teaching)
-        session.checks_files = settings.check_files
+        session.images.check_files(settings.check_files)
         self.set_theme(settings.theme)
         self._show_recent()
         self._follow_image()
@@ -112,8 +112,8 @@ class MainWindow(QMainWindow):
                 SEPARATOR,
                 Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
                 Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
-                Entry("choose_again", "Other se&ries, frame or channel…", self.session.choose_again),
-                Entry("close_image", "&Close image", session_call(self.session.close_image), "Ctrl+W"),
+                Entry("choose_again", "Other se&ries, frame or channel…", self.session.images.choose_again),
+                Entry("close_image", "&Close image", session_call(self.session.images.close), "Ctrl+W"),
                 SEPARATOR,
                 Entry("quit", "&Quit", self.close, "Ctrl+Q"),
             )),
@@ -150,9 +150,9 @@ class MainWindow(QMainWindow):
         self.panel.device.change_asked.connect(self.ask_where_to_compute)
         self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
-        connections.to(self.session.image_changed, self._follow_image)
-        connections.to(self.session.choice_needed, self._ask_which)
-        connections.to(self.session.labels_found, self._ask_about_labels)
+        connections.to(self.session.images.changed, self._follow_image)
+        connections.to(self.session.images.choice_needed, self._ask_which)
+        connections.to(self.session.images.labels_found, self._ask_about_labels)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
@@ -165,18 +165,18 @@ class MainWindow(QMainWindow):
     def open_path(self, path: Path, pick: Pick = EVERYTHING) -> None:
         """Open an image or a model's file, or import a class's."""
         if is_class_file(path):
-            self.session.import_class(path)
+            self.session.models.import_class(path)
             return
         if path.suffix == ".safetensors":
-            self.session.open_model(path)
+            self.session.models.open(path)
             return
         self.under_mouse.setText(f"Opening {path.name}…")
-        self.session.open_image(path, pick=pick)
+        self.session.images.open(path, pick=pick)
 
     def open_sample(self, sample: Sample) -> None:
         """Open an image that comes with the program, and the image's model."""
         known = any(file.name == sample.model for file in self._models())
-        self.session.open_image(sample.path, sample.model if known else None)
+        self.session.images.open(sample.path, sample.model if known else None)
 
     def ask_for_image(self) -> None:
         """Ask for a file and open the file."""
@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
         self.under_mouse.setText("")
         dialog = ChoiceDialog(choice.needed, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.chosen.connect(lambda value: self.session.choose(choice, value))
+        dialog.chosen.connect(lambda value: self.session.images.choose(choice, value))
         dialog.open()
 
     def _ask_about_labels(self, found: LabelsFound) -> None:
@@ -215,7 +215,7 @@ class MainWindow(QMainWindow):
         images = [path for path in paths if path not in models]
         if images:
             self.under_mouse.setText(f"Opening {listed([path.name for path in images])}…")
-            self.session.open_files(images)
+            self.session.images.open_files(images)
         event.acceptProposedAction()
 
     def _show_recent(self) -> None:
@@ -230,7 +230,8 @@ class MainWindow(QMainWindow):
 
     def toggle_check(self) -> None:
         """Read image files in a process of their own first, or not."""
-        self.session.checks_files = self.settings.check_files = not self.settings.check_files
+        self.settings.check_files = not self.settings.check_files
+        self.session.images.check_files(self.settings.check_files)
         self._show_checks()
 
     # edit
@@ -280,7 +281,7 @@ class MainWindow(QMainWindow):
             "show_layers": self.layer_docks.are_shown,
             "show_panel": self.panel_dock.isVisible(),
             "full_screen": self.isFullScreen(),
-            "check_files": self.session.checks_files,
+            "check_files": self.session.state.checks_files,
             **{f"theme_{key}": key == self.settings.theme for key, _ in _THEMES},
         }
         for name, on in checked.items():
@@ -311,12 +312,17 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         """Version, device, licences."""
-        TextDialog("about_dialog", "About CondSeg", about_html(self.session.device, self.session.place), self).open()
+        TextDialog(
+            "about_dialog",
+            "About CondSeg",
+            about_html(self.session.computing.device, self.session.computing.place),
+            self,
+        ).open()
 
     # following the session
 
     def _follow_image(self) -> None:
-        image = self.session.image
+        image = self.session.state.image
         if image is not None and image.source is not None and image.source not in {s.path for s in SAMPLES}:
             self.settings.opened(image.source.resolve(), image.pick)
             self._show_recent()
@@ -328,7 +334,7 @@ class MainWindow(QMainWindow):
         (self.welcome if image is None else self.canvas.widget).setFocus()  # or the panel's first control would have it
         self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
         self._actions["close_image"].setEnabled(image is not None)
-        self._actions["choose_again"].setEnabled(self.session.can_choose_again)
+        self._actions["choose_again"].setEnabled(self.session.images.can_choose_again)
         self.under_mouse.setText("")
 
     def _on_mouse(self, viewer: object, event: object) -> None:

@@ -30,13 +30,13 @@ class AdviceStrip(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 2, 0, 2)
         column.addLayout(row)
-        Connections(self).to(session.advice.changed, self._show)
+        Connections(self).to(session.models.advice.changed, self._show)
         self._show()
 
     def _show(self) -> None:
-        advice = self._session.advice
+        advice = self._session.models.advice
         proposed, judged = advice.proposed, advice.of_open_model
-        open_ = self._session.image is not None
+        open_ = self._session.state.image is not None
         text = advice_text(proposed, judged, at_hand=bool(advice.files)) if open_ else ""
         self.text.setText(text)
         self.setVisible(bool(text))
@@ -48,9 +48,9 @@ class AdviceStrip(QFrame):
             self.use.setToolTip(as_it_is(f"Open the model {name}: {', '.join(_classes(proposed))}"))
 
     def _use(self) -> None:
-        proposed = self._session.advice.proposed
+        proposed = self._session.models.advice.proposed
         if proposed is not None:
-            self._session.open_model(proposed.file.path)
+            self._session.models.open(proposed.file.path)
 
 
 def advice_text(proposed: JudgedModel | None, judged: JudgedModel | None, *, at_hand: bool) -> str:

@@ -78,11 +78,11 @@ class ClassDialog(QDialog):
         if isinstance(entry, str):
             return
         if self._renamed is None:
-            added = self._session.add_class(entry.name, entry.color)
+            added = self._session.classes.add(entry.name, entry.color)
             if added is not None:
-                self._session.choose_class(added.name)
+                self._session.classes.choose(added.name)
         elif entry.name != self._renamed:
-            self._session.rename_class(self._renamed, entry.name)
+            self._session.classes.rename(self._renamed, entry.name)
         super().accept()
 
     def _proposed(self) -> ClassEntry | str:
@@ -90,12 +90,12 @@ class ClassDialog(QDialog):
         name = self.name.text().strip()
         if not name:
             return ""
-        if name.casefold() in {e.name.casefold() for e in self._session.classes if e.name != self._renamed}:
+        if name.casefold() in {e.name.casefold() for e in self._session.state.classes if e.name != self._renamed}:
             return f"'{name}' is taken; choose another name."
         try:
             if self._renamed is None:
-                return self._session.propose_class(name, self._color)
-            others = ClassTable(tuple(e for e in self._session.classes if e.name != self._renamed))
+                return self._session.classes.propose(name, self._color)
+            others = ClassTable(tuple(e for e in self._session.state.classes if e.name != self._renamed))
             entry = others.propose(name)
             others.adding(entry)
         except ClassTableError as error:

@@ -24,19 +24,19 @@ class ClassFiles(QObject):
         """Ask where a class is to be written."""
         dialog = self._dialog(f"Export the class {name}", f"{as_file_name(name)}{CLASS_SUFFIX}")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.fileSelected.connect(lambda path: self._session.export_class(name, Path(path)))
+        dialog.fileSelected.connect(lambda path: self._session.models.export_class(name, Path(path)))
         dialog.open()
 
     def ask_to_import(self) -> None:
         """Ask for a class's file."""
         dialog = self._dialog("Import a class", "")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda path: self._session.import_class(Path(path)))
+        dialog.fileSelected.connect(lambda path: self._session.models.import_class(Path(path)))
         dialog.open()
 
     def ask_to_remove(self, name: str) -> None:
         """Ask for confirmation before a class is removed, and name the loss."""
-        model = self._session.model
+        model = self._session.state.model
         if model is None:
             return
         box = QMessageBox(
@@ -52,7 +52,7 @@ class ClassFiles(QObject):
             f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this."
         )
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
-        button.clicked.connect(lambda: self._session.remove_from_model(name))
+        button.clicked.connect(lambda: self._session.models.remove_class(name))
         without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()

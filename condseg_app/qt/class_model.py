@@ -55,19 +55,19 @@ class ClassModel(QAbstractTableModel):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._rows: tuple[ClassEntry, ...] = session.classes.entries
+        self._rows: tuple[ClassEntry, ...] = session.state.classes.entries
         self._sizes: dict[str, str] = {}
         self._filling: frozenset[str] = frozenset()
         self._icons: dict[tuple[object, int], QIcon] = {}
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
-        for signal in (session.classes_changed, session.image_changed, session.model_changed):
+        for signal in (session.classes.changed, session.images.changed, session.models.changed):
             connections.to(signal, self.reload)
-        for signal in (session.visibility_changed, session.job_changed):
+        for signal in (session.classes.visibility_changed, session.jobs.changed):
             connections.to(signal, self.refresh)
-        for signal in (session.annotation_changed, session.threshold_changed):
+        for signal in (session.annotations.changed, session.classes.threshold_changed):
             connections.to(signal, self._on_class)
-        connections.to(session.prediction_changed, self._on_prediction)
+        connections.to(session.predictions.changed, self._on_prediction)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's own signature
         """Number of classes."""
@@ -112,7 +112,7 @@ class ClassModel(QAbstractTableModel):
     def reload(self) -> None:
         """Take the rows anew."""
         self.beginResetModel()
-        self._rows = self._session.classes.entries
+        self._rows = self._session.state.classes.entries
         self._sizes.clear()
         self._filling = frozenset()
         self.endResetModel()
@@ -126,7 +126,7 @@ class ClassModel(QAbstractTableModel):
 
     def _on_prediction(self, name: str, region: object) -> None:
         del region
-        filling = self._session.state_of(name) == "filling"
+        filling = self._session.state.state_of(name) == "filling"
         if filling and name in self._filling:
             return  # the row says so already, and any painting makes Qt compose all of the window
         self._filling = self._filling | {name} if filling else self._filling - {name}
@@ -148,10 +148,10 @@ class ClassModel(QAbstractTableModel):
         return None
 
     def _size(self, name: str) -> str:
-        if self._session.state_of(name) == "filling":
+        if self._session.state.state_of(name) == "filling":
             return "…"
         if name not in self._sizes:
-            size = self._session.volume_of(name)
+            size = self._session.predictions.volume(name)
             self._sizes[name] = "" if size is None else measure_text(size, short=True)
         return self._sizes[name]
 
@@ -159,7 +159,7 @@ class ClassModel(QAbstractTableModel):
         if column == Column.COLOR:
             return self._drawn_once(entry.color, lambda: glyphs.swatch(entry.color, self.text_color))
         if column == Column.SHOWN:
-            eye = glyphs.closed_eye if entry.name in self._session.hidden else glyphs.eye
+            eye = glyphs.closed_eye if entry.name in self._session.state.hidden else glyphs.eye
             return self._drawn_once(eye, lambda: glyphs.icon(eye, self.text_color))
         if column == Column.STATE:
             state, _ = self._state(entry.name)
@@ -174,11 +174,11 @@ class ClassModel(QAbstractTableModel):
         return self._icons[key]
 
     def _state(self, name: str) -> tuple[glyphs.Draw, str]:
-        if name in self._session.annotations and self._session.state_of(name) != "filling":
+        if name in self._session.state.annotations and self._session.state.state_of(name) != "filling":
             return glyphs.pencil, "Annotated by hand"
-        if self._session.state_of(name) == "not asked" and not self._session.can_predict(name):
+        if self._session.state.state_of(name) == "not asked" and not self._session.state.can_predict(name):
             return glyphs.not_asked, "Not known to the model yet: annotate a few slices and teach it"
-        return _STATES[self._session.state_of(name)]
+        return _STATES[self._session.state.state_of(name)]
 
     def _hint(self, entry: ClassEntry, column: Column) -> str:
         if column == Column.COLOR:
@@ -188,11 +188,15 @@ class ClassModel(QAbstractTableModel):
         if column == Column.STATE:
             return self._state(entry.name)[1]
         if column == Column.SIZE:
-            size = self._session.volume_of(entry.name) if self._session.state_of(entry.name) != "filling" else None
+            size = (
+                self._session.predictions.volume(entry.name)
+                if self._session.state.state_of(entry.name) != "filling"
+                else None
+            )
             return "Size: known once it is predicted" if size is None else f"{entry.name}: {measure_text(size)}"
         if column == Column.VALUE:
             return f"Value {entry.value} in label maps; code {entry.code:g} in the network"
         return f"{entry.name}: click to predict; right-click for more"
 
     def _is_hidden(self, entry: ClassEntry) -> bool:
-        return entry.name in self._session.hidden
+        return entry.name in self._session.state.hidden

@@ -64,7 +64,7 @@ class ClassView(QTableView):
         self._lay_out()
         self.selectionModel().currentRowChanged.connect(self._on_row)
         connections = Connections(self)
-        connections.to(session.current_class_changed, self._follow)
+        connections.to(session.classes.current_changed, self._follow)
         connections.to(self.classes.changed, self._follow)
 
     def _lay_out(self) -> None:
@@ -130,7 +130,7 @@ class ClassView(QTableView):
         if name is None or event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif index.column() == Column.SHOWN:
-            self._session.set_hidden(name, name not in self._session.hidden)
+            self._session.classes.set_hidden(name, name not in self._session.state.hidden)
         else:
             super().mousePressEvent(event)
             self.asked.emit(name)
@@ -150,7 +150,7 @@ class ClassView(QTableView):
         if name is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.asked.emit(name)
         elif name is not None and event.key() == Qt.Key.Key_Space:
-            self._session.set_hidden(name, name not in self._session.hidden)
+            self._session.classes.set_hidden(name, name not in self._session.state.hidden)
         elif event.text().strip().isprintable() and event.text().strip():
             event.ignore()  # or the table would look for a class of that name
         else:
@@ -172,18 +172,22 @@ class ClassView(QTableView):
         menu = QMenu(self)
         menu.setObjectName("class_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        only = {n for n in self._session.classes.names if n not in self._session.hidden} == {name}
+        only = {n for n in self._session.state.classes.names if n not in self._session.state.hidden} == {name}
         entries = (
             ("predict", "Predict", lambda: self.asked.emit(name)),
             ("correct", "Correct", lambda: self.correction_asked.emit(name)),
             ("teach", "Teach…", lambda: self.lesson_asked.emit(name)),
             ("export", "Export mask…", lambda: self.export_asked.emit(name)),
             ("", "", None),
-            ("only", "Show all" if only else "Show only this", lambda: self._session.show_only(None if only else name)),
+            (
+                "only",
+                "Show all" if only else "Show only this",
+                lambda: self._session.classes.show_only(None if only else name),
+            ),
             ("rename", "Rename…", lambda: self.rename(name)),
             ("color", "Colour…", lambda: self.choose_color(name)),
             ("", "", None),
-            ("clear", "Clear its annotation", lambda: self._session.clear_annotation(name)),
+            ("clear", "Clear its annotation", lambda: self._session.annotations.clear(name)),
             ("remove", "Remove from the table…", lambda: self.remove(name)),
             ("", "", None),
             ("export_class", "Export class…", lambda: self.files.ask_to_export(name)),
@@ -198,13 +202,13 @@ class ClassView(QTableView):
             action.setObjectName(key)
             action.triggered.connect(do)
         actions = {action.objectName(): action for action in menu.actions()}
-        actions["predict"].setEnabled(self._session.image is not None and self._session.can_predict(name))
-        actions["correct"].setEnabled(self._session.image is not None)
-        actions["export"].setEnabled(self._session.image is not None)
-        actions["clear"].setEnabled(name in self._session.annotations)
+        actions["predict"].setEnabled(self._session.state.image is not None and self._session.state.can_predict(name))
+        actions["correct"].setEnabled(self._session.state.image is not None)
+        actions["export"].setEnabled(self._session.state.image is not None)
+        actions["clear"].setEnabled(name in self._session.state.annotations)
         for key in ("export_class", "remove_class"):
-            actions[key].setEnabled(self._session.can_predict(name))
-        actions["import_class"].setEnabled(self._session.model is not None)
+            actions[key].setEnabled(self._session.state.can_predict(name))
+        actions["import_class"].setEnabled(self._session.state.model is not None)
         return menu
 
     def menu_beside(self) -> QMenu:
@@ -214,7 +218,7 @@ class ClassView(QTableView):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         action = menu.addAction("Import class…")
         action.setObjectName("import_class")
-        action.setEnabled(self._session.model is not None)
+        action.setEnabled(self._session.state.model is not None)
         action.triggered.connect(lambda: self.files.ask_to_import())
         return menu
 
@@ -224,13 +228,13 @@ class ClassView(QTableView):
 
     def choose_color(self, name: str) -> None:
         """Ask for another colour."""
-        dialog = QColorDialog(QColor(*self._session.classes[name].color), self)
+        dialog = QColorDialog(QColor(*self._session.state.classes[name].color), self)
         dialog.setWindowTitle(f"Colour of {name}")
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def accept(color: QColor) -> None:
-            self._session.recolor_class(name, (color.red(), color.green(), color.blue()))
+            self._session.classes.recolor(name, (color.red(), color.green(), color.blue()))
 
         dialog.colorSelected.connect(accept)
         dialog.open()
@@ -245,14 +249,14 @@ class ClassView(QTableView):
             self,
         )
         box.setObjectName("remove_dialog")
-        others = self._session.images_marked_elsewhere(name)
+        others = len(self._session.state.marked_elsewhere(name))
         where = f", on this image and on {counted(others, 'other')}," if others else ""
         box.setInformativeText(
             f"Its prediction and its annotation{where} go with it; undo brings them back while this image is in view. "
             "The model's file stays as it is."
         )
         button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
-        button.clicked.connect(lambda: self._session.remove_class(name))
+        button.clicked.connect(lambda: self._session.classes.remove(name))
         without_icons(box)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
@@ -261,8 +265,8 @@ class ClassView(QTableView):
 
     def _on_row(self, current: QModelIndex) -> None:
         name = self.name_at(current)
-        if name is not None and name != self._session.current_class:
-            self._session.choose_class(name)
+        if name is not None and name != self._session.state.current_class:
+            self._session.classes.choose(name)
 
     def _follow(self) -> None:
-        self.select(self._session.current_class)
+        self.select(self._session.state.current_class)

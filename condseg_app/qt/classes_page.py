@@ -28,19 +28,19 @@ Names = Callable[[Session], frozenset[str]]
 
 
 def _shown(session: Session) -> frozenset[str]:
-    return frozenset(session.classes.names) - session.hidden
+    return frozenset(session.state.classes.names) - session.state.hidden
 
 
 def _missing(session: Session) -> frozenset[str]:
-    return frozenset(n for n in session.classes.names if session.state_of(n) != "complete")
+    return frozenset(n for n in session.state.classes.names if session.state.state_of(n) != "complete")
 
 
 def _predicted(session: Session) -> frozenset[str]:
-    return frozenset(session.classes.names) - _missing(session)
+    return frozenset(session.state.classes.names) - _missing(session)
 
 
 def _annotated(session: Session) -> frozenset[str]:
-    return frozenset(session.annotations)
+    return frozenset(session.state.annotations)
 
 
 PRESETS: tuple[tuple[str, Names | None], ...] = (
@@ -65,13 +65,13 @@ class ClassesPage(QWidget):
         self._build()
         session = self._session
         connections = Connections(self)
-        for signal in (session.image_changed, session.model_changed, session.classes_changed, session.job_changed):
+        for signal in (session.images.changed, session.models.changed, session.classes.changed, session.jobs.changed):
             connections.to(signal, self._update)
-        for signal in (session.current_class_changed, session.visibility_changed):
+        for signal in (session.classes.current_changed, session.classes.visibility_changed):
             connections.to(signal, self._update)
         connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotation_changed, self._on_annotation)
-        connections.to(session.threshold_changed, self._on_threshold)
+        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.classes.threshold_changed, self._on_threshold)
         self._update()
 
     def _build(self) -> None:
@@ -148,16 +148,16 @@ class ClassesPage(QWidget):
 
     def ask(self, name: str) -> None:
         """Make a class current and, if the model has the class, predict, the slice in view first."""
-        self._session.choose_class(name)
-        if self._session.image is not None and self._session.can_predict(name):
-            self._session.predict([name], self._binding.near())
+        self._session.classes.choose(name)
+        if self._session.state.image is not None and self._session.state.can_predict(name):
+            self._session.predictions.start([name], self._binding.near())
 
     def correct(self, name: str) -> None:
         """Take up the brush for a class, or put the brush down."""
         if self._binding.annotation.class_name == name:
             self._binding.stop_painting()
         else:
-            self._session.choose_class(name)
+            self._session.classes.choose(name)
             self._binding.begin_painting(name)
         self._update()
 
@@ -166,19 +166,21 @@ class ClassesPage(QWidget):
         ClassDialog(self._session, self).open()
 
     def _predict_current(self) -> None:
-        if self._session.current_class is not None:
-            self.ask(self._session.current_class)
+        if self._session.state.current_class is not None:
+            self.ask(self._session.state.current_class)
 
     def _predict_all(self) -> None:
-        self._session.predict([n for n in self._listed() if self._session.can_predict(n)], self._binding.near())
+        self._session.predictions.start(
+            [n for n in self._listed() if self._session.state.can_predict(n)], self._binding.near()
+        )
 
     def _correct_current(self) -> None:
-        if self._session.current_class is not None:
-            self.correct(self._session.current_class)
+        if self._session.state.current_class is not None:
+            self.correct(self._session.state.current_class)
 
     def _teach_current(self) -> None:
-        if self._session.current_class is not None:
-            self.lesson_asked.emit(self._session.current_class)
+        if self._session.state.current_class is not None:
+            self.lesson_asked.emit(self._session.state.current_class)
 
     def _filter(self) -> None:
         self.table.filter.set_text(self.search.text())
@@ -193,11 +195,11 @@ class ClassesPage(QWidget):
     # following the session
 
     def _set_threshold(self, value: float) -> None:
-        if self._session.current_class is not None:
-            self._session.set_threshold(self._session.current_class, value)
+        if self._session.state.current_class is not None:
+            self._session.classes.set_threshold(self._session.state.current_class, value)
 
     def _on_threshold(self, name: str) -> None:
-        if name == self._session.current_class:
+        if name == self._session.state.current_class:
             self._show_threshold()
 
     def _on_annotation(self, name: str) -> None:
@@ -205,10 +207,10 @@ class ClassesPage(QWidget):
         self._update()
 
     def _show_threshold(self) -> None:
-        name = self._session.current_class
-        known = name is not None and name in self._session.classes
+        name = self._session.state.current_class
+        known = name is not None and name in self._session.state.classes
         with QSignalBlocker(self.threshold):
-            self.threshold.setValue(self._session.thresholds[name] if known and name is not None else 0.5)
+            self.threshold.setValue(self._session.state.threshold(name) if known and name is not None else 0.5)
         self.threshold.setEnabled(known)
         hint = f"Voxels from this probability on are {name}" if known else "Choose a class first"
         self.threshold.setToolTip(as_it_is(hint))
@@ -216,11 +218,11 @@ class ClassesPage(QWidget):
 
     def _update(self) -> None:
         self._show_threshold()
-        name = self._session.current_class
+        name = self._session.state.current_class
         painting = name is not None and self._binding.annotation.class_name == name
         self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Annotate")
         allow(self.predict, self._why_not_predict(name), f"Predict {name}, the slice in view first")
-        listed = [n for n in self._listed() if self._session.can_predict(n)]
+        listed = [n for n in self._listed() if self._session.state.can_predict(n)]
         why_not = self._why_nothing() or (None if listed else "None of the listed classes is known to the model")
         allow(self.predict_all, why_not, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
         hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
@@ -230,25 +232,25 @@ class ClassesPage(QWidget):
         )
 
     def _is_known(self, name: str | None) -> bool:
-        return name is not None and (self._session.can_predict(name) or name in self._session.annotations)
+        return name is not None and (self._session.state.can_predict(name) or name in self._session.state.annotations)
 
     def _why_nothing(self) -> str | None:
-        if self._session.image is None:
+        if self._session.state.image is None:
             return "Open an image first"
-        if self._session.model is None:
+        if self._session.state.model is None:
             return "Choose a model first"
-        return self._session.model.misfit(self._session.image)
+        return self._session.state.model.misfit(self._session.state.image)
 
     def _why_not_predict(self, name: str | None) -> str | None:
         if name is None:
             return self._why_nothing() or "Choose a class in the table first"
-        if not self._session.can_predict(name):
+        if not self._session.state.can_predict(name):
             return self._why_nothing() or f"The model does not know {name} yet: annotate a few slices and teach it"
         return self._why_nothing() or (
-            f"{name} is predicted everywhere" if self._session.state_of(name) == "complete" else None
+            f"{name} is predicted everywhere" if self._session.state.state_of(name) == "complete" else None
         )
 
     def _why_not_mark(self, name: str | None) -> str | None:
-        if self._session.image is None:
+        if self._session.state.image is None:
             return "Open an image first"
         return "Choose a class in the table first" if name is None else None

@@ -170,9 +170,9 @@ def ask_where_to_compute(session: Session, settings_file: Path | None, parent: Q
     def take(place: Endpoint | None) -> None:
         if settings_file is not None:
             remember_place(place, settings_file)
-        session.use_engine(Engine.at(place))
+        session.computing.use_engine(Engine.at(place))
 
-    dialog = EngineDialog(session.place, parent)
+    dialog = EngineDialog(session.computing.place, parent)
     dialog.chosen.connect(take)
     dialog.open()
 

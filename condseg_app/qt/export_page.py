@@ -43,13 +43,13 @@ class ExportPage(QWidget):
         self.partial = PartialExport(session, self, self._show_outcome)
         self._build()
         connections = Connections(self)
-        connections.to(session.image_changed, self._on_image)
-        for signal in (session.classes_changed, session.model_changed, session.job_changed):
+        connections.to(session.images.changed, self._on_image)
+        for signal in (session.classes.changed, session.models.changed, session.jobs.changed):
             connections.to(signal, self._fill)
-        connections.to(session.annotation_changed, self._on_annotation)
-        connections.to(session.prediction_changed, self._on_prediction)
-        connections.to(session.export_changed, self._show_outcome)
-        connections.to(session.exported, self._on_exported)
+        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.predictions.changed, self._on_prediction)
+        connections.to(session.exports.changed, self._show_outcome)
+        connections.to(session.exports.written, self._on_exported)
         self._on_image()
 
     def _build(self) -> None:
@@ -148,8 +148,8 @@ class ExportPage(QWidget):
 
     def forget(self) -> None:
         """Forget where the image's exports went, as if none had been made."""
-        if self._session.image is not None:
-            self._folders.pop(self._session.image.key, None)
+        if self._session.state.image is not None:
+            self._folders.pop(self._session.state.image.key, None)
         self._on_image()
 
     def chosen_names(self) -> list[str]:
@@ -189,17 +189,17 @@ class ExportPage(QWidget):
             self.partial.begin(names, lambda: self._write(target, form, names))
 
     def _write(self, target: Path, form: ExportFormat, names: list[str]) -> None:
-        image = self._session.image
+        image = self._session.state.image
         if image is not None:
             self._folders[image.key] = target.parent
         self._written = ()
-        self._session.export(target, form.key, names)
+        self._session.exports.start(target, form.key, names)
 
     def _stop(self) -> None:
         if self.partial.waits_for:
             self.partial.stop()
         else:
-            self._session.cancel_export()
+            self._session.exports.cancel()
 
     def _show_folder(self) -> None:
         if self._written:
@@ -212,7 +212,7 @@ class ExportPage(QWidget):
     # following the session
 
     def _on_image(self) -> None:
-        image = self._session.image
+        image = self._session.state.image
         flat = image is not None and image.geometry.is_2d
         self.format.blockSignals(True)
         self.format.clear()
@@ -226,7 +226,7 @@ class ExportPage(QWidget):
         self._show_outcome()
 
     def _on_format(self) -> None:
-        form, image = self.chosen_format(), self._session.image
+        form, image = self.chosen_format(), self._session.state.image
         self.keeps.setText("" if form is None else _kept_and_lost(form))
         self.overlap.set_kept(form is not None and form.keeps_overlap)
         if form is not None and image is not None:
@@ -248,8 +248,11 @@ class ExportPage(QWidget):
         off = {item.text() for item in self._items() if item.checkState() == Qt.CheckState.Unchecked}
         self.chosen.blockSignals(True)
         self.chosen.clear()
-        for entry in self._session.classes:
-            if self._session.state_of(entry.name) == "not asked" and entry.name not in self._session.annotations:
+        for entry in self._session.state.classes:
+            if (
+                self._session.state.state_of(entry.name) == "not asked"
+                and entry.name not in self._session.state.annotations
+            ):
                 continue
             item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
             item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)
@@ -269,7 +272,7 @@ class ExportPage(QWidget):
         if form is None or target is None or misplaced is not None or not names:
             self.files.setText(reason or "")
             return
-        files = export_files(form, target, self._session.classes.keeping(names))
+        files = export_files(form, target, self._session.state.classes.keeping(names))
         there = [file for file in files if file.exists()]
         text = f"Writes {counted(len(files), 'file')}: " + ", ".join(file.name for file in files)
         self.files.setText(
@@ -277,7 +280,7 @@ class ExportPage(QWidget):
         )
 
     def _why_nothing(self, names: list[str]) -> str | None:
-        if self._session.image is None:
+        if self._session.state.image is None:
             return "Open an image first"
         if self.chosen.count() == 0:
             return "Nothing to export yet: predict or annotate a class first"
@@ -285,10 +288,10 @@ class ExportPage(QWidget):
             return "Tick at least one class"
         if self.partial.waits_for:
             return "It is written as soon as the prediction is complete"
-        return "One export is being written" if self._session.export_progress is not None else None
+        return "One export is being written" if self._session.exports.progress is not None else None
 
     def _show_outcome(self) -> None:
-        progress, paths = self._session.export_progress, self._written
+        progress, paths = self._session.exports.progress, self._written
         waits = bool(self.partial.waits_for)
         self.bar.setVisible(progress is not None)
         self.stop.setVisible(progress is not None or waits)

@@ -57,11 +57,11 @@ class ImageLine(QWidget):
         row.addWidget(self.name, 1)
         row.addWidget(self.warning)
         row.addWidget(self.facts)
-        Connections(self).to(session.image_changed, self._show)
+        Connections(self).to(session.images.changed, self._show)
         self._show()
 
     def _show(self) -> None:
-        image = self._session.image
+        image = self._session.state.image
         self.name.setText("none open" if image is None else image.name)
         self.name.setEnabled(image is not None)
         self.facts.setText("" if image is None else f"{spacing_text(image.geometry)}  {_dimension(image)}")
@@ -92,25 +92,25 @@ class ModelLine(QWidget):
         row.addWidget(self.box, 1)
         row.addWidget(self.card)
         connections = Connections(self)
-        connections.to(session.model_changed, self._on_model)
-        connections.to(session.advice.changed, self._show)
+        connections.to(session.models.changed, self._on_model)
+        connections.to(session.models.advice.changed, self._show)
         self._show()
         soon(self, self._look)
 
     def _look(self) -> None:
         """Look which models there are."""
-        self._session.advice.know(self._models())
+        self._session.models.advice.know(self._models())
 
     def _on_model(self) -> None:
         """List the models again: a lesson or a change of classes may have made a new model."""
-        path = self._session.model_path
-        if path is not None and not self._session.advice.knows(path):
+        path = self._session.state.model_path
+        if path is not None and not self._session.models.advice.knows(path):
             self._look()
 
     def _show(self) -> None:
-        model, path = self._session.model, self._session.model_path
+        model, path = self._session.state.model, self._session.state.model_path
         self.box.clear()
-        for row, judged in enumerate(self._session.advice.ranked):
+        for row, judged in enumerate(self._session.models.advice.ranked):
             name, hint = judged.file.name, judged.misfit or _described(judged.file.description)
             self.box.addItem(name if judged.misfit is None else f"{name} (does not fit)", judged.file.path)
             self.box.setItemData(
@@ -133,7 +133,7 @@ class ModelLine(QWidget):
         if self.box.itemText(row) == _OPEN:
             self.open_file()
         elif path is not None:
-            self._session.open_model(path)
+            self._session.models.open(path)
         self._show()
 
     def open_file(self) -> None:
@@ -141,14 +141,14 @@ class ModelLine(QWidget):
         dialog = QFileDialog(self, "Open model", "", "Models (*.safetensors)")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda name: self._session.open_model(Path(name)))
+        dialog.fileSelected.connect(lambda name: self._session.models.open(Path(name)))
         dialog.open()
 
     def show_card(self) -> None:
         """Show the model's card and facts."""
-        if self._session.model is not None:
-            model = self._session.model
-            path = self._session.model_path
+        if self._session.state.model is not None:
+            model = self._session.state.model
+            path = self._session.state.model_path
             html = card_html(model, path, "" if path is None else read_card(path))
             TextDialog("model_card", f"Model {model.name}", html, self).open()
 

@@ -62,8 +62,8 @@ class JobLine(QStackedWidget):
         self._fade.setInterval(_NOTICE_MS)
         self._fade.timeout.connect(lambda: self._say(""))
         connections = Connections(self)
-        connections.to(session.job_changed, self._on_job)
-        connections.to(session.job_progressed, self._on_progress)
+        connections.to(session.jobs.changed, self._on_job)
+        connections.to(session.jobs.progressed, self._on_progress)
         connections.to(session.notice, self._say)
         self._on_job()
 
@@ -91,7 +91,7 @@ class JobLine(QStackedWidget):
         return page
 
     def _on_job(self) -> None:
-        job = self._session.shown_job
+        job = self._session.jobs.shown
         self.setCurrentIndex(0 if job is None else 1)
         if job is not None:
             self._on_progress(job.progress)
@@ -99,7 +99,7 @@ class JobLine(QStackedWidget):
                 self._tell(f"{job.title}, paused")
 
     def _on_progress(self, progress: Progress) -> None:
-        job = self._session.shown_job
+        job = self._session.jobs.shown
         started = progress.fraction > 0
         self.bar.show_fraction(progress.fraction)
         text = progress.text or (job.title if job is not None else "")
@@ -137,12 +137,12 @@ class DeviceLine(QWidget):
         row.addWidget(self.text, 1)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        Connections(self).to(session.device_changed, self.show_device)
+        Connections(self).to(session.computing.changed, self.show_device)
         self.show_device()
 
     def show_device(self) -> None:
         """Show the engine's device."""
-        device, place = self._session.device, self._session.place
+        device, place = self._session.computing.device, self._session.computing.place
         self.text.setText(device_text(device, place))
         self.dot.setStyleSheet(f"border-radius: 4px; background: {'#9a9a9a' if device is None else '#2fa36b'};")
         self.setToolTip(as_it_is(f"{device_hint(device, place)} Click to compute elsewhere."))

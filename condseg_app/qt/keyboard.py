@@ -100,10 +100,10 @@ class Keyboard(QObject):
 
     def _on_escape(self) -> None:
         session, focus = self._session, QApplication.focusWidget()
-        if session.can_cancel:
+        if session.jobs.can_cancel:
             stop_work(session, self._panel)
-        elif session.export_progress is not None:
-            session.cancel_export()
+        elif session.exports.progress is not None:
+            session.exports.cancel()
         elif focus is not None and self._escape is not None:  # Esc as usual in that widget
             self._escape.setEnabled(False)
             for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):

@@ -76,9 +76,13 @@ class LabelsDialog(QDialog):
             self._button(
                 "choose_folder", "Choose its folder (DICOM, OME-Zarr)…", lambda: self._choose_image(folder=True)
             )
-            self._button("labels_alone", "Open the labels alone", lambda: self._session.open_labels_alone(self._found))
+            self._button(
+                "labels_alone", "Open the labels alone", lambda: self._session.images.open_labels_alone(self._found)
+            )
         if not self._found.certain:
-            self._button("labels_as_image", "Open as an image", lambda: self._session.open_labels_as_image(self._found))
+            self._button(
+                "labels_as_image", "Open as an image", lambda: self._session.images.open_labels_as_image(self._found)
+            )
         cancel = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         cancel.clicked.connect(self.reject)
 
@@ -96,11 +100,11 @@ class LabelsDialog(QDialog):
         button.clicked.connect(act)
 
     def _use(self) -> None:
-        self._session.use_labels(self._found, None if self.names is None else self.names.names())
+        self._session.images.use_labels(self._found, None if self.names is None else self.names.names())
 
     def _choose_image(self, *, folder: bool) -> None:
         found, session = self._found, self._session
-        self._ask_for_image(lambda path: session.open_labels_on(found, path), folder)
+        self._ask_for_image(lambda path: session.images.open_labels_on(found, path), folder)
 
     def _update(self) -> None:
         use = self.buttons.findChild(QPushButton, "use_labels")

@@ -40,7 +40,7 @@ class Leaving(QObject):
         self._program = program
         self._keeps = self._decided = False
         connections = Connections(self)
-        for signal in (session.job_changed, session.export_changed):
+        for signal in (session.jobs.changed, session.exports.changed):
             connections.to(signal, self._look_again)
         connections.to(session.failed, lambda _: self._stay())
 
@@ -99,9 +99,9 @@ class Leaving(QObject):
         """
         self._keeps = True
         if folder is not None:
-            self._session.export_marks(folder)
+            self._session.exports.keep_annotations(folder)
         if self._session.unsaved.lesson is not None:
-            self._session.keep_lesson()
+            self._session.lessons.keep()
         self._tell(f"{self._program} closes as soon as everything is kept")
         self._look_again()
 
@@ -111,7 +111,7 @@ class Leaving(QObject):
 
     def _close_if_kept(self) -> None:
         unsaved = self._session.unsaved
-        if not self._keeps or unsaved.writing or self._session.is_teaching:
+        if not self._keeps or unsaved.writing or self._session.state.is_teaching:
             return
         self._keeps = False
         self._tell("")

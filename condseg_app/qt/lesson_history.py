@@ -32,12 +32,12 @@ class LessonHistory(QWidget):
         grid.addWidget(self.states, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
         connections = Connections(self)
-        for signal in (session.lesson_states_changed, session.job_changed, session.lesson_ended):
+        for signal in (session.lessons.changed, session.jobs.changed, session.lessons.ended):
             connections.to(signal, self._update)
         self._update()
 
     def _update(self) -> None:
-        states = self._session.lesson_states
+        states = self._session.state.lesson_states
         known = len(self._states)
         newest_is_chosen = self.states.currentIndex() == known - 1
         with QSignalBlocker(self.states):
@@ -48,14 +48,14 @@ class LessonHistory(QWidget):
             if newest_is_chosen:
                 self.states.setCurrentIndex(len(states) - 1)
         self._states = states
-        self.title.setText(f"{self._session.lesson_class} as it was after")
+        self.title.setText(f"{self._session.state.lesson_class} as it was after")
         self.setVisible(bool(states))
         self._allow()
 
     def _allow(self) -> None:
-        chosen, saved = self._chosen(), self._session.lesson
+        chosen, saved = self._chosen(), self._session.state.lesson_result
         used = saved is not None and chosen is not None and saved.state is chosen
-        learning = self._session.job is not None
+        learning = self._session.jobs.current is not None
         hint = "Learning goes on from there" if learning else "Save this state of the class; it is compared again"
         allow(self.use, "This is the state that was saved" if used and not learning else None, hint)
 
@@ -66,7 +66,7 @@ class LessonHistory(QWidget):
     def _use(self) -> None:
         state = self._chosen()
         if state is not None:
-            self._session.use_state(state)
+            self._session.lessons.use_state(state)
 
 
 def state_text(state: LearntState) -> str:

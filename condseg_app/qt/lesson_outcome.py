@@ -68,7 +68,7 @@ class LessonOutcome(QWidget):
         self.show()
 
     def _accept(self) -> None:
-        result = self._session.lesson
+        result = self._session.state.lesson_result
         worse = () if result is None or result.certificate is not None else lost(result.changes)
         if not worse:
             self._use()
@@ -88,14 +88,14 @@ class LessonOutcome(QWidget):
         box.open()
 
     def _use(self) -> None:
-        result = self._session.lesson
-        self._session.accept_lesson()
+        result = self._session.state.lesson_result
+        self._session.lessons.accept()
         self.hide()
         if result is not None:
             self.accepted.emit(result.class_name)
 
     def _discard(self) -> None:
-        result = self._session.lesson
+        result = self._session.state.lesson_result
         if result is None:
             return
         box = QMessageBox(
@@ -113,7 +113,7 @@ class LessonOutcome(QWidget):
         box.open()
 
     def _forget(self) -> None:
-        self._session.discard_lesson()
+        self._session.lessons.discard()
         self.hide()
 
 

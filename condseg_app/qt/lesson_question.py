@@ -22,7 +22,7 @@ class LessonQuestion(QMessageBox):
     def __init__(self, session: Session, lesson: UnsavedLesson, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        runs = session.is_teaching
+        runs = session.state.is_teaching
         self.setObjectName("lesson_question")
         self.setIcon(QMessageBox.Icon.Question)
         self.setWindowTitle(f"Teaching {lesson.class_name}")
@@ -34,29 +34,29 @@ class LessonQuestion(QMessageBox):
         self.go_on = self.addButton("Go on learning" if runs else "Decide later", QMessageBox.ButtonRole.RejectRole)
         self.setDefaultButton(self.keep)
         self.setEscapeButton(self.go_on)
-        self.keep.clicked.connect(session.keep_lesson)
+        self.keep.clicked.connect(session.lessons.keep)
         self.forget.clicked.connect(self._forget)
         without_icons(self)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        Connections(self).to(session.job_changed, self._on_job)
+        Connections(self).to(session.jobs.changed, self._on_job)
         self._runs = runs
 
     def _forget(self) -> None:
-        if self._session.is_teaching:
-            self._session.cancel()
+        if self._session.state.is_teaching:
+            self._session.jobs.cancel()
         else:
-            self._session.discard_lesson()
+            self._session.lessons.discard()
 
     def _on_job(self) -> None:
-        if self._runs and not self._session.is_teaching:
+        if self._runs and not self._session.state.is_teaching:
             self.close()
 
 
 def stop_work(session: Session, parent: QWidget) -> None:
     """Stop the running job; for a lesson with a result, first ask whether to keep the result."""
-    lesson = session.unsaved_lesson
-    if lesson is None or not session.is_teaching:
-        session.cancel()
+    lesson = session.unsaved.lesson
+    if lesson is None or not session.state.is_teaching:
+        session.jobs.cancel()
     else:
         ask_about_lesson(session, lesson, parent)
 

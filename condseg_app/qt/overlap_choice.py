@@ -25,9 +25,14 @@ class OverlapChoice(QWidget):
         self._kept = False
         self._build()
         connections = Connections(self)
-        for signal in (session.classes_changed, session.priority_changed, session.image_changed, session.job_changed):
+        for signal in (
+            session.classes.changed,
+            session.classes.priority_changed,
+            session.images.changed,
+            session.jobs.changed,
+        ):
             connections.to(signal, self.update_choice)
-        connections.to(session.visibility_changed, self.update_choice)
+        connections.to(session.classes.visibility_changed, self.update_choice)
         self.update_choice()
 
     def _build(self) -> None:
@@ -37,13 +42,13 @@ class OverlapChoice(QWidget):
         self.rule.addItems(["Most probable class wins", "By priority"])
         self.rule.activated.connect(self._on_rule)
         self.order = PriorityList()
-        self.order.reordered.connect(lambda names: self._session.set_priority(names))
+        self.order.reordered.connect(lambda names: self._session.classes.set_priority(names))
         self.hint = quiet()
         self.hint.setObjectName("overlap_hint")
         self.conflicts = QCheckBox("Show conflicts in magenta")
         self.conflicts.setObjectName("show_conflicts")
         self.conflicts.setToolTip("A layer of the voxels where several classes reach their thresholds, slice by slice")
-        self.conflicts.clicked.connect(lambda shown: self._session.show_conflicts(shown))
+        self.conflicts.clicked.connect(lambda shown: self._session.classes.show_conflicts(shown))
         self._form = QFormLayout()
         self._form.addRow("Overlap", self.rule)
         column = QVBoxLayout(self)
@@ -60,19 +65,19 @@ class OverlapChoice(QWidget):
 
     def update_choice(self) -> None:
         """Show the session's rule."""
-        session, chosen = self._session, self._session.priority is not None
+        session, chosen = self._session, self._session.state.in_priority is not None
         with QSignalBlocker(self.rule), QSignalBlocker(self.conflicts):
             self.rule.setCurrentIndex(int(chosen))
-            self.conflicts.setChecked(session.shows_conflicts)
-        self.conflicts.setEnabled(session.image is not None)
+            self.conflicts.setChecked(session.state.shows_conflicts)
+        self.conflicts.setEnabled(session.state.image is not None)
         self._form.setRowVisible(0, not self._kept)
         self.order.setVisible(chosen and not self._kept)
         self.hint.setText(_KEPT if self._kept else _HINTS[chosen] + _ALWAYS)
-        names = session.classes.names if session.priority is None else session.priority
-        self.order.fill([session.classes[name] for name in names if self._is_known(name)])
+        names = session.state.classes.names if session.state.in_priority is None else session.state.in_priority
+        self.order.fill([session.state.classes[name] for name in names if self._is_known(name)])
 
     def _is_known(self, name: str) -> bool:
-        return name in self._session.annotations or self._session.state_of(name) != "not asked"
+        return name in self._session.state.annotations or self._session.state.state_of(name) != "not asked"
 
     def _on_rule(self, row: int) -> None:
-        self._session.set_priority(self._session.classes.names if row else None)
+        self._session.classes.set_priority(self._session.state.classes.names if row else None)

@@ -81,10 +81,10 @@ class Panel(QWidget):
         self._connections = Connections(self)
         self.classes.lesson_asked.connect(self.show_teach)
         self.classes.export_asked.connect(self.show_export)
-        self._connections.to(self.session.lesson_ended, self._show_result)
+        self._connections.to(self.session.lessons.ended, self._show_result)
         self._connections.to(self.session.failed, self.show_problem)
-        for signal in (self.session.image_changed, self.session.model_changed):
-            self._connections.to(signal, lambda: soon(self, self.session.get_ready))
+        for signal in (self.session.images.changed, self.session.models.changed):
+            self._connections.to(signal, lambda: soon(self, self.session.predictions.get_ready))
         self.keys = ViewerKeys(
             self.binding.viewer,
             {
@@ -107,7 +107,7 @@ class Panel(QWidget):
 
     def show_teach(self, name: str) -> None:
         """Turn to the page for teaching a class."""
-        self.session.choose_class(name)
+        self.session.classes.choose(name)
         self.pages.setCurrentIndex(1)
 
     def show_export(self, name: str) -> None:
@@ -149,16 +149,16 @@ class Panel(QWidget):
         self.keyboard.pass_on(event)
 
     def _step(self, by: int) -> None:
-        names = self.session.classes.names
+        names = self.session.state.classes.names
         if names:
-            current = self.session.current_class
+            current = self.session.state.current_class
             row = names.index(current) + by if current is not None else 0
-            self.session.choose_class(names[row % len(names)])
+            self.session.classes.choose(names[row % len(names)])
 
     def _hide(self) -> None:
-        name = self.session.current_class
+        name = self.session.state.current_class
         if name is not None:
-            self.session.set_hidden(name, name not in self.session.hidden)
+            self.session.classes.set_hidden(name, name not in self.session.state.hidden)
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

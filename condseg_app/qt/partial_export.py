@@ -29,9 +29,9 @@ class PartialExport(QObject):
         self._export: Callable[[], object] | None = None
         self.waits_for: tuple[str, ...] = ()
         connections = Connections(self)
-        connections.to(session.job_changed, lambda: soon(self, self._look))
-        connections.to(session.job_progressed, lambda _: self._changed() if self.waits_for else None)
-        connections.to(session.image_changed, self.stop)
+        connections.to(session.jobs.changed, lambda: soon(self, self._look))
+        connections.to(session.jobs.progressed, lambda _: self._changed() if self.waits_for else None)
+        connections.to(session.images.changed, self.stop)
 
     @property
     def text(self) -> str:
@@ -45,7 +45,7 @@ class PartialExport(QObject):
             names: names of the classes.
             export: writes the classes.
         """
-        partial = tuple(name for name in names if self._session.state_of(name) == "filling")
+        partial = tuple(name for name in names if self._session.state.state_of(name) == "filling")
         if partial:
             self._ask(partial, export)
         else:
@@ -64,7 +64,7 @@ class PartialExport(QObject):
         box.setWindowTitle("Export")
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText(f"Prediction is not complete: {_parts(self._session, partial)}.")
-        can_wait = not self._session.is_teaching
+        can_wait = not self._session.state.is_teaching
         box.setInformativeText(_HOLES + ("" if can_wait else _TAUGHT))
         if can_wait:
             wait = box.addButton("Wait and export", QMessageBox.ButtonRole.AcceptRole)
@@ -79,8 +79,8 @@ class PartialExport(QObject):
 
     def _wait(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
         self._export, self.waits_for = export, partial
-        if not all(self._session.is_being_predicted(name) for name in partial):
-            self._session.predict(partial)
+        if not all(self._session.predictions.is_under_way(name) for name in partial):
+            self._session.predictions.start(partial)
         self._changed()
         soon(self, self._look)
 
@@ -88,11 +88,11 @@ class PartialExport(QObject):
         """Export once all is predicted; give up where nothing is predicted any more."""
         if self._export is None:
             return
-        if all(self._session.state_of(name) == "complete" for name in self.waits_for):
+        if all(self._session.state.state_of(name) == "complete" for name in self.waits_for):
             export = self._export
             self.stop()
             export()
-        elif self._session.job is None:
+        elif self._session.jobs.current is None:
             names = listed(self.waits_for)
             self.stop()
             self._session.notice.emit(f"Nothing was exported: the prediction of {names} did not get to its end.")
@@ -100,6 +100,6 @@ class PartialExport(QObject):
 
 def _parts(session: Session, names: Sequence[str]) -> str:
     """'liver is 40 % done', '3 classes are 40 % done'."""
-    part = sum(session.predicted_part(name) for name in names) / max(len(names), 1)
+    part = sum(session.predictions.part_of(name) for name in names) / max(len(names), 1)
     who = f"{names[0]} is" if len(names) == 1 else f"{counted(len(names), 'class', 'classes')} are"
     return f"{who} {int(100 * part)} % done"

@@ -46,14 +46,14 @@ class TeachPage(QWidget):
         self._build()
         session = self._session
         connections = Connections(self)
-        for signal in (session.image_changed, session.model_changed, session.classes_changed, session.job_changed):
+        for signal in (session.images.changed, session.models.changed, session.classes.changed, session.jobs.changed):
             connections.to(signal, self._update)
-        for signal in (session.current_class_changed, session.lesson_states_changed):
+        for signal in (session.classes.current_changed, session.lessons.changed):
             connections.to(signal, self._update)
         connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotation_changed, self._on_annotation)
-        connections.to(session.lesson_progressed, self._on_progress)
-        connections.to(session.lesson_ended, self._on_end)
+        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.lessons.progressed, self._on_progress)
+        connections.to(session.lessons.ended, self._on_end)
         self._update()
 
     def _build(self) -> None:
@@ -67,7 +67,7 @@ class TeachPage(QWidget):
         layout.addLayout(self._controls())
         self.outcome = LessonOutcome(self._session)
         self.outcome.accepted.connect(self._predict)
-        self.before = push_button("model_before", "Back to the model before", self._session.take_lesson_back)
+        self.before = push_button("model_before", "Back to the model before", self._session.lessons.take_back)
         self.before.setToolTip("Undo the lesson: use the former model again; the taught model's file stays")
         self.figures = LessonFigures()
         self.figures.hide()
@@ -81,7 +81,7 @@ class TeachPage(QWidget):
         self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.which.setObjectName("teach_class")
         self.which.setAccessibleName("Class to teach")
-        self.which.activated.connect(lambda row: self._session.choose_class(self.which.itemText(row)))
+        self.which.activated.connect(lambda row: self._session.classes.choose(self.which.itemText(row)))
         self.marked = PlainLabel()
         self.marked.setObjectName("marked")
         self.marked.setWordWrap(True)
@@ -114,7 +114,7 @@ class TeachPage(QWidget):
         self.steps.setToolTip("Number of training steps; more take longer and learn more")
         self.start = push_button("start_lesson", "Start", self._start)
         self.pause = push_button("pause_lesson", "Pause", self._pause)
-        self.stop = push_button("stop_lesson", "Stop", self._session.finish_lesson)
+        self.stop = push_button("stop_lesson", "Stop", self._session.lessons.finish)
         self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
         self.steps_title = PlainLabel("Training steps")
         steps, buttons, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
@@ -148,15 +148,15 @@ class TeachPage(QWidget):
 
     def _ready_to_mark(self) -> bool:
         """Take up the brush, if not in hand; a class that is absent is declared without a stroke."""
-        name = self._session.current_class
-        if name is None or self._session.image is None:
+        name = self._session.state.current_class
+        if name is None or self._session.state.image is None:
             return False
         if self._binding.annotation.class_name != name:
             self._binding.begin_painting(name)
         return True
 
     def _toggle_painting(self) -> None:
-        name = self._session.current_class
+        name = self._session.state.current_class
         if name is None:
             return
         if self._binding.annotation.class_name == name:
@@ -171,10 +171,10 @@ class TeachPage(QWidget):
         self.mode_chosen.emit(mode)
 
     def _start(self) -> None:
-        name = self._session.current_class
+        name = self._session.state.current_class
         if name is None:
             return
-        unsaved = self._session.unsaved_lesson
+        unsaved = self._session.unsaved.lesson
         if unsaved is not None and not self._may_go_on(name):  # another lesson would drop the result
             ask_about_lesson(self._session, unsaved, self)
             return
@@ -182,31 +182,31 @@ class TeachPage(QWidget):
         self._binding.tell_view()
         self.outcome.hide()
         if self._may_go_on(name):
-            self._session.go_on_with_lesson()
+            self._session.lessons.go_on()
         else:
             self.figures.start(name, self.mode.mode, self.steps.value())
-            self._session.teach(name, self.steps.value(), self.mode.mode)
+            self._session.lessons.start(name, self.steps.value(), self.mode.mode)
         self._update()
 
     def _cancel(self) -> None:
-        lesson = self._session.unsaved_lesson
+        lesson = self._session.unsaved.lesson
         if lesson is not None:
             ask_about_lesson(self._session, lesson, self)
-        elif self._session.is_teaching:
-            self._session.cancel()
+        elif self._session.state.is_teaching:
+            self._session.jobs.cancel()
         else:
-            self._session.discard_lesson()
+            self._session.lessons.discard()
 
     def _predict(self, name: str) -> None:
         """Show the class as predicted by the accepted model."""
-        self._session.predict([name], self._binding.near())
+        self._session.predictions.start([name], self._binding.near())
 
     def _pause(self) -> None:
-        job = self._session.job
+        job = self._session.jobs.current
         if job is not None and job.state == "paused":
-            self._session.resume()
+            self._session.jobs.resume()
         else:
-            self._session.pause()
+            self._session.jobs.pause()
 
     # following the session
 
@@ -216,38 +216,38 @@ class TeachPage(QWidget):
 
     def _on_progress(self, progress: TrainingProgress) -> None:
         self.figures.show()
-        self.figures.add(progress, self._session.classes)
+        self.figures.add(progress, self._session.state.classes)
 
     def _on_end(self, result: LessonResult) -> None:
         self.outcome.show_result(result)
 
     def _update(self) -> None:
-        name, teaching = self._session.current_class, self._session.is_teaching
+        name, teaching = self._session.state.current_class, self._session.state.is_teaching
         with QSignalBlocker(self.which):
             self.which.clear()
-            self.which.addItems(list(self._session.classes.names))
+            self.which.addItems(list(self._session.state.classes.names))
             self.which.setCurrentIndex(-1 if name is None else self.which.findText(name))
-        annotation = None if name is None else self._session.annotations.get(name)
-        others = 0 if name is None else self._session.images_marked_elsewhere(name)
+        annotation = None if name is None else self._session.state.annotations.get(name)
+        others = 0 if name is None else len(self._session.state.marked_elsewhere(name))
         self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
         self.paint.setText("Stop painting" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
         why_not = self._why_not_mark(name)
         allow(self.paint, why_not, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
         allow(self.slice_done, why_not, "Unpainted voxels on this slice are not this class (K in the viewer)")
-        is_2d = self._session.image is not None and self._session.image.geometry.is_2d
+        is_2d = self._session.state.image is not None and self._session.state.image.geometry.is_2d
         self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
         self.volume_done.setVisible(not is_2d)
         allow(self.volume_done, why_not, "Unpainted voxels anywhere are not this class (Shift+K in the viewer)")
         self._allow_lesson(name, self._why_not_teach(name, annotation))
         self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
-        self.before.setVisible(self._session.can_take_lesson_back)
+        self.before.setVisible(self._session.state.can_take_lesson_back)
         if not teaching:
-            self.outcome.setVisible(self._session.lesson is not None)
+            self.outcome.setVisible(self._session.state.lesson_result is not None)
 
     def _allow_lesson(self, name: str | None, why_not: str | None) -> None:
         """Enable the actions that the lesson allows now."""
-        teaching, go_on, job = self._session.is_teaching, self._may_go_on(name), self._session.job
+        teaching, go_on, job = self._session.state.is_teaching, self._may_go_on(name), self._session.jobs.current
         self.start.setText("Continue" if go_on else "Start")
         hint = "Go on from the last state, with the present annotation" if go_on else f"Teach the model {name}"
         allow(self.start, why_not, f"{hint}; it is saved as a new file")
@@ -256,7 +256,9 @@ class TeachPage(QWidget):
         allow(self.stop, nothing, "End the lesson now; the class is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget the lesson; the model stays as it was")
         self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        self.cancel.setVisible(teaching or (go_on and self._session.lesson is None))  # or a discard button is there
+        self.cancel.setVisible(
+            teaching or (go_on and self._session.state.lesson_result is None)
+        )  # or a discard button is there
         for button in (self.pause, self.stop):
             button.setVisible(teaching)
         for widget in (self.start, self.mode, self.steps_title, self.steps):  # the curves need the room
@@ -265,21 +267,21 @@ class TeachPage(QWidget):
     def _may_go_on(self, name: str | None) -> bool:
         """Whether a lesson of the current class has ended, or lost its engine, and can go on."""
         session = self._session
-        return session.can_go_on_with_lesson and session.lesson_class == name and self.mode.mode == "exact"
+        return session.state.can_go_on_with_lesson and session.state.lesson_class == name and self.mode.mode == "exact"
 
     def _why_not_mark(self, name: str | None) -> str | None:
-        if self._session.image is None:
+        if self._session.state.image is None:
             return "Open an image first"
         return "Choose a class first" if name is None else None
 
     def _why_not_teach(self, name: str | None, annotation: ChunkedAnnotation | None) -> str | None:
-        if self._session.image is None or name is None:
+        if self._session.state.image is None or name is None:
             return self._why_not_mark(name)
-        if self._session.model is None:
+        if self._session.state.model is None:
             return "Choose a model first"
-        if self._session.model.misfit(self._session.image) is not None:
-            return self._session.model.misfit(self._session.image)
-        if self._session.is_teaching:
+        if self._session.state.model.misfit(self._session.state.image) is not None:
+            return self._session.state.model.misfit(self._session.state.image)
+        if self._session.state.is_teaching:
             return "A lesson is running"
         if annotation is None or annotation.state != "present":
             return f"{name} has no annotation on this image yet: paint it on a few slices first"

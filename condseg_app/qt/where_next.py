@@ -36,12 +36,12 @@ class WhereNext(QWidget):
         self._again.setInterval(_EVERY_MS)
         self._again.timeout.connect(self._ask)
         session, connections = self._session, Connections(self)
-        connections.to(session.prediction_changed, self._on_prediction)
-        connections.to(session.annotation_changed, self._on_annotation)
-        connections.to(session.slice_proposed, self._on_slice)
-        connections.to(session.image_proposed, self._on_image)
-        connections.to(session.job_changed, self._update)
-        for signal in (session.current_class_changed, session.image_changed, session.model_changed):
+        connections.to(session.predictions.changed, self._on_prediction)
+        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.proposals.slice_proposed, self._on_slice)
+        connections.to(session.proposals.image_proposed, self._on_image)
+        connections.to(session.jobs.changed, self._update)
+        for signal in (session.classes.current_changed, session.images.changed, session.models.changed):
             connections.to(signal, self._forget)
         self._forget()
 
@@ -69,13 +69,13 @@ class WhereNext(QWidget):
 
     def _look(self) -> None:
         """Look for an image, or open the found image."""
-        found, name, axis = self._image, self._session.current_class, self._axis()
+        found, name, axis = self._image, self._session.state.current_class, self._axis()
         if found is not None and found.image is not None:
-            self._session.set_image(found.image)
+            self._session.images.show(found.image)
             self._show_slice(found.slice)
-            self._session.predict([found.class_name], self._binding.near())
+            self._session.predictions.start([found.class_name], self._binding.near())
         elif name is not None and axis is not None:
-            self._session.propose_image(name, axis)
+            self._session.proposals.find_image(name, axis)
 
     def _show_slice(self, proposal: Proposal) -> bool:
         """Go to a slice; False where the view is along another axis."""
@@ -91,7 +91,7 @@ class WhereNext(QWidget):
         self._on_annotation(name)
 
     def _on_annotation(self, name: str) -> None:
-        if name == self._session.current_class and not self._again.isActive():
+        if name == self._session.state.current_class and not self._again.isActive():
             self._again.start()
 
     def _forget(self) -> None:
@@ -100,11 +100,11 @@ class WhereNext(QWidget):
         self._update()
 
     def _ask(self) -> None:
-        name, sight = self._session.current_class, self._binding.sight
+        name, sight = self._session.state.current_class, self._binding.sight
         axis = None if sight is None else sight.across()
         if name is not None and axis is not None:
             self._asked = name, axis
-            self._session.propose_slice(name, axis)
+            self._session.proposals.find_slice(name, axis)
 
     def _axis(self) -> int | None:
         """Axis of the slices: in a picture, which is a single slice, the last axis."""
@@ -116,18 +116,18 @@ class WhereNext(QWidget):
 
     def _on_slice(self, proposal: Proposal) -> None:
         asked = (proposal.class_name, proposal.axis) == self._asked
-        if asked and proposal.class_name == self._session.current_class:
+        if asked and proposal.class_name == self._session.state.current_class:
             self._proposal = proposal
             self._update()
 
     def _on_image(self, proposal: ImageProposal) -> None:
-        if proposal.class_name == self._session.current_class:
+        if proposal.class_name == self._session.state.current_class:
             self._image = proposal
             self._update()
 
     def _update(self) -> None:
-        name, text, found = self._session.current_class, self._slice_text(), self._image
-        has_others = self._binding.sight is not None and name is not None and self._session.can_predict(name)
+        name, text, found = self._session.state.current_class, self._slice_text(), self._image
+        has_others = self._binding.sight is not None and name is not None and self._session.state.can_predict(name)
         for widget in (self.text, self.go):
             widget.setVisible(text is not None)
         for widget in (self.others, self.look):
@@ -136,7 +136,7 @@ class WhereNext(QWidget):
         self.others.setText(others_text(found))
         can_open = found is not None and found.image is not None
         self.look.setText("Open" if can_open else "Look")
-        busy = self._session.job is not None and not can_open
+        busy = self._session.jobs.current is not None and not can_open
         allow(self.look, _BUSY if busy else None, _OPEN if can_open else _LOOK)
         self.setVisible(text is not None or has_others)
 

@@ -2,11 +2,10 @@
 
 from condseg_app.data import Measure
 from condseg_app.session.advice import JudgedModel
-from condseg_app.session.proposing import ImageProposal, Proposal
+from condseg_app.session.proposals import ImageProposal, Proposal
 from condseg_app.session.reading import Choice, LabelsFound
 from condseg_app.session.session import Session
-from condseg_app.session.state import ClassState
-from condseg_app.session.teaching import LessonResult
+from condseg_app.session.state import ClassState, LessonResult
 
 __all__ = [
     "Choice",

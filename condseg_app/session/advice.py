@@ -13,8 +13,8 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import ModelFile
 from condseg_app.io.data_sets.generated import is_generated, is_sample
 from condseg_app.jobs import Job, Progress, Step, Steps
-from condseg_app.session.job_runner import JobRunner, ignore
-from condseg_app.session.opened import Opened
+from condseg_app.session.jobs import Jobs, ignore
+from condseg_app.session.store import Store
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,26 +41,26 @@ class ModelAdvice:
     """Judges available models by the image in view, once their files are known.
 
     Args:
-        opened: the session's readable part.
-        desk: runs the inspection of the image.
+        store: of the session.
+        jobs: of the session.
     """
 
     changed = Signal()
     """Other models are known, another image or model is open, or further facts on the image are available."""
 
-    def __init__(self, opened: Opened, desk: JobRunner) -> None:
-        self._opened, self._runner = opened, desk
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self._store, self._jobs = store, jobs
         self._files: tuple[ModelFile, ...] = ()
         self._intensity: Span | None = None
         self._generated = False
         self._ranked: tuple[JudgedModel, ...] | None = None
-        opened.image_changed.connect(self._on_image)
-        opened.model_changed.connect(self._tell)
+        store.image_changed.connect(self._on_image)
+        store.model_changed.connect(self._tell)
 
     @property
     def files(self) -> tuple[ModelFile, ...]:
         """The available models, and the open model if stored elsewhere."""
-        model, path = self._opened.model, self._opened.model_path
+        model, path = self._store.state.model, self._store.state.model_path
         if model is None or path is None or any(file.path == path for file in self._files):
             return self._files
         return (*self._files, ModelFile(model.name, path, model))
@@ -75,14 +75,14 @@ class ModelAdvice:
     @property
     def proposed(self) -> JudgedModel | None:
         """The model to propose for the image in view; None where no model suits, or the open model does."""
-        if self._opened.image is None or self._open_one_suits():
+        if self._store.state.image is None or self._open_one_suits():
             return None
         return next((judged for judged in self.ranked if judged.suits), None)
 
     @property
     def of_open_model(self) -> JudgedModel | None:
         """Drawbacks of the model in use; None without a model."""
-        path = self._opened.model_path
+        path = self._store.state.model_path
         return next((judged for judged in self.ranked if judged.file.path == path), None) if path else None
 
     def know(self, files: Sequence[ModelFile]) -> None:
@@ -99,7 +99,7 @@ class ModelAdvice:
         return judged is not None and judged.suits
 
     def _judged(self) -> tuple[JudgedModel, ...]:
-        image = self._opened.image
+        image = self._store.state.image
         if image is None:
             return tuple(JudgedModel(file) for file in self.files)
         judged = [self._judge(file, image) for file in self.files]
@@ -121,17 +121,16 @@ class ModelAdvice:
         return differences
 
     def _on_image(self) -> None:
-        image = self._opened.image
+        image = self._store.state.image
         self._intensity, self._generated = None, False
         if image is not None:
             self._generated = is_sample(image)
-            self._runner.run(
-                Job("Looking at the image", partial(_looking, image)), partial(self._on_look, image), ignore
-            )
+            job = Job("Looking at the image", partial(_looking, image))
+            self._jobs.run(job, partial(self._on_look, image), ignore)
         self._tell()
 
-    def _on_look(self, image: Image, _job: Job, found: object) -> None:
-        if image is self._opened.image and isinstance(found, _Look):
+    def _on_look(self, image: Image, found: "_Look") -> None:
+        if image is self._store.state.image:
             self._intensity, self._generated = found.intensity, found.generated
             self._tell()
 

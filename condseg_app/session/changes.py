@@ -32,6 +32,8 @@ def _whole(state: State) -> Mapping[str, object]:
         "classes_changed": (state.classes, state.asked_as),
         "visibility_changed": (state.hidden, state.shows_conflicts),
         "priority_changed": state.priority,
+        "job_changed": id(state.job),  # even if the title is the same
+        "lesson_changed": None if state.lesson is None else (id(state.lesson.plan), id(state.lesson.states)),
     }
 
 

@@ -2,14 +2,22 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from condseg_app.errors import CondsegError
-from condseg_app.session.opened import Opened
+from condseg_app.session.store import Store
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_S = TypeVar("_S", bound=Opened)
+
+
+class Part(Protocol):
+    """A part of the session, on the store that all parts share."""
+
+    _store: Store
+
+
+_S = TypeVar("_S", bound=Part)
 
 
 def command(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R | None]:
@@ -23,7 +31,7 @@ def command(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_
         try:
             return method(self, *args, **kwargs)
         except CondsegError as error:
-            self.failed.emit(error)
+            self._store.failed.emit(error)
             return None
 
     return run

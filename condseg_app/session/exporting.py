@@ -15,7 +15,7 @@ from condseg_app.errors import Cancelled, CondsegError
 from condseg_app.io.pictures.camera import orientation_of
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import fusing
-from condseg_app.session.job_runner import FileJob
+from condseg_app.session.jobs import FileJob
 from condseg_app.session.state import State
 
 _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)

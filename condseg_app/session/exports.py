@@ -1,64 +1,88 @@
-"""The exports under way, and the annotations they have written."""
+"""Exports of masks, and the exports under way."""
 
-import weakref
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from psygnal import SignalInstance
+from psygnal import Signal
 
-from condseg_app.data import ChunkedAnnotation
-from condseg_app.jobs import Job, JobEnd, Progress
+from condseg_app.jobs import JobEnd, Progress
+from condseg_app.session.annotations import Annotations
+from condseg_app.session.command import command
 from condseg_app.session.exporting import ExportJob, ExportPlan
-from condseg_app.session.job_runner import JobRunner
+from condseg_app.session.jobs import Jobs
+from condseg_app.session.store import Store
+from condseg_app.session.unsaved import plans_of_marks
 
 
 class Exports:
-    """Runs exports side by side.
+    """Commands that write masks, side by side.
 
     Args:
-        desk: runs the jobs.
-        changed: emitted whenever `progress` changes.
-        written: emitted with the paths of a finished export.
-        ended: called when an export has ended, in any way.
+        store: of the session.
+        jobs: of the session.
+        annotations: of the session; told which are written.
     """
 
-    def __init__(
-        self, desk: JobRunner, changed: SignalInstance, written: SignalInstance, ended: Callable[[Job, JobEnd], None]
-    ) -> None:
-        self._runner, self._changed, self._written, self._ended = desk, changed, written, ended
-        self._jobs: list[ExportJob] = []
-        self.written_marks = weakref.WeakSet[ChunkedAnnotation]()
+    changed = Signal()
+    """`progress` is another."""
+    written = Signal(tuple)
+    """The paths of a finished export."""
+
+    def __init__(self, store: Store, jobs: Jobs, annotations: Annotations) -> None:
+        self._store, self._jobs, self._annotations = store, jobs, annotations
+        self._running: list[ExportJob] = []
 
     @property
     def progress(self) -> Progress | None:
-        """Progress of the latest export; None without an export."""
-        return self._jobs[-1].progress if self._jobs else None
+        """Progress of the latest export under way; None without an export."""
+        return self._running[-1].progress if self._running else None
 
-    def begin(self, plan: ExportPlan) -> None:
-        """Write masks in the background."""
-        job = ExportJob(plan)
-        self._jobs.append(job)
-        self._runner.run(job, self._on_paths, self._on_end, self._on_progress)
-        self._changed.emit()
+    @command
+    def start(self, path: Path, format_key: str, names: Sequence[str] | None = None) -> None:
+        """Write masks in the background, then emit `written`.
 
+        Args:
+            path: the file, or the folder for one file a class.
+            format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
+            names: classes to write; all classes with a result if None.
+        """
+        settled = replace(self._store.state, previews={})  # a preview during a lesson is no result yet
+        self._begin(ExportPlan.of(settled, Path(path), format_key, names))
+
+    @command
+    def keep_annotations(self, folder: Path) -> None:
+        """Write all annotations that no file keeps into a folder, a mask for each image and class."""
+        for plan in plans_of_marks(self._store.state, self._annotations.unsaved, folder):
+            self._begin(plan)
+
+    @command
     def cancel(self) -> None:
         """Stop all exports; their files are not written."""
-        jobs, self._jobs = self._jobs, []
+        jobs, self._running = self._running, []
         for job in jobs:
             job.cancel()
         if jobs:
-            self._changed.emit()
+            self.changed.emit()
 
-    def _on_paths(self, job: Job, paths: object) -> None:
-        if isinstance(job, ExportJob):
-            self.written_marks.update(job.plan.kept_marks)
-        self._written.emit(paths)
+    def _begin(self, plan: ExportPlan) -> None:
+        job = ExportJob(plan)
+        self._running.append(job)
+        ended, progressed = partial(self._on_end, job), partial(self._on_progress, job)
+        self._jobs.run(job, partial(self._on_paths, plan), ended, progressed)
+        self.changed.emit()
 
-    def _on_progress(self, job: Job, _progress: Progress) -> None:
-        if job in self._jobs:
-            self._changed.emit()
+    def _on_paths(self, plan: ExportPlan, paths: tuple[Path, ...]) -> None:
+        self._annotations.keep(plan.kept_marks)
+        self.written.emit(paths)
 
-    def _on_end(self, job: Job, end: JobEnd) -> None:
-        if isinstance(job, ExportJob) and job in self._jobs:
-            self._jobs.remove(job)
-            self._changed.emit()
-        self._ended(job, end)
+    def _on_progress(self, job: ExportJob, _progress: Progress) -> None:
+        if job in self._running:
+            self.changed.emit()
+
+    def _on_end(self, job: ExportJob, end: JobEnd) -> None:
+        if job in self._running:
+            self._running.remove(job)
+            self.changed.emit()
+        self._jobs.report(end)

@@ -8,7 +8,7 @@ import numpy as np
 from condseg_app.data import ChunkedAnnotation, ClassEntry, Image
 from condseg_app.io.labels.segmentations import Segmentation
 from condseg_app.session import table
-from condseg_app.session.marks import marking
+from condseg_app.session.marking import marking
 from condseg_app.session.state import State
 
 _NAMED = 4

@@ -1,14 +1,29 @@
-"""The session's state as a frozen value, and the meaning of a shown class."""
+"""The session's state as a frozen value: all that is open, the job under way, and the lesson."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from condseg_app.data import ChunkedAnnotation, ClassLevels, ClassTable, Image, Levels, Model, Prediction
+from condseg_app.data import (
+    Certificate,
+    ChunkedAnnotation,
+    ClassChange,
+    ClassEntry,
+    ClassLevels,
+    ClassTable,
+    Image,
+    LearntState,
+    Levels,
+    Model,
+    Prediction,
+    TeachingMode,
+    TrainingProgress,
+)
 from condseg_app.errors import CondsegError, ModelError
 
 ClassState = Literal["not asked", "filling", "complete"]
+JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
 Annotations = Mapping[str, ChunkedAnnotation]
 
 DEFAULT_THRESHOLD = 0.5
@@ -25,6 +40,116 @@ class AnnotatedImage:
 
     image: Image
     annotations: Annotations
+
+
+@dataclass(frozen=True, eq=False)
+class JobDescription:
+    """The job that the user sees.
+
+    Attributes:
+        kind: of work.
+        title: for the screen.
+        is_paused: whether the job waits.
+    """
+
+    kind: JobKind
+    title: str
+    is_paused: bool = False
+
+
+@dataclass(frozen=True)
+class LessonResult:
+    """Result of a lesson.
+
+    Attributes:
+        path: the new model's file; the parent model is untouched.
+        parent: the parent model's file.
+        class_name: the taught class.
+        changes: each class before and after.
+        certificate: that the other classes are as they were ('exact' only).
+        state: the class as saved ('exact' only).
+        reasons: why little may have been learnt, with remedies; empty where enough was.
+    """
+
+    path: Path
+    parent: Path
+    class_name: str
+    changes: tuple[ClassChange, ...]
+    certificate: Certificate | None = None
+    state: LearntState | None = None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def dice(self) -> float | None:
+        """Dice of the class: held-out Dice where known, else on the annotated slices."""
+        if self.held_out is not None:
+            return self.held_out
+        return next((change.after for change in self.changes if change.name == self.class_name), None)
+
+    @property
+    def kept_others(self) -> bool:
+        """Whether all other classes certainly answer as before."""
+        return self.certificate is not None and self.certificate.holds
+
+    @property
+    def held_out(self) -> float | None:
+        """Held-out Dice; None where too few slices are annotated ('exact' only)."""
+        return None if self.state is None else self.state.dice
+
+
+@dataclass(frozen=True, eq=False)
+class LessonPlan:
+    """A lesson with all its inputs, regardless of later changes of the session.
+
+    Attributes:
+        state: at the beginning of the lesson.
+        shown: the image in view, and the others, with their annotations by the model's names.
+        entry: the class, by the model's name.
+        steps: training steps.
+        mode: whether the class alone may change or everything.
+        class_name: the class's name on screen.
+        folder: where the new model goes.
+    """
+
+    state: "State"
+    shown: tuple[tuple[Image, tuple[ChunkedAnnotation, ...]], ...]
+    entry: ClassEntry
+    steps: int
+    mode: TeachingMode
+    class_name: str
+    folder: Path
+
+    def name_of(self, own: str) -> str:
+        """Name on screen of a class of the model's, or of the class in training."""
+        names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
+        return names.get(own, own)
+
+    def is_on(self, image: Image | None) -> bool:
+        """Whether an image is the lesson's image, on the same grid."""
+        return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
+
+    def is_of(self, image: Image | None) -> bool:
+        """Whether an image is of the lesson's file, maybe on another grid by now."""
+        return image is not None and image.key == self.shown[0][0].key
+
+
+@dataclass(frozen=True, eq=False)
+class LessonRecord:
+    """A lesson with its results, which outlives the engine.
+
+    Attributes:
+        plan: the lesson.
+        states: of the class, to go back to; the earliest first ('exact' only).
+        last: the class as last reported ('exact' only).
+        progress: as last reported, by the names on screen.
+        result: the saved result, which waits to be accepted or discarded.
+    """
+
+    plan: LessonPlan
+    states: tuple[LearntState, ...] = ()
+    last: LearntState | None = None
+    progress: TrainingProgress | None = None
+    result: LessonResult | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +176,10 @@ class State:
         shows_conflicts: whether the voxels that several classes claim are shown.
         priority: classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
+        checks_files: whether image files are read in a process of their own first, in limited memory and time.
+        job: the job that the user sees.
+        lesson: the lesson that runs, or ran last.
+        accepted: the lesson that made the open model, and the model's file before.
     """
 
     image: Image | None = None
@@ -68,6 +197,49 @@ class State:
     shows_conflicts: bool = False
     priority: tuple[str, ...] | None = None
     current_class: str | None = None
+    checks_files: bool = False
+    job: JobDescription | None = None
+    lesson: LessonRecord | None = None
+    accepted: tuple[LessonResult, Path] | None = None
+
+    @property
+    def is_teaching(self) -> bool:
+        """Whether the job is a lesson, or the end of a lesson."""
+        return self.job is not None and self.job.kind in ("lesson", "saving of a lesson")
+
+    @property
+    def lesson_result(self) -> LessonResult | None:
+        """A lesson's result that waits to be accepted or discarded."""
+        return None if self.lesson is None else self.lesson.result
+
+    @property
+    def lesson_states(self) -> tuple[LearntState, ...]:
+        """The states of the class that is taught, or was last, the earliest first ('exact' only)."""
+        return () if self.lesson is None else self.lesson.states
+
+    @property
+    def lesson_class(self) -> str | None:
+        """The class of the lesson, by its name when the lesson began."""
+        return None if self.lesson is None else self.lesson.plan.class_name
+
+    @property
+    def can_go_on_with_lesson(self) -> bool:
+        """Whether a lesson has stopped running with its result kept."""
+        return self.lesson is not None and self.lesson.last is not None and not self.is_teaching
+
+    @property
+    def can_take_lesson_back(self) -> bool:
+        """Whether the open model was taught here, with its parent model available."""
+        return self.accepted is not None and self.accepted[0].path == self.model_path
+
+    @property
+    def in_priority(self) -> tuple[str, ...] | None:
+        """All classes in order of priority; None where the most probable class has priority."""
+        if self.priority is None:
+            return None
+        names = self.classes.names
+        first = tuple(name for name in self.priority if name in names)
+        return (*first, *(name for name in names if name not in first))
 
     @property
     def prediction(self) -> Prediction | None:
@@ -91,6 +263,14 @@ class State:
         if own in self.complete:
             return "complete"
         return "filling" if own in self.levels else "not asked"
+
+    def can_predict(self, name: str) -> bool:
+        """Whether the model knows a class."""
+        return name in self.asked_as
+
+    def has_result(self, name: str) -> bool:
+        """Whether a class is predicted, at least in part, or annotated."""
+        return name in self.annotations or self.state_of(name) != "not asked"
 
     def levels_of(self, name: str) -> ClassLevels | None:
         """The probabilities shown of a class, a preview if in training; None where not requested."""

@@ -1,17 +1,14 @@
-"""Lessons: teaching the open model a class from the user's annotations."""
+"""The steps of a lesson: teaching the open model a class from the user's annotations."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from condseg_app.data import (
     Certificate,
     ChunkedAnnotation,
-    ClassChange,
-    ClassEntry,
-    Image,
     LearntState,
     Lesson,
     Model,
@@ -24,107 +21,33 @@ from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LessonControls, LiveLesson, shown
-from condseg_app.session.state import Annotations, State
+from condseg_app.session.state import Annotations, LessonPlan, LessonResult, State
 
 _CALL_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class LessonResult:
-    """Result of a lesson.
+def lesson_plan(state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> LessonPlan:
+    """Plan to teach a class from the annotations of the image in view, and of images open before.
 
-    Attributes:
-        path: the new model's file; the parent model is untouched.
-        parent: the parent model's file.
-        class_name: the taught class.
-        changes: each class before and after.
-        certificate: that the other classes are as they were ('exact' only).
-        state: the class as saved ('exact' only).
-        reasons: why little may have been learnt, with remedies; empty where enough was.
+    Raises:
+        CondsegError: no image, no model, no fit, or the class has no annotation.
     """
-
-    path: Path
-    parent: Path
-    class_name: str
-    changes: tuple[ClassChange, ...]
-    certificate: Certificate | None = None
-    state: LearntState | None = None
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def dice(self) -> float | None:
-        """Dice of the class: held-out Dice where known, else on the annotated slices."""
-        if self.held_out is not None:
-            return self.held_out
-        return next((change.after for change in self.changes if change.name == self.class_name), None)
-
-    @property
-    def kept_others(self) -> bool:
-        """Whether all other classes certainly answer as before."""
-        return self.certificate is not None and self.certificate.holds
-
-    @property
-    def held_out(self) -> float | None:
-        """Held-out Dice; None where too few slices are annotated ('exact' only)."""
-        return None if self.state is None else self.state.dice
+    image, (_, model) = state.opened_image(), state.opened_model()
+    model.check_fits(image)
+    known = {**state.asked_as, name: state.asked_as.get(name, name)}
+    entry = replace(state.classes[name], name=known[name])
+    if name not in state.annotations or state.annotations[name].state != "present":
+        raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
+    beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
+    shown = ((image, _named(state.annotations, known)), *beside)
+    begun = replace(state, lesson=None)  # or every lesson would keep the lesson before
+    return LessonPlan(begun, shown, entry, steps, mode, name, folder)
 
 
-@dataclass(frozen=True, eq=False)
-class LessonPlan:
-    """A lesson with all its inputs, regardless of later changes of the session.
-
-    Attributes:
-        state: at the beginning of the lesson.
-        shown: the image in view, and the others, with their annotations by the model's names.
-        entry: the class, by the model's name.
-        steps: training steps.
-        mode: whether the class alone may change or everything.
-        class_name: the class's name on screen.
-        folder: where the new model goes.
-    """
-
-    state: State
-    shown: tuple[tuple[Image, tuple[ChunkedAnnotation, ...]], ...]
-    entry: ClassEntry
-    steps: int
-    mode: TeachingMode
-    class_name: str
-    folder: Path
-
-    @classmethod
-    def of(cls, state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> "LessonPlan":
-        """Plan to teach a class from the annotations of the image in view, and of images open before.
-
-        Raises:
-            CondsegError: no image, no model, no fit, or the class has no annotation.
-        """
-        image, (_, model) = state.opened_image(), state.opened_model()
-        model.check_fits(image)
-        known = {**state.asked_as, name: state.asked_as.get(name, name)}
-        entry = replace(state.classes[name], name=known[name])
-        if name not in state.annotations or state.annotations[name].state != "present":
-            raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
-        beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
-        shown = ((image, _named(state.annotations, known)), *beside)
-        return cls(state, shown, entry, steps, mode, name, folder)
-
-    def lesson(self) -> Lesson:
-        """The lesson with all annotations as new whole arrays: for the lesson's thread."""
-        (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in self.shown]
-        return Lesson(self.entry, image, annotations, self.steps, self.mode, tuple(beside))
-
-    def name_of(self, own: str) -> str:
-        """Name on screen of a class of the model's, or of the class in training."""
-        names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
-        return names.get(own, own)
-
-    def is_on(self, image: Image | None) -> bool:
-        """Whether an image is the lesson's image, on the same grid."""
-        return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
-
-    def is_of(self, image: Image | None) -> bool:
-        """Whether an image is of the lesson's file, maybe on another grid by now."""
-        return image is not None and image.key == self.shown[0][0].key
+def _lesson(plan: LessonPlan) -> Lesson:
+    """The lesson with all annotations as new whole arrays: for the lesson's thread."""
+    (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in plan.shown]
+    return Lesson(plan.entry, image, annotations, plan.steps, plan.mode, tuple(beside))
 
 
 def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[ChunkedAnnotation, ...]:
@@ -148,7 +71,7 @@ def lesson_steps(
     """
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, "Starting"))
-    lesson = plan.lesson()
+    lesson = _lesson(plan)
     teacher = engine.teacher(path, lesson)
     if plan.mode == "full":
         yield from _train(teacher, plan, controls)
@@ -164,7 +87,7 @@ def state_steps(engine: EngineLike, plan: LessonPlan, controls: LessonControls, 
     """Compare, certify and save an earlier state of a lesson that runs no more: a `LessonResult`."""
     path, _ = plan.state.opened_model()
     yield Step(Progress(0.0, f"Going back to step {state.step}"))
-    teacher, marks = engine.teacher(path, plan.lesson()), controls.marks
+    teacher, marks = engine.teacher(path, _lesson(plan)), controls.marks
     if marks is not None and marks.state == "present":
         teacher.show(marks.dense(plan.entry.name))
     teacher.go_to(state)

@@ -65,6 +65,18 @@ class Unsaved:
         return bool(self.marks or self.writing) or self.lesson is not None
 
 
+def unsaved_lesson(state: State) -> UnsavedLesson | None:
+    """The lesson that has learnt something of which no file is written yet."""
+    lesson = state.lesson
+    if lesson is None or lesson.progress is None or lesson.progress.step == 0:
+        return None
+    if lesson.result is not None and (state.job is None or state.job.kind != "lesson"):
+        return None
+    if not state.is_teaching and lesson.last is None:
+        return None
+    return UnsavedLesson(lesson.plan.class_name, lesson.progress.step, lesson.progress.steps, lesson.progress.seconds)
+
+
 def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterator[UnsavedMarks]:
     """The images with annotations that no file keeps, the image in view first.
 

@@ -9,7 +9,7 @@ from napari.layers import Layer
 from numpy.typing import NDArray
 
 from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Region, Shape, as_level
-from condseg_app.session import Session
+from condseg_app.session import Session, fusing
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.draft import Draft
@@ -55,15 +55,15 @@ class LayerBinding:
     def _connections(self) -> tuple[tuple[Any, Callable[..., None]], ...]:
         session, viewer = self.session, self.viewer
         return (
-            (session.image_changed, self._on_image),
-            (session.classes_changed, self._on_classes),
-            (session.visibility_changed, self._on_visibility),
-            (session.priority_changed, self._redraw_all),
-            (session.current_class_changed, self._on_current_class),
-            (session.prediction_changed, self._on_prediction),
-            (session.threshold_changed, self._on_threshold),
-            (session.annotation_changed, self._on_annotation),
-            (session.job_changed, self._redraw_all),
+            (session.images.changed, self._on_image),
+            (session.classes.changed, self._on_classes),
+            (session.classes.visibility_changed, self._on_visibility),
+            (session.classes.priority_changed, self._redraw_all),
+            (session.classes.current_changed, self._on_current_class),
+            (session.predictions.changed, self._on_prediction),
+            (session.classes.threshold_changed, self._on_threshold),
+            (session.annotations.changed, self._on_annotation),
+            (session.jobs.changed, self._redraw_all),
             (self.annotation.painted, self.collect),
             (self.annotation.undo_asked, self.undo),
             (self.annotation.redo_asked, self.redo),
@@ -94,13 +94,13 @@ class LayerBinding:
         image = image_of(layer)
         if image is not None:
             placement = Placement.of(image.geometry)
-            model = self.session.model
+            model = self.session.state.model
             if model is None or model.preprocessing.channels != len(image.channels):
                 image = channel_of(layer, image)
         else:
             image, placement = image_from_layer(layer)
         self._adopting, self._adopted_placement = layer, placement
-        self.session.set_image(image)
+        self.session.images.show(image)
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or a result."""
@@ -110,12 +110,12 @@ class LayerBinding:
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
         self.stop_painting()
-        image = self.session.image
+        image = self.session.state.image
         if self.placement is None or image is None:
             return
         self._leave_reduced()  # there is nothing to paint on
-        entry = self.session.classes[name]
-        draft = Draft(self.session, entry, self._marked(name, self.placement.shape))
+        entry = self.session.state.classes[name]
+        draft = Draft(self.session.predictions, entry, self._marked(name, self.placement.shape))
         draft.written.connect(self._collect.later)
         self.annotation.begin(entry, draft, self.placement, image)
         self._redraw.request()
@@ -148,13 +148,13 @@ class LayerBinding:
     def collect(self) -> None:
         """Hand the painting to the session."""
         draft = self.annotation.draft
-        if draft is None or draft.class_name not in self.session.classes:
+        if draft is None or draft.class_name not in self.session.state.classes:
             return
-        if draft.annotation.says_as(self.session.annotations.get(draft.class_name)):
+        if draft.annotation.says_as(self.session.state.annotations.get(draft.class_name)):
             return
         self._writing = True
         try:
-            self.session.put_annotation(draft.annotation)
+            self.session.annotations.put(draft.annotation)
         finally:
             self._writing = False
 
@@ -193,7 +193,7 @@ class LayerBinding:
         layer, placement = self._adopting, self._adopted_placement
         self._adopting = self._adopted_placement = None
         self._clear()
-        image = self.session.image
+        image = self.session.state.image
         if image is None:
             self._upright.set_on(False)
             return
@@ -223,7 +223,7 @@ class LayerBinding:
 
     def _on_current_class(self) -> None:
         painted = self.annotation.class_name
-        if painted is not None and painted != self.session.current_class:
+        if painted is not None and painted != self.session.state.current_class:
             self.stop_painting()
         self._redraw.request()
 
@@ -238,7 +238,7 @@ class LayerBinding:
 
     def _on_threshold(self, name: str) -> None:
         self._marks_are_old |= name == self.annotation.class_name
-        if name == self.session.current_class:
+        if name == self.session.state.current_class:
             self._redraw.request()
         else:
             self._redraw_all()
@@ -254,7 +254,7 @@ class LayerBinding:
             self.annotation.refresh()
         if self.class_map.layer is None:
             self._show_map()
-        elif self.session.shows_conflicts:  # the map shows no painting
+        elif self.session.state.shows_conflicts:  # the map shows no painting
             self._redraw.request()
 
     def _on_ndisplay(self) -> None:
@@ -298,15 +298,15 @@ class LayerBinding:
         if self.annotation.layer is not None and layer == self.annotation.layer:
             self.stop_painting()
         elif self.conflicts.layer is not None and layer == self.conflicts.layer:
-            self.session.show_conflicts(False)
+            self.session.classes.show_conflicts(False)
         elif layer in self.source:
-            self.session.close_image()
+            self.session.images.close()
 
     # drawing
 
     def _marked(self, name: str, shape: Shape) -> ChunkedAnnotation:
         """Annotation of a class on the image in view, of the given shape."""
-        annotation = self.session.annotations.get(name)
+        annotation = self.session.state.annotations.get(name)
         return ChunkedAnnotation.empty(name, shape) if annotation is None else annotation
 
     def _complete(self, region: Region | None) -> bool:
@@ -319,53 +319,53 @@ class LayerBinding:
 
     def _follow_renamed(self) -> None:
         draft = self.annotation.draft
-        entry = next((e for e in self.session.classes if draft is not None and e.value == draft.value), None)
+        entry = next((e for e in self.session.state.classes if draft is not None and e.value == draft.value), None)
         if entry is None:
             self.annotation.clear()
         else:
             self.annotation.paint_as(entry)
 
     def _is_known(self, name: str) -> bool:
-        return name in self.session.annotations or self.session.state_of(name) != "not asked"
+        return name in self.session.state.annotations or self.session.state.state_of(name) != "not asked"
 
     def _show_map(self) -> None:
         """Add the map of classes when any class is to be seen, and draw the present state."""
         self._rest = None  # a new layer, or new colours, look at the data at once
-        wanted = self.session.image is not None and len(self.session.classes) > 0
+        wanted = self.session.state.image is not None and len(self.session.state.classes) > 0
         if not wanted or self.placement is None:
             self.class_map.clear()
             return
-        if self.class_map.layer is None and any(map(self._is_known, self.session.classes.names)):
-            small = max(e.value for e in self.session.classes) <= 255
-            dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.image}
+        if self.class_map.layer is None and any(map(self._is_known, self.session.state.classes.names)):
+            small = max(e.value for e in self.session.state.classes) <= 255
+            dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.state.image}
             self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
             self.annotation.come_to_top()
             if self.reduced.is_due(self.placement) and self.class_map.layer is not None:
                 self.reduced.hide([self.class_map.layer])
-        self.class_map.color(self.session.classes, self.session.hidden)
+        self.class_map.color(self.session.state.classes, self.session.state.hidden)
         self._redraw.request()
 
     def _labels(self, region: Region, but: str | None = None) -> NDArray[np.unsignedinteger]:
         """All classes, or all except a given class, in a single map."""
-        names = [name for name in self.session.classes.names if name != but]
-        return self.session.labels(names, region).values
+        names = [name for name in self.session.state.classes.names if name != but]
+        return fusing.labels(self.session.state, names, region).values
 
     def _drawn_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
         """The map with all of the current class on top, regardless of other classes, and without the painting.
 
         In 3D the current class is drawn like the others: shapes that hide each other are to be seen as exported.
         """
-        painted, name = self.annotation.class_name, self.session.current_class
-        if self.session.image is not None and self.reduced.is_due(self.placement):
-            return nothing_in(region, self.session.image.geometry.shape)  # the reduced volume is seen
+        painted, name = self.annotation.class_name, self.session.state.current_class
+        if self.session.state.image is not None and self.reduced.is_due(self.placement):
+            return nothing_in(region, self.session.state.image.geometry.shape)  # the reduced volume is seen
         if self.viewer.dims.ndisplay == 3:
             return self._labels(region, painted)
-        if name is None or not self._is_known(name) or name in self.session.hidden:
+        if name is None or not self._is_known(name) or name in self.session.state.hidden:
             return self._without(painted, region)
         labels = self._without(name, region).copy()
         if name != painted:
-            reached = self.session.levels_of(name, region) >= as_level(self.session.thresholds[name])
-            labels[reached] = self.session.classes[name].value
+            reached = fusing.corrected(self.session.state, name, region) >= as_level(self.session.state.threshold(name))
+            labels[reached] = self.session.state.classes[name].value
         return labels
 
     def _without(self, name: str | None, region: Region) -> NDArray[np.unsignedinteger]:
@@ -380,8 +380,8 @@ class LayerBinding:
         self._redraw.request()
 
     def _show_conflicts(self) -> None:
-        if self.session.shows_conflicts and self.placement is not None:
-            self.conflicts.show(self.session.conflicts, self.placement)
+        if self.session.state.shows_conflicts and self.placement is not None:
+            self.conflicts.show(lambda region: fusing.conflicts(self.session.state, region), self.placement)
         else:
             self.conflicts.clear()
 

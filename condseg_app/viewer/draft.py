@@ -12,7 +12,7 @@ from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 
 
 class Predictions(Protocol):
-    """Predicted masks of classes at present, as in a `Session`."""
+    """Predicted masks of classes at present, as `Session.predictions` gives them."""
 
     def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
         """Voxels of a region where a class is predicted: a new array."""

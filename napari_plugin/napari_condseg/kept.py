@@ -61,7 +61,7 @@ class Guard(QObject):
             self._window.removeEventFilter(self)
             self.deleteLater()
             return
-        self.session.close_image()
+        self.session.images.close()
         _KEPT[self._key] = self
         show_info(_SAID)
 

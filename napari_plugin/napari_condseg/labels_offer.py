@@ -35,23 +35,23 @@ class LabelsOffer(QFrame):
         row.addWidget(self.text, 1)
         row.addWidget(self.use)
         connections = Connections(self)
-        connections.to(session.labels_found, self._ask_for_names)
-        connections.to(session.labels_used, self._hide)
+        connections.to(session.images.labels_found, self._ask_for_names)
+        connections.to(session.images.labels_used, self._hide)
         self.offer(None)
 
     def offer(self, layer: Labels | None) -> None:
         """Offer a layer; None for none."""
-        image = self._session.image
+        image = self._session.state.image
         self._layer = layer if image is not None else None
         if self._layer is not None and image is not None:
             self.text.setText(f"Use the layer {self._layer.name} as the segmentation of {image.name}?")
         self.setVisible(self._layer is not None)
 
     def _use(self) -> None:
-        layer, image = self._layer, self._session.image
+        layer, image = self._layer, self._session.state.image
         if layer is None or image is None:
             return
-        self._session.take_labels(layer.name, layer, partial(segmentation_of, layer))
+        self._session.images.take_labels(layer.name, layer, partial(segmentation_of, layer))
         self.offer(None)
 
     def _ask_for_names(self, found: LabelsFound) -> None:

@@ -60,7 +60,7 @@ class CondSegWidget(QWidget):
         self.panel.teach.mode_chosen.connect(lambda mode: remember_teaching(mode, self._settings_file))
         self.destroyed.connect(lambda: self._end())  # a bound method would be held weakly, and gone by then
         self._take_first()
-        self.session.find_device()
+        self.session.computing.find_device()
 
     def _session(self, given: Session | None) -> Session:
         """The session of an earlier panel with unsaved work, or a new session."""
@@ -104,7 +104,7 @@ class CondSegWidget(QWidget):
         self.labels_offer.offer(layer if is_foreign else None)
         if not isinstance(layer, ImageLayer) or self.binding.owns(layer):
             return
-        if self.session.job is not None:
+        if self.session.jobs.current is not None:
             self.session.notice.emit(f"'{layer.name}' becomes the image when you select it after the work under way.")
             return
         self._use(layer)

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 
-from condseg_app.data import Image
+from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.desktop import guide as guide_module
 from condseg_app.desktop.guide import Caption, guide
 from condseg_app.desktop.tour import run_tour
@@ -48,10 +48,10 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def nothing_is_left(window: MainWindow, tmp_path: Path, steps: int) -> None:
     session, page = window.session, window.panel.export
-    assert session.job is None
-    assert session.lesson is None
+    assert session.jobs.current is None
+    assert session.state.lesson_result is None
     assert not session.unsaved
-    assert "my class" not in session.classes
+    assert "my class" not in session.state.classes
     assert not list((tmp_path / "models").glob("*.safetensors"))
     assert "condseg_tour" not in page.path.text()
     assert "condseg_tour" not in page.said.text()
@@ -128,34 +128,34 @@ def test_what_was_open_is_open_again_with_its_marks(
     window: MainWindow, stage: Any, scan: Image, said: list[str]
 ) -> None:
     session = window.session
-    session.set_image(scan)
+    session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
-    session.add_class("my class")
-    session.annotate("my class", ones, ones)
+    session.classes.add("my class")
+    session.annotations.put(ChunkedAnnotation.of("my class", ones, ones))
     guide(window)
     assert len(said) == 11
-    assert session.image is scan
-    assert session.annotations["my class"].state == "present"
-    assert "my class 2" not in session.classes
-    assert session.model_path == stage.model_file
+    assert session.state.image is scan
+    assert session.state.annotations["my class"].state == "present"
+    assert "my class 2" not in session.state.classes
+    assert session.state.model_path == stage.model_file
     window.close()
 
 
 def test_it_waits_for_a_lesson_under_way(window: MainWindow, stage: Any, scan: Image, said: list[str]) -> None:
     session = window.session
-    session.set_image(scan)
+    session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
-    session.annotate("liver", ones, ones)
-    session.teach("liver", 100_000)
+    session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    session.lessons.start("liver", 100_000)
     guide(window)
     assert said == []
-    assert session.is_teaching
+    assert session.state.is_teaching
     assert "once the lesson" in stage.notices[-1]
     window.close()
 
 
 def test_a_tour_of_a_closed_window_ends(window: MainWindow, stage: Any, tmp_path: Path) -> None:
-    window.session.prediction_changed.connect(lambda *_: window.hide())
+    window.session.predictions.changed.connect(lambda *_: window.hide())
     report = run_tour(window, None, None, tmp_path / "out")
     assert report.problem == "the window was closed"
     assert report.lines[0].startswith("opened abdomen")

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from condseg_app import io
-from condseg_app.data import Image
+from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import WriteError
 from condseg_app.session.settings import Settings
@@ -26,7 +26,7 @@ def window(stage: Any, qtbot: QtBot, scan: Image) -> Iterator[MainWindow]:
     made = MainWindow(stage.session, Settings(), None, lambda: stage.model_files)
     made.show()
     qtbot.waitExposed(made)
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     yield made
     made.ask_before_closing = False
     made.close()
@@ -47,10 +47,10 @@ def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def mark(window: MainWindow, *names: str) -> None:
-    assert window.session.image is not None
+    assert window.session.state.image is not None
     for name in names:
-        ones = np.ones(window.session.image.geometry.shape, bool)
-        window.session.annotate(name, ones, ones)
+        ones = np.ones(window.session.state.image.geometry.shape, bool)
+        window.session.annotations.put(ChunkedAnnotation.of(name, ones, ones))
 
 
 def question(window: MainWindow) -> QMessageBox:
@@ -71,8 +71,8 @@ def lines(box: QMessageBox) -> list[str]:
 
 
 def start_lesson(qtbot: QtBot, window: MainWindow) -> None:
-    window.session.teach("liver", 100_000)
-    qtbot.waitUntil(lambda: window.session.unsaved_lesson is not None, timeout=20_000)
+    window.session.lessons.start("liver", 100_000)
+    qtbot.waitUntil(lambda: window.session.unsaved.lesson is not None, timeout=20_000)
 
 
 def test_it_closes_where_nothing_is_lost(window: MainWindow, stage: Any) -> None:
@@ -85,10 +85,10 @@ def test_it_lists_images_classes_lesson_and_export(
     window: MainWindow, qtbot: QtBot, scan: Image, slow_disk: threading.Event, tmp_path: Path
 ) -> None:
     mark(window, "liver", "spleen")
-    window.session.set_image(Image(scan.array, scan.geometry, "another"))
+    window.session.images.show(Image(scan.array, scan.geometry, "another"))
     mark(window, "liver")
     start_lesson(qtbot, window)
-    window.session.export(tmp_path / "a.nii.gz", "nifti")
+    window.session.exports.start(tmp_path / "a.nii.gz", "nifti")
     box = question(window)
     listed = lines(box)
     assert listed[:2] == ["annotations on another: liver", "annotations on scan (not in view): liver, spleen"]
@@ -97,7 +97,7 @@ def test_it_lists_images_classes_lesson_and_export(
     window.close()
     assert len(window.findChildren(QMessageBox, "quit_dialog")) == 1
     press(qtbot, box, "Cancel")
-    assert window.session.is_teaching
+    assert window.session.state.is_teaching
     assert window.isVisible()
 
 
@@ -113,9 +113,9 @@ def test_marks_are_kept_in_a_folder_then_it_closes(
     window: MainWindow, qtbot: QtBot, scan: Image, tmp_path: Path
 ) -> None:
     mark(window, "liver")
-    window.session.set_image(Image(scan.array, scan.geometry, "another"))
+    window.session.images.show(Image(scan.array, scan.geometry, "another"))
     mark(window, "spleen")
-    window.session.close_image()
+    window.session.images.close()
     press(qtbot, question(window), "Keep")
     dialog = window.findChild(QFileDialog, "keep_dialog")
     assert dialog is not None
@@ -130,15 +130,15 @@ def test_a_lesson_and_an_export_are_finished_first(
     window: MainWindow, qtbot: QtBot, slow_disk: threading.Event, stage: Any, tmp_path: Path
 ) -> None:
     mark(window, "liver")
-    window.session.export(tmp_path / "a.nii.gz", "nifti")
+    window.session.exports.start(tmp_path / "a.nii.gz", "nifti")
     start_lesson(qtbot, window)
     slow_disk.set()
     qtbot.waitUntil(lambda: not window.session.unsaved.marks, timeout=20_000)
     slow_disk.clear()
-    window.session.export(tmp_path / "b.nii.gz", "nifti")
+    window.session.exports.start(tmp_path / "b.nii.gz", "nifti")
     press(qtbot, question(window), "Keep")
     assert window.findChild(QFileDialog, "keep_dialog") is None, "there is nothing to ask"
-    qtbot.waitUntil(lambda: window.session.lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: window.session.state.lesson_result is not None, timeout=20_000)
     qtbot.wait(50)
     assert window.isVisible(), "the export is not written yet"
     assert window.statusBar().currentMessage() == "CondSeg closes as soon as everything is kept"

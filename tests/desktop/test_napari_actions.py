@@ -29,7 +29,7 @@ def window(stage: Any, scan: Image, qtbot: QtBot, monkeypatch: pytest.MonkeyPatc
     made.ask_before_closing = False
     made.show()
     qtbot.waitExposed(made)
-    made.session.set_image(scan)
+    made.session.images.show(scan)
     stage.predict_all()
     qtbot.wait(50)
     yield made

@@ -16,12 +16,12 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QFileDialog, QPushButton, QTableWidgetItem
 
 from condseg_app import io
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
+from condseg_app.data import ChunkedAnnotation, ClassEntry, ClassTable, Geometry, Image, LabelMap
 from condseg_app.desktop.window import MainWindow
 from condseg_app.io.image_files import write_image
 from condseg_app.qt.labels_dialog import LabelsDialog
 from condseg_app.remote import Engine
-from condseg_app.session import Session
+from condseg_app.session import Session, fusing
 from condseg_app.session.settings import Settings
 
 pytestmark = pytest.mark.gui
@@ -50,9 +50,9 @@ def window(own_window: MainWindow) -> Iterator[MainWindow]:
 
 def forget(window: MainWindow) -> None:
     """As if it had been opened anew."""
-    window.session.close_image()
-    for name in window.session.classes.names:
-        window.session.remove_class(name)
+    window.session.images.close()
+    for name in window.session.state.classes.names:
+        window.session.classes.remove(name)
     for dialog in window.findChildren(QDialog):
         dialog.close()
         dialog.setParent(None)
@@ -136,8 +136,8 @@ def drawn(shape: tuple[int, int, int]) -> Masks:
 
 def mark(session: Session, masks: Masks) -> None:
     for name, mask in masks.items():
-        session.add_class(name, COLORS[name])
-        session.annotate(name, mask, np.ones_like(mask))
+        session.classes.add(name, COLORS[name])
+        session.annotations.put(ChunkedAnnotation.of(name, mask, np.ones_like(mask)))
 
 
 def export(window: MainWindow, key: str, folder: Path) -> Path:
@@ -167,10 +167,10 @@ CASES = [(key, kind) for key in VOXELS for kind in kinds_of(key)]
 def test_what_was_exported_opens_again_to_the_bit(window: MainWindow, tmp_path: Path, key: str, kind: str) -> None:
     source = scan_file(tmp_path, kind)
     drop(window, source)
-    assert window.session.image is not None
-    masks = drawn(window.session.image.geometry.shape)
+    assert window.session.state.image is not None
+    masks = drawn(window.session.state.image.geometry.shape)
     mark(window.session, masks)
-    target, expected = export(window, key, tmp_path), window.session.labels().values
+    target, expected = export(window, key, tmp_path), fusing.labels(window.session.state).values
     forget(window)
     drop(window, source)
     drop(window, target)
@@ -178,52 +178,52 @@ def test_what_was_exported_opens_again_to_the_bit(window: MainWindow, tmp_path: 
     form = io.export_format(key)
     session = window.session
     left_out = {"nowhere"} if key == "dicom-seg" else set()  # the format holds no empty segment
-    assert set(session.classes.names) == masks.keys() - left_out
-    assert session.image is not None
-    assert session.image.source == source
-    assert np.array_equal(session.labels().values, expected)
-    for name in session.classes.names:
-        assert session.classes[name].color == COLORS[name]
-        assert session.annotations[name].supervised.all()
+    assert set(session.state.classes.names) == masks.keys() - left_out
+    assert session.state.image is not None
+    assert session.state.image.source == source
+    assert np.array_equal(fusing.labels(session.state).values, expected)
+    for name in session.state.classes.names:
+        assert session.state.classes[name].color == COLORS[name]
+        assert session.state.annotations[name].supervised.all()
         if form.keeps_overlap:
-            assert np.array_equal(session.mask_of(name), masks[name])
-    assert session.current_class == session.classes.names[0]
+            assert np.array_equal(fusing.mask(session.state, name), masks[name])
+    assert session.state.current_class == session.state.classes.names[0]
     assert not session.unsaved  # the file keeps them
     session.undo()
-    assert not session.annotations
-    assert session.classes.names == ()
+    assert not session.state.annotations
+    assert session.state.classes.names == ()
 
 
 @pytest.mark.parametrize("key", ["nifti", "nifti-masks", "seg-nrrd"])
 def test_image_and_masks_dropped_together_come_in_the_right_order(window: MainWindow, tmp_path: Path, key: str) -> None:
     source = scan_file(tmp_path, "volume")
     drop(window, source)
-    assert window.session.image is not None
-    masks = drawn(window.session.image.geometry.shape)
+    assert window.session.state.image is not None
+    masks = drawn(window.session.state.image.geometry.shape)
     mark(window.session, masks)
     target = export(window, key, tmp_path)
     forget(window)
     beside = [path for path in tmp_path.glob("scan_*") if path != target]
     drop(window, target, *beside, source)
-    assert window.session.image is not None
-    assert window.session.image.source == source
-    assert set(window.session.annotations) == masks.keys()
+    assert window.session.state.image is not None
+    assert window.session.state.image.source == source
+    assert set(window.session.state.annotations) == masks.keys()
 
 
 def test_one_mask_of_a_folder_is_the_class_that_its_table_says(window: MainWindow, tmp_path: Path) -> None:
     source = scan_file(tmp_path, "volume")
     drop(window, source)
-    assert window.session.image is not None
-    masks = drawn(window.session.image.geometry.shape)
+    assert window.session.state.image is not None
+    masks = drawn(window.session.state.image.geometry.shape)
     mark(window.session, masks)
     folder = export(window, "nifti-masks", tmp_path)
     forget(window)
     drop(window, source)
     drop(window, folder / "liver.nii.gz")
-    assert set(window.session.annotations) == {"liver"}
-    assert np.array_equal(window.session.mask_of("liver"), masks["liver"])
+    assert set(window.session.state.annotations) == {"liver"}
+    assert np.array_equal(fusing.mask(window.session.state, "liver"), masks["liver"])
     drop(window, folder / "classes.json")
-    assert set(window.session.annotations) == masks.keys()
+    assert set(window.session.state.annotations) == masks.keys()
 
 
 def foreign_labels(path: Path, geometry: Geometry, values: np.ndarray) -> Path:
@@ -243,18 +243,18 @@ def test_labels_without_names_are_asked_about_and_named(window: MainWindow, tmp_
     labels = foreign_labels(tmp_path / "theirs.nii.gz", geometry, blocks(geometry.shape))
     drop(window, source)
     drop(window, labels)
-    assert window.session.image is not None
-    assert window.session.image.source == source  # it was not replaced by a grey picture of its labels
+    assert window.session.state.image is not None
+    assert window.session.state.image.source == source  # it was not replaced by a grey picture of its labels
     dialog = asked(window)
     assert "looks like a label map on the voxels of scan" in dialog.told.text()
     assert [cell(dialog, row, 0).text() for row in range(2)] == ["3", "7"]
     for row, name in enumerate(("cord", "")):
         cell(dialog, row).setText(name)
     click(window, "use_labels")
-    assert set(window.session.annotations) == {"cord"}
-    assert np.array_equal(window.session.mask_of("cord"), blocks(geometry.shape) == 3)
+    assert set(window.session.state.annotations) == {"cord"}
+    assert np.array_equal(fusing.mask(window.session.state, "cord"), blocks(geometry.shape) == 3)
     window._actions["undo"].trigger()
-    assert not window.session.annotations
+    assert not window.session.state.annotations
 
 
 def test_nothing_is_used_without_a_name(window: MainWindow, tmp_path: Path) -> None:
@@ -279,8 +279,8 @@ def test_numbered_objects_become_one_class(window: MainWindow, tmp_path: Path) -
     assert dialog.names is not None
     dialog.names.as_one.setChecked(True)
     click(window, "use_labels")
-    assert window.session.classes.names == ("nucleus",)
-    assert np.array_equal(window.session.mask_of("nucleus"), blocks(geometry.shape) > 0)
+    assert window.session.state.classes.names == ("nucleus",)
+    assert np.array_equal(fusing.mask(window.session.state, "nucleus"), blocks(geometry.shape) > 0)
 
 
 def test_what_looks_like_labels_can_be_opened_as_an_image(window: MainWindow, tmp_path: Path) -> None:
@@ -289,8 +289,8 @@ def test_what_looks_like_labels_can_be_opened_as_an_image(window: MainWindow, tm
     drop(window, source)
     drop(window, labels)
     click(window, "labels_as_image")
-    assert window.session.image is not None
-    assert window.session.image.source == labels
+    assert window.session.state.image is not None
+    assert window.session.state.image.source == labels
 
 
 @pytest.mark.parametrize(
@@ -320,44 +320,44 @@ def test_another_grid_is_told_of_by_how_it_differs(window: MainWindow, tmp_path:
     drop(window, foreign_labels(tmp_path / "theirs.nii.gz", geometry, blocks(geometry.shape)))
     dialog = asked(window)
     assert dialog.told.text() == f"theirs.nii.gz looks like a label map, but not on the voxels of scan: {said}."
-    assert not window.session.annotations
+    assert not window.session.state.annotations
 
 
 def test_labels_alone_ask_for_their_image(window: MainWindow, tmp_path: Path) -> None:
     source = scan_file(tmp_path, "volume")
     drop(window, source)
-    assert window.session.image is not None
-    masks = drawn(window.session.image.geometry.shape)
+    assert window.session.state.image is not None
+    masks = drawn(window.session.state.image.geometry.shape)
     mark(window.session, masks)
-    target, expected = export(window, "nifti", tmp_path), window.session.labels().values
+    target, expected = export(window, "nifti", tmp_path), fusing.labels(window.session.state).values
     forget(window)
     drop(window, target)
     dialog = asked(window)
     assert "no image is open" in dialog.told.text()
-    assert window.session.image is None
+    assert window.session.state.image is None
     click(window, "choose_image")
     chooser = window.findChild(QFileDialog)
     assert chooser is not None
     chooser.fileSelected.emit(str(source))
     assert window.session.wait(20)
     chooser.close()
-    assert window.session.image is not None
-    assert window.session.image.source == source
-    assert np.array_equal(window.session.labels().values, expected)
+    assert window.session.state.image is not None
+    assert window.session.state.image.source == source
+    assert np.array_equal(fusing.labels(window.session.state).values, expected)
 
 
 def test_labels_alone_can_be_looked_at(window: MainWindow, tmp_path: Path) -> None:
     source = scan_file(tmp_path, "volume")
     drop(window, source)
-    assert window.session.image is not None
-    mark(window.session, drawn(window.session.image.geometry.shape))
-    target, expected = export(window, "seg-nrrd", tmp_path), window.session.mask_of("liver")
+    assert window.session.state.image is not None
+    mark(window.session, drawn(window.session.state.image.geometry.shape))
+    target, expected = export(window, "seg-nrrd", tmp_path), fusing.mask(window.session.state, "liver")
     forget(window)
     drop(window, target)
     click(window, "labels_alone")
-    assert window.session.image is not None
-    assert set(window.session.annotations) == set(COLORS)
-    assert np.array_equal(window.session.mask_of("liver"), expected)
+    assert window.session.state.image is not None
+    assert set(window.session.state.annotations) == set(COLORS)
+    assert np.array_equal(fusing.mask(window.session.state, "liver"), expected)
 
 
 def test_an_indexed_picture_without_a_table_is_asked_about(window: MainWindow, tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_an_indexed_picture_without_a_table_is_asked_about(window: MainWindow, t
     drop(window, source)
     drop(window, tmp_path / "theirs.png")
     click(window, "use_labels")
-    assert set(window.session.annotations) == {"class 3", "class 7"}
+    assert set(window.session.state.annotations) == {"class 3", "class 7"}
 
 
 def test_a_scan_over_a_scan_is_an_image(window: MainWindow, tmp_path: Path) -> None:
@@ -379,8 +379,8 @@ def test_a_scan_over_a_scan_is_an_image(window: MainWindow, tmp_path: Path) -> N
     drop(window, source)
     drop(window, other)
     assert window.findChild(LabelsDialog) is None
-    assert window.session.image is not None
-    assert window.session.image.source == other
+    assert window.session.state.image is not None
+    assert window.session.state.image.source == other
 
 
 def test_names_come_from_the_data_set_that_the_labels_are_of(window: MainWindow, tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_names_come_from_the_data_set_that_the_labels_are_of(window: MainWindow,
     drop(window, source)
     drop(window, labels)
     assert window.findChild(LabelsDialog) is None
-    assert set(window.session.annotations) == {"spleen", "aorta"}
+    assert set(window.session.state.annotations) == {"spleen", "aorta"}
 
 
 @pytest.mark.parametrize("part_first", [True, False])
@@ -405,9 +405,9 @@ def test_a_part_lies_on_its_whole_whatever_the_order_of_rows(
     io.write_label_map(tmp_path / "theirs.nii.gz", labels)
     drop(window, source)
     drop(window, tmp_path / "theirs.nii.gz")
-    assert np.array_equal(window.session.mask_of("liver"), labels.values > 0)  # the cyst is in the liver
-    assert np.array_equal(window.session.mask_of("cyst"), labels.values == 7)
-    assert np.array_equal(window.session.labels().values, labels.values)
+    assert np.array_equal(fusing.mask(window.session.state, "liver"), labels.values > 0)  # the cyst is in the liver
+    assert np.array_equal(fusing.mask(window.session.state, "cyst"), labels.values == 7)
+    assert np.array_equal(fusing.labels(window.session.state).values, labels.values)
 
 
 # The last one: the window keeps the model.
@@ -415,7 +415,7 @@ def test_a_class_of_the_model_is_that_class_whatever_its_capitals(
     window: MainWindow, tmp_path: Path, stage: Any
 ) -> None:
     source, geometry = scan_file(tmp_path, "volume"), grid(False)
-    window.session.open_model(stage.model_file)
+    window.session.models.open(stage.model_file)
     drop(window, source)
     labels = foreign_labels(tmp_path / "theirs.nii.gz", geometry, blocks(geometry.shape))
     drop(window, labels)
@@ -423,7 +423,7 @@ def test_a_class_of_the_model_is_that_class_whatever_its_capitals(
     cell(dialog, 0).setText("Spleen")
     cell(dialog, 1).setText("lesion")
     click(window, "use_labels")
-    assert window.session.classes.names == ("liver", "spleen", "kidney", "lesion")
-    assert set(window.session.annotations) == {"spleen", "lesion"}
-    colors = [entry.color for entry in window.session.classes]
+    assert window.session.state.classes.names == ("liver", "spleen", "kidney", "lesion")
+    assert set(window.session.state.annotations) == {"spleen", "lesion"}
+    colors = [entry.color for entry in window.session.state.classes]
     assert len(set(colors)) == len(colors)

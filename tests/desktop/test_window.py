@@ -12,7 +12,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton
 
-from condseg_app.data import EVERYWHERE, Image, Pick
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Image, Pick
 from condseg_app.desktop.about import about_html
 from condseg_app.desktop.crash import catch_all, explained
 from condseg_app.desktop.open_dialogs import image_filters
@@ -116,8 +116,8 @@ def test_the_cards_stand_side_by_side_where_there_is_room(qtbot: QtBot, width: i
 
 def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any) -> None:
     drop(window, scan_file)
-    assert stage.session.image is not None
-    assert stage.session.image.source == scan_file
+    assert stage.session.state.image is not None
+    assert stage.session.state.image.source == scan_file
     assert window.windowTitle() == "scan – CondSeg"
     assert window.middle.currentWidget() is window.canvas.widget
     assert window.panel_dock.isVisible()
@@ -126,7 +126,7 @@ def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any) -
 
 def test_a_dropped_model_opens_before_its_image(window: MainWindow, scan_file: Path, stage: Any) -> None:
     drop(window, scan_file, stage.model_file)
-    assert stage.session.model_path == stage.model_file
+    assert stage.session.state.model_path == stage.model_file
     assert stage.failures == []
 
 
@@ -144,12 +144,12 @@ def test_a_file_that_is_none_is_a_sentence(window: MainWindow, tmp_path: Path) -
 def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> None:
     window.open_path(scan_file)
     assert stage.session.wait(10)
-    stage.session.close_image()
+    stage.session.images.close()
     (action,) = window._menus["recent"].actions()
     assert action.text() == "scan.nii.gz"
     action.trigger()
     assert stage.session.wait(10)
-    assert stage.session.image is not None
+    assert stage.session.state.image is not None
 
 
 def test_files_are_checked_before_they_are_opened_if_that_is_wanted(
@@ -191,13 +191,13 @@ def test_of_a_file_with_frames_one_is_chosen_and_remembered(
     qtbot.keyClick(dialog.list, Qt.Key.Key_Down)
     qtbot.keyClick(dialog.list, Qt.Key.Key_Return)
     assert stage.session.wait(10)
-    assert np.array_equal(stage.session.image.voxels(), scan.voxels())
-    stage.session.close_image()
+    assert np.array_equal(stage.session.state.image.voxels(), scan.voxels())
+    stage.session.images.close()
     (action,) = window._menus["recent"].actions()
     assert action.text() == "film.nii.gz, frame 2"
     action.trigger()
     assert stage.session.wait(10)
-    assert stage.session.image.pick == Pick(frame=1)
+    assert stage.session.state.image.pick == Pick(frame=1)
     window.close()
     assert load_settings(window._settings_file or film).picks == {film.resolve(): Pick(frame=1)}
 
@@ -207,7 +207,7 @@ def test_another_frame_is_chosen_in_the_menu(window: MainWindow, film: Path, sta
     assert not action.isEnabled()
     window.open_path(film, Pick(frame=1))
     assert stage.session.wait(10)
-    before = stage.session.image
+    before = stage.session.state.image
     assert action.isEnabled()
     action.trigger()
     assert stage.session.wait(10)
@@ -215,7 +215,7 @@ def test_another_frame_is_chosen_in_the_menu(window: MainWindow, film: Path, sta
     assert dialog is not None
     qtbot.keyClick(dialog.list, Qt.Key.Key_Escape)
     assert stage.session.wait(10)
-    assert stage.session.image is before
+    assert stage.session.state.image is before
     assert window.under_mouse.text() == ""
 
 
@@ -225,12 +225,12 @@ def test_a_dropped_folder_opens_where_it_is_an_image(
     folder = tmp_path / "scan.ome.zarr"
     write_image(folder, scan)
     drop(window, folder)
-    assert stage.session.image.source == folder
-    assert np.array_equal(stage.session.image.voxels(), scan.voxels())
+    assert stage.session.state.image.source == folder
+    assert np.array_equal(stage.session.state.image.voxels(), scan.voxels())
     (tmp_path / "holiday").mkdir()
     drop(window, tmp_path / "holiday")
     assert "choose one of DICOM slices or of OME-Zarr, or a file in it" in str(stage.failures[-1])
-    assert stage.session.image.source == folder
+    assert stage.session.state.image.source == folder
 
 
 def test_a_folder_is_opened_in_the_menu(window: MainWindow, tmp_path: Path, scan: Image, stage: Any) -> None:
@@ -242,7 +242,7 @@ def test_a_folder_is_opened_in_the_menu(window: MainWindow, tmp_path: Path, scan
     assert dialog.fileMode() == QFileDialog.FileMode.Directory
     dialog.fileSelected.emit(str(folder))
     assert stage.session.wait(10)
-    assert stage.session.image.source == folder
+    assert stage.session.state.image.source == folder
 
 
 def test_the_dialog_lists_every_file_that_is_read(window: MainWindow) -> None:
@@ -261,8 +261,8 @@ def test_the_sample_opens_by_a_click(window: MainWindow, qtbot: QtBot, stage: An
     button = window.welcome.findChild(QPushButton, "welcome_sample")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert stage.session.wait(10)
-    assert stage.session.image is not None
-    assert stage.session.image.name == "abdomen"
+    assert stage.session.state.image is not None
+    assert stage.session.state.image.name == "abdomen"
 
 
 def test_themes_change_everything(window: MainWindow) -> None:
@@ -276,7 +276,7 @@ def test_themes_change_everything(window: MainWindow) -> None:
 
 
 def test_3d_and_back(window: MainWindow, scan: Image, stage: Any) -> None:
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     window._actions["in_3d"].trigger()
     assert window.canvas.model.dims.ndisplay == 3
     window._actions["in_3d"].trigger()
@@ -284,7 +284,7 @@ def test_3d_and_back(window: MainWindow, scan: Image, stage: Any) -> None:
 
 
 def test_the_status_bar_reads_off_the_voxel(window: MainWindow, scan: Image, stage: Any) -> None:
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     layer = window.canvas.model.layers[0]
     sight = window.binding.sight
     assert sight is not None
@@ -297,9 +297,9 @@ def test_the_status_bar_reads_off_the_voxel(window: MainWindow, scan: Image, sta
 
 
 def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, stage: Any) -> None:
-    stage.session.set_image(scan)
-    stage.session.add_class("lesion")
-    stage.session.choose_class("lesion")
+    stage.session.images.show(scan)
+    stage.session.classes.add("lesion")
+    stage.session.classes.choose("lesion")
     window.binding.begin_painting("lesion")
     draft = window.binding.annotation.draft
     assert draft is not None
@@ -307,9 +307,9 @@ def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, s
     window._actions["undo"].trigger()
     assert not draft.shown(EVERYWHERE).any()
     window._actions["undo"].trigger()
-    assert "lesion" not in stage.session.classes
+    assert "lesion" not in stage.session.state.classes
     window._actions["redo"].trigger()
-    assert "lesion" in stage.session.classes
+    assert "lesion" in stage.session.state.classes
 
 
 @pytest.mark.parametrize(
@@ -331,9 +331,9 @@ def test_help(window: MainWindow, name: str, said: str) -> None:
 
 
 def test_closing_asks_where_marks_would_be_lost(window: MainWindow, qtbot: QtBot, scan: Image, stage: Any) -> None:
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
-    stage.session.annotate("liver", ones, ones)
+    stage.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
     window.ask_before_closing = True
     window.close()
     assert window.isVisible()
@@ -361,13 +361,13 @@ def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path)
 
 def test_a_dropped_class_goes_into_the_model(window: MainWindow, stage: Any, tmp_path: Path) -> None:
     file = tmp_path / "liver.class.safetensors"
-    stage.session.export_class("liver", file)
+    stage.session.models.export_class("liver", file)
     assert stage.session.wait(20)
-    stage.session.remove_from_model("liver")
+    stage.session.models.remove_class("liver")
     assert stage.session.wait(20)
     window.open_path(file)
     assert stage.session.wait(20)
-    assert stage.session.can_predict("liver")
+    assert stage.session.state.can_predict("liver")
 
 
 def test_what_nobody_expected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,8 +402,8 @@ def test_where_to_compute_is_chosen_in_the_menu_and_survives_closing(
     dialog.address.setText(place.address)
     dialog.certificate.setText(str(place.certificate))
     dialog.ok.click()
-    assert window.session.place == place
-    assert "127.0.0.1" in about_html(None, window.session.place)
+    assert window.session.computing.place == place
+    assert "127.0.0.1" in about_html(None, window.session.computing.place)
     qtbot.waitUntil(lambda: window.findChild(ProblemDialog) is not None)  # nobody answers there
     window.close()
     assert load_settings(file).place == place

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QPushButton, QTableWidgetItem
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.errors import ReadError
 from condseg_app.qt.labels_dialog import LabelsDialog
+from condseg_app.session import fusing
 from condseg_app.viewer import image_layers, label_layer, segmentation_of
 from napari_condseg.widget import CondSegWidget
 
@@ -64,8 +65,8 @@ def test_a_layer_with_names_becomes_the_segmentation(
     assert offer.text.text() == "Use the layer theirs as the segmentation of scan?"
     offer.use.click()
     assert offer.isHidden()
-    qtbot.waitUntil(lambda: set(stage.session.annotations) == {"cyst"})
-    assert np.array_equal(stage.session.mask_of("cyst"), values_of(scan) == 2)
+    qtbot.waitUntil(lambda: set(stage.session.state.annotations) == {"cyst"})
+    assert np.array_equal(fusing.mask(stage.session.state, "cyst"), values_of(scan) == 2)
     assert not labels.visible
     assert stage.session.unsaved.marks[0].names == ("cyst",), "no file keeps what is in a layer"
     images = [layer for layer in opened._viewer.layers if isinstance(layer, ImageLayer)]
@@ -82,14 +83,14 @@ def test_labels_without_names_are_given_names(opened: CondSegWidget, stage: Any,
     dialog = opened.findChild(LabelsDialog)
     assert dialog is not None
     assert dialog.names is not None
-    assert stage.session.annotations == {}
+    assert stage.session.state.annotations == {}
     dialog.names.table.setItem(0, 1, QTableWidgetItem("nucleus"))
     dialog.names.as_one.setChecked(True)
     button = dialog.buttons.findChild(QPushButton, "use_labels")
     assert button is not None
     button.click()
-    qtbot.waitUntil(lambda: "nucleus" in stage.session.annotations)
-    assert np.array_equal(stage.session.mask_of("nucleus"), numbered > 0)
+    qtbot.waitUntil(lambda: "nucleus" in stage.session.state.annotations)
+    assert np.array_equal(fusing.mask(stage.session.state, "nucleus"), numbered > 0)
 
 
 def test_reading_a_layer_is_shown_and_stopped(
@@ -115,7 +116,7 @@ def test_reading_a_layer_is_shown_and_stopped(
     assert line.notice.full_text() == "Reading theirs was stopped."
     may_end.set()
     assert stage.session.wait(20)
-    assert stage.session.annotations == {}
+    assert stage.session.state.annotations == {}
     assert labels.visible
 
 
@@ -128,8 +129,8 @@ def test_another_image_in_the_meantime_keeps_its_marks(
     opened._viewer.add_image(np.ones((4, 5, 6)), name="other")
     may_end.set()
     assert stage.session.wait(20)
-    assert stage.session.image.name == "other"
-    assert stage.session.annotations == {}
+    assert stage.session.state.image.name == "other"
+    assert stage.session.state.annotations == {}
     assert stage.notices[-1] == "theirs was left alone: another image is open now."
 
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox, QWidget
 
 import napari_condseg
-from condseg_app.data import ClassTable, Image, LabelMap, Pick
+from condseg_app.data import ChunkedAnnotation, ClassTable, Image, LabelMap, Pick
 from condseg_app.io import (
     SUFFIXES,
     read_image,
@@ -205,21 +205,21 @@ def test_the_widget_uses_the_active_image_layer(
     mine = viewer.add_image(data, scale=(2, 1, 1), units=("mm",) * 3, name="mine")
     widget = CondSegWidget(viewer, stage.session)
     viewer.window.add_dock_widget(widget, name="CondSeg")
-    assert stage.session.image is not None
-    assert stage.session.image.name == "mine"
+    assert stage.session.state.image is not None
+    assert stage.session.state.image.name == "mine"
     widget.panel.classes.ask("liver")
-    qtbot.waitUntil(lambda: stage.session.state_of("liver") == "complete", timeout=10_000)
+    qtbot.waitUntil(lambda: stage.session.state.state_of("liver") == "complete", timeout=10_000)
     assert [layer.name for layer in viewer.layers] == ["mine", "all classes"]
     viewer.layers.selection.active = viewer.layers["all classes"]  # a result is no image
-    assert stage.session.image.name == "mine"
+    assert stage.session.state.image.name == "mine"
     other = viewer.add_image(data + 1, units=("mm",) * 3, name="other")
     viewer.layers.selection.active = other
-    assert stage.session.image.name == "other"
+    assert stage.session.state.image.name == "other"
     assert [layer.name for layer in viewer.layers] == ["mine", "other"]
     viewer.add_image(np.zeros((2, 2, 3, 4)), name="movie")
     viewer.layers.selection.active = viewer.layers["movie"]
     assert "4 axes" in stage.notices[-1]
-    assert stage.session.image.name == "other"
+    assert stage.session.state.image.name == "other"
     assert mine.scale.tolist() == [2, 1, 1]
 
 
@@ -233,7 +233,7 @@ def test_closing_the_dock_leaves_the_user_s_layers(
     viewer.add_image(np.zeros((4, 5, 6)), units=("mm",) * 3, name="mine")
     widget = CondSegWidget(viewer, stage.session)
     dock = viewer.window.add_dock_widget(widget, name="CondSeg")
-    stage.session.choose_class("liver")
+    stage.session.classes.choose("liver")
     widget.panel.classes.correct("liver")
     assert len(viewer.layers) == 2
     viewer.window.remove_dock_widget(dock)
@@ -252,8 +252,8 @@ def docked(viewer: Any, stage: Any, qtbot: QtBot) -> QWidget:
     window: QWidget = widget.window()
     window.show()
     qtbot.waitExposed(window)
-    ones = np.ones(stage.session.image.geometry.shape, bool)
-    stage.session.annotate("liver", ones, ones)
+    ones = np.ones(stage.session.state.image.geometry.shape, bool)
+    stage.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
     return window
 
 
@@ -290,7 +290,7 @@ def test_marks_wait_for_the_next_panel(
     viewer = make_napari_viewer_proxy()
     window = docked(viewer, stage, qtbot)
     viewer.window.remove_dock_widget("all")
-    qtbot.waitUntil(lambda: stage.session.image is None, timeout=20_000)
+    qtbot.waitUntil(lambda: stage.session.state.image is None, timeout=20_000)
     assert [layer.name for layer in viewer.layers] == ["mine"]
     window.close()
     (box,) = asked(window)
@@ -299,9 +299,9 @@ def test_marks_wait_for_the_next_panel(
     widget = CondSegWidget(viewer, settings_file=tmp_path / "settings.json")
     viewer.window.add_dock_widget(widget, name="CondSeg")
     assert widget.session is stage.session
-    assert widget.session.annotations["liver"].state == "present"
+    assert widget.session.state.annotations["liver"].state == "present"
     assert [layer.name for layer in viewer.layers] == ["mine", "all classes"]
-    stage.session.clear_annotation("liver")
+    stage.session.annotations.clear("liver")
     viewer.window.remove_dock_widget(widget)
     del widget
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=20_000)
@@ -320,9 +320,9 @@ def test_a_file_opened_in_napari_keeps_its_affine(
     viewer = make_napari_viewer_proxy()
     viewer.open(str(path), plugin="condseg")
     CondSegWidget(viewer, stage.session)
-    assert stage.session.image is not None
-    assert stage.session.image.geometry == read_image(path).geometry
-    assert stage.session.image.source == path
+    assert stage.session.state.image is not None
+    assert stage.session.state.image.geometry == read_image(path).geometry
+    assert stage.session.state.image.source == path
     assert len(viewer.layers) == 1
 
 
@@ -348,7 +348,7 @@ def test_the_widget_computes_where_the_apps_settings_say(
     viewer = make_napari_viewer_proxy()
     widget = CondSegWidget(viewer, settings_file=file)
     viewer.window.add_dock_widget(widget, name="CondSeg")
-    assert widget.session.place == place
+    assert widget.session.computing.place == place
     qtbot.mouseClick(widget.panel.device, Qt.MouseButton.LeftButton)
     dialog = widget.findChild(EngineDialog)
     assert dialog is not None
@@ -358,7 +358,7 @@ def test_the_widget_computes_where_the_apps_settings_say(
     widget.panel.teach.mode.buttons["full"].click()
     assert load_settings(file).teaching == "full"
     assert load_settings(file).place is None
-    assert widget.session.place is None
+    assert widget.session.computing.place is None
     widget.session.close()
 
 

@@ -36,5 +36,5 @@ def empty_panel(stage: Any, qtbot: QtBot) -> Iterator[Panel]:
 @pytest.fixture
 def panel(empty_panel: Panel, scan: Image) -> Panel:
     """The panel with a volume open."""
-    empty_panel.session.set_image(scan)
+    empty_panel.session.images.show(scan)
     return empty_panel

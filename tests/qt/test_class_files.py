@@ -41,16 +41,16 @@ def test_a_class_goes_out_and_comes_in_by_the_menu(qtbot: QtBot, panel: Panel, s
     assert "choose it again to undo" in box.informativeText()
     qtbot.mouseClick(next(b for b in box.buttons() if b.text() == "Remove"), Qt.MouseButton.LeftButton)
     assert panel.session.wait(20)
-    assert list(panel.session.classes.names) == ["spleen", "kidney"]
+    assert list(panel.session.state.classes.names) == ["spleen", "kidney"]
     entry(table.menu_beside(), "import_class").trigger()
     answer(panel, file)
-    assert list(panel.session.classes.names) == ["spleen", "kidney", "liver"]
+    assert list(panel.session.state.classes.names) == ["spleen", "kidney", "liver"]
     assert panel.header.model.box.currentText() == "abdomen-liver+liver"
     assert stage.failures == []
 
 
 def test_the_menu_offers_only_what_can_be_done(panel: Panel) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     menu = panel.classes.table.menu_for("lesion")
     assert not entry(menu, "export_class").isEnabled()
     assert not entry(menu, "remove_class").isEnabled()

@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMessageBox, QPushButton
 
-from condseg_app.data import Image
+from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.qt import Panel
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_model import Column
@@ -33,32 +33,32 @@ def text(panel: Panel, name: str, column: Column) -> str:
 def test_a_click_on_a_class_predicts_it(qtbot: QtBot, panel: Panel, scan: Image) -> None:
     assert text(panel, "liver", Column.SIZE) == ""
     click(qtbot, panel, "liver")
-    assert panel.session.current_class == "liver"
-    qtbot.waitUntil(lambda: panel.session.state_of("liver") == "complete", timeout=10_000)
+    assert panel.session.state.current_class == "liver"
+    qtbot.waitUntil(lambda: panel.session.state.state_of("liver") == "complete", timeout=10_000)
     millilitres = np.count_nonzero(scan.voxels() == 1) * 6 / 1000
     assert text(panel, "liver", Column.SIZE) == f"{millilitres:.2f} ml"
-    assert panel.session.state_of("spleen") == "not asked"
+    assert panel.session.state.state_of("spleen") == "not asked"
 
 
 def test_a_click_on_the_eye_only_hides(qtbot: QtBot, panel: Panel) -> None:
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.hidden == {"spleen"}
-    assert panel.session.current_class is None
-    assert panel.session.job is None
+    assert panel.session.state.hidden == {"spleen"}
+    assert panel.session.state.current_class is None
+    assert panel.session.jobs.current is None
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.hidden == frozenset()
+    assert panel.session.state.hidden == frozenset()
 
 
 def test_the_filter_and_the_presets_list_less(qtbot: QtBot, panel: Panel) -> None:
     qtbot.keyClicks(panel.classes.search, "LE")
     assert listed(panel) == ["spleen"]
     panel.classes.search.clear()
-    panel.session.set_hidden("liver", True)
+    panel.session.classes.set_hidden("liver", True)
     panel.classes.preset.setCurrentText("shown")
     assert listed(panel) == ["spleen", "kidney"]
     qtbot.mouseClick(panel.classes.predict_all, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.session.state_of("kidney") == "complete", timeout=10_000)
-    assert panel.session.state_of("liver") == "not asked"
+    qtbot.waitUntil(lambda: panel.session.state.state_of("kidney") == "complete", timeout=10_000)
+    assert panel.session.state.state_of("liver") == "not asked"
 
 
 def test_disabled_buttons_say_why(empty_panel: Panel, scan: Image) -> None:
@@ -66,11 +66,11 @@ def test_disabled_buttons_say_why(empty_panel: Panel, scan: Image) -> None:
     for button in (page.predict, page.predict_all, page.correct_button, page.teach):
         assert not button.isEnabled()
         assert button.toolTip() == "Open an image first"
-    empty_panel.session.set_image(scan)
+    empty_panel.session.images.show(scan)
     assert page.predict_all.isEnabled()
     assert page.predict.toolTip() == "Choose a class in the table first"
-    empty_panel.session.add_class("lesion")
-    empty_panel.session.choose_class("lesion")
+    empty_panel.session.classes.add("lesion")
+    empty_panel.session.classes.choose("lesion")
     assert not page.predict.isEnabled()
     assert "does not know lesion yet" in page.predict.toolTip()
 
@@ -80,10 +80,10 @@ def test_the_slider_moves_the_threshold_of_the_class_in_hand(qtbot: QtBot, panel
     assert not slider.isEnabled()
     click(qtbot, panel, "liver")
     slider.setValue(0.25)
-    assert panel.session.thresholds["liver"] == pytest.approx(0.25)
-    panel.session.choose_class("spleen")
+    assert panel.session.state.threshold("liver") == pytest.approx(0.25)
+    panel.session.classes.choose("spleen")
     assert slider.value() == pytest.approx(0.5)
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     assert slider.value() == pytest.approx(0.25)
 
 
@@ -114,7 +114,7 @@ def test_a_class_is_added_by_name(qtbot: QtBot, panel: Panel) -> None:
     assert dialog.reason.text() == ""
     assert dialog.numbers.text() == "Value 4, code -0.5"
     qtbot.mouseClick(ok, Qt.MouseButton.LeftButton)
-    assert panel.session.current_class == "lesion"
+    assert panel.session.state.current_class == "lesion"
     assert listed(panel) == ["liver", "spleen", "kidney", "lesion"]
 
 
@@ -124,7 +124,7 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     actions = {action.objectName(): action for action in table.menu_for("spleen").actions()}
     assert not actions["clear"].isEnabled()
     actions["only"].trigger()
-    assert panel.session.hidden == {"liver", "kidney"}
+    assert panel.session.state.hidden == {"liver", "kidney"}
     assert {a.objectName(): a.text() for a in table.menu_for("spleen").actions()}["only"] == "Show all"
     actions["teach"].trigger()
     assert panel.pages.currentIndex() == 1
@@ -135,13 +135,13 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     dialog = panel.findChildren(ClassDialog)[-1]
     dialog.name.setText("milt")
     dialog.accept()
-    assert "milt" in panel.session.classes
+    assert "milt" in panel.session.state.classes
 
 
 def test_removing_says_that_marks_of_other_images_go_as_well(panel: Panel, scan: Image) -> None:
     ones = np.ones(scan.geometry.shape, bool)
-    panel.session.annotate("kidney", ones, ones)
-    panel.session.set_image(replace(scan, name="another"))
+    panel.session.annotations.put(ChunkedAnnotation.of("kidney", ones, ones))
+    panel.session.images.show(replace(scan, name="another"))
     panel.classes.table.remove("kidney")
     box = panel.findChild(QMessageBox, "remove_dialog")
     assert box is not None
@@ -153,33 +153,33 @@ def test_removing_asks_first(qtbot: QtBot, panel: Panel) -> None:
     panel.classes.table.remove("kidney")
     box = panel.findChild(QMessageBox, "remove_dialog")
     assert box is not None
-    assert "kidney" in panel.session.classes
+    assert "kidney" in panel.session.state.classes
     yes = next(button for button in box.buttons() if button.text() == "Remove")
     qtbot.mouseClick(yes, Qt.MouseButton.LeftButton)
-    assert "kidney" not in panel.session.classes
+    assert "kidney" not in panel.session.state.classes
     panel.session.undo()
-    assert "kidney" in panel.session.classes
+    assert "kidney" in panel.session.state.classes
 
 
 def test_keys_in_the_table(qtbot: QtBot, panel: Panel) -> None:
     table = panel.classes.table
     click(qtbot, panel, "liver")
     qtbot.keyClick(table, Qt.Key.Key_Down)
-    assert panel.session.current_class == "spleen"
+    assert panel.session.state.current_class == "spleen"
     qtbot.keyClick(table, Qt.Key.Key_Space)
-    assert panel.session.hidden == {"spleen"}
+    assert panel.session.state.hidden == {"spleen"}
     qtbot.keyClick(table, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: panel.session.state_of("spleen") == "complete", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of("spleen") == "complete", timeout=10_000)
 
 
 def test_a_class_put_down_and_taken_up_again_is_marked_in_the_table(panel: Panel) -> None:
     table = panel.classes.table
     for name in ("liver", None, "liver"):
-        panel.session.choose_class(name)
+        panel.session.classes.choose(name)
         assert [table.name_at(index) for index in table.selectionModel().selectedRows(2)] == [name] * (name is not None)
 
 
 def test_a_click_beside_the_rows_does_nothing(qtbot: QtBot, panel: Panel) -> None:
     viewport = panel.classes.table.viewport()
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=QPoint(10, viewport.height() - 5))
-    assert panel.session.current_class is None
+    assert panel.session.state.current_class is None

@@ -104,14 +104,14 @@ def test_what_is_chosen_is_used_shown_and_remembered(
     assert dialog is not None
     fill(dialog, place)
     dialog.ok.click()
-    assert empty_panel.session.place == place
+    assert empty_panel.session.computing.place == place
     assert empty_panel.device.text.full_text() == "127.0.0.1"
     assert "has not answered yet" in empty_panel.device.toolTip()
     qtbot.waitUntil(lambda: "CPU" in empty_panel.device.text.full_text(), timeout=60_000)
     assert empty_panel.device.text.full_text().startswith("127.0.0.1, CPU (")
     assert load_settings(file).place == place
     assert load_settings(file).theme == "light", "the rest is as it was"
-    empty_panel.session.use_engine(type(empty_panel.session.engine)())
+    empty_panel.session.computing.use_engine(type(empty_panel.session.computing.engine)())
     assert empty_panel.device.text.full_text().startswith("this computer")
 
 

@@ -29,7 +29,7 @@ LEFT = Qt.MouseButton.LeftButton
 def test_nothing_to_export_is_said(empty_panel: Panel, scan: Image) -> None:
     page = empty_panel.export
     assert page.write.toolTip() == "Open an image first"
-    empty_panel.session.set_image(scan)
+    empty_panel.session.images.show(scan)
     assert page.write.toolTip() == "Nothing to export yet: predict or annotate a class first"
 
 
@@ -49,7 +49,7 @@ def test_exactly_the_files_that_were_listed_are_written(
     target = folder if form.one_file_a_class else folder / f"scan{form.suffix}"
     page.path.setText(str(target))
     page.chosen.item(1).setCheckState(Qt.CheckState.Unchecked)
-    names = [path.name for path in export_files(form, target, panel.session.classes.keeping(["liver", "kidney"]))]
+    names = [path.name for path in export_files(form, target, panel.session.state.classes.keeping(["liver", "kidney"]))]
     assert page.chosen_names() == ["liver", "kidney"]
     assert all(name in page.files.text() for name in names)
     qtbot.mouseClick(page.write, LEFT)
@@ -67,7 +67,7 @@ def test_what_was_exported_opens_again_as_it_was(qtbot: QtBot, panel: Panel, sta
     page.path.setText(str(tmp_path / "scan.nii.gz"))
     qtbot.mouseClick(page.write, LEFT)
     qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
-    image = panel.session.image
+    image = panel.session.state.image
     assert image is not None
     labels = read_label_map(tmp_path / "scan.nii.gz", image)
     assert np.array_equal(labels.values, image.voxels()[0])
@@ -122,8 +122,8 @@ def half(stage: Any, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
         return predictor
 
     monkeypatch.setattr(stage.tools, "predictor", held)
-    panel.session.predict()
-    qtbot.waitUntil(lambda: panel.session.predicted_part("liver") == 0.4, timeout=10_000)
+    panel.session.predictions.start()
+    qtbot.waitUntil(lambda: panel.session.predictions.part_of("liver") == 0.4, timeout=10_000)
     yield gate
     gate.set()
 
@@ -151,9 +151,9 @@ def test_an_export_while_predicting_can_wait(qtbot: QtBot, panel: Panel, half: E
     export_to(panel, qtbot, tmp_path / name, key)
     box = question(panel)
     assert box.text() == "Prediction is not complete: 3 classes are 40 % done."
-    job = panel.session.job
+    job = panel.session.jobs.current
     press(qtbot, box, "Wait and export")
-    assert panel.session.job is job, "it need not begin anew"
+    assert panel.session.jobs.current is job, "it need not begin anew"
     page = panel.export
     assert page.said.text().startswith("Waiting for the prediction: 3 classes are 40 % done")
     assert (page.write.isEnabled(), page.stop.isVisibleTo(page)) == (False, True)
@@ -162,7 +162,7 @@ def test_an_export_while_predicting_can_wait(qtbot: QtBot, panel: Panel, half: E
     qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
     assert read_registry(tmp_path / "scan.json").incomplete == ()
     if key == "nifti":
-        image = panel.session.image
+        image = panel.session.state.image
         assert image is not None
         assert np.array_equal(read_label_map(tmp_path / name, image).values, image.voxels()[0])
 
@@ -178,7 +178,7 @@ def test_waiting_can_be_cancelled_and_ends_with_the_prediction(
     assert page.said.text() == ""
     qtbot.mouseClick(page.write, LEFT)
     press(qtbot, question(panel), "Wait and export")
-    panel.session.cancel()
+    panel.session.jobs.cancel()
     qtbot.waitUntil(lambda: any("Nothing was exported" in said for said in stage.notices), timeout=10_000)
     assert page.write.isEnabled()
     half.set()
@@ -189,7 +189,7 @@ def test_waiting_can_be_cancelled_and_ends_with_the_prediction(
 def test_what_was_left_half_predicted_is_asked_about_as_well(
     qtbot: QtBot, panel: Panel, stage: Any, half: Event, tmp_path: Path
 ) -> None:
-    panel.session.cancel()
+    panel.session.jobs.cancel()
     half.set()
     assert stage.session.wait(10)
     export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
@@ -203,7 +203,7 @@ def test_another_image_is_not_exported_in_place_of_the_one_waited_for(
 ) -> None:
     export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
     press(qtbot, question(panel), "Wait and export")
-    panel.session.set_image(replace(scan, name="another"))
+    panel.session.images.show(replace(scan, name="another"))
     half.set()
     stage.predict_all()
     qtbot.wait(50)
@@ -237,18 +237,18 @@ def test_every_image_proposes_a_folder_of_its_own(
     page, first, second = panel.export, tmp_path / "first", tmp_path / "second"
     for folder in (first, second, tmp_path / "out"):
         folder.mkdir()
-    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    panel.session.images.show(replace(scan, source=first / "one.nii.gz", name="one"))
     assert Path(page.path.text()).parent == first
     stage.predict_all()
     export_to(panel, qtbot, tmp_path / "out" / "one.nii.gz", "nifti")
     qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
-    panel.session.set_image(replace(scan, source=second / "two.nii.gz", name="two"))
+    panel.session.images.show(replace(scan, source=second / "two.nii.gz", name="two"))
     assert Path(page.path.text()) == second / "two_labels.nii.gz"
-    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    panel.session.images.show(replace(scan, source=first / "one.nii.gz", name="one"))
     assert Path(page.path.text()).parent == tmp_path / "out"
     shutil.rmtree(tmp_path / "out")
-    panel.session.close_image()
-    panel.session.set_image(replace(scan, source=first / "one.nii.gz", name="one"))
+    panel.session.images.close()
+    panel.session.images.show(replace(scan, source=first / "one.nii.gz", name="one"))
     assert Path(page.path.text()).parent == first, "a folder that is gone is proposed"
 
 
@@ -266,7 +266,7 @@ def test_masks_of_another_format_are_not_proposed_inside_of_the_masks_before(
 def test_frames_of_one_file_have_masks_of_different_names(empty_panel: Panel, film: Path) -> None:
     names = []
     for frame in (0, 1):
-        empty_panel.session.set_image(read_image(film, Pick(frame=frame)))
+        empty_panel.session.images.show(read_image(film, Pick(frame=frame)))
         names.append(Path(empty_panel.export.path.text()).name)
     assert names == ["film_frame1_labels.nii.gz", "film_frame2_labels.nii.gz"]
 
@@ -305,7 +305,7 @@ def test_a_name_can_be_typed_letter_by_letter(qtbot: QtBot, panel: Panel, stage:
 
 
 def test_a_picture_is_offered_picture_formats_first(empty_panel: Panel, photo: Image) -> None:
-    empty_panel.session.set_image(photo)
+    empty_panel.session.images.show(photo)
     form = empty_panel.export.chosen_format()
     assert form is not None
     assert form.key == "png"
@@ -320,7 +320,7 @@ def test_another_image_with_other_classes_leaves_no_ticks_behind(
     write_image(tmp_path / "photo.png", photo)
     model = read_model(flat_model)
     write_model(flat_model, replace(model, classes=ClassTable.from_names(["sky", "road", "tree"])))
-    stage.session.open_image(tmp_path / "photo.png", flat_model)
+    stage.session.images.open(tmp_path / "photo.png", flat_model)
     assert stage.session.wait(20)
     assert stage.failures == []
     assert panel.export.chosen_names() == []

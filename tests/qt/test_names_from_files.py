@@ -21,9 +21,9 @@ NAME = "<b>R&D</b> <img src=x>"
 @pytest.fixture
 def odd_panel(panel: Panel, scan: Image, qtbot: QtBot) -> Panel:
     """A panel whose image and class in hand have such names."""
-    panel.session.set_image(replace(scan, name=NAME, warnings=(f"its header names {NAME}",)))
-    panel.session.add_class(NAME)
-    panel.session.choose_class(NAME)
+    panel.session.images.show(replace(scan, name=NAME, warnings=(f"its header names {NAME}",)))
+    panel.session.classes.add(NAME)
+    panel.session.classes.choose(NAME)
     panel.show_teach(NAME)
     qtbot.wait(50)
     return panel

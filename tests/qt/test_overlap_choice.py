@@ -31,10 +31,10 @@ def test_the_order_is_shown_where_it_decides(page: Any, stage: Any) -> None:
     choose_rule(page, 1)
     assert order.isVisible()
     assert order.names() == ["liver", "spleen", "kidney"]
-    assert stage.session.priority == ("liver", "spleen", "kidney")
+    assert stage.session.state.in_priority == ("liver", "spleen", "kidney")
     choose_rule(page, 0)
     assert not order.isVisible()
-    assert stage.session.priority is None
+    assert stage.session.state.in_priority is None
 
 
 def test_keys_and_buttons_move_a_class(qtbot: QtBot, page: Any, stage: Any) -> None:
@@ -44,16 +44,16 @@ def test_keys_and_buttons_move_a_class(qtbot: QtBot, page: Any, stage: Any) -> N
     assert order.up.toolTip() == "Choose a class in the list first"
     rows.setCurrentRow(2)
     qtbot.keyClick(rows, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
-    assert stage.session.priority == ("liver", "kidney", "spleen")
+    assert stage.session.state.in_priority == ("liver", "kidney", "spleen")
     assert rows.currentItem().text() == "kidney"
     qtbot.mouseClick(order.up, LEFT)
-    assert stage.session.priority == ("kidney", "liver", "spleen")
+    assert stage.session.state.in_priority == ("kidney", "liver", "spleen")
     assert order.up.toolTip() == "It is the first already"
     assert not order.up.isEnabled()
     qtbot.mouseClick(order.down, LEFT)
     qtbot.keyClick(rows, Qt.Key.Key_Up)
     assert rows.currentRow() == 0, "without Alt the cursor moves"
-    assert stage.session.priority == ("liver", "kidney", "spleen")
+    assert stage.session.state.in_priority == ("liver", "kidney", "spleen")
 
 
 def test_a_row_is_dragged(qtbot: QtBot, page: Any, stage: Any) -> None:
@@ -69,7 +69,7 @@ def test_a_row_is_dragged(qtbot: QtBot, page: Any, stage: Any) -> None:
     moved = rows.model().moveRows(rows.rootIndex(), 0, 1, rows.rootIndex(), 3)  # what a drop from the list itself does
     rows.dropEvent(event)
     assert moved
-    qtbot.waitUntil(lambda: stage.session.priority == ("spleen", "kidney", "liver"), timeout=2000)
+    qtbot.waitUntil(lambda: stage.session.state.in_priority == ("spleen", "kidney", "liver"), timeout=2000)
     assert page.overlap.order.names() == ["spleen", "kidney", "liver"]
 
 
@@ -87,7 +87,7 @@ def test_a_format_that_keeps_overlaps_has_nothing_to_choose(page: Any) -> None:
 def test_a_new_name_and_colour_reach_the_order(page: Any, stage: Any) -> None:
     choose_rule(page, 1)
     page.overlap.order.rows.setCurrentRow(1)
-    stage.session.rename_class("spleen", "Milz")
+    stage.session.classes.rename("spleen", "Milz")
     assert page.overlap.order.names() == ["liver", "Milz", "kidney"]
 
 
@@ -108,7 +108,7 @@ def test_conflicts_are_switched_on_and_off(qtbot: QtBot, page: Any, panel: Panel
     assert panel.binding.conflicts.layer is not None
     panel.binding.viewer.layers.remove(panel.binding.conflicts.layer)
     assert not box.isChecked()
-    stage.session.show_conflicts(True)
+    stage.session.classes.show_conflicts(True)
     assert box.isChecked()
-    stage.session.close_image()
+    stage.session.images.close()
     assert not box.isEnabled()

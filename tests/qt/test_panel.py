@@ -28,7 +28,7 @@ def test_the_image_line_tells_name_spacing_and_dimension(panel: Panel) -> None:
     assert panel.header.image.name.full_text() == "scan"
     assert panel.header.image.facts.text() == "1.0 × 2.0 × 3.0 mm  3D"
     assert "LAS" in panel.header.image.toolTip()
-    panel.session.close_image()
+    panel.session.images.close()
     assert panel.header.image.name.full_text() == "none open"
 
 
@@ -55,16 +55,16 @@ def test_a_model_that_suits_is_proposed_and_used_by_a_click(
     flat = ModelFile("flat", flat_model, read_model_description(flat_model))
     know(empty_panel, *stage.model_files, flat)
     session, strip = empty_panel.session, empty_panel.header.advice
-    session.set_image(photo)
+    session.images.show(photo)
     assert session.wait(10)
-    assert session.model_path == stage.model_file  # nothing was opened behind anybody's back
+    assert session.state.model_path == stage.model_file  # nothing was opened behind anybody's back
     assert "is for volumes, 'photo' is a 2D image" in strip.text.text()
     box = empty_panel.header.model.box
     assert [box.itemText(row) for row in range(2)] == ["flat", "abdomen (does not fit)"]
     assert strip.use.text() == "Use flat"
     qtbot.mouseClick(strip.use, Qt.MouseButton.LeftButton)
-    assert session.model is not None
-    assert session.model.name == "flat"
+    assert session.state.model is not None
+    assert session.state.model.name == "flat"
     assert box.currentText() == "flat"
     assert not strip.isVisible()
     assert stage.failures == []
@@ -74,8 +74,8 @@ def test_an_image_unlike_the_training_is_told_of(stage: Any, empty_panel: Panel,
     shutil.copy(stage.model_file, tmp_path / "organ.safetensors")
     organ = model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=1000.0))
     know(empty_panel, organ)
-    empty_panel.session.open_model(organ.path)
-    empty_panel.session.set_image(scan)
+    empty_panel.session.models.open(organ.path)
+    empty_panel.session.images.show(scan)
     assert empty_panel.session.wait(10)
     strip = empty_panel.header.advice
     assert strip.isVisible()
@@ -98,9 +98,9 @@ def test_spacing_and_intensities_are_compared_with_the_training(
 ) -> None:
     shutil.copy(stage.model_file, tmp_path / "organ.safetensors")
     know(empty_panel, model_file(tmp_path / "organ.safetensors", fingerprint=fingerprint(size=20.0)))
-    empty_panel.session.open_model(tmp_path / "organ.safetensors")
+    empty_panel.session.models.open(tmp_path / "organ.safetensors")
     voxels = np.random.default_rng(0).integers(low, 4, (1, 7, 6, 5)).astype(np.int16)
-    empty_panel.session.set_image(Image(voxels, Geometry.with_spacing((7, 6, 5), spacing), "scan"))
+    empty_panel.session.images.show(Image(voxels, Geometry.with_spacing((7, 6, 5), spacing), "scan"))
     assert empty_panel.session.wait(10)
     assert said in empty_panel.header.advice.text.text()
 
@@ -111,16 +111,16 @@ def test_models_of_generated_images_are_proposed_for_such_only(
     shutil.copy(stage.model_file, tmp_path / "phantom.safetensors")
     know(empty_panel, model_file(tmp_path / "phantom.safetensors", fingerprint=fingerprint(generated=True, size=20.0)))
     session = empty_panel.session
-    session.set_image(scan)
+    session.images.show(scan)
     assert session.wait(10)
-    assert [judged.suits for judged in session.advice.ranked if judged.file.name == "phantom"] == [False]
+    assert [judged.suits for judged in session.models.advice.ranked if judged.file.name == "phantom"] == [False]
     (tmp_path / "made" / "imagesTr").mkdir(parents=True)
     (tmp_path / "made" / "dataset.json").write_text('{"reference": "CondSeg"}')
-    session.set_image(replace(scan, source=tmp_path / "made" / "imagesTr" / "scan.nii.gz"))
+    session.images.show(replace(scan, source=tmp_path / "made" / "imagesTr" / "scan.nii.gz"))
     assert session.wait(10)
-    assert [judged.suits for judged in session.advice.ranked if judged.file.name == "phantom"] == [True]
-    session.set_image(scan)
-    session.open_model(tmp_path / "phantom.safetensors")
+    assert [judged.suits for judged in session.models.advice.ranked if judged.file.name == "phantom"] == [True]
+    session.images.show(scan)
+    session.models.open(tmp_path / "phantom.safetensors")
     assert session.wait(10)
     assert "they were generated, it is real" in empty_panel.header.advice.text.text()
 
@@ -133,16 +133,16 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     qtbot.addWidget(panel)
     panel.show()
     qtbot.waitExposed(panel)
-    qtbot.waitUntil(lambda: session.advice.files != ())
-    session.set_image(photo)
+    qtbot.waitUntil(lambda: session.models.advice.files != ())
+    session.images.show(photo)
     assert session.wait(10)
     text = panel.header.advice.text.text()
     assert text.startswith(
         "No model at hand suits this image: annotate classes by hand and export them, or train a model"
     )
     assert panel.findChild(ProblemDialog) is None
-    session.add_class("cell")
-    session.choose_class("cell")
+    session.classes.add("cell")
+    session.classes.choose("cell")
     for button in panel.findChildren(QPushButton):
         if button.isVisible() and not button.isEnabled():
             assert button.toolTip(), f"'{button.text()}' is disabled without a reason"
@@ -170,14 +170,14 @@ def test_the_card_says_what_its_page_says_warnings_and_figures_first(panel: Pane
     places = [text.index(said) for said in ("Organs.", "Adults only.", "Dice 0.9", "liver", "Ten scans.")]
     assert places == sorted(places)
     assert "CC0-1.0" in text
-    assert panel.session.model is not None
-    without = card_html(panel.session.model, None)
+    assert panel.session.state.model is not None
+    without = card_html(panel.session.state.model, None)
     assert "not recorded" in without
     assert "No card came with this model" in without
 
 
 def test_an_error_is_one_sentence_that_stops_nothing(qtbot: QtBot, panel: Panel, tmp_path: Any) -> None:
-    panel.session.open_image(tmp_path / "nowhere.nii.gz")
+    panel.session.images.open(tmp_path / "nowhere.nii.gz")
     assert panel.session.wait(10)
     dialog = panel.findChild(ProblemDialog)
     assert dialog is not None
@@ -187,7 +187,7 @@ def test_an_error_is_one_sentence_that_stops_nothing(qtbot: QtBot, panel: Panel,
     assert dialog.text().startswith("nowhere.nii.gz: ")
     assert "nowhere.nii.gz" in dialog.informativeText()
     assert dialog.detailedText()
-    assert panel.session.image is not None
+    assert panel.session.state.image is not None
     panel.show_problem(ReadError("is empty; download it again"))
     qtbot.waitUntil(lambda: len(panel.findChildren(ProblemDialog)) == 1)
 
@@ -198,15 +198,15 @@ def test_a_notice_stands_in_the_job_line(panel: Panel) -> None:
 
 
 def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
-    panel.session.add_class("lesion")
-    panel.session.choose_class("lesion")
+    panel.session.classes.add("lesion")
+    panel.session.classes.choose("lesion")
     panel.binding.begin_painting("lesion")
     draft = panel.binding.annotation.draft
     assert draft is not None
     draft.write((slice(2, 3),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
     panel.binding.collect()
-    panel.session.teach("lesion", 100_000)
-    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=10_000)  # a step is done
+    panel.session.lessons.start("lesion", 100_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=10_000)  # a step is done
     assert panel.job.currentIndex() == 1
     qtbot.waitUntil(lambda: "Step" in panel.job.what.full_text(), timeout=10_000)
     assert panel.job.what.width() > 0.7 * panel.job.width(), "room for the text"
@@ -214,15 +214,15 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     qtbot.mouseClick(panel.job.stop, Qt.MouseButton.LeftButton)
     (question,) = panel.findChildren(LessonQuestion)
     qtbot.mouseClick(question.forget, Qt.MouseButton.LeftButton)
-    assert panel.session.job is None
+    assert panel.session.jobs.current is None
     assert panel.job.currentIndex() == 0
 
 
 def test_escape_cancels(qtbot: QtBot, panel: Panel) -> None:
-    panel.session.predict(["liver"])
-    assert panel.session.job is not None
+    panel.session.predictions.start(["liver"])
+    assert panel.session.jobs.current is not None
     qtbot.keyClick(panel, Qt.Key.Key_Escape)
-    assert panel.session.job is None
+    assert panel.session.jobs.current is None
 
 
 def test_keys_act_in_the_viewer_and_are_given_back(panel: Panel) -> None:
@@ -231,13 +231,13 @@ def test_keys_act_in_the_viewer_and_are_given_back(panel: Panel) -> None:
     assert {key.sequence.replace("-", "+") for key in KEYS} <= {key.replace("-", "+") for key in bound}
     press = {key.action: bound[key.shown if key.shown in bound else key.sequence] for key in KEYS}
     press["next_class"](viewer)
-    assert panel.session.current_class == "liver"
+    assert panel.session.state.current_class == "liver"
     press["previous_class"](viewer)
-    assert panel.session.current_class == "kidney"
+    assert panel.session.state.current_class == "kidney"
     press["hide"](viewer)
-    assert panel.session.hidden == {"kidney"}
+    assert panel.session.state.hidden == {"kidney"}
     press["complete_slice"](viewer)
-    assert panel.session.annotations["kidney"].state == "absent"
+    assert panel.session.state.annotations["kidney"].state == "absent"
     panel.shut()
     assert not viewer.keymap
 
@@ -289,8 +289,8 @@ def test_the_session_outlives_the_panel(qtbot: QtBot, stage: Any, scan: Image) -
     panel.deleteLater()
     del panel
     qtbot.wait(100)
-    stage.session.set_image(scan)
-    stage.session.choose_class("liver")
+    stage.session.images.show(scan)
+    stage.session.classes.choose("liver")
     stage.predict_all()
     assert stage.failures == []
 

@@ -39,17 +39,17 @@ def paint(panel: Panel, name: str) -> None:
     layer = panel.binding.annotation.layer
     assert layer is not None
     layer.brush_size = 3
-    layer.paint((2, 3, 3), panel.session.classes[name].value)
+    layer.paint((2, 3, 3), panel.session.state.classes[name].value)
     panel.binding.collect()
 
 
 def job_state(panel: Panel) -> str:
-    assert panel.session.job is not None
-    return panel.session.job.state
+    assert panel.session.jobs.current is not None
+    return panel.session.jobs.current.state
 
 
 def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     panel.show_teach("lesion")
     assert panel.teach.paint.text() == "Paint lesion"
     panel.binding.begin_painting("lesion")
@@ -61,7 +61,7 @@ def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
 
 
 def test_what_is_marked_is_told(panel: Panel) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     panel.show_teach("lesion")
     page = panel.teach
     assert page.which.currentText() == "lesion"
@@ -87,14 +87,14 @@ def test_complete_works_without_a_stroke(qtbot: QtBot, panel: Panel) -> None:
     """A class that is absent is declared so."""
     panel.show_teach("liver")
     qtbot.mouseClick(panel.teach.slice_done, LEFT)
-    assert panel.session.annotations["liver"].state == "absent"
+    assert panel.session.state.annotations["liver"].state == "absent"
 
 
 def test_in_3d_no_slice_can_be_complete(qtbot: QtBot, panel: Panel, stage: Any) -> None:
     panel.show_teach("liver")
     panel.binding.viewer.dims.ndisplay = 3
     qtbot.mouseClick(panel.teach.slice_done, LEFT)
-    assert "liver" not in panel.session.annotations
+    assert "liver" not in panel.session.state.annotations
     assert "2D" in stage.notices[-1]
 
 
@@ -107,12 +107,12 @@ def taught(qtbot: QtBot, panel: Panel, name: str, mode: TeachingMode, steps: int
     qtbot.mouseClick(page.start, LEFT)
     assert page.pause.isEnabled()
     assert not page.mode.isVisible(), "it cannot be changed now, and the curves need the room"
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
     return page.outcome
 
 
 def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, stage: Any) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     assert panel.teach.mode.mode == "exact"
     outcome = taught(qtbot, panel, "lesion", "exact")
     lesson = stage.tools.lessons[-1]
@@ -130,12 +130,12 @@ def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, st
     )
     assert "0.50 on annotated slices" in outcome.verdict.text()
     qtbot.mouseClick(outcome.accept, LEFT)
-    assert panel.session.can_predict("lesion")
+    assert panel.session.state.can_predict("lesion")
     assert not outcome.isVisible()
 
 
 def test_a_full_lesson_shows_all_classes_and_asks_where_some_are_worse(qtbot: QtBot, panel: Panel, stage: Any) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     outcome = taught(qtbot, panel, "lesion", "full")
     assert stage.tools.lessons[-1].mode == "full"
     assert panel.teach.figures.meaning.text() == "on the pieces it has just learnt from"
@@ -150,7 +150,7 @@ def test_a_full_lesson_shows_all_classes_and_asks_where_some_are_worse(qtbot: Qt
         box = next(box for box in outcome.findChildren(QMessageBox, "worse_dialog") if box.isVisible())
         assert "liver (0.250)" in box.text()
         qtbot.mouseClick(next(b for b in box.buttons() if b.text().replace("&", "") == answer), LEFT)
-        assert panel.session.can_predict("lesion") == known
+        assert panel.session.state.can_predict("lesion") == known
 
 
 def test_only_the_person_s_choice_of_a_mode_is_told(qtbot: QtBot, panel: Panel) -> None:
@@ -185,7 +185,7 @@ def test_each_mode_stands_right_above_its_explanation(panel: Panel) -> None:
 
 def test_a_lesson_can_be_discarded(qtbot: QtBot, panel: Panel) -> None:
     outcome = taught(qtbot, panel, "liver", "exact", 1)
-    lesson = panel.session.lesson
+    lesson = panel.session.state.lesson_result
     assert lesson is not None
     assert lesson.path.exists()
     qtbot.mouseClick(outcome.discard, LEFT)
@@ -200,13 +200,13 @@ def test_a_lesson_can_be_discarded(qtbot: QtBot, panel: Panel) -> None:
 
 
 def test_how_much_is_marked_is_said_for_all_images(panel: Panel, scan: Image) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     paint(panel, "lesion")
     here = panel.teach.marked.text()
     assert "other image" not in here
-    panel.session.set_image(replace(scan, name="another", source=None))
+    panel.session.images.show(replace(scan, name="another", source=None))
     assert panel.teach.marked.text() == "nothing yet; 1 other image annotated"
-    panel.session.set_image(scan)
+    panel.session.images.show(scan)
     assert panel.teach.marked.text() == here
 
 
@@ -274,30 +274,30 @@ def ways_to_stop(qtbot: QtBot, panel: Panel) -> dict[str, Callable[[], None]]:
 @pytest.mark.parametrize("way", ["cross", "escape", "cancel"])
 def test_nothing_that_was_learnt_is_forgotten_without_asking(qtbot: QtBot, panel: Panel, way: str) -> None:
     start_long(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=20_000)
     stop = ways_to_stop(qtbot, panel)[way]
     stop()
-    assert panel.session.is_teaching, "it was stopped without a question"
+    assert panel.session.state.is_teaching, "it was stopped without a question"
     (question,) = panel.findChildren(LessonQuestion)
     assert "liver: " in question.text()
     assert "of learning, step " in question.text()
     stop()
     assert len(panel.findChildren(LessonQuestion)) == 1
     answer(qtbot, panel, "go_on")
-    assert panel.session.is_teaching
+    assert panel.session.state.is_teaching
     stop()
     answer(qtbot, panel, "keep")
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
-    assert panel.session.lesson is not None
-    assert panel.session.lesson.path.exists()
+    qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
+    assert panel.session.state.lesson_result is not None
+    assert panel.session.state.lesson_result.path.exists()
 
 
 def test_the_question_goes_when_the_lesson_ends(qtbot: QtBot, panel: Panel) -> None:
     start_long(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=20_000)
     qtbot.mouseClick(panel.job.stop, LEFT)
-    panel.session.finish_lesson()
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    panel.session.lessons.finish()
+    qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
     qtbot.waitUntil(lambda: not any(q.isVisible() for q in panel.findChildren(LessonQuestion)))
 
 
@@ -312,9 +312,9 @@ def test_what_is_not_learnt_yet_and_what_is_predicted_is_stopped_at_once(
         return real(*arguments)
 
     monkeypatch.setattr(stage.tools, "predictor", wait)
-    panel.session.predict()
+    panel.session.predictions.start()
     qtbot.mouseClick(panel.job.stop, LEFT)
-    assert panel.session.job is None
+    assert panel.session.jobs.current is None
     held.set()
     assert panel.findChild(LessonQuestion) is None
 
@@ -323,17 +323,17 @@ def test_another_lesson_does_not_forget_what_a_lost_engine_had_taught(
     qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start_long(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=20_000)
     with monkeypatch.context() as patch:
         lost = EngineLost("the engine was killed; do it again to start a new one")
         patch.setattr(stage.tools.trainers[-1], "advance", lambda _: raise_(lost))
-        qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
-    panel.session.choose_class("spleen")
+        qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
+    panel.session.classes.choose("spleen")
     paint(panel, "spleen")
     qtbot.mouseClick(panel.teach.start, LEFT)
-    assert panel.session.job is None
+    assert panel.session.jobs.current is None
     answer(qtbot, panel, "keep")
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
 
 
 def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage: Any) -> None:
@@ -343,11 +343,11 @@ def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage:
     assert panel.teach.pause.text() == "Go on"
     qtbot.mouseClick(panel.teach.pause, LEFT)
     assert job_state(panel) == "running"
-    qtbot.waitUntil(lambda: panel.session.unsaved_lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
     answer(qtbot, panel, "forget")
-    assert panel.session.job is None
-    assert panel.session.lesson is None
+    assert panel.session.jobs.current is None
+    assert panel.session.state.lesson_result is None
     assert "nothing was saved" in stage.notices[-1]
     assert not panel.teach.history.isVisible()
     assert not panel.teach.cancel.isEnabled()
@@ -357,20 +357,20 @@ def test_a_lesson_that_is_stopped_is_kept_and_can_go_on(qtbot: QtBot, panel: Pan
     start_long(qtbot, panel)
     page = panel.teach
     assert "Go on painting" in page.advice.text()
-    qtbot.waitUntil(lambda: len(panel.session.lesson_states) > 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(panel.session.state.lesson_states) > 1, timeout=20_000)
     qtbot.mouseClick(page.stop, LEFT)
-    qtbot.waitUntil(lambda: panel.session.lesson is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
     assert page.outcome.isVisible()
     assert "Annotate the class" in page.advice.text()
     assert page.start.text() == "Continue"
     qtbot.mouseClick(page.start, LEFT)
     assert page.start.text() == "Start"
-    qtbot.waitUntil(lambda: panel.session.lesson_states[-1].step > 120, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.lesson_states[-1].step > 120, timeout=20_000)
     qtbot.mouseClick(page.stop, LEFT)
-    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
     assert not page.cancel.isVisible(), "there is Discard"
     discard(qtbot, page.outcome)
-    assert panel.session.lesson is None
+    assert panel.session.state.lesson_result is None
     assert page.start.text() == "Start"
     assert list((stage.model_file.parent / "models").iterdir()) == []
 
@@ -382,11 +382,11 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
 
     def lose() -> None:
         start_long(qtbot, panel)
-        qtbot.waitUntil(lambda: len(panel.session.lesson_states) > 0, timeout=20_000)
+        qtbot.waitUntil(lambda: len(panel.session.state.lesson_states) > 0, timeout=20_000)
         with monkeypatch.context() as patch:
             lost = EngineLost("the engine was killed; do it again to start a new one")
             patch.setattr(stage.tools.trainers[-1], "advance", lambda _: raise_(lost))
-            qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+            qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
 
     lose()
     assert "is kept" in stage.notices[-1]
@@ -394,7 +394,7 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
     assert page.history.use.isEnabled()
     assert "Save the class" in page.history.use.toolTip()
     qtbot.mouseClick(page.history.use, LEFT)
-    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
     assert page.outcome.isVisible()
     discard(qtbot, page.outcome)
     lose()
@@ -425,10 +425,10 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     layer = panel.binding.annotation.layer
     assert layer is not None
     panel.binding.viewer.dims.set_current_step(0, 1)
-    layer.paint((1, 3, 3), panel.session.classes["liver"].value)
+    layer.paint((1, 3, 3), panel.session.state.classes["liver"].value)
     panel.binding.collect()
     trainer = stage.tools.trainers[-1]
-    marked = int(panel.session.annotations["liver"].supervised.sum())
+    marked = int(panel.session.state.annotations["liver"].supervised.sum())
     qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
     answer(qtbot, panel, "forget")
@@ -448,26 +448,26 @@ def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) 
     assert "was saved" in history.use.toolTip()
     history.states.setCurrentIndex(1)
     qtbot.mouseClick(history.use, LEFT)
-    qtbot.waitUntil(lambda: panel.session.job is None, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
     assert "0.51 on annotated slices" in outcome.verdict.text()
     assert history.states.count() == 4
     assert not history.use.isEnabled()
-    page.figures.add(TrainingProgress(6, 12, 0.3, {"liver": 0.51}), panel.session.classes)
+    page.figures.add(TrainingProgress(6, 12, 0.3, {"liver": 0.51}), panel.session.state.classes)
     assert page.figures.curves._values[""][0] == [1, 2, 3, 4, 5, 6], "what came later is off the curve"
 
 
 def test_after_acceptance_the_class_is_shown_and_the_model_before_is_one_click_away(
     qtbot: QtBot, panel: Panel, stage: Any
 ) -> None:
-    panel.session.add_class("lesion")
+    panel.session.classes.add("lesion")
     outcome = taught(qtbot, panel, "lesion", "exact")
     before = panel.teach.before
     assert not before.isVisible()
     qtbot.mouseClick(outcome.accept, LEFT)
-    qtbot.waitUntil(lambda: panel.session.state_of("lesion") == "complete", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of("lesion") == "complete", timeout=20_000)
     assert before.isVisible()
     qtbot.mouseClick(before, LEFT)
-    assert panel.session.model_path == stage.model_file
+    assert panel.session.state.model_path == stage.model_file
     assert not before.isVisible()
 
 
@@ -476,7 +476,7 @@ def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -
     place = panel.teach.next
     place._again.setInterval(10)
     assert not place.text.isVisible()
-    panel.session.predict(["liver"])
+    panel.session.predictions.start(["liver"])
     qtbot.waitUntil(place.text.isVisible, timeout=20_000)
     sight, proposal = panel.binding.sight, place._proposal
     assert sight is not None
@@ -493,9 +493,9 @@ def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -
 
 def test_the_least_certain_image_is_one_click_away(qtbot: QtBot, panel: Panel, scan: Image) -> None:
     other = replace(scan, name="other scan", array=scan.array[:, ::-1])
-    panel.session.set_image(other)
+    panel.session.images.show(other)
     paint(panel, "spleen")
-    panel.session.set_image(scan)
+    panel.session.images.show(scan)
     panel.show_teach("liver")
     place = panel.teach.next
     assert place.others.text() == "Other images of this folder"
@@ -506,11 +506,11 @@ def test_the_least_certain_image_is_one_click_away(qtbot: QtBot, panel: Panel, s
     assert found is not None
     assert found.slice.index is not None
     qtbot.mouseClick(place.look, LEFT)
-    assert panel.session.image is other
+    assert panel.session.state.image is other
     seen = panel.binding.visible_slice()
     assert seen is not None
     assert seen[found.slice.axis] == slice(found.slice.index, found.slice.index + 1)
-    qtbot.waitUntil(lambda: panel.session.state_of("liver") == "complete", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of("liver") == "complete", timeout=20_000)
     assert place.look.text() == "Look", "the next one has to be looked for anew"
 
 
@@ -518,12 +518,12 @@ def test_other_images_are_not_looked_at_while_there_is_other_work(qtbot: QtBot, 
     panel.show_teach("liver")
     place = panel.teach.next
     assert place.look.isEnabled()
-    panel.session.predict(["liver"])
+    panel.session.predictions.start(["liver"])
     assert not place.look.isEnabled()
     assert place.look.toolTip().startswith("Wait until")
     qtbot.waitUntil(place.look.isEnabled, timeout=20_000)
-    panel.session.add_class("lesion")
-    panel.session.choose_class("lesion")
+    panel.session.classes.add("lesion")
+    panel.session.classes.choose("lesion")
     assert not place.others.isVisible(), "the model does not know it"
 
 

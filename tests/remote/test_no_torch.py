@@ -25,28 +25,28 @@ WINDOW = """
     session = condseg_app.session.Session(models_folder=Path(sys.argv[3]))
     failures, done = [], []
     session.failed.connect(failures.append)
-    session.lesson_ended.connect(done.append)
-    session.exported.connect(done.append)
-    session.find_device()
-    session.open_image(Path(sys.argv[2]))
+    session.lessons.ended.connect(done.append)
+    session.exports.written.connect(done.append)
+    session.computing.find_device()
+    session.images.open(Path(sys.argv[2]))
     assert session.wait(200)
-    session.open_model(sys.argv[1])
-    session.predict()
+    session.models.open(sys.argv[1])
+    session.predictions.start()
     assert session.wait(200)
-    assert session.prediction.complete == {"leaf", "stone"}, session.prediction.complete
-    session.add_class("root")
-    mask = np.zeros(session.image.geometry.shape, bool)
+    assert session.state.prediction.complete == {"leaf", "stone"}, session.state.prediction.complete
+    session.classes.add("root")
+    mask = np.zeros(session.state.image.geometry.shape, bool)
     mask[10:30, 10:30] = True
-    session.annotate("root", mask, np.ones_like(mask))
-    session.teach("root", 2)
+    session.annotations.put(ChunkedAnnotation.of("root", mask, np.ones_like(mask)))
+    session.lessons.start("root", 2)
     assert session.wait(200)
-    session.accept_lesson()
-    session.predict(["root"])
+    session.lessons.accept()
+    session.predictions.start(["root"])
     assert session.wait(200)
-    assert session.state_of("root") == "complete"
-    session.export(Path(sys.argv[3]) / "masks.png", "png")
+    assert session.state.state_of("root") == "complete"
+    session.exports.start(Path(sys.argv[3]) / "masks.png", "png")
     assert session.wait(200)
-    session.predict(["nose"])
+    session.predictions.start(["nose"])
     assert len(failures) == 1, failures
     assert len(done) == 2
     session.close()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +35,14 @@ from condseg_app.session import Session
 from tests.conftest import RealRows
 
 CLASSES = ("liver", "spleen", "kidney")
+SIGNALS = (
+    *("images.changed", "models.changed", "annotations.changed", "predictions.changed"),
+    *("classes.changed", "classes.current_changed", "classes.visibility_changed"),
+    *("classes.priority_changed", "classes.threshold_changed"),
+    *("jobs.changed", "jobs.progressed", "computing.changed", "exports.changed", "exports.written"),
+    *("lessons.changed", "lessons.progressed", "lessons.ended"),
+    *("proposals.slice_proposed", "proposals.image_proposed"),
+)
 
 
 @dataclass(eq=False)
@@ -271,8 +280,9 @@ def empty(tmp_path: Path) -> Iterator[JobRunner]:
     session = Session(tools, tmp_path / "models")
     session.failed.connect(heard.failures.append)
     session.notice.connect(heard.notices.append)
-    for name in (n for n in dir(Session) if n.endswith(("_changed", "_progressed", "_ended", "ported", "proposed"))):
-        getattr(session, name).connect(lambda *args, name=name: heard.signals.append((name, args)))
+    for name in SIGNALS:
+        signal = attrgetter(name)(session)
+        signal.connect(lambda *args, name=name: heard.signals.append((name, args)))
     desk = JobRunner(session, tools, heard, tmp_path / "models")
     yield desk
     desk.let_go()
@@ -283,8 +293,8 @@ def empty(tmp_path: Path) -> Iterator[JobRunner]:
 @pytest.fixture
 def desk(empty: JobRunner, model_path: Path, volume: Image) -> JobRunner:
     """A session with a model and a volume open."""
-    empty.session.open_model(model_path)
-    empty.session.set_image(volume)
+    empty.session.models.open(model_path)
+    empty.session.images.show(volume)
     assert empty.heard.failures == []
     empty.heard.signals.clear()
     return empty

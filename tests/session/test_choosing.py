@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from condseg_app.data import Image, Pick
+from condseg_app.data import ChunkedAnnotation, Image, Pick
 from condseg_app.remote.wire import by_file, received
+from condseg_app.session import fusing
 from condseg_app.session.reading import Choice
 
 
@@ -17,7 +18,7 @@ from condseg_app.session.reading import Choice
 def asked(empty: Any) -> list[Choice]:
     """What the session asks."""
     choices: list[Choice] = []
-    empty.session.choice_needed.connect(choices.append)
+    empty.session.images.choice_needed.connect(choices.append)
     return choices
 
 
@@ -46,47 +47,47 @@ def cells(tmp_path: Path) -> Path:
 
 
 def open_frame(desk: Any, asked: list[Choice], film: Path, frame: int) -> None:
-    desk.session.open_image(film)
+    desk.session.images.open(film)
     assert desk.session.wait(10)
-    desk.session.choose(asked.pop(), frame)
+    desk.session.images.choose(asked.pop(), frame)
     assert desk.session.wait(10)
 
 
 def test_a_file_of_several_frames_is_asked_about_not_refused(
     desk: Any, asked: list[Choice], film: Path, volume: Image
 ) -> None:
-    desk.session.open_image(film)
+    desk.session.images.open(film)
     assert desk.session.wait(10)
     (choice,) = asked
     assert (choice.path, choice.needed.what) == (film, "frame")
     assert [value for value, _ in choice.needed.options] == [0, 1]
-    assert desk.session.image is volume  # and so it stays where nothing is chosen
+    assert desk.session.state.image is volume  # and so it stays where nothing is chosen
     assert desk.heard.failures == desk.heard.notices == desk.heard.signals == []
-    desk.session.cancel()  # nothing is being opened that could be stopped
+    desk.session.jobs.cancel()  # nothing is being opened that could be stopped
     assert desk.heard.notices == []
-    desk.session.choose(choice, 1)
+    desk.session.images.choose(choice, 1)
     assert desk.session.wait(10)
-    assert desk.session.image.pick == Pick(frame=1)
-    assert np.array_equal(desk.session.image.voxels(), volume.voxels())
+    assert desk.session.state.image.pick == Pick(frame=1)
+    assert np.array_equal(desk.session.state.image.voxels(), volume.voxels())
     assert len(asked) == 1
 
 
 def test_the_model_named_with_a_file_is_opened_once_a_frame_is_chosen(
     empty: Any, asked: list[Choice], film: Path, model_path: Path
 ) -> None:
-    empty.session.open_image(film, model_path)
+    empty.session.images.open(film, model_path)
     assert empty.session.wait(10)
-    assert empty.session.model is None
-    empty.session.choose(asked[0], 0)
+    assert empty.session.state.model is None
+    empty.session.images.choose(asked[0], 0)
     assert empty.session.wait(10)
-    assert empty.session.model_path == model_path
+    assert empty.session.state.model_path == model_path
 
 
 def test_of_two_files_only_the_last_asks(desk: Any, asked: list[Choice], film: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.nii.gz"
     other.write_bytes(film.read_bytes())
-    desk.session.open_image(film)
-    desk.session.open_image(other)
+    desk.session.images.open(film)
+    desk.session.images.open(other)
     assert desk.session.wait(10)
     assert [choice.path for choice in asked] == [other]
 
@@ -95,77 +96,77 @@ def test_further_choices_keep_those_before(desk: Any, asked: list[Choice], tmp_p
     path = tmp_path / "vectors.nii.gz"  # (I, J, K, time, channel)
     voxels = np.arange(5 * 4 * 3 * 2 * 3, dtype=np.int16).reshape(5, 4, 3, 2, 3)
     nibabel.nifti1.Nifti1Image(voxels, np.eye(4)).to_filename(path)
-    desk.session.open_image(path)
+    desk.session.images.open(path)
     assert desk.session.wait(10)
-    desk.session.choose(asked[0], "channel 3")
+    desk.session.images.choose(asked[0], "channel 3")
     assert desk.session.wait(10)
-    desk.session.choose(asked[1], 1)
+    desk.session.images.choose(asked[1], 1)
     assert desk.session.wait(10)
     assert [choice.needed.what for choice in asked] == ["channel", "frame"]
-    assert desk.session.image.pick == Pick(frame=1, channel="channel 3")
-    assert np.array_equal(desk.session.image.voxels()[0], voxels[..., 1, 2])
+    assert desk.session.state.image.pick == Pick(frame=1, channel="channel 3")
+    assert np.array_equal(desk.session.state.image.voxels()[0], voxels[..., 1, 2])
 
 
 def test_a_pick_that_does_not_exist_is_a_failure(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
-    desk.session.open_image(film, pick=Pick(frame=7))
+    desk.session.images.open(film, pick=Pick(frame=7))
     assert desk.session.wait(10)
     assert "has no frame 7" in str(desk.heard.failures[0])
-    assert desk.session.image is volume
+    assert desk.session.state.image is volume
     assert asked == []
 
 
 def test_the_frame_picked_is_the_frame_predicted(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
     open_frame(desk, asked, film, 1)
-    sent = by_file(desk.session.image)
+    sent = by_file(desk.session.state.image)
     assert sent is not None  # its file, read again by the engine's process
     assert np.array_equal(received(sent).voxels(), volume.voxels())
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
-    assert np.array_equal(desk.session.mask_of("liver"), volume.voxels()[0] == 1)
+    assert np.array_equal(fusing.mask(desk.session.state, "liver"), volume.voxels()[0] == 1)
     open_frame(desk, asked, film, 0)
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
-    assert not desk.session.mask_of("liver").any()
+    assert not fusing.mask(desk.session.state, "liver").any()
 
 
 def test_marks_belong_to_their_frame(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
     open_frame(desk, asked, film, 0)
     ones = np.ones(volume.geometry.shape, bool)
-    desk.session.annotate("liver", ones, ones)
+    desk.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
     open_frame(desk, asked, film, 1)
-    assert desk.session.annotations == {}
+    assert desk.session.state.annotations == {}
     open_frame(desk, asked, film, 0)
-    assert set(desk.session.annotations) == {"liver"}
+    assert set(desk.session.state.annotations) == {"liver"}
 
 
 def test_a_channel_is_asked_for_where_the_model_takes_one(desk: Any, asked: list[Choice], cells: Path) -> None:
-    desk.session.open_image(cells)
+    desk.session.images.open(cells)
     assert desk.session.wait(10)
     assert desk.heard.failures == []
-    assert desk.session.image.channels == ("DAPI", "GFP")  # all are in view, also where nothing is chosen
-    desk.session.choose(asked[0], "GFP")
+    assert desk.session.state.image.channels == ("DAPI", "GFP")  # all are in view, also where nothing is chosen
+    desk.session.images.choose(asked[0], "GFP")
     assert desk.session.wait(10)
-    assert desk.session.image.channels == ("GFP",)
+    assert desk.session.state.image.channels == ("GFP",)
     assert desk.heard.failures == []
 
 
 def test_without_a_model_all_channels_are_opened(empty: Any, asked: list[Choice], cells: Path) -> None:
-    empty.session.open_image(cells)
+    empty.session.images.open(cells)
     assert empty.session.wait(10)
-    assert (empty.session.image.channels, asked) == (("DAPI", "GFP"), [])
-    assert empty.session.can_choose_again
-    empty.session.choose_again()
-    empty.session.choose(asked[0], "DAPI")
+    assert (empty.session.state.image.channels, asked) == (("DAPI", "GFP"), [])
+    assert empty.session.images.can_choose_again
+    empty.session.images.choose_again()
+    empty.session.images.choose(asked[0], "DAPI")
     assert empty.session.wait(10)
-    assert empty.session.image.channels == ("DAPI",)
+    assert empty.session.state.image.channels == ("DAPI",)
 
 
 def test_another_frame_can_be_chosen_later(desk: Any, asked: list[Choice], film: Path) -> None:
-    assert not desk.session.can_choose_again
+    assert not desk.session.images.can_choose_again
     open_frame(desk, asked, film, 0)
-    assert desk.session.can_choose_again
-    desk.session.choose_again()
+    assert desk.session.images.can_choose_again
+    desk.session.images.choose_again()
     assert desk.session.wait(10)
-    desk.session.choose(asked[0], 1)
+    desk.session.images.choose(asked[0], 1)
     assert desk.session.wait(10)
-    assert desk.session.image.pick == Pick(frame=1)
+    assert desk.session.state.image.pick == Pick(frame=1)

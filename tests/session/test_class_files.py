@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from condseg_app import io
-from condseg_app.data import ClassTable
+from condseg_app.data import ChunkedAnnotation, ClassTable
 from condseg_app.errors import ClassTableError, CondsegError, ModelError, WriteError
 from condseg_app.io.models.class_file import read_class
 
@@ -16,9 +16,9 @@ def rows(path: Path) -> Any:
 
 
 def test_a_class_is_written_as_the_person_calls_it(desk: Any, tmp_path: Path) -> None:
-    desk.session.rename_class("spleen", "Milz")
-    desk.session.recolor_class("Milz", (1, 2, 3))
-    desk.session.export_class("Milz", tmp_path / "mine")
+    desk.session.classes.rename("spleen", "Milz")
+    desk.session.classes.recolor("Milz", (1, 2, 3))
+    desk.session.models.export_class("Milz", tmp_path / "mine")
     desk.finish()
     taught = read_class(tmp_path / "mine.class.safetensors")
     assert (taught.entry.name, taught.entry.color) == ("Milz", (1, 2, 3))
@@ -28,59 +28,59 @@ def test_a_class_is_written_as_the_person_calls_it(desk: Any, tmp_path: Path) ->
 
 def test_a_class_is_removed_and_brought_back_by_its_file(desk: Any, model_path: Path, tmp_path: Path) -> None:
     before, file = model_path.read_bytes(), tmp_path / "spleen.class.safetensors"
-    desk.session.export_class("spleen", file)
+    desk.session.models.export_class("spleen", file)
     desk.finish()
-    desk.session.set_threshold("kidney", 0.3)
-    desk.session.remove_from_model("spleen")
+    desk.session.classes.set_threshold("kidney", 0.3)
+    desk.session.models.remove_class("spleen")
     desk.finish()
-    assert desk.session.model_path == desk.models / "abdomen-spleen.safetensors"
-    assert desk.session.classes.names == ("liver", "kidney")
-    assert desk.session.thresholds["kidney"] == 0.3
-    np.testing.assert_array_equal(rows(desk.session.model_path), [[0, 1], [4, 5]])
-    assert desk.session.model.parent == io.file_hash(model_path)
-    desk.session.import_class(file)
+    assert desk.session.state.model_path == desk.models / "abdomen-spleen.safetensors"
+    assert desk.session.state.classes.names == ("liver", "kidney")
+    assert desk.session.state.threshold("kidney") == 0.3
+    np.testing.assert_array_equal(rows(desk.session.state.model_path), [[0, 1], [4, 5]])
+    assert desk.session.state.model.parent == io.file_hash(model_path)
+    desk.session.models.import_class(file)
     desk.finish()
     assert desk.heard.failures == []
-    assert desk.session.model_path == desk.models / "abdomen-spleen+spleen.safetensors"
-    np.testing.assert_array_equal(rows(desk.session.model_path), [[0, 1], [4, 5], [2, 3]])
+    assert desk.session.state.model_path == desk.models / "abdomen-spleen+spleen.safetensors"
+    np.testing.assert_array_equal(rows(desk.session.state.model_path), [[0, 1], [4, 5], [2, 3]])
     assert "stays as it is" in desk.heard.notices[-1]
-    desk.session.open_model(model_path)
-    assert desk.session.classes.names == ("liver", "spleen", "kidney")
+    desk.session.models.open(model_path)
+    assert desk.session.state.classes.names == ("liver", "spleen", "kidney")
     assert model_path.read_bytes() == before
 
 
 def test_what_is_marked_of_a_removed_class_stays(desk: Any) -> None:
-    mask = np.zeros(desk.session.image.geometry.shape, bool)
+    mask = np.zeros(desk.session.state.image.geometry.shape, bool)
     mask[1:3, 1:3, 1] = True
-    desk.session.annotate("spleen", mask, mask)
-    desk.session.remove_from_model("spleen")
+    desk.session.annotations.put(ChunkedAnnotation.of("spleen", mask, mask))
+    desk.session.models.remove_class("spleen")
     desk.finish()
-    assert not desk.session.can_predict("spleen")
-    assert desk.session.annotations["spleen"].state == "present"
+    assert not desk.session.state.can_predict("spleen")
+    assert desk.session.state.annotations["spleen"].state == "present"
 
 
 def test_what_is_opened_meanwhile_stays_open(desk: Any, model_path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     other.write_bytes(model_path.read_bytes())
-    desk.session.remove_from_model("spleen")
-    desk.session.open_model(other)
+    desk.session.models.remove_class("spleen")
+    desk.session.models.open(other)
     desk.finish()
-    assert desk.session.model_path == other
+    assert desk.session.state.model_path == other
     assert desk.heard.notices == ["The new model abdomen-spleen is among your models."]
 
 
 def test_errors_are_sentences_and_leave_nothing_behind(desk: Any, tmp_path: Path) -> None:
     session, heard = desk.session, desk.heard
-    session.export_class("liver", tmp_path / "liver.class.safetensors")
-    session.export_class("liver", tmp_path / "nowhere" / "liver.class.safetensors")
+    session.models.export_class("liver", tmp_path / "liver.class.safetensors")
+    session.models.export_class("liver", tmp_path / "nowhere" / "liver.class.safetensors")
     desk.finish()
-    session.import_class(tmp_path / "liver.class.safetensors")
-    session.import_class(tmp_path / "missing.class.safetensors")
+    session.models.import_class(tmp_path / "liver.class.safetensors")
+    session.models.import_class(tmp_path / "missing.class.safetensors")
     desk.finish()
-    session.add_class("tumour")
-    session.export_class("tumour", tmp_path / "x")
-    session.remove_from_model("tumour")
-    session.remove_from_model("nose")
+    session.classes.add("tumour")
+    session.models.export_class("tumour", tmp_path / "x")
+    session.models.remove_class("tumour")
+    session.models.remove_class("nose")
     assert sorted(type(f).__name__ for f in heard.failures) == sorted(
         e.__name__ for e in (WriteError, ClassTableError, ModelError, ModelError, ModelError, ClassTableError)
     )
@@ -89,18 +89,18 @@ def test_errors_are_sentences_and_leave_nothing_behind(desk: Any, tmp_path: Path
 
 
 def test_the_last_class_cannot_be_removed(desk: Any, tmp_path: Path) -> None:
-    model = io.read_model(desk.session.model_path)
+    model = io.read_model(desk.session.state.model_path)
     alone = tmp_path / "alone.safetensors"
     weights = {"class_rows": model.weights["class_rows"][:1]}
     io.write_model(
         alone, type(model)(**{**vars(model), "classes": ClassTable.from_names(["liver"]), "weights": weights})
     )
-    desk.session.open_model(alone)
-    desk.session.remove_from_model("liver")
+    desk.session.models.open(alone)
+    desk.session.models.remove_class("liver")
     desk.finish()
     assert "only class" in str(desk.heard.failures[-1])
 
 
 def test_without_a_model_there_is_nothing_to_put_a_class_into(empty: Any, tmp_path: Path) -> None:
-    empty.session.import_class(tmp_path / "a.class.safetensors")
+    empty.session.models.import_class(tmp_path / "a.class.safetensors")
     assert [type(f) for f in empty.heard.failures] == [CondsegError]

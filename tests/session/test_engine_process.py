@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.data import ClassTable, Geometry, Image, Pick, Preprocessing, TrainingProgress
+from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image, Pick, Preprocessing, TrainingProgress
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
 from condseg_app.remote import Engine
-from condseg_app.session import LessonResult, Session
+from condseg_app.session import LessonResult, Session, fusing
 
 CLASSES = ("leaf", "stone")
 AT_ONCE = 1.0
@@ -43,13 +43,13 @@ class Work:
             self.session.wait(0.01)
 
     def is_at(self, text: str) -> bool:
-        job = self.session.job
+        job = self.session.jobs.current
         return job is not None and job.progress.text.startswith(text)
 
     def cancel(self) -> None:
         began = time.monotonic()
-        self.session.cancel()
-        assert self.session.job is None
+        self.session.jobs.cancel()
+        assert self.session.jobs.current is None
         assert time.monotonic() - began < AT_ONCE
 
     def kill(self) -> None:
@@ -57,10 +57,10 @@ class Work:
         os.kill(self.engine.pid, signal.SIGKILL)
 
     def mark(self) -> None:
-        assert self.session.image is not None
-        mask = np.zeros(self.session.image.geometry.shape, bool)
+        assert self.session.state.image is not None
+        mask = np.zeros(self.session.state.image.geometry.shape, bool)
         mask[10:40, 10:30] = True
-        self.session.annotate("leaf", mask, np.ones_like(mask))
+        self.session.annotations.put(ChunkedAnnotation.of("leaf", mask, np.ones_like(mask)))
 
 
 @pytest.fixture(scope="module")
@@ -86,59 +86,59 @@ def work(model_path: Path, volume: Image, tmp_path: Path) -> Iterator[Work]:
     session = Session(engine, tmp_path / "models")
     made = Work(session, engine, tmp_path / "models")
     session.failed.connect(made.failures.append)
-    session.lesson_ended.connect(made.lessons.append)
-    session.open_model(model_path)
-    session.set_image(volume)
+    session.lessons.ended.connect(made.lessons.append)
+    session.models.open(model_path)
+    session.images.show(volume)
     yield made
     session.close()
     session.wait(60)
 
 
 def assert_predicted_as_without_a_window(work: Work, model_path: Path, volume: Image) -> None:
-    assert work.session.prediction is not None
-    assert work.session.prediction.complete == set(CLASSES)
+    assert work.session.state.prediction is not None
+    assert work.session.state.prediction.complete == set(CLASSES)
     expected = predict_whole(io.read_model(model_path), volume, CLASSES).probabilities
     for name in CLASSES:
-        np.testing.assert_array_equal(work.session.prediction.probabilities[name], expected[name])
+        np.testing.assert_array_equal(work.session.state.prediction.probabilities[name], expected[name])
 
 
 def test_the_frame_that_was_picked_is_predicted(work: Work, model_path: Path, tmp_path: Path) -> None:
     frames = np.random.default_rng(3).normal(size=(*SMALL, 3)).astype(np.float32)
     path = tmp_path / "film.nii.gz"
     nibabel.nifti1.Nifti1Image(frames, np.diag([1.5, 1.5, 1.5, 1])).to_filename(path)
-    work.session.open_image(path, pick=Pick(frame=2))
+    work.session.images.open(path, pick=Pick(frame=2))
     assert work.session.wait(20)
-    work.session.predict()
+    work.session.predictions.start()
     assert work.session.wait(120)
     picked = Image(frames[None, ..., 2], Geometry(SMALL, np.diag([1.5, 1.5, 1.5, 1])))
     assert_predicted_as_without_a_window(work, model_path, picked)
 
 
 def test_cancelling_while_the_engine_starts_and_while_it_opens_a_large_image(work: Work, volume: Image) -> None:
-    work.session.predict()
+    work.session.predictions.start()
     assert work.engine.pid is None
     work.cancel()
     assert work.session.wait(120), "the start goes on by itself"
     large = np.random.default_rng(1).normal(size=(1, 320, 320, 200)).astype(np.float32)
-    work.session.set_image(Image(large, Geometry.with_spacing((320, 320, 200), (0.7, 0.7, 1.0)), "large"))
-    work.session.predict()
+    work.session.images.show(Image(large, Geometry.with_spacing((320, 320, 200), (0.7, 0.7, 1.0)), "large"))
+    work.session.predictions.start()
     work.until(lambda: work.is_at("Starting"))
     time.sleep(0.3)
     work.cancel()
-    work.session.set_image(volume)
-    work.session.predict(["leaf"])
+    work.session.images.show(volume)
+    work.session.predictions.start(["leaf"])
     assert work.session.wait(120)
-    assert work.session.state_of("leaf") == "complete"
+    assert work.session.state.state_of("leaf") == "complete"
     assert work.failures == []
 
 
 def test_cancelling_a_prediction_keeps_what_there_is(work: Work, model_path: Path, volume: Image) -> None:
-    work.session.predict()
-    work.until(lambda: work.session.state_of("leaf") == "filling")
+    work.session.predictions.start()
+    work.until(lambda: work.session.state.state_of("leaf") == "filling")
     work.cancel()
     assert work.session.wait(60)
-    assert work.session.state_of("leaf") == "filling"
-    work.session.predict()
+    assert work.session.state.state_of("leaf") == "filling"
+    work.session.predictions.start()
     assert work.session.wait(120)
     assert work.failures == []
     assert_predicted_as_without_a_window(work, model_path, volume)
@@ -147,8 +147,8 @@ def test_cancelling_a_prediction_keeps_what_there_is(work: Work, model_path: Pat
 @pytest.mark.parametrize("at", ["Starting", "Step", "Comparing", "Saving"])
 def test_cancelling_a_lesson_leaves_nothing_behind(work: Work, at: str) -> None:
     work.mark()
-    work.session.teach("leaf", 1000 if at == "Step" else 2)
-    work.until(lambda: work.is_at(at) or work.session.job is None)
+    work.session.lessons.start("leaf", 1000 if at == "Step" else 2)
+    work.until(lambda: work.is_at(at) or work.session.jobs.current is None)
     work.cancel()
     assert work.session.wait(60)
     assert work.failures == []
@@ -163,24 +163,24 @@ def test_an_engine_killed_while_it_predicts_costs_the_job_and_nothing_else(
     work: Work, model_path: Path, volume: Image
 ) -> None:
     work.mark()
-    annotation = work.session.annotations["leaf"]
-    work.session.predict(["leaf"])
+    annotation = work.session.state.annotations["leaf"]
+    work.session.predictions.start(["leaf"])
     assert work.session.wait(120)
-    kept = work.session.mask_of("leaf")
-    work.session.predict(["stone"])
-    work.until(lambda: work.session.state_of("stone") == "filling")
+    kept = fusing.mask(work.session.state, "leaf")
+    work.session.predictions.start(["stone"])
+    work.until(lambda: work.session.state.state_of("stone") == "filling")
     work.kill()
     assert work.session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
     assert "was killed" in str(work.failures[0])
     assert "\n" not in str(work.failures[0])
-    assert work.session.annotations["leaf"] is annotation
-    assert work.session.state_of("leaf") == "complete"
-    np.testing.assert_array_equal(work.session.mask_of("leaf"), kept)
-    work.session.predict()
+    assert work.session.state.annotations["leaf"] is annotation
+    assert work.session.state.state_of("leaf") == "complete"
+    np.testing.assert_array_equal(fusing.mask(work.session.state, "leaf"), kept)
+    work.session.predictions.start()
     assert work.session.wait(120)
     assert len(work.failures) == 1
-    work.session.clear_annotation("leaf")
+    work.session.annotations.clear("leaf")
     assert_predicted_as_without_a_window(work, model_path, volume)
 
 
@@ -191,8 +191,8 @@ def open_small(work: Work, folder: Path) -> Path:
     path = folder / "small.safetensors"
     io.write_model(path, new_model("small", "dense-2.5d", ClassTable.from_names(CLASSES), plan, settings))
     voxels = np.random.default_rng(0).normal(size=(1, *SMALL)).astype(np.float32)
-    work.session.open_model(path)
-    work.session.set_image(Image(voxels, Geometry.with_spacing(SMALL, (1.5, 1.5, 1.5)), "small"))
+    work.session.models.open(path)
+    work.session.images.show(Image(voxels, Geometry.with_spacing(SMALL, (1.5, 1.5, 1.5)), "small"))
     return path
 
 
@@ -201,15 +201,15 @@ def test_an_exact_lesson_and_what_becomes_of_its_class_keep_the_other_classes_to
 ) -> None:
     session, model_path = work.session, open_small(work, tmp_path)
     everywhere = (slice(None),) * 3
-    session.predict()
+    session.predictions.start()
     assert session.wait(120)
-    before = {name: session.levels_of(name, everywhere) for name in CLASSES}
+    before = {name: fusing.corrected(session.state, name, everywhere) for name in CLASSES}
     mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
     mask[10:25, 10:20] = True
     known[..., ::3] = True
-    session.add_class("moss")
-    session.annotate("moss", mask, known)
-    session.teach("moss", 3)
+    session.classes.add("moss")
+    session.annotations.put(ChunkedAnnotation.of("moss", mask, known))
+    session.lessons.start("moss", 3)
     assert session.wait(240)
     assert work.failures == []
     (result,) = work.lessons
@@ -217,34 +217,34 @@ def test_an_exact_lesson_and_what_becomes_of_its_class_keep_the_other_classes_to
     assert result.certificate.holds
     assert len(result.certificate.images[0].after) == 64
     assert result.held_out is not None
-    session.accept_lesson()
-    session.export_class("moss", tmp_path / "moss")
+    session.lessons.accept()
+    session.models.export_class("moss", tmp_path / "moss")
     assert session.wait(120)
-    session.open_model(model_path)
-    session.clear_annotation("moss")
-    session.import_class(tmp_path / "moss.class.safetensors")
+    session.models.open(model_path)
+    session.annotations.clear("moss")
+    session.models.import_class(tmp_path / "moss.class.safetensors")
     assert session.wait(120)
-    session.predict()
+    session.predictions.start()
     assert session.wait(240)
-    assert session.prediction is not None
-    assert session.prediction.complete == {*CLASSES, "moss"}
+    assert session.state.prediction is not None
+    assert session.state.prediction.complete == {*CLASSES, "moss"}
     for name in CLASSES:
-        np.testing.assert_array_equal(session.levels_of(name, everywhere), before[name])
-    session.remove_from_model("moss")
+        np.testing.assert_array_equal(fusing.corrected(session.state, name, everywhere), before[name])
+    session.models.remove_class("moss")
     assert session.wait(120)
     assert work.failures == []
-    assert session.classes.names == CLASSES
+    assert session.state.classes.names == CLASSES
 
 
 def test_a_model_without_rows_says_that_it_cannot_be_taught_exactly(work: Work, volume: Image, tmp_path: Path) -> None:
     plan = Preprocessing("2D", (32, 32, 1))
     model = new_model("plain", "dense-2d", ClassTable.from_names(CLASSES), plan, {"condition_at": "none"})
     io.write_model(tmp_path / "plain.safetensors", model)
-    work.session.close_image()
-    work.session.open_model(tmp_path / "plain.safetensors")
-    work.session.set_image(Image(volume.voxels()[..., :1], Geometry.of_picture(64, 64), "picture"))
+    work.session.images.close()
+    work.session.models.open(tmp_path / "plain.safetensors")
+    work.session.images.show(Image(volume.voxels()[..., :1], Geometry.of_picture(64, 64), "picture"))
     work.mark()
-    work.session.teach("leaf", 2)
+    work.session.lessons.start("leaf", 2)
     assert work.session.wait(120)
     assert [type(failure) for failure in work.failures] == [ModelError]
     assert "choose the mode 'full'" in str(work.failures[0])
@@ -257,7 +257,7 @@ def mark_moss(work: Work, planes: list[int]) -> None:
     mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
     mask[10:25, 10:20] = True
     known[..., planes] = True
-    work.session.annotate("moss", mask, known)
+    work.session.annotations.put(ChunkedAnnotation.of("moss", mask, known))
 
 
 @pytest.fixture
@@ -265,12 +265,12 @@ def told(work: Work, tmp_path: Path) -> list[TrainingProgress]:
     """How far a long lesson of a new class is, which has just been begun; one slice is marked."""
     progress: list[TrainingProgress] = []
     open_small(work, tmp_path)
-    work.session.add_class("moss")
+    work.session.classes.add("moss")
     mark_moss(work, [4])
     work.session.look_at((0, 0, 4), IN_VIEW)
-    work.session.lesson_progressed.connect(progress.append)
-    work.session.teach("moss", 10_000)
-    work.until(lambda: len(work.session.lesson_states) > 0)
+    work.session.lessons.progressed.connect(progress.append)
+    work.session.lessons.start("moss", 10_000)
+    work.until(lambda: len(work.session.state.lesson_states) > 0)
     return progress
 
 
@@ -279,23 +279,23 @@ def test_a_class_is_taught_while_one_paints(work: Work, told: list[TrainingProgr
     assert told[-1].dice == {}, "one slice is too few to say how good it is"
     mark_moss(work, [1, 4, 7])
     work.until(lambda: bool(told[-1].dice))
-    work.until(lambda: bool(session.levels_of("moss", IN_VIEW).any()))
-    first, step = session.lesson_states[0], told[-1].step
-    session.use_state(first)
+    work.until(lambda: bool(fusing.corrected(session.state, "moss", IN_VIEW).any()))
+    first, step = session.state.lesson_states[0], told[-1].step
+    session.lessons.use_state(first)
     work.until(lambda: told[-1].step < step)
-    session.finish_lesson()
+    session.lessons.finish()
     assert session.wait(120)
     (result,) = work.lessons
     assert result.held_out is not None
     assert result.certificate is not None
     assert result.certificate.holds
-    session.use_state(first)
+    session.lessons.use_state(first)
     assert session.wait(120)
-    assert session.lesson is not None
-    assert session.lesson.state is first
-    session.accept_lesson()
+    assert session.state.lesson_result is not None
+    assert session.state.lesson_result.state is first
+    session.lessons.accept()
     assert len(list(work.models.iterdir())) == 1
-    assert session.can_predict("moss")
+    assert session.state.can_predict("moss")
     assert work.failures == []
 
 
@@ -303,20 +303,20 @@ def test_an_engine_killed_in_a_lesson_costs_its_last_second_and_nothing_else(
     work: Work, told: list[TrainingProgress]
 ) -> None:
     session = work.session
-    annotation, model, last = session.annotations["moss"], session.model, told[-1].step
+    annotation, model, last = session.state.annotations["moss"], session.state.model, told[-1].step
     work.kill()
     assert session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
     assert "\n" not in str(work.failures[0])
-    assert session.job is None
-    assert session.annotations["moss"] is annotation
-    assert session.model is model
+    assert session.jobs.current is None
+    assert session.state.annotations["moss"] is annotation
+    assert session.state.model is model
     assert list(work.models.glob("*")) == []
     count = len(told)
-    session.go_on_with_lesson()
+    session.lessons.go_on()
     work.until(lambda: len(told) > count)
     assert told[count].step > last, "not a step is lost that was told of"
-    session.finish_lesson()
+    session.lessons.finish()
     assert session.wait(120)
     assert len(work.failures) == 1
     assert [result.class_name for result in work.lessons] == ["moss"]

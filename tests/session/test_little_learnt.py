@@ -75,16 +75,16 @@ def test_a_picture_has_no_slices() -> None:
 @pytest.mark.parametrize(("dice", "is_told"), [(0.0, True), (0.3, True), (0.9, False)])
 def test_the_lessons_result_carries_them(desk: Any, mode: Any, dice: float, is_told: bool) -> None:
     session = desk.session
-    session.add_class("cyst")
-    shape = session.image.geometry.shape
+    session.classes.add("cyst")
+    shape = session.state.image.geometry.shape
     mask = np.zeros(shape, bool)
     mask[1:3, 1:3, 1] = True
-    session.annotate("cyst", mask, np.ones(shape, bool))
+    session.annotations.put(ChunkedAnnotation.of("cyst", mask, np.ones(shape, bool)))
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
     desk.tools.changes = changes
-    session.teach("cyst", steps=20, mode=mode)
+    session.lessons.start("cyst", steps=20, mode=mode)
     desk.finish()
-    result = session.lesson
+    result = session.state.lesson_result
     assert result.dice == dice
     assert bool(result.reasons) == is_told
     if is_told:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from condseg_app.data import DeviceInfo
+from condseg_app.data import ChunkedAnnotation, DeviceInfo
 from condseg_app.errors import EngineLost
 from condseg_app.remote import Endpoint
-from condseg_app.session import LessonResult
+from condseg_app.session import LessonResult, fusing
 
 WORKSTATION = Endpoint("workstation:8786", Path("engine.pem"))
 
@@ -30,64 +30,64 @@ def elsewhere(desk: Any, left: threading.Event) -> Any:
 
 
 def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Any, left: threading.Event) -> None:
-    desk.session.find_device()
+    desk.session.computing.find_device()
     desk.finish()
-    desk.session.use_engine(elsewhere)
-    assert desk.session.place == WORKSTATION
-    known = desk.session.device
+    desk.session.computing.use_engine(elsewhere)
+    assert desk.session.computing.place == WORKSTATION
+    known = desk.session.computing.device
     assert known is None, "it has not answered yet"
     desk.finish()
-    assert desk.session.device.name == "stand-in"
-    desk.session.predict()
+    assert desk.session.computing.device.name == "stand-in"
+    desk.session.predictions.start()
     desk.finish()
     assert desk.tools.calls == 0
     assert elsewhere.calls > 0
-    assert desk.session.prediction.complete == {"liver", "spleen", "kidney"}
-    desk.session.use_engine(desk.tools)
-    assert desk.session.place is None
+    assert desk.session.state.prediction.complete == {"liver", "spleen", "kidney"}
+    desk.session.computing.use_engine(desk.tools)
+    assert desk.session.computing.place is None
     assert left.wait(5), "an engine that is left is let go"
 
 
 def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     gate.release(1)
-    desk.until(lambda: desk.session.state_of("liver") == "filling")
-    desk.session.use_engine(elsewhere)
+    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
+    desk.session.computing.use_engine(elsewhere)
     assert "finishes where it is" in desk.heard.notices[-1]
-    assert desk.session.place is None
+    assert desk.session.computing.place is None
     desk.finish()
-    assert desk.session.state_of("liver") == "complete"
+    assert desk.session.state.state_of("liver") == "complete"
     assert elsewhere.calls == 0
-    assert desk.session.place == WORKSTATION
+    assert desk.session.computing.place == WORKSTATION
 
 
 def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Any, volume: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     gate.release(1)
-    desk.until(lambda: desk.session.state_of("liver") == "filling")
-    desk.session.use_engine(elsewhere)
-    desk.session.predict(["spleen"])
-    assert desk.session.place == WORKSTATION
+    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
+    desk.session.computing.use_engine(elsewhere)
+    desk.session.predictions.start(["spleen"])
+    assert desk.session.computing.place == WORKSTATION
     desk.finish()
     assert {name for _, name in elsewhere.asked} == {"spleen", "liver"}, "liver had not been finished"
-    assert desk.session.prediction.complete == {"spleen", "liver"}
-    np.testing.assert_array_equal(desk.session.mask_of("spleen"), volume.voxels()[0] == 2)
+    assert desk.session.state.prediction.complete == {"spleen", "liver"}
+    np.testing.assert_array_equal(fusing.mask(desk.session.state, "spleen"), volume.voxels()[0] == 2)
     assert desk.heard.failures == []
 
 
 def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Any) -> None:
-    everywhere = np.ones(desk.session.image.geometry.shape, bool)
-    desk.session.annotate("liver", everywhere, everywhere)
+    everywhere = np.ones(desk.session.state.image.geometry.shape, bool)
+    desk.session.annotations.put(ChunkedAnnotation.of("liver", everywhere, everywhere))
     gate = desk.hold()
-    desk.session.teach("liver", steps=20)
+    desk.session.lessons.start("liver", steps=20)
     gate.release(1)
     assert desk.tools.entered.acquire(timeout=5)
-    desk.session.use_engine(elsewhere)
+    desk.session.computing.use_engine(elsewhere)
     desk.finish()
-    assert isinstance(desk.session.lesson, LessonResult)
-    assert desk.session.place == WORKSTATION
+    assert isinstance(desk.session.state.lesson_result, LessonResult)
+    assert desk.session.computing.place == WORKSTATION
 
 
 def test_an_engine_that_is_left_has_nothing_more_to_say(desk: Any, elsewhere: Any) -> None:
@@ -99,10 +99,10 @@ def test_an_engine_that_is_left_has_nothing_more_to_say(desk: Any, elsewhere: An
         raise EngineLost("it was ended")
 
     desk.tools.device = device
-    desk.session.find_device()
+    desk.session.computing.find_device()
     assert asked.wait(5)
-    desk.session.use_engine(elsewhere)
+    desk.session.computing.use_engine(elsewhere)
     go.set()
     desk.finish()
     assert desk.heard.failures == []
-    assert desk.session.device.name == "stand-in"
+    assert desk.session.computing.device.name == "stand-in"

@@ -10,20 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from condseg_app import io
-from condseg_app.data import Block, ClassTable, DeviceInfo, Geometry, Image, Lesson, Model, Prediction, TaughtClass
+from condseg_app.data import (
+    Block,
+    ChunkedAnnotation,
+    ClassTable,
+    DeviceInfo,
+    Geometry,
+    Image,
+    Lesson,
+    Model,
+    Prediction,
+    TaughtClass,
+)
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ModelError
 from condseg_app.jobs import Step
 from condseg_app.remote import PredictorLike, TeacherLike
-from condseg_app.session import Session
-from condseg_app.session.predicting import Delivery, WindowQueue, pasted, regrouped
+from condseg_app.session import Session, fusing
 from condseg_app.session.state import State
+from condseg_app.session.window_queue import Delivery, WindowQueue, pasted, regrouped
 
 # The fixture `desk` is a session with a stand-in engine: see conftest.py. Typed Any, for conftest cannot be imported.
 CLASSES = ("liver", "spleen", "kidney")
 
 
 def predicted(session: Session) -> Prediction:
-    prediction = session.prediction
+    prediction = session.state.prediction
     assert prediction is not None
     return prediction
 
@@ -34,24 +45,24 @@ def truth(image: Image, value: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def test_one_class_is_predicted_completely(desk: Any, volume: Image) -> None:
-    desk.session.predict(["spleen"])
-    assert desk.session.job is not None
-    assert desk.session.job.title == "Predicting spleen"
+    desk.session.predictions.start(["spleen"])
+    assert desk.session.jobs.current is not None
+    assert desk.session.jobs.current.title == "Predicting spleen"
     desk.finish()
     assert desk.heard.failures == []
-    assert desk.session.job is None
+    assert desk.session.jobs.current is None
     prediction = predicted(desk.session)
     assert prediction.complete == {"spleen"}
     assert set(prediction.probabilities) == {"spleen"}
     np.testing.assert_array_equal(prediction.mask("spleen"), truth(volume, 2))
-    assert desk.session.state_of("spleen") == "complete"
-    assert desk.session.state_of("liver") == "not asked"
+    assert desk.session.state.state_of("spleen") == "complete"
+    assert desk.session.state.state_of("liver") == "not asked"
 
 
 def test_it_grows_from_the_slice_in_view_outwards(desk: Any) -> None:
-    desk.session.predict(["liver"], near=(0, 0, 2))
+    desk.session.predictions.start(["liver"], near=(0, 0, 2))
     desk.finish()
-    regions = [args for name, args in desk.heard.signals if name == "prediction_changed"]
+    regions = [args for name, args in desk.heard.signals if name == "predictions.changed"]
     assert [name for name, _ in regions] == ["liver"] * 4
     starts = [region[2].start for _, region in regions]
     assert starts[0] == 2
@@ -60,7 +71,7 @@ def test_it_grows_from_the_slice_in_view_outwards(desk: Any) -> None:
 
 def test_scrolling_changes_what_comes_next(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"], near=(0, 0, 0))
+    desk.session.predictions.start(["liver"], near=(0, 0, 0))
     gate.release(1)
     assert all(desk.tools.entered.acquire(timeout=5) for _ in range(2))  # the second window is under way
     desk.session.look_at((0, 0, 3))
@@ -70,16 +81,16 @@ def test_scrolling_changes_what_comes_next(desk: Any) -> None:
 
 
 def test_progress_goes_to_one(desk: Any) -> None:
-    desk.session.predict()
+    desk.session.predictions.start()
     desk.finish()
-    fractions = [args[0].fraction for name, args in desk.heard.signals if name == "job_progressed"]
+    fractions = [args[0].fraction for name, args in desk.heard.signals if name == "jobs.progressed"]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
 
 
 def test_all_classes_are_asked_together_the_current_one_first(desk: Any) -> None:
-    desk.session.choose_class("kidney")
-    desk.session.predict()
+    desk.session.classes.choose("kidney")
+    desk.session.predictions.start()
     desk.finish()
     assert [name for window, name in desk.tools.asked if window == 0] == ["kidney", "liver", "spleen"]
     assert predicted(desk.session).complete == set(CLASSES)
@@ -87,52 +98,52 @@ def test_all_classes_are_asked_together_the_current_one_first(desk: Any) -> None
 
 
 def test_a_complete_class_is_not_computed_again(desk: Any) -> None:
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     asked = list(desk.tools.asked)
-    desk.session.predict(["liver"])
-    assert desk.session.job is None
-    desk.session.predict()
+    desk.session.predictions.start(["liver"])
+    assert desk.session.jobs.current is None
+    desk.session.predictions.start()
     desk.finish()
     assert len(desk.tools.asked) == len(asked) + 8
     assert len(set(desk.tools.asked)) == len(desk.tools.asked)
 
 
 def test_asking_for_a_complete_class_does_not_disturb_what_is_under_way(desk: Any) -> None:
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     desk.hold()
-    desk.session.predict(["spleen"])
-    job = desk.session.job
-    desk.session.predict(["liver"])
-    assert desk.session.job is job
+    desk.session.predictions.start(["spleen"])
+    job = desk.session.jobs.current
+    desk.session.predictions.start(["liver"])
+    assert desk.session.jobs.current is job
 
 
 def test_cancel_keeps_what_is_computed_and_asking_again_resumes(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"], near=(0, 0, 3))
+    desk.session.predictions.start(["liver"], near=(0, 0, 3))
     gate.release(2)
     desk.until(lambda: len(desk.tools.asked) == 2)
-    desk.session.cancel()
-    assert desk.session.job is None
+    desk.session.jobs.cancel()
+    assert desk.session.jobs.current is None
     desk.finish()
-    assert desk.session.state_of("liver") == "filling"
+    assert desk.session.state.state_of("liver") == "filling"
     assert predicted(desk.session).complete == frozenset()
     kept = len(desk.tools.asked)
     assert kept <= 3, "at most the window under way is still computed"
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     assert sorted(desk.tools.asked) == [(window, "liver") for window in range(4)]
     assert desk.tools.opened == 1, "the image is not prepared again"
-    assert desk.session.state_of("liver") == "complete"
+    assert desk.session.state.state_of("liver") == "complete"
 
 
 def test_a_new_request_comes_first_and_what_was_asked_before_is_still_finished(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver", "kidney"])
+    desk.session.predictions.start(["liver", "kidney"])
     gate.release(1)
     desk.until(lambda: len(desk.tools.asked) == 2)
-    desk.session.predict(["spleen"])
+    desk.session.predictions.start(["spleen"])
     desk.finish()
     assert predicted(desk.session).complete == set(CLASSES)
     assert len(set(desk.tools.asked)) == len(desk.tools.asked) == 12
@@ -142,63 +153,63 @@ def test_a_new_request_comes_first_and_what_was_asked_before_is_still_finished(d
 
 def test_pause_and_resume(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     assert desk.tools.entered.acquire(timeout=5)
-    desk.session.pause()
-    assert desk.session.job.state == "paused"
+    desk.session.jobs.pause()
+    assert desk.session.jobs.current.state == "paused"
     gate.release(1)
     assert not desk.tools.entered.acquire(timeout=0.2)
-    desk.session.resume()
+    desk.session.jobs.resume()
     desk.finish()
-    assert desk.session.state_of("liver") == "complete"
-    assert desk.heard.names().count("job_changed") == 4
+    assert desk.session.state.state_of("liver") == "complete"
+    assert desk.heard.names().count("jobs.changed") == 4
 
 
 def test_a_block_that_comes_after_another_image_was_opened_is_dropped(desk: Any, volume: Image) -> None:
     gate = desk.hold()
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     assert desk.tools.entered.acquire(timeout=5)
     other = Image(np.zeros((1, 2, 2, 9), np.int16), type(volume.geometry).with_spacing((2, 2, 9), (1, 1, 1)), "other")
-    desk.session.set_image(other)
+    desk.session.images.show(other)
     gate.release(1)
     desk.finish()
     assert desk.heard.failures == []
     assert predicted(desk.session).probabilities == {}
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     assert predicted(desk.session).probabilities["liver"].shape == (2, 2, 9)
 
 
 def test_another_model_drops_the_prediction_and_keeps_the_marks(desk: Any, volume: Image, tmp_path: Path) -> None:
-    desk.session.predict(["liver", "spleen"])
+    desk.session.predictions.start(["liver", "spleen"])
     desk.finish()
     marked = truth(volume, 1)
-    desk.session.annotate("liver", marked, np.ones_like(marked))
+    desk.session.annotations.put(ChunkedAnnotation.of("liver", marked, np.ones_like(marked)))
     other = tmp_path / "other.safetensors"
-    model = io.read_model(desk.session.model_path)
+    model = io.read_model(desk.session.state.model_path)
     io.write_model(other, type(model)(**{**vars(model), "classes": ClassTable.from_names(["heart", "liver"])}))
     desk.heard.signals.clear()
-    desk.session.open_model(other)
+    desk.session.models.open(other)
     assert predicted(desk.session).probabilities == {}
-    assert ("prediction_changed", ("spleen", None)) in desk.heard.signals
-    assert desk.session.classes.names == ("heart", "liver")
-    np.testing.assert_array_equal(desk.session.annotations["liver"].mask, marked)
+    assert ("predictions.changed", ("spleen", None)) in desk.heard.signals
+    assert desk.session.state.classes.names == ("heart", "liver")
+    np.testing.assert_array_equal(desk.session.state.annotations["liver"].mask, marked)
 
 
 def test_the_engines_death_fails_the_job_and_the_next_request_starts_anew(desk: Any) -> None:
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     desk.tools.fail[6] = EngineLost("the engine was killed")
-    desk.session.predict(["spleen"])
+    desk.session.predictions.start(["spleen"])
     desk.finish()
     assert [type(failure) for failure in desk.heard.failures] == [EngineLost]
-    assert desk.session.job is None
-    assert desk.session.state_of("spleen") == "filling"
-    assert desk.session.state_of("liver") == "complete"
-    desk.session.predict(["spleen", "liver"])
+    assert desk.session.jobs.current is None
+    assert desk.session.state.state_of("spleen") == "filling"
+    assert desk.session.state.state_of("liver") == "complete"
+    desk.session.predictions.start(["spleen", "liver"])
     desk.finish()
     assert desk.tools.opened == 2
-    assert desk.session.state_of("spleen") == "complete"
+    assert desk.session.state.state_of("spleen") == "complete"
     # The dead engine had added up the windows of spleen: it begins again, liver does not.
     assert [name for _, name in desk.tools.asked[-4:]] == ["spleen"] * 4
     assert len(desk.tools.asked) == 4 + 2 + 4
@@ -206,26 +217,26 @@ def test_the_engines_death_fails_the_job_and_the_next_request_starts_anew(desk: 
 
 def test_a_renamed_class_goes_on_being_predicted(desk: Any, volume: Image) -> None:
     gate = desk.hold()
-    desk.session.predict(["spleen"])
+    desk.session.predictions.start(["spleen"])
     gate.release(1)
-    desk.until(lambda: desk.session.state_of("spleen") == "filling")
-    desk.session.rename_class("spleen", "Milz")
+    desk.until(lambda: desk.session.state.state_of("spleen") == "filling")
+    desk.session.classes.rename("spleen", "Milz")
     desk.finish()
-    assert desk.session.state_of("Milz") == "complete"
-    np.testing.assert_array_equal(desk.session.mask_of("Milz"), truth(volume, 2))
-    desk.session.predict(["Milz"])
-    assert desk.session.job is None
+    assert desk.session.state.state_of("Milz") == "complete"
+    np.testing.assert_array_equal(fusing.mask(desk.session.state, "Milz"), truth(volume, 2))
+    desk.session.predictions.start(["Milz"])
+    assert desk.session.jobs.current is None
 
 
 def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
-    desk.session.add_class("tumour")
-    desk.session.predict(["tumour"])
-    desk.session.predict(["nose"])
+    desk.session.classes.add("tumour")
+    desk.session.predictions.start(["tumour"])
+    desk.session.predictions.start(["nose"])
     rgb = Image(np.zeros((3, *volume.geometry.shape), np.uint8), volume.geometry, "rgb", ("red", "green", "blue"))
-    desk.session.set_image(rgb)
-    desk.session.predict()
-    desk.session.close_image()
-    desk.session.predict()
+    desk.session.images.show(rgb)
+    desk.session.predictions.start()
+    desk.session.images.close()
+    desk.session.predictions.start()
     kinds = [type(failure) for failure in desk.heard.failures]
     assert kinds == [ModelError, ClassTableError, ModelError, CondsegError]
     assert "annotate it and teach it first" in str(desk.heard.failures[0])
@@ -234,20 +245,20 @@ def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
 
 
 def test_getting_ready_opens_the_image_once_and_keeps_failures_to_itself(desk: Any, volume: Image) -> None:
-    desk.session.get_ready()
-    desk.session.get_ready()
+    desk.session.predictions.get_ready()
+    desk.session.predictions.get_ready()
     desk.finish()
     assert desk.tools.opened == 1
-    assert desk.session.job is None
-    desk.session.predict(["liver"])
+    assert desk.session.jobs.current is None
+    desk.session.predictions.start(["liver"])
     desk.finish()
     assert desk.tools.opened == 1
-    desk.session.set_image(volume)
-    desk.session.model_path.unlink()
-    desk.session.get_ready()
+    desk.session.images.show(volume)
+    desk.session.state.model_path.unlink()
+    desk.session.predictions.get_ready()
     desk.finish()
     assert desk.heard.failures == []
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     assert len(desk.heard.failures) == 1
 
@@ -255,11 +266,11 @@ def test_getting_ready_opens_the_image_once_and_keeps_failures_to_itself(desk: A
 def test_a_part_of_a_class_is_read_without_the_rest(desk: Any) -> None:
     voxels = np.zeros((1, 130, 130, 66), np.int16)
     voxels[0, 70:80, 70:80, :4] = 1
-    desk.session.set_image(Image(voxels, Geometry.with_spacing((130, 130, 66), (1, 1, 1)), "large"))
-    desk.session.predict(["liver", "spleen"])
+    desk.session.images.show(Image(voxels, Geometry.with_spacing((130, 130, 66), (1, 1, 1)), "large"))
+    desk.session.predictions.start(["liver", "spleen"])
     desk.finish()
-    assert desk.session.volume_of("liver").value == 0.4
-    assert desk.session.levels_of("liver", (slice(69, 71), slice(70, 71), slice(3, 5))).tolist() == [
+    assert desk.session.predictions.volume("liver").value == 0.4
+    assert fusing.corrected(desk.session.state, "liver", (slice(69, 71), slice(70, 71), slice(3, 5))).tolist() == [
         [[10, 10]],
         [[200, 10]],
     ]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.data import Image, LabelMap
+from condseg_app.data import ChunkedAnnotation, Image, LabelMap
 from condseg_app.errors import EngineLost, OutOfMemory
 from condseg_app.session import ImageProposal, Proposal
 
@@ -22,16 +22,16 @@ AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
 
 
 def mark(desk: Any, name: str, planes: tuple[int, ...]) -> None:
-    shape = desk.session.image.geometry.shape
+    shape = desk.session.state.image.geometry.shape
     mask, known = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3] = True
     known[:, :, list(planes)] = True
-    desk.session.annotate(name, mask, known)
+    desk.session.annotations.put(ChunkedAnnotation.of(name, mask, known))
 
 
 def proposed(desk: Any, name: str, axis: int) -> Proposal:
-    desk.session.propose_slice(name, axis)
-    desk.until(lambda: "slice_proposed" in desk.heard.names())
+    desk.session.proposals.find_slice(name, axis)
+    desk.until(lambda: "proposals.slice_proposed" in desk.heard.names())
     proposal = desk.heard.signals.pop()[1][0]
     assert isinstance(proposal, Proposal)
     return proposal
@@ -39,10 +39,10 @@ def proposed(desk: Any, name: str, axis: int) -> Proposal:
 
 def test_the_least_certain_slice_is_proposed_and_marked_ones_are_left_out(desk: Any, volume: Image) -> None:
     assert proposed(desk, "liver", 2).index is None, "nothing is known yet"
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     first = proposed(desk, "liver", 2)
-    counts = [(volume.array[0, :, :, k] == desk.session.classes["liver"].value).sum() for k in range(4)]
+    counts = [(volume.array[0, :, :, k] == desk.session.state.classes["liver"].value).sum() for k in range(4)]
     assert first.index == int(np.argmax(counts)), "all its voxels have the same probability"
     mark(desk, "liver", planes=(first.index,))
     assert proposed(desk, "liver", 2).index not in (None, first.index)
@@ -70,7 +70,7 @@ def folder(desk: Any, tmp_path: Path) -> Path:
     folder = tmp_path / "scans"
     folder.mkdir()
     write(folder / "a.nii.gz", (2, 3, 4, 5))
-    desk.session.open_image(write(folder / "b.nii.gz", (0, 30, 0, 0)))
+    desk.session.images.open(write(folder / "b.nii.gz", (0, 30, 0, 0)))
     desk.finish()
     write(folder / "c.nii.gz", (0, 0, 0, 0))
     write(folder / "d.nii.gz", (4, 5, 20, 6), "SRP")
@@ -82,9 +82,9 @@ def folder(desk: Any, tmp_path: Path) -> Path:
 
 def next_image(desk: Any, axis: int = 2) -> ImageProposal:
     desk.heard.signals.clear()
-    desk.session.propose_image("liver", axis)
-    desk.until(lambda: desk.session.job is None)
-    proposal = dict(desk.heard.signals)["image_proposed"][0]
+    desk.session.proposals.find_image("liver", axis)
+    desk.until(lambda: desk.session.jobs.current is None)
+    proposal = dict(desk.heard.signals)["proposals.image_proposed"][0]
     assert isinstance(proposal, ImageProposal)
     return proposal
 
@@ -103,7 +103,7 @@ def test_the_least_certain_image_is_proposed_with_its_slice(desk: Any) -> None:
 @pytest.mark.usefixtures("folder")
 def test_what_was_found_so_far_is_told_after_each_image(desk: Any) -> None:
     next_image(desk)
-    told = [values[0] for signal, values in desk.heard.signals if signal == "image_proposed"]
+    told = [values[0] for signal, values in desk.heard.signals if signal == "proposals.image_proposed"]
     assert [(found.images, found.image.name) for found in told] == [(1, "c"), (2, "d"), (2, "d"), (3, "d")]
 
 
@@ -111,17 +111,17 @@ def test_what_was_found_so_far_is_told_after_each_image(desk: Any) -> None:
 def test_it_can_be_opened_without_its_file(desk: Any, folder: Path) -> None:
     found = next_image(desk)
     (folder / "d.nii.gz").unlink()
-    desk.session.set_image(found.image)
-    assert desk.session.image.name == "d"
+    desk.session.images.show(found.image)
+    assert desk.session.state.image.name == "d"
 
 
 def test_marked_slices_of_images_of_the_session_do_not_count(desk: Any, folder: Path) -> None:
-    desk.session.open_image(folder / "d.nii.gz")
+    desk.session.images.open(folder / "d.nii.gz")
     desk.finish()
-    known: NDArray[np.bool_] = np.zeros(desk.session.image.geometry.shape, bool)
+    known: NDArray[np.bool_] = np.zeros(desk.session.state.image.geometry.shape, bool)
     known[1:] = True
-    desk.session.annotate("liver", known, known)
-    desk.session.open_image(folder / "b.nii.gz")
+    desk.session.annotations.put(ChunkedAnnotation.of("liver", known, known))
+    desk.session.images.open(folder / "b.nii.gz")
     desk.finish()
     found = next_image(desk)
     assert found.images == 3, "it is looked at once"
@@ -132,7 +132,7 @@ def test_marked_slices_of_images_of_the_session_do_not_count(desk: Any, folder: 
 def test_label_maps_and_other_kinds_are_passed_over(desk: Any, folder: Path) -> None:
     for name in "acd":
         (folder / f"{name}.nii.gz").unlink()
-    labels = LabelMap(np.ones(SHAPE, np.uint8), desk.session.image.geometry, desk.session.classes)
+    labels = LabelMap(np.ones(SHAPE, np.uint8), desk.session.state.image.geometry, desk.session.state.classes)
     io.write_label_map(folder / "b_labels.nii.gz", labels)
     PIL.Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(folder / "photo.png")
     found = next_image(desk)
@@ -149,21 +149,21 @@ def test_one_image_that_does_not_fit_into_memory_stops_no_other(desk: Any) -> No
 @pytest.mark.usefixtures("folder")
 def test_an_engine_that_is_lost_is_told_of(desk: Any) -> None:
     desk.tools.fail[desk.tools.calls] = EngineLost("the engine ended; try again")
-    desk.session.propose_image("liver", 2)
-    desk.until(lambda: desk.session.job is None)
+    desk.session.proposals.find_image("liver", 2)
+    desk.until(lambda: desk.session.jobs.current is None)
     assert [type(error) for error in desk.heard.failures] == [EngineLost]
-    assert "image_proposed" not in desk.heard.names()
+    assert "proposals.image_proposed" not in desk.heard.names()
 
 
 @pytest.mark.usefixtures("folder")
 def test_it_can_be_cancelled(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.propose_image("liver", 2)
+    desk.session.proposals.find_image("liver", 2)
     desk.tools.entered.acquire(timeout=20)
-    desk.session.cancel()
+    desk.session.jobs.cancel()
     gate.release(100)
     desk.finish()
-    assert "image_proposed" not in desk.heard.names()
+    assert "proposals.image_proposed" not in desk.heard.names()
     assert desk.heard.failures == []
 
 
@@ -175,13 +175,13 @@ def test_a_folder_that_is_gone_holds_no_other_image(desk: Any, folder: Path) -> 
 def test_without_a_file_only_images_of_the_session_are_looked_at(desk: Any, volume: Image) -> None:
     assert next_image(desk).images == 0
     mark(desk, "spleen", (0,))
-    desk.session.set_image(replace(volume, name="another"))
+    desk.session.images.show(replace(volume, name="another"))
     found = next_image(desk)
     assert found.images == 1
     assert found.image is volume
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(desk: Any) -> None:
-    desk.session.add_class("lesion")
-    desk.session.propose_image("lesion", 2)
+    desk.session.classes.add("lesion")
+    desk.session.proposals.find_image("lesion", 2)
     assert "does not know 'lesion' yet" in str(desk.heard.failures[-1])

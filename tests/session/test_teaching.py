@@ -9,44 +9,44 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.data import Certificate, ClassTable, Image, ImageProof, TrainingProgress
+from condseg_app.data import Certificate, ChunkedAnnotation, ClassTable, Image, ImageProof, TrainingProgress
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost, WriteError
-from condseg_app.session import LessonResult
+from condseg_app.session import LessonResult, fusing
 from tests.session.conftest import make_model
 
 
 def mark(desk: Any, name: str) -> None:
     """Mark a class on one slice."""
-    shape = desk.session.image.geometry.shape
+    shape = desk.session.state.image.geometry.shape
     mask, seen = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3, 1] = True
     seen[:, :, 1] = True
-    desk.session.annotate(name, mask, seen)
+    desk.session.annotations.put(ChunkedAnnotation.of(name, mask, seen))
 
 
 @pytest.fixture
 def lesson(desk: Any) -> Any:
     """A desk where a new class is marked."""
-    desk.session.add_class("tumour", (9, 8, 7))
+    desk.session.classes.add("tumour", (9, 8, 7))
     mark(desk, "tumour")
     return desk
 
 
 def taught(desk: Any) -> LessonResult:
-    result = desk.session.lesson
+    result = desk.session.state.lesson_result
     assert isinstance(result, LessonResult)
     return result
 
 
 def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, model_path: Path) -> None:
     before = model_path.read_bytes()
-    lesson.session.teach("tumour", steps=50)
-    assert lesson.session.job.title == "Teaching tumour"
+    lesson.session.lessons.start("tumour", steps=50)
+    assert lesson.session.jobs.current.title == "Teaching tumour"
     lesson.finish()
     assert lesson.heard.failures == []
     result = taught(lesson)
     assert result.path == lesson.models / "abdomen+tumour.safetensors"
-    assert ("lesson_ended", (result,)) in lesson.heard.signals
+    assert ("lessons.ended", (result,)) in lesson.heard.signals
     model = io.read_model(result.path)
     assert model.name == "abdomen+tumour"
     assert model.classes.names == ("liver", "spleen", "kidney", "tumour")
@@ -59,48 +59,48 @@ def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, mod
     assert lesson.tools.lessons[-1].mode == "exact"
     kept = model.training["classes"]["tumour"]["certificate"]
     assert kept == json.loads(json.dumps(asdict(result.certificate)))
-    steps = [args[0] for name, args in lesson.heard.signals if name == "lesson_progressed"]
+    steps = [args[0] for name, args in lesson.heard.signals if name == "lessons.progressed"]
     assert [type(step) for step in steps] == [TrainingProgress] * 5
     assert steps[-1].finished
-    assert lesson.session.model_path == model_path, "not taken up before it is accepted"
+    assert lesson.session.state.model_path == model_path, "not taken up before it is accepted"
 
 
 def test_accepting_goes_on_with_the_new_model_and_all_that_was_set(lesson: Any) -> None:
-    lesson.session.set_threshold("tumour", 0.2)
-    lesson.session.choose_class("tumour")
-    lesson.session.teach("tumour", steps=10)
+    lesson.session.classes.set_threshold("tumour", 0.2)
+    lesson.session.classes.choose("tumour")
+    lesson.session.lessons.start("tumour", steps=10)
     lesson.finish()
     path = taught(lesson).path
-    lesson.session.accept_lesson()
-    assert lesson.session.lesson is None
-    assert lesson.session.model_path == path
-    assert lesson.session.can_predict("tumour")
-    assert lesson.session.classes["tumour"].color == (9, 8, 7)
-    assert lesson.session.current_class == "tumour"
-    assert lesson.session.thresholds["tumour"] == 0.2
-    assert lesson.session.annotations["tumour"].state == "present"
-    lesson.session.predict(["tumour"])
+    lesson.session.lessons.accept()
+    assert lesson.session.state.lesson_result is None
+    assert lesson.session.state.model_path == path
+    assert lesson.session.state.can_predict("tumour")
+    assert lesson.session.state.classes["tumour"].color == (9, 8, 7)
+    assert lesson.session.state.current_class == "tumour"
+    assert lesson.session.state.threshold("tumour") == 0.2
+    assert lesson.session.state.annotations["tumour"].state == "present"
+    lesson.session.predictions.start(["tumour"])
     lesson.finish()
-    assert lesson.session.state_of("tumour") == "complete"
+    assert lesson.session.state.state_of("tumour") == "complete"
 
 
 def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(lesson: Any) -> None:
     session = lesson.session
-    session.rename_class("spleen", "milt")
-    session.predict(["liver", "milt"])
+    session.classes.rename("spleen", "milt")
+    session.predictions.start(["liver", "milt"])
     lesson.finish()
-    before = {name: session.levels_of(name, (slice(None),) * 3) for name in ("liver", "milt")}
-    session.teach("tumour", steps=10)
+    before = {name: fusing.corrected(session.state, name, (slice(None),) * 3) for name in ("liver", "milt")}
+    session.lessons.start("tumour", steps=10)
     lesson.finish()
-    session.accept_lesson()
+    session.lessons.accept()
     for spleen in ("milt", "spleen"):  # the model before calls it so
-        assert [session.state_of(n) for n in ("liver", spleen, "kidney")] == ["complete", "complete", "not asked"]
-        assert np.array_equal(session.levels_of("liver", (slice(None),) * 3), before["liver"])
-        assert np.array_equal(session.levels_of(spleen, (slice(None),) * 3), before["milt"])
-        assert session.state_of("tumour") == "not asked"
-        session.take_lesson_back()
+        assert [session.state.state_of(n) for n in ("liver", spleen, "kidney")] == ["complete", "complete", "not asked"]
+        assert np.array_equal(fusing.corrected(session.state, "liver", (slice(None),) * 3), before["liver"])
+        assert np.array_equal(fusing.corrected(session.state, spleen, (slice(None),) * 3), before["milt"])
+        assert session.state.state_of("tumour") == "not asked"
+        session.lessons.take_back()
     asked = len(lesson.tools.asked)
-    session.predict()
+    session.predictions.start()
     lesson.finish()
     assert {name for _, name in lesson.tools.asked[asked:]} == {"kidney"}
 
@@ -108,12 +108,12 @@ def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(le
 def test_a_class_that_is_taught_anew_is_predicted_anew(lesson: Any) -> None:
     session = lesson.session
     mark(lesson, "liver")
-    session.predict(["liver", "spleen"])
+    session.predictions.start(["liver", "spleen"])
     lesson.finish()
-    session.teach("liver", steps=10)
+    session.lessons.start("liver", steps=10)
     lesson.finish()
-    session.accept_lesson()
-    assert (session.state_of("liver"), session.state_of("spleen")) == ("not asked", "complete")
+    session.lessons.accept()
+    assert (session.state.state_of("liver"), session.state.state_of("spleen")) == ("not asked", "complete")
 
 
 @pytest.mark.parametrize("case", ["full", "broken", "other model"])
@@ -123,29 +123,29 @@ def test_predictions_go_where_nothing_proves_them_the_same(lesson: Any, case: st
         proof = ImageProof("volume", "01", "02")
         broken = Certificate("3f2a", "3f2a", "77aa", "77aa", (proof,))
         lesson.tools.proof = broken
-    session.teach("tumour", steps=10, mode="full" if case == "full" else "exact")
+    session.lessons.start("tumour", steps=10, mode="full" if case == "full" else "exact")
     lesson.finish()
     if case == "other model":
         other = tmp_path / "other.safetensors"
         io.write_model(other, make_model(ClassTable.from_names(["liver", "spleen"]), "other"))
-        session.open_model(other)
-    session.predict(["liver"])
+        session.models.open(other)
+    session.predictions.start(["liver"])
     lesson.finish()
-    session.accept_lesson()
-    assert session.state_of("liver") == "not asked"
+    session.lessons.accept()
+    assert session.state.state_of("liver") == "not asked"
 
 
 def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
     session = lesson.session
-    first = session.image
+    first = session.state.image
     second, flat = replace(first, name="second", source=None), replace(first, name="third", source=None)
-    session.set_image(second)
-    assert session.images_marked_elsewhere("tumour") == 1
+    session.images.show(second)
+    assert len(session.state.marked_elsewhere("tumour")) == 1
     mark(lesson, "liver")
-    session.set_image(flat)
+    session.images.show(flat)
     mark(lesson, "tumour")
-    session.rename_class("tumour", "cyst")
-    session.teach("cyst", steps=10)
+    session.classes.rename("tumour", "cyst")
+    session.lessons.start("cyst", steps=10)
     lesson.finish()
     given = lesson.tools.lessons[-1]
     assert given.image is flat
@@ -153,41 +153,41 @@ def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
     assert not more, "nothing of the class is marked on the second image"
     assert beside is first
     assert [(a.class_name, a.state) for a in marks] == [("cyst", "present")]
-    session.set_image(first)
-    assert session.images_marked_elsewhere("cyst") == 1
-    session.remove_class("cyst")
-    assert session.images_marked_elsewhere("cyst") == 0
+    session.images.show(first)
+    assert len(session.state.marked_elsewhere("cyst")) == 1
+    session.classes.remove("cyst")
+    assert len(session.state.marked_elsewhere("cyst")) == 0
 
 
 def test_an_image_that_the_model_cannot_see_is_left_out_of_a_lesson(lesson: Any) -> None:
     session = lesson.session
-    first = session.image
+    first = session.state.image
     array = np.zeros((3, *first.geometry.shape), np.float32)
-    session.set_image(Image(array, first.geometry, name="colours", channels=("red", "green", "blue")))
+    session.images.show(Image(array, first.geometry, name="colours", channels=("red", "green", "blue")))
     assert lesson.heard.failures == [], "the panel says in place that the model does not suit"
     mark(lesson, "tumour")
-    session.set_image(first)
-    assert session.images_marked_elsewhere("tumour") == 0
-    session.teach("tumour", steps=10)
+    session.images.show(first)
+    assert len(session.state.marked_elsewhere("tumour")) == 0
+    session.lessons.start("tumour", steps=10)
     lesson.finish()
     assert lesson.heard.failures == []
     assert lesson.tools.lessons[-1].beside == ()
 
 
 def test_discarding_removes_the_file(lesson: Any, model_path: Path) -> None:
-    lesson.session.teach("tumour", steps=10)
+    lesson.session.lessons.start("tumour", steps=10)
     lesson.finish()
     path = taught(lesson).path
-    lesson.session.discard_lesson()
+    lesson.session.lessons.discard()
     assert not path.exists()
-    assert lesson.session.lesson is None
-    assert lesson.session.model_path == model_path
-    assert lesson.session.annotations["tumour"].state == "present"
+    assert lesson.session.state.lesson_result is None
+    assert lesson.session.state.model_path == model_path
+    assert lesson.session.state.annotations["tumour"].state == "present"
 
 
 def test_no_model_is_ever_overwritten(lesson: Any) -> None:
     for _ in range(3):
-        lesson.session.teach("tumour", steps=10)
+        lesson.session.lessons.start("tumour", steps=10)
         lesson.finish()
     names = sorted(path.name for path in lesson.models.iterdir())
     assert names == [
@@ -198,9 +198,9 @@ def test_no_model_is_ever_overwritten(lesson: Any) -> None:
 
 
 def test_a_class_name_need_not_be_a_file_name(desk: Any) -> None:
-    desk.session.add_class("../a:b?")
+    desk.session.classes.add("../a:b?")
     mark(desk, "../a:b?")
-    desk.session.teach("../a:b?", steps=10)
+    desk.session.lessons.start("../a:b?", steps=10)
     desk.finish()
     assert [path.name for path in desk.models.iterdir()] == ["abdomen+.._a_b_.safetensors"]
     assert io.read_model(taught(desk).path).classes.names[-1] == "../a:b?"
@@ -208,120 +208,120 @@ def test_a_class_name_need_not_be_a_file_name(desk: Any) -> None:
 
 def test_cancel_saves_nothing_and_says_so(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.teach("tumour", steps=1000)
+    lesson.session.lessons.start("tumour", steps=1000)
     gate.release(3)
-    lesson.until(lambda: "lesson_progressed" in lesson.heard.names())
-    lesson.session.cancel()
-    assert lesson.session.job is None
+    lesson.until(lambda: "lessons.progressed" in lesson.heard.names())
+    lesson.session.jobs.cancel()
+    assert lesson.session.jobs.current is None
     lesson.finish()
     assert "nothing was saved" in lesson.heard.notices[-1]
     assert not lesson.models.exists()
-    assert lesson.session.lesson is None
+    assert lesson.session.state.lesson_result is None
 
 
 def test_a_lesson_cancelled_at_its_very_end_leaves_no_file(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.teach("tumour", steps=10)
+    lesson.session.lessons.start("tumour", steps=10)
     gate.release(1)
     lesson.tools.entered.acquire(timeout=5)
     assert lesson.tools.entered.acquire(timeout=5), "it compares; saving is next"
-    job = lesson.session.job
+    job = lesson.session.jobs.current
     lesson.let_go()
     assert job.wait(10)
     assert [path.name for path in lesson.models.iterdir()] == ["abdomen+tumour.safetensors"]
-    lesson.session.cancel()  # before the session has heard of it
+    lesson.session.jobs.cancel()  # before the session has heard of it
     lesson.finish()
     assert list(lesson.models.iterdir()) == []
-    assert lesson.session.lesson is None
+    assert lesson.session.state.lesson_result is None
 
 
 def test_a_lesson_can_be_paused(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.teach("tumour", steps=100)
+    lesson.session.lessons.start("tumour", steps=100)
     assert lesson.tools.entered.acquire(timeout=5)
-    lesson.session.pause()
+    lesson.session.jobs.pause()
     gate.release(1)
     assert not lesson.tools.entered.acquire(timeout=0.2)
-    lesson.session.resume()
+    lesson.session.jobs.resume()
     lesson.finish()
     assert taught(lesson).class_name == "tumour"
 
 
 def test_while_teaching_one_is_asked_to_wait(lesson: Any) -> None:
     lesson.hold()
-    lesson.session.teach("tumour", steps=100)
-    job = lesson.session.job
-    lesson.session.predict(["liver"])
-    lesson.session.teach("tumour")
-    assert lesson.session.job is job
+    lesson.session.lessons.start("tumour", steps=100)
+    job = lesson.session.jobs.current
+    lesson.session.predictions.start(["liver"])
+    lesson.session.lessons.start("tumour")
+    assert lesson.session.jobs.current is job
     assert len(lesson.heard.notices) == 2
     assert lesson.tools.asked == []
 
 
 def test_teaching_stops_a_prediction_under_way(lesson: Any) -> None:
     lesson.hold()
-    lesson.session.predict(["liver"])
-    lesson.session.teach("tumour", steps=10)
-    assert lesson.session.job.title == "Teaching tumour"
+    lesson.session.predictions.start(["liver"])
+    lesson.session.lessons.start("tumour", steps=10)
+    assert lesson.session.jobs.current.title == "Teaching tumour"
     lesson.finish()
     assert taught(lesson).class_name == "tumour"
 
 
 def test_a_lesson_goes_on_while_another_image_is_opened(lesson: Any, volume: Image, model_path: Path) -> None:
     lesson.hold()
-    lesson.session.teach("tumour", steps=50)
-    lesson.session.close_image()
-    lesson.session.add_class("unborn")
+    lesson.session.lessons.start("tumour", steps=50)
+    lesson.session.images.close()
+    lesson.session.classes.add("unborn")
     lesson.finish()
     assert io.read_model(taught(lesson).path).classes.names[-1] == "tumour"
-    lesson.session.set_image(volume)
-    assert lesson.session.annotations["tumour"].state == "present"
+    lesson.session.images.show(volume)
+    assert lesson.session.state.annotations["tumour"].state == "present"
 
 
 def test_failures_leave_nothing_behind(lesson: Any) -> None:
     lesson.tools.fail[2] = EngineLost("the engine was killed")
-    lesson.session.teach("tumour", steps=100)
+    lesson.session.lessons.start("tumour", steps=100)
     lesson.finish()
 
     with lesson.full_disk():
-        lesson.session.teach("tumour", steps=10)
+        lesson.session.lessons.start("tumour", steps=10)
         lesson.finish()
     assert [type(failure) for failure in lesson.heard.failures] == [EngineLost, WriteError]
     assert list(lesson.models.iterdir()) == []
-    assert lesson.session.job is None
+    assert lesson.session.jobs.current is None
 
 
 def test_what_cannot_be_taught_says_why(desk: Any) -> None:
-    desk.session.add_class("tumour")
-    desk.session.teach("tumour")
-    desk.session.teach("nose")
-    desk.session.close_image()
-    desk.session.teach("tumour")
+    desk.session.classes.add("tumour")
+    desk.session.lessons.start("tumour")
+    desk.session.lessons.start("nose")
+    desk.session.images.close()
+    desk.session.lessons.start("tumour")
     assert [type(f) for f in desk.heard.failures] == [ClassTableError, ClassTableError, CondsegError]
     assert "paint it" in str(desk.heard.failures[0])
 
 
 def test_a_renamed_class_of_the_models_is_taught_as_that_class_and_keeps_its_new_name(desk: Any) -> None:
-    desk.session.rename_class("liver", "Leber")
+    desk.session.classes.rename("liver", "Leber")
     mark(desk, "Leber")
-    desk.session.teach("Leber", steps=10)
+    desk.session.lessons.start("Leber", steps=10)
     desk.finish()
     assert desk.heard.failures == []
     model = io.read_model(taught(desk).path)
     assert model.classes.names == ("Leber", "spleen", "kidney")
     assert [change.name for change in taught(desk).changes] == ["Leber", "spleen", "kidney"]
-    desk.session.accept_lesson()
-    assert desk.session.classes.names == ("Leber", "spleen", "kidney")
-    assert desk.session.annotations["Leber"].state == "present"
-    assert desk.session.model.training["classes"].keys() == {"Leber"}
-    progress = [args[0] for name, args in desk.heard.signals if name == "lesson_progressed"]
+    desk.session.lessons.accept()
+    assert desk.session.state.classes.names == ("Leber", "spleen", "kidney")
+    assert desk.session.state.annotations["Leber"].state == "present"
+    assert desk.session.state.model.training["classes"].keys() == {"Leber"}
+    progress = [args[0] for name, args in desk.heard.signals if name == "lessons.progressed"]
     assert progress[-1].dice == {"Leber": 0.5}
     assert progress[-1].nearest == ("spleen", 0.93)
     assert progress[-1].seconds > 0
 
 
 def test_in_the_mode_full_nothing_is_certified(lesson: Any) -> None:
-    lesson.session.teach("tumour", mode="full")
+    lesson.session.lessons.start("tumour", mode="full")
     lesson.finish()
     assert lesson.tools.lessons[-1].mode == "full"
     assert lesson.tools.lessons[-1].steps == 600

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.data import ClassTable, Geometry, Image
+from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image
 from condseg_app.errors import EngineLost
 from condseg_app.io import EXPORT_FORMATS, read_label_map
 from condseg_app.remote import Engine
@@ -22,12 +22,12 @@ from tests.session.conftest import make_model, make_volume
 
 def mark(session: Session, *names: str, slice_number: int = 1) -> None:
     """Mark classes on one slice of the image in view."""
-    assert session.image is not None
-    shape = session.image.geometry.shape
+    assert session.state.image is not None
+    shape = session.state.image.geometry.shape
     mask, seen = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3, slice_number] = seen[:, :, slice_number] = True
     for name in names:
-        session.annotate(name, mask.copy(), seen.copy())
+        session.annotations.put(ChunkedAnnotation.of(name, mask.copy(), seen.copy()))
 
 
 def lost(session: Session) -> dict[str, tuple[str, ...]]:
@@ -37,7 +37,7 @@ def lost(session: Session) -> dict[str, tuple[str, ...]]:
 
 def test_nothing_is_lost_where_nothing_was_done(desk: Any) -> None:
     assert not desk.session.unsaved
-    desk.session.predict(["liver"])
+    desk.session.predictions.start(["liver"])
     desk.finish()
     assert not desk.session.unsaved, "what is predicted can be predicted again"
 
@@ -45,11 +45,11 @@ def test_nothing_is_lost_where_nothing_was_done(desk: Any) -> None:
 def test_marks_count_on_every_image_in_view_or_not(desk: Any, volume: Image) -> None:
     session = desk.session
     mark(session, "liver")
-    session.set_image(make_volume(1, "another"))
+    session.images.show(make_volume(1, "another"))
     mark(session, "spleen", "kidney")
     assert lost(session) == {"another": ("spleen", "kidney"), "volume": ("liver",)}
     assert [marks.in_view for marks in session.unsaved.marks] == [True, False]
-    session.close_image()
+    session.images.close()
     assert lost(session) == {"another": ("spleen", "kidney"), "volume": ("liver",)}
     assert not any(marks.in_view for marks in session.unsaved.marks)
 
@@ -57,12 +57,12 @@ def test_marks_count_on_every_image_in_view_or_not(desk: Any, volume: Image) -> 
 def test_an_export_keeps_the_classes_and_the_image_that_it_writes_and_no_others(desk: Any, tmp_path: Path) -> None:
     session = desk.session
     mark(session, "liver")
-    session.set_image(make_volume(1, "another"))
+    session.images.show(make_volume(1, "another"))
     mark(session, "spleen", "kidney")
-    session.export(tmp_path / "a.nii.gz", "nifti", ["spleen"])
+    session.exports.start(tmp_path / "a.nii.gz", "nifti", ["spleen"])
     desk.finish()
     assert lost(session) == {"another": ("kidney",), "volume": ("liver",)}
-    session.export(tmp_path / "a.nii.gz", "nifti")
+    session.exports.start(tmp_path / "a.nii.gz", "nifti")
     desk.finish()
     assert lost(session) == {"volume": ("liver",)}
 
@@ -71,10 +71,10 @@ def test_an_export_keeps_the_classes_and_the_image_that_it_writes_and_no_others(
 def test_only_formats_that_open_again_keep_marks(empty: Any, form: io.ExportFormat, tmp_path: Path) -> None:
     session = empty.session
     flat = Geometry.of_picture(6, 5) if not form.for_3d else Geometry.with_spacing((6, 5, 4), (1, 1, 2))
-    session.set_image(Image(np.zeros((1, *flat.shape), np.uint8), flat, "image"))
-    session.add_class("lesion")
+    session.images.show(Image(np.zeros((1, *flat.shape), np.uint8), flat, "image"))
+    session.classes.add("lesion")
     mark(session, "lesion", slice_number=0)
-    session.export(form.named(tmp_path, "image"), form.key)
+    session.exports.start(form.named(tmp_path, "image"), form.key)
     empty.finish()
     assert empty.heard.failures == []
     assert bool(session.unsaved) == (form.content in ("meshes", "statistics"))
@@ -83,7 +83,7 @@ def test_only_formats_that_open_again_keep_marks(empty: Any, form: io.ExportForm
 def test_marks_made_after_an_export_are_unsaved_until_they_are_undone(desk: Any, tmp_path: Path) -> None:
     session = desk.session
     mark(session, "liver")
-    session.export(tmp_path / "a.nii.gz", "nifti")
+    session.exports.start(tmp_path / "a.nii.gz", "nifti")
     desk.finish()
     mark(session, "liver", slice_number=2)
     assert lost(session) == {"volume": ("liver",)}
@@ -96,7 +96,7 @@ def test_marks_made_after_an_export_are_unsaved_until_they_are_undone(desk: Any,
 def test_marks_made_while_an_export_is_written_are_unsaved(desk: Any, tmp_path: Path) -> None:
     session = desk.session
     mark(session, "liver")
-    session.export(tmp_path / "a.nii.gz", "nifti")
+    session.exports.start(tmp_path / "a.nii.gz", "nifti")
     mark(session, "liver", slice_number=2)
     desk.finish()
     assert lost(session) == {"volume": ("liver",)}
@@ -104,7 +104,7 @@ def test_marks_made_while_an_export_is_written_are_unsaved(desk: Any, tmp_path: 
 
 def test_an_export_that_fails_keeps_nothing(desk: Any, tmp_path: Path) -> None:
     mark(desk.session, "liver")
-    desk.session.export(tmp_path / "missing" / "a.nii.gz", "nifti")
+    desk.session.exports.start(tmp_path / "missing" / "a.nii.gz", "nifti")
     desk.finish()
     assert desk.heard.failures
     assert lost(desk.session) == {"volume": ("liver",)}
@@ -130,12 +130,12 @@ def test_files_being_written_are_told(desk: Any, tmp_path: Path, monkeypatch: py
     session = desk.session
     mark(session, "liver")
     with slow_disk(monkeypatch):
-        session.export(tmp_path / "a.nii.gz", "nifti")
+        session.exports.start(tmp_path / "a.nii.gz", "nifti")
         assert session.unsaved.writing == ("Exporting a.nii.gz",)
-        session.cancel_export()
+        session.exports.cancel()
         assert session.unsaved.writing == ()
     hold = desk.hold()
-    session.export_class("liver", tmp_path / "liver")
+    session.models.export_class("liver", tmp_path / "liver")
     assert session.unsaved.writing == ("Exporting the class liver",)
     hold.release(10)
     desk.finish()
@@ -145,60 +145,60 @@ def test_files_being_written_are_told(desk: Any, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("mode", ["exact", "full"])
 def test_a_lesson_is_unsaved_from_its_first_step_until_its_file_is_written(desk: Any, mode: Any) -> None:
     session = desk.session
-    session.add_class("tumour")
+    session.classes.add("tumour")
     mark(session, "tumour")
     hold = desk.hold()
-    session.teach("tumour", steps=50, mode=mode)
+    session.lessons.start("tumour", steps=50, mode=mode)
     assert session.unsaved.lesson is None, "nothing is learnt yet"
     hold.release(2)
     desk.until(lambda: session.unsaved.lesson is not None)
     lesson: UnsavedLesson = desk.session.unsaved.lesson
     assert (lesson.class_name, lesson.steps) == ("tumour", 50)
     assert 0 < lesson.step <= 20
-    session.keep_lesson()
+    session.lessons.keep()
     desk.finish()
-    assert session.lesson is not None
+    assert session.state.lesson_result is not None
     assert session.unsaved.lesson is None
 
 
 def test_a_lesson_that_lost_its_engine_can_be_kept_later(desk: Any) -> None:
     session = desk.session
-    session.add_class("tumour")
+    session.classes.add("tumour")
     mark(session, "tumour")
     desk.tools.fail[2] = EngineLost("the engine process ended")
-    session.teach("tumour", steps=500)
+    session.lessons.start("tumour", steps=500)
     desk.finish()
-    assert not session.is_teaching
+    assert not session.state.is_teaching
     assert session.unsaved.lesson is not None
     assert session.unsaved.lesson.step == 20
-    session.keep_lesson()
+    session.lessons.keep()
     desk.finish()
-    assert session.lesson is not None
+    assert session.state.lesson_result is not None
     assert session.unsaved.lesson is None
 
 
 def test_a_cancelled_lesson_is_nothing_to_lose(desk: Any) -> None:
     session = desk.session
-    session.add_class("tumour")
+    session.classes.add("tumour")
     mark(session, "tumour")
     hold = desk.hold()
-    session.teach("tumour", steps=50)
+    session.lessons.start("tumour", steps=50)
     hold.release(2)
     desk.until(lambda: session.unsaved.lesson is not None)
-    session.cancel()
+    session.jobs.cancel()
     assert session.unsaved.lesson is None
 
 
 def test_all_marks_can_be_kept_in_a_folder(desk: Any, volume: Image, tmp_path: Path) -> None:
     session = desk.session
     mark(session, "liver")
-    session.set_image(replace(make_volume(1), source=tmp_path / "another" / "volume.nii.gz"))
+    session.images.show(replace(make_volume(1), source=tmp_path / "another" / "volume.nii.gz"))
     mark(session, "spleen", "kidney")
-    session.set_image(make_volume(2, "a/b: c"))
+    session.images.show(make_volume(2, "a/b: c"))
     mark(session, "kidney", slice_number=2)
     there = tmp_path / "volume_masks"
     there.mkdir()
-    session.export_marks(tmp_path)
+    session.exports.keep_annotations(tmp_path)
     desk.finish()
     assert desk.heard.failures == []
     assert not session.unsaved
@@ -215,39 +215,39 @@ def test_all_marks_can_be_kept_in_a_folder(desk: Any, volume: Image, tmp_path: P
 
 def test_marks_of_every_image_are_undone_with_the_model_that_is_open(desk: Any, tmp_path: Path) -> None:
     session = desk.session
-    session.add_class("tumour")
+    session.classes.add("tumour")
     mark(session, "liver")
     other = tmp_path / "other.safetensors"
     io.write_model(other, make_model(ClassTable.from_names(["lung", "heart"]), "other"))
     mark(session, "tumour")
-    session.open_model(other)
+    session.models.open(other)
     assert session.can_undo, "opening a model took away what could be undone"
-    assert session.classes.names == ("lung", "heart", "liver", "tumour")
+    assert session.state.classes.names == ("lung", "heart", "liver", "tumour")
     session.undo()
-    assert set(session.annotations) == {"liver"}
-    assert session.model.name == "other"
-    assert session.can_predict("lung")
-    assert session.classes.names == ("lung", "heart", "liver", "tumour")
+    assert set(session.state.annotations) == {"liver"}
+    assert session.state.model.name == "other"
+    assert session.state.can_predict("lung")
+    assert session.state.classes.names == ("lung", "heart", "liver", "tumour")
     session.undo()
     session.undo()
-    assert session.annotations == {}
-    assert session.classes.names == ("lung", "heart")
+    assert session.state.annotations == {}
+    assert session.state.classes.names == ("lung", "heart")
     for _ in range(3):
         session.redo()
-    assert set(session.annotations) == {"liver", "tumour"}
+    assert set(session.state.annotations) == {"liver", "tumour"}
     assert desk.heard.failures == []
 
 
 def test_marks_of_two_grids_of_one_image_are_both_kept(desk: Any, volume: Image) -> None:
     session = desk.session
     mark(session, "liver")
-    session.set_image(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
+    session.images.show(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
     mark(session, "spleen")
-    session.set_image(volume)
-    assert set(session.annotations) == {"liver"}
+    session.images.show(volume)
+    assert set(session.state.annotations) == {"liver"}
     assert len(session.unsaved.marks) == 2
-    session.set_image(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
-    assert set(session.annotations) == {"spleen"}
+    session.images.show(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
+    assert set(session.state.annotations) == {"spleen"}
     assert len(session.unsaved.marks) == 2
 
 
@@ -255,19 +255,19 @@ def test_marks_of_a_class_are_those_of_the_models_class_of_that_name_in_other_le
     empty: Any, model_path: Path, volume: Image
 ) -> None:
     session = empty.session
-    session.set_image(volume)
-    session.add_class("Liver")
+    session.images.show(volume)
+    session.classes.add("Liver")
     mark(session, "Liver")
-    session.open_model(model_path)
-    assert session.classes.names == ("liver", "spleen", "kidney")
+    session.models.open(model_path)
+    assert session.state.classes.names == ("liver", "spleen", "kidney")
     assert lost(session) == {"volume": ("liver",)}
-    assert session.annotations["liver"].class_name == "liver"
+    assert session.state.annotations["liver"].class_name == "liver"
 
 
 def test_closing_ends_without_a_file(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark(desk.session, "liver")
     with slow_disk(monkeypatch):
-        desk.session.export(tmp_path / "a.nii.gz", "nifti")
+        desk.session.exports.start(tmp_path / "a.nii.gz", "nifti")
         desk.session.close()
     desk.finish()
     assert not list(tmp_path.glob("a.*"))
@@ -275,8 +275,8 @@ def test_closing_ends_without_a_file(desk: Any, tmp_path: Path, monkeypatch: pyt
 
 def test_a_session_without_an_engine_knows_as_well() -> None:
     session = Session(Engine())
-    session.set_image(make_volume())
-    session.add_class("own")
+    session.images.show(make_volume())
+    session.classes.add("own")
     mark(session, "own")
     assert lost(session) == {"volume": ("own",)}
     session.close()

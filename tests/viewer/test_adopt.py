@@ -97,8 +97,8 @@ def test_of_several_channels_that_of_the_layer_is_taken(scan: Image, stage: Any)
     binding = LayerBinding(stage.session, viewer)
     for layer, name, channel in zip(list(viewer.layers), cells.channels, voxels, strict=True):
         binding.use_layer(layer)
-        assert stage.session.image.channels == (name,)
-        assert stage.session.image.pick == Pick(channel=name)
-        assert np.array_equal(stage.session.image.voxels()[0], channel)
+        assert stage.session.state.image.channels == (name,)
+        assert stage.session.state.image.pick == Pick(channel=name)
+        assert np.array_equal(stage.session.state.image.voxels()[0], channel)
     assert stage.failures == []
     assert len(viewer.layers) == 2

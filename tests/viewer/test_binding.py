@@ -10,9 +10,9 @@ import zarr
 from napari.components import ViewerModel
 from napari.layers import Image as ImageLayer
 
-from condseg_app.data import EVERYWHERE, ClassTable, Geometry, Image
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassTable, Geometry, Image
 from condseg_app.io.labels.segmentations import Segmentation
-from condseg_app.session import LabelsFound
+from condseg_app.session import LabelsFound, fusing
 from condseg_app.session.segmenting import annotation_of
 from condseg_app.viewer import LayerBinding, Placement
 from condseg_app.viewer.contrast import contrast_limits
@@ -34,9 +34,9 @@ def binding(stage: Any, viewer: ViewerModel) -> Iterator[LayerBinding]:
 @pytest.fixture
 def opened(binding: LayerBinding, scan: Image) -> LayerBinding:
     """A volume that is predicted, with the liver in hand."""
-    binding.session.set_image(scan)
-    binding.session.choose_class("liver")
-    binding.session.predict()
+    binding.session.images.show(scan)
+    binding.session.classes.choose("liver")
+    binding.session.predictions.start()
     assert binding.session.wait(20)
     while binding._redraw.pending:
         binding.flush()
@@ -49,7 +49,7 @@ def shown(binding: LayerBinding, name: str) -> np.ndarray:
     assert layer is not None
     assert layer.visible
     assert binding.placement is not None
-    drawn: np.ndarray = binding.placement.to_source(layer.data[:] == binding.session.classes[name].value)
+    drawn: np.ndarray = binding.placement.to_source(layer.data[:] == binding.session.state.classes[name].value)
     return drawn
 
 
@@ -62,7 +62,7 @@ def test_no_qt_and_no_torch_are_imported() -> None:
         "from condseg_app.data import Image, Geometry\n"
         "session = Session()\n"
         "binding = LayerBinding(session, ViewerModel())\n"
-        "session.set_image(Image(np.zeros((1, 3, 4, 5)), Geometry.with_spacing((3, 4, 5), (1, 1, 1))))\n"
+        "session.images.show(Image(np.zeros((1, 3, 4, 5)), Geometry.with_spacing((3, 4, 5), (1, 1, 1))))\n"
         "binding.close()\n"
         "found = {'torch', 'qtpy', 'PySide6', 'PyQt6'} & set(sys.modules)\n"
         "sys.exit(', '.join(found) or 0)\n"
@@ -88,9 +88,9 @@ def test_the_image_is_shown_without_a_copy(opened: LayerBinding, viewer: ViewerM
 def test_the_class_in_hand_is_drawn_by_its_threshold(opened: LayerBinding, scan: Image) -> None:
     liver = scan.voxels()[0] == 1
     assert np.array_equal(shown(opened, "liver"), liver)
-    opened.session.set_threshold("liver", 0.9)  # the stand-in says 200 of 255
+    opened.session.classes.set_threshold("liver", 0.9)  # the stand-in says 200 of 255
     assert not shown(opened, "liver").any()
-    opened.session.set_threshold("liver", 0.01)
+    opened.session.classes.set_threshold("liver", 0.01)
     assert shown(opened, "liver").all()
 
 
@@ -100,7 +100,7 @@ def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: Lay
     assert layer is not None
     layer.events.set_data.connect(drawn.append)
     for value in np.linspace(0.1, 0.9, 20):
-        opened.session.set_threshold("liver", float(value))
+        opened.session.classes.set_threshold("liver", float(value))
     while opened._redraw.pending:
         opened.flush()
     assert 1 <= len(drawn) < 20
@@ -110,8 +110,8 @@ def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: Lay
 def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
     binding: LayerBinding, viewer: ViewerModel, scan: Image
 ) -> None:
-    binding.session.set_image(scan)
-    binding.session.add_class("cyst")
+    binding.session.images.show(scan)
+    binding.session.classes.add("cyst")
     binding.begin_painting("cyst")
     assert binding.class_map.layer is None
     layer = binding.annotation.layer
@@ -124,33 +124,37 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
 
 def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBinding, scan: Image) -> None:
     session = opened.session
-    session.choose_class("spleen")
+    session.classes.choose("spleen")
     opened.begin_painting("spleen")
     layer = opened.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
     opened.collect()
     masks = {name: scan.voxels()[0] == value for name, value in (("liver", 1), ("spleen", 2))}
-    classes = ClassTable(tuple(session.classes[name] for name in masks))
+    classes = ClassTable(tuple(session.state.classes[name] for name in masks))
     labels = Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True)
-    session.use_labels(LabelsFound(labels, True, scan, marks={name: annotation_of(labels, name) for name in masks}))
-    assert session.current_class == "liver"
+    session.images.use_labels(
+        LabelsFound(labels, True, scan, marks={name: annotation_of(labels, name) for name in masks})
+    )
+    assert session.state.current_class == "liver"
     assert opened.annotation.layer is None
-    assert {name: np.array_equal(session.annotations[name].mask, mask) for name, mask in masks.items()} == {
+    assert {name: np.array_equal(session.state.annotations[name].mask, mask) for name, mask in masks.items()} == {
         "liver": True,
         "spleen": True,
     }
     session.undo()
-    assert session.annotations["spleen"].mask.any()
-    assert "liver" not in session.annotations
+    assert session.state.annotations["spleen"].mask.any()
+    assert "liver" not in session.state.annotations
 
 
 def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
-    opened.session.annotate("spleen", scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool))
+    opened.session.annotations.put(
+        ChunkedAnnotation.of("spleen", scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool))
+    )
     assert not shown(opened, "spleen").any(), "the liver is in hand"
-    opened.session.set_hidden("liver", True)
+    opened.session.classes.set_hidden("liver", True)
     assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1)
-    opened.session.set_hidden("liver", False)
+    opened.session.classes.set_hidden("liver", False)
     viewer.dims.ndisplay = 3
     assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1), "as it will be exported"
 
@@ -164,12 +168,12 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
     others = np.where(scan.voxels()[0] == 1, 0, scan.voxels()[0])
     assert np.array_equal(opened.placement.to_source(layer.data[:]), others), "what is painted has a layer of its own"
     opened.stop_painting()
-    opened.session.choose_class(None)
+    opened.session.classes.choose(None)
     assert np.array_equal(opened.placement.to_source(layer.data[:]), scan.voxels()[0])
     assert [layer.get_color(value)[3] for value in (1, 2, 3)] == [1, 1, 1]
-    opened.session.set_hidden("spleen", True)
+    opened.session.classes.set_hidden("spleen", True)
     assert layer.get_color(2)[3] == 0
-    opened.session.recolor_class("kidney", (255, 0, 0))
+    opened.session.classes.recolor("kidney", (255, 0, 0))
     assert layer.get_color(3).tolist() == [1, 0, 0, 1]
 
 
@@ -178,16 +182,16 @@ def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: V
     colored: list[object] = []
     assert opened.class_map.layer is not None
     opened.class_map.layer.events.colormap.connect(colored.append)
-    opened.session.choose_class("kidney")
+    opened.session.classes.choose("kidney")
     assert list(viewer.layers) == before
     assert np.array_equal(shown(opened, "kidney"), scan.voxels()[0] == 3)
     assert colored == []
 
 
 def test_a_block_elsewhere_is_not_drawn(binding: LayerBinding, scan: Image) -> None:
-    binding.session.set_image(scan)
-    binding.session.choose_class("liver")
-    binding.session.predict(["liver"])
+    binding.session.images.show(scan)
+    binding.session.classes.choose("liver")
+    binding.session.predictions.start(["liver"])
     assert binding.session.wait(20)
     binding.flush()
     binding._redraw.pending = False
@@ -227,15 +231,15 @@ def test_painting_marks_only_what_was_touched(opened: LayerBinding) -> None:
     assert layer is not None
     assert layer.mode == "paint"
     assert layer.selected_label == 1
-    before = opened.session.mask_of("liver")
+    before = fusing.mask(opened.session.state, "liver")
     layer.brush_size = 1
     opened._collect._again = 0
     layer.paint((2, 3, 3), 1)
     layer.paint((2, 3, 4), 0)
     opened.collect()
-    annotation = opened.session.annotations["liver"]
+    annotation = opened.session.state.annotations["liver"]
     changed = annotation.supervised
-    assert np.array_equal(changed, opened.session.mask_of("liver") != before)
+    assert np.array_equal(changed, fusing.mask(opened.session.state, "liver") != before)
     assert 0 < changed.sum() <= 2
 
 
@@ -247,7 +251,7 @@ def test_erasing_then_undoing_in_napari_leaves_no_mark(opened: LayerBinding) -> 
     layer.paint((2, 3, 3), 0)
     layer.undo()
     opened.collect()
-    annotation = opened.session.annotations.get("liver")
+    annotation = opened.session.state.annotations.get("liver")
     assert annotation is None or annotation.state == "unlabelled"
 
 
@@ -256,14 +260,14 @@ def test_a_complete_slice_is_the_one_on_screen(opened: LayerBinding, viewer: Vie
     viewer.dims.roll()  # along another axis
     region = opened.visible_slice()
     assert opened.complete_slice()
-    supervised = opened.session.annotations["liver"].supervised
+    supervised = opened.session.state.annotations["liver"].supervised
     assert region is not None
     assert supervised[region].all()
     assert supervised.sum() == supervised[region].size
     viewer.dims.ndisplay = 3
     assert not opened.complete_slice()
     assert opened.complete_volume()
-    assert opened.session.annotations["liver"].supervised.all()
+    assert opened.session.state.annotations["liver"].supervised.all()
 
 
 def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding) -> None:
@@ -297,10 +301,10 @@ def test_putting_the_brush_down_keeps_the_strokes(opened: LayerBinding, viewer: 
     assert draft is not None
     assert opened.annotation.layer is not None
     opened.annotation.layer.data[...] = 1  # no event at all
-    opened.session.choose_class("kidney")
+    opened.session.classes.choose("kidney")
     assert opened.annotation.layer is None
-    assert opened.session.mask_of("liver").all()
-    opened.session.choose_class("liver")
+    assert fusing.mask(opened.session.state, "liver").all()
+    opened.session.classes.choose("liver")
     assert shown(opened, "liver").all()
 
 
@@ -311,17 +315,17 @@ def test_a_layer_taken_away_by_hand_keeps_the_strokes(opened: LayerBinding, view
     assert layer is not None
     layer.data[...] = 1
     viewer.layers.remove(layer)
-    assert opened.session.mask_of("liver").all()
+    assert fusing.mask(opened.session.state, "liver").all()
     assert opened.annotation.layer is None
 
 
 def test_a_new_class_is_painted_from_nothing(opened: LayerBinding) -> None:
-    opened.session.add_class("lesion")
-    opened.session.choose_class("lesion")
+    opened.session.classes.add("lesion")
+    opened.session.classes.choose("lesion")
     opened.begin_painting("lesion")
     assert opened.annotation.draft is not None
     assert not opened.annotation.draft.shown(EVERYWHERE).any()
-    opened.session.rename_class("lesion", "cyst")
+    opened.session.classes.rename("lesion", "cyst")
     assert opened.annotation.class_name == "cyst"
     assert opened.annotation.layer is not None
     assert opened.annotation.layer.name == "cyst, annotation"
@@ -332,7 +336,7 @@ def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, vie
     mine = viewer.add_image(data, scale=(2, 1, 1), units=("mm",) * 3, name="mine")
     binding.use_layer(mine)
     assert binding.owns(mine)
-    binding.session.choose_class("spleen")
+    binding.session.classes.choose("spleen")
     stage.predict_all()
     assert np.array_equal(shown(binding, "spleen").transpose(2, 1, 0), data == 2)
     assert binding.class_map.layer is not None
@@ -346,7 +350,7 @@ def test_a_layer_of_the_user_does_not_cover_the_next_image(
 ) -> None:
     mine = viewer.add_image(np.zeros((4, 5, 6)), scale=(2, 1, 1), units=("mm",) * 3, name="mine")
     binding.use_layer(mine)
-    binding.session.set_image(scan)
+    binding.session.images.show(scan)
     assert [(layer.name, layer.visible) for layer in viewer.layers] == [("scan", True), ("mine", False)]
     binding.use_layer(mine)
     assert [(layer.name, layer.visible) for layer in viewer.layers] == [("mine", True)]
@@ -354,23 +358,23 @@ def test_a_layer_of_the_user_does_not_cover_the_next_image(
 
 def test_removing_the_image_closes_it(opened: LayerBinding, viewer: ViewerModel) -> None:
     viewer.layers.remove(viewer.layers[0])
-    assert opened.session.image is None
+    assert opened.session.state.image is None
     assert len(viewer.layers) == 0
 
 
 def test_a_picture_has_two_axes(
     stage: Any, binding: LayerBinding, viewer: ViewerModel, photo: Image, flat_model: Path
 ) -> None:
-    stage.session.open_model(flat_model)
-    stage.session.set_image(photo)
-    stage.session.choose_class("liver")
+    stage.session.models.open(flat_model)
+    stage.session.images.show(photo)
+    stage.session.classes.choose("liver")
     stage.predict_all()
     assert viewer.layers[0].data.shape == (6, 9)
     assert np.array_equal(shown(binding, "liver"), photo.voxels()[0] == 1)
     assert binding.visible_slice() == (slice(0, 9), slice(0, 6), slice(0, 1))
     binding.begin_painting("liver")
     assert binding.complete_slice()
-    assert stage.session.annotations["liver"].supervised.all()
+    assert stage.session.state.annotations["liver"].supervised.all()
 
 
 @pytest.mark.parametrize("channels", [("intensity",), ("red", "green", "blue")])
@@ -387,14 +391,14 @@ def test_a_body_stays_upright_and_unmirrored(opened: LayerBinding, viewer: Viewe
     assert [str(o) for o in viewer.scene.camera.orientation] == ["away", "up", "right"]
     viewer.dims.ndisplay = 3
     assert str(viewer.scene.camera.orientation[0]) == "away"
-    opened.session.close_image()
+    opened.session.images.close()
     assert str(viewer.scene.camera.orientation[0]) == "towards"
 
 
 def test_layers_of_one_image_make_room_for_the_next(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
     opened.begin_painting("liver")
     other = Image(scan.array, scan.geometry, "second")
-    opened.session.set_image(other)
+    opened.session.images.show(other)
     assert [layer.name for layer in viewer.layers] == ["second"]
     assert isinstance(viewer.layers[0], ImageLayer)
     assert opened.placement == Placement.of(other.geometry)
@@ -414,20 +418,20 @@ def test_scrolling_tells_the_session_where_to_go_on(
 
 def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBinding, scan: Image) -> None:
     session = binding.session
-    session.set_image(scan)
-    session.choose_class("liver")
+    session.images.show(scan)
+    session.classes.choose("liver")
     binding.begin_painting("liver")
     layer, draft = binding.annotation.layer, binding.annotation.draft
     assert layer is not None
     assert draft is not None
     layer.brush_size = 1
-    layer.paint((2, 3, 3), session.classes["liver"].value)
+    layer.paint((2, 3, 3), session.state.classes["liver"].value)
     binding.collect()
     painted = draft.shown(EVERYWHERE)
     assert painted.sum() == 1
-    session.predict(["liver"])
+    session.predictions.start(["liver"])
     assert session.wait(20)
-    expected = (scan.voxels()[0] == session.classes["liver"].value) | painted
+    expected = (scan.voxels()[0] == session.state.classes["liver"].value) | painted
     assert np.array_equal(draft.shown(EVERYWHERE), expected)
     assert np.array_equal(draft.annotation.supervised, painted), "what is predicted is not taken for decided"
 
@@ -450,9 +454,9 @@ def test_a_slice_of_the_image_is_gone_to(opened: LayerBinding, viewer: ViewerMod
 def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: ViewerModel) -> None:
     for change in (lambda: viewer.dims.set_current_step(0, 2), lambda: setattr(viewer.dims, "order", (1, 0, 2))):
         change()
-        assert opened.session._seen == opened.visible_slice()
+        assert opened.session.lessons._seen == opened.visible_slice()
     viewer.dims.ndisplay = 3
-    assert opened.session._seen is None
+    assert opened.session.lessons._seen is None
 
 
 def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding) -> None:
@@ -468,8 +472,8 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     opened: LayerBinding, viewer: ViewerModel, scan: Image
 ) -> None:
     session, before = opened.session, len(viewer.layers)
-    session.set_threshold("spleen", 0.01)  # it claims every voxel: the stand-in says 10 of 255 where it is not
-    session.show_conflicts(True)
+    session.classes.set_threshold("spleen", 0.01)  # it claims every voxel: the stand-in says 10 of 255 where it is not
+    session.classes.show_conflicts(True)
     layer = opened.conflicts.layer
     assert layer is not None
     assert (len(viewer.layers), layer.name, layer.editable) == (before + 1, "conflicts", False)
@@ -480,38 +484,38 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     assert shown_on_slice.shape == (7, 6, 1)
     expected = np.isin(scan.voxels()[0], (1, 3))
     np.testing.assert_array_equal(opened.placement.to_source(np.asarray(layer.data)) > 0, expected)
-    session.set_threshold("spleen", 0.5)
+    session.classes.set_threshold("spleen", 0.5)
     opened.flush()
     assert not np.asarray(layer.data).any()
-    session.show_conflicts(False)
+    session.classes.show_conflicts(False)
     assert len(viewer.layers) == before
 
 
 def test_conflicts_go_with_3d_and_come_back_with_another_image(
     opened: LayerBinding, viewer: ViewerModel, photo: Image
 ) -> None:
-    opened.session.show_conflicts(True)
+    opened.session.classes.show_conflicts(True)
     first = opened.conflicts.layer
     assert first is not None
     viewer.dims.ndisplay = 3
     assert not first.visible
     viewer.dims.ndisplay = 2
     assert first.visible
-    opened.session.set_image(photo)
+    opened.session.images.show(photo)
     second = opened.conflicts.layer
     assert second is not None
     assert second is not first
     assert second.ndim == 2
     viewer.layers.remove(second)
-    assert not opened.session.shows_conflicts
+    assert not opened.session.state.shows_conflicts
 
 
 def test_the_map_follows_the_order_of_classes(opened: LayerBinding, scan: Image) -> None:
     layer = opened.class_map.layer
     assert layer is not None
     assert opened.placement is not None
-    opened.session.set_threshold("kidney", 0.01)
-    opened.session.set_priority(["kidney"])
+    opened.session.classes.set_threshold("kidney", 0.01)
+    opened.session.classes.set_priority(["kidney"])
     assert opened._redraw.pending
     assert (opened.placement.to_source(np.asarray(layer.data)) == 3).all()
 
@@ -536,11 +540,11 @@ def test_the_first_slice_shows_something(stage: Any, viewer: ViewerModel, scan: 
     array = zarr.array(voxels) if lazy else voxels
     image = Image(array, Geometry.with_spacing(voxels.shape[1:], (1, 1, 3)), "film")
     binding = LayerBinding(stage.session, viewer)
-    binding.session.set_image(image)
+    binding.session.images.show(image)
     near = binding.near()
     assert near is not None
     assert voxels[0, :, :, near[2]].any(), "the middle slice is black"
     assert contrast_limits(image)[1] > 100
-    binding.session.set_image(scan)
+    binding.session.images.show(scan)
     assert binding.near() == tuple(n // 2 for n in scan.geometry.shape)
     binding.close()

@@ -8,6 +8,7 @@ from napari.layers import Labels
 
 from condseg_app.data import ClassTable, Image, LabelMap
 from condseg_app.errors import GeometryError
+from condseg_app.session import fusing
 from condseg_app.viewer import LayerBinding, label_layer, label_map_of
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.readout import readout
@@ -42,7 +43,7 @@ def test_a_layer_of_other_origin_is_written_where_it_is() -> None:
 def test_readout_names_voxel_value_and_class(stage: Any, scan: Image) -> None:
     viewer = ViewerModel()
     binding = LayerBinding(stage.session, viewer)
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     stage.predict_all()
     assert binding.placement is not None
     i, j, k = (int(v) for v in np.argwhere(scan.voxels()[0] == 2)[0])
@@ -69,17 +70,17 @@ def test_samples_are_there_and_small() -> None:
 
 
 def test_the_map_of_all_classes_and_the_brush_are_saved_with_their_names(stage: Any, scan: Image) -> None:
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     binding = LayerBinding(stage.session, ViewerModel())
-    stage.session.choose_class("liver")
+    stage.session.classes.choose("liver")
     stage.predict_all()
-    stage.session.rename_class("liver", "Leber")
+    stage.session.classes.rename("liver", "Leber")
     binding.begin_painting("Leber")
     drawn, brush = binding.class_map.layer, binding.annotation.layer
     assert drawn is not None
     assert brush is not None
-    assert label_map_of(drawn).classes == stage.session.classes
+    assert label_map_of(drawn).classes == stage.session.state.classes
     saved = label_map_of(brush)
     assert (saved.classes.names, saved.geometry) == (("Leber",), scan.geometry)
-    assert np.array_equal(saved.mask("Leber"), stage.session.mask_of("Leber"))
+    assert np.array_equal(saved.mask("Leber"), fusing.mask(stage.session.state, "Leber"))
     binding.close()

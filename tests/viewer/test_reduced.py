@@ -13,6 +13,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels
 
 from condseg_app.data import Image
+from condseg_app.session import fusing
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.reduced import reduced_labels, steps_within
 
@@ -35,7 +36,7 @@ def binding(stage: Any, scan: Image) -> Iterator[LayerBinding]:
     """A predicted volume that is too large for 3D."""
     made = LayerBinding(stage.session, ViewerModel())
     made.reduced.most_voxels = 60
-    made.session.set_image(scan)
+    made.session.images.show(scan)
     stage.predict_all()
     drawn_by_now(made)
     yield made
@@ -97,7 +98,7 @@ def test_the_brush_taken_up_while_3d_is_prepared_stays_in_2d(binding: LayerBindi
 
 def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) -> None:
     viewer = binding.viewer
-    whole, labels = np.asarray(viewer.layers[0].data), np.asarray(binding.session.labels().values)
+    whole, labels = np.asarray(viewer.layers[0].data), np.asarray(fusing.labels(binding.session.state).values)
     before = [layer.name for layer in viewer.layers]
     viewer.dims.ndisplay = 3
     drawn_by_now(binding)
@@ -120,8 +121,8 @@ def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: L
     viewer = binding.viewer
     viewer.dims.ndisplay = 3
     drawn_by_now(binding)
-    for name in binding.session.classes.names:
-        binding.session.set_threshold(name, 0.99)
+    for name in binding.session.state.classes.names:
+        binding.session.classes.set_threshold(name, 0.99)
     drawn_by_now(binding)
     (classes,) = (layer for layer in viewer.layers if layer.visible and isinstance(layer, Labels))
     assert not classes.data.any()
@@ -130,7 +131,7 @@ def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: L
     assert binding.annotation.layer is not None
     assert binding.annotation.layer.visible
     viewer.dims.ndisplay = 3
-    binding.session.close_image()
+    binding.session.images.close()
     assert len(viewer.layers) == 0
 
 

@@ -58,7 +58,7 @@ def napari_window(stage: Any, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.
 def window(request: pytest.FixtureRequest, stage: Any, scan: Image, qtbot: QtBot) -> QMainWindow:
     """Either window, active, a volume open."""
     shown: QMainWindow = request.getfixturevalue(f"{request.param}_window")
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     shown.show()
     shown.activateWindow()
     qtbot.waitUntil(shown.isActiveWindow)

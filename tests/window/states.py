@@ -11,11 +11,11 @@ from qtpy.compat import isalive
 from qtpy.QtWidgets import QMainWindow
 
 from condseg_app import io
-from condseg_app.data import DeviceInfo, Image, Lesson, TeachingMode
+from condseg_app.data import ChunkedAnnotation, DeviceInfo, Image, Lesson, TeachingMode
 from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.remote import PredictorLike, TeacherLike
-from condseg_app.session import Session
+from condseg_app.session import Session, fusing
 from condseg_app.session.state import State
 from tests.conftest import IntensityTools, picture, volume
 from tests.window.controls import pump
@@ -75,7 +75,7 @@ class Scene:
     @property
     def pages(self) -> range:
         """Those of the panel."""
-        return range(self.panel.pages.count()) if self.session.image is not None else range(1)
+        return range(self.panel.pages.count()) if self.session.state.image is not None else range(1)
 
     def show_page(self, page: int) -> None:
         """Turn to it."""
@@ -88,7 +88,7 @@ class Scene:
     def _is_usable(self) -> bool:
         """Whether window, panel and session are there: the panel's dock can be closed, and its session with it."""
         alive = isalive(self.panel)  # type: ignore[no-untyped-call]
-        return alive and self.window.isVisible() and self.session.engine is self.engine
+        return alive and self.window.isVisible() and self.session.computing.engine is self.engine
 
     def untold(self) -> list[str]:
         """What the panel does not tell of its controls."""
@@ -126,7 +126,7 @@ class Scene:
         if self.shut is not None:
             self.tools.at_rest.set()
             self.may_write.set()
-            self.session.cancel_export()
+            self.session.exports.cancel()
             self.shut()
             self.session.close()
             self.session.wait(20)
@@ -136,40 +136,40 @@ class Scene:
         self.models, self.tools.lost = self.model_files, False
         self.tools.at_rest.set()
         self.may_write.set()
-        self.session.cancel_export()
-        self.session.cancel()
+        self.session.exports.cancel()
+        self.session.jobs.cancel()
         self.panel.binding.stop_painting()
-        self.session.discard_lesson()
+        self.session.lessons.discard()
         self.session.wait(20)
-        self.session._become(State())
+        self.session._store.become(State())
         self.panel.binding.viewer.layers.clear()
         self.panel.binding.viewer.canvas.grid.enabled = False
         self.panel.binding.viewer.dims.ndisplay = 2
         self.window.showNormal()
         self.window.restoreState(self._docks)
-        self.session.open_model(self.model_files[0].path)
+        self.session.models.open(self.model_files[0].path)
 
     # what the states are made of
 
     def open(self, image: Image) -> None:
         """Open an image as the session's."""
-        self.session.set_image(image)
+        self.session.images.show(image)
 
     def mark(self, name: str = "liver") -> None:
         """Mark a class on one slice, which is complete."""
-        mask = self.session.mask_of(name)
+        mask = fusing.mask(self.session.state, name)
         supervised = np.zeros_like(mask)
         mask[1:4, 1:4, 0] = supervised[..., 0] = True
-        self.session.annotate(name, mask, supervised)
+        self.session.annotations.put(ChunkedAnnotation.of(name, mask, supervised))
 
     def teach(self, steps: int, mode: TeachingMode = "exact") -> None:
         """Begin to teach a class of one's own."""
         self.open(SCAN)
-        if "cyst" not in self.session.classes:
-            self.session.add_class("cyst")
-        self.session.choose_class("cyst")
+        if "cyst" not in self.session.state.classes:
+            self.session.classes.add("cyst")
+        self.session.classes.choose("cyst")
         self.mark("cyst")
-        self.session.teach("cyst", steps, mode)
+        self.session.lessons.start("cyst", steps, mode)
 
 
 @dataclass(frozen=True)
@@ -188,30 +188,30 @@ class WindowState:
 
 
 def _has_image(scene: Scene) -> bool:
-    return scene.session.image is not None
+    return scene.session.state.image is not None
 
 
 def _works(scene: Scene) -> bool:
-    return _has_image(scene) and scene.session.job is not None
+    return _has_image(scene) and scene.session.jobs.current is not None
 
 
 def _predicted(scene: Scene) -> None:
     scene.open(SCAN)
-    scene.session.choose_class("liver")
-    scene.session.predict()
+    scene.session.classes.choose("liver")
+    scene.session.predictions.start()
     scene.session.wait(20)
 
 
 def _predicting(scene: Scene) -> None:
     scene.open(SCAN)
     scene.tools.at_rest.clear()
-    scene.session.choose_class("spleen")
-    scene.session.predict()
+    scene.session.classes.choose("spleen")
+    scene.session.predictions.start()
 
 
 def _painting(scene: Scene) -> None:
     scene.open(SCAN)
-    scene.session.choose_class("liver")
+    scene.session.classes.choose("liver")
     scene.mark()
     scene.panel.binding.begin_painting("liver")
 
@@ -228,7 +228,7 @@ def _in_3d(scene: Scene) -> None:
 
 def _paused(scene: Scene) -> None:
     scene.teach(100_000)
-    scene.session.pause()
+    scene.session.jobs.pause()
 
 
 def _taught(scene: Scene) -> None:
@@ -244,62 +244,62 @@ def _taught_in_full(scene: Scene) -> None:
 def _exporting(scene: Scene) -> None:
     _predicted(scene)
     scene.may_write.clear()
-    scene.session.export(scene.folder / "out.nii.gz", "nifti")
+    scene.session.exports.start(scene.folder / "out.nii.gz", "nifti")
 
 
 def _flat(scene: Scene) -> None:
-    scene.session.open_model(scene.model_files[1].path)
+    scene.session.models.open(scene.model_files[1].path)
     scene.open(PHOTO)
 
 
 def _misfit(scene: Scene) -> None:
     scene.models = scene.model_files[:1]
     scene.panel.header.model._look()
-    scene.session._become(replace(scene.session._state, image=PHOTO))
+    scene.session._store.become(replace(scene.session.state, image=PHOTO))
 
 
 def _without_model(scene: Scene) -> None:
     scene.models = ()
     scene.panel.header.model._look()
-    scene.session._become(State(image=SCAN))
+    scene.session._store.become(State(image=SCAN))
 
 
 def _lost(scene: Scene) -> None:
     scene.open(SCAN)
     scene.session.wait(20)
     scene.tools.lost = True
-    scene.session._forget_windows()
+    scene.session.predictions._forget_windows()
 
 
 def _several(scene: Scene) -> None:
     _painting(scene)
     for image in (FILM, PHOTO, SCAN, FILM):
         if image is PHOTO:
-            scene.session.open_model(scene.model_files[1].path)
+            scene.session.models.open(scene.model_files[1].path)
         scene.open(image)
         pump()
         if image is PHOTO:
-            scene.session.open_model(scene.model_files[0].path)
-    scene.session.predict(["liver"])
+            scene.session.models.open(scene.model_files[0].path)
+    scene.session.predictions.start(["liver"])
     scene.session.wait(20)
 
 
 STATES: tuple[WindowState, ...] = (
     WindowState("3D", lambda scene: scene.open(SCAN), _has_image),
-    WindowState("nothing open", lambda scene: None, lambda scene: scene.session.image is None),
+    WindowState("nothing open", lambda scene: None, lambda scene: scene.session.state.image is None),
     WindowState("2D", _flat, _has_image),
     WindowState("predicted", _predicted, _has_image),
     WindowState("in 3D", _in_3d, lambda scene: _has_image(scene) and scene.panel.binding.viewer.dims.ndisplay == 3),
     WindowState("predicting", _predicting, _works),
     WindowState("painting", _painting, lambda scene: scene.panel.binding.annotation.class_name is not None),
     WindowState("predicting and painting", _predicting_and_painting, _works),
-    WindowState("lesson running", lambda scene: scene.teach(100_000), lambda scene: scene.session.is_teaching),
-    WindowState("lesson paused", _paused, lambda scene: scene.session.is_teaching),
-    WindowState("lesson done", _taught, lambda scene: scene.session.lesson is not None),
-    WindowState("lesson done in full", _taught_in_full, lambda scene: scene.session.lesson is not None),
-    WindowState("export running", _exporting, lambda scene: scene.session.export_progress is not None),
+    WindowState("lesson running", lambda scene: scene.teach(100_000), lambda scene: scene.session.state.is_teaching),
+    WindowState("lesson paused", _paused, lambda scene: scene.session.state.is_teaching),
+    WindowState("lesson done", _taught, lambda scene: scene.session.state.lesson_result is not None),
+    WindowState("lesson done in full", _taught_in_full, lambda scene: scene.session.state.lesson_result is not None),
+    WindowState("export running", _exporting, lambda scene: scene.session.exports.progress is not None),
     WindowState("no model fits", _misfit, _has_image),
-    WindowState("no model", _without_model, lambda scene: _has_image(scene) and scene.session.model is None),
+    WindowState("no model", _without_model, lambda scene: _has_image(scene) and scene.session.state.model is None),
     WindowState("engine lost", _lost, _has_image),
     WindowState("several images", _several, _has_image),
 )

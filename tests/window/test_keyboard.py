@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLineEdit, QMainWindow, QWidget
 
 from condseg_app import io
+from condseg_app.data import ChunkedAnnotation
 from condseg_app.jobs import Progress, Step
 from condseg_app.qt import Panel
 from condseg_app.viewer.keys import COMMAND_KEYS
@@ -32,9 +33,9 @@ def click(qtbot: QtBot, widget: QWidget) -> None:
 
 
 def mark(panel: Panel) -> None:
-    assert panel.session.image is not None
-    ones = np.ones(panel.session.image.geometry.shape, bool)
-    panel.session.annotate("liver", ones, ones)
+    assert panel.session.state.image is not None
+    ones = np.ones(panel.session.state.image.geometry.shape, bool)
+    panel.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
 
 
 def viewer_has_the_keys(window: QMainWindow) -> bool:
@@ -49,7 +50,7 @@ def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
     window: QMainWindow, panel: Panel, stage: Any, qtbot: QtBot
 ) -> None:
     (viewer,), session = window.findChildren(QtViewer), panel.session
-    session.choose_class("liver")
+    session.classes.choose("liver")
     click(qtbot, panel.classes.correct_button)
     stage.tools.at_rest.clear()
     for focused in (
@@ -61,11 +62,11 @@ def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
         viewer.layers,
         viewer.controls,
     ):
-        session.predict()
-        assert session.job is not None
+        session.predictions.start()
+        assert session.jobs.current is not None
         focused.setFocus()
         press(Qt.Key.Key_Escape)
-        assert session.job is None
+        assert session.jobs.current is None
         assert panel.binding.annotation.class_name == "liver"
 
 
@@ -85,15 +86,15 @@ def test_esc_cancels_a_file_being_read_and_an_export(
 
     monkeypatch.setattr("condseg_app.session.opening.reading_steps", slow_read)
     monkeypatch.setattr("condseg_app.io.write_export", slow_write)
-    session.open_image(Path("scan.nii.gz"))
-    assert session.can_cancel
+    session.images.open(Path("scan.nii.gz"))
+    assert session.jobs.can_cancel
     press(Qt.Key.Key_Escape)
-    assert not session.can_cancel
+    assert not session.jobs.can_cancel
     mark(panel)
-    session.export(Path("mask.nii.gz"), "nifti")
-    assert session.export_progress is not None
+    session.exports.start(Path("mask.nii.gz"), "nifti")
+    assert session.exports.progress is not None
     press(Qt.Key.Key_Escape)
-    assert session.export_progress is None
+    assert session.exports.progress is None
     waiting.set()
 
 
@@ -104,23 +105,23 @@ def test_esc_without_work_leaves_a_field(window: QMainWindow, panel: Panel) -> N
 
 
 def test_the_viewer_has_the_keys_after_a_lesson_was_started(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     panel.pages.setCurrentIndex(1)
     click(qtbot, panel.teach.paint)
     click(qtbot, panel.teach.volume_done)
     mark(panel)
     click(qtbot, panel.teach.start)
-    assert panel.session.is_teaching
+    assert panel.session.state.is_teaching
     assert viewer_has_the_keys(window)
     press(Qt.Key.Key_1)
     assert panel.binding.annotation.layer is not None
     assert str(panel.binding.annotation.layer.mode) == "erase"
     press(Qt.Key.Key_Escape)
-    assert not panel.session.is_teaching
+    assert not panel.session.state.is_teaching
 
 
 def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     page = panel.classes
     for button in (page.predict, page.predict_all, page.correct_button, page.add):
         page.search.setFocus()
@@ -132,7 +133,7 @@ def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel
 def test_a_button_reached_with_tab_gives_the_keys_away_when_it_is_of_no_use(
     window: QMainWindow, panel: Panel, ends: str, qtbot: QtBot
 ) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     panel.pages.setCurrentIndex(1)
     mark(panel)
     panel.teach.start.setFocus(Qt.FocusReason.TabFocusReason)
@@ -144,20 +145,20 @@ def test_a_button_reached_with_tab_gives_the_keys_away_when_it_is_of_no_use(
 
 
 def test_the_viewers_keys_work_in_the_class_table(window: QMainWindow, panel: Panel) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     panel.classes.table.setFocus()
     press(Qt.Key.Key_N)
-    assert panel.session.current_class == "spleen"
+    assert panel.session.state.current_class == "spleen"
     press(Qt.Key.Key_D)
     assert panel.binding.annotation.class_name == "spleen"
     press(Qt.Key.Key_1)
     assert str(panel.binding.annotation.layer.mode) == "erase"  # type: ignore[union-attr]
     press(Qt.Key.Key_Down)
-    assert panel.session.current_class == "kidney"
+    assert panel.session.state.current_class == "kidney"
 
 
 def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     panel.header.model.box.setFocus(Qt.FocusReason.TabFocusReason)
     seen: list[QWidget] = []
     while len(seen) < 60:
@@ -175,20 +176,20 @@ def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) 
 
 def test_commands_have_keys_while_their_buttons_are_there(window: QMainWindow, panel: Panel) -> None:
     alt = Qt.KeyboardModifier.AltModifier
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     panel.classes.table.setFocus()
     press(Qt.Key.Key_T, alt)
     assert panel.pages.currentIndex() == 1
     press(Qt.Key.Key_A, alt)
-    assert panel.session.job is None, "its button is on another page"
+    assert panel.session.jobs.current is None, "its button is on another page"
     press(Qt.Key.Key_1, alt)
     assert panel.pages.currentIndex() == 0
     press(Qt.Key.Key_A, alt)
-    assert panel.session.job is not None
+    assert panel.session.jobs.current is not None
 
 
 def test_every_key_of_a_command_has_its_button_and_is_in_its_tip(window: QMainWindow, panel: Panel) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     for command in COMMAND_KEYS:
         (button,) = panel.findChildren(QAbstractButton, command.button)
         assert isinstance(button, QAbstractButton)

@@ -20,7 +20,7 @@ NO_LESS = QSize(1, 1)
 def shown(window: MainWindow, stage: Any, scan: Image, qtbot: QtBot, size: tuple[int, int]) -> MainWindow:
     window.resize(*size)
     window.show()
-    stage.session.set_image(scan)
+    stage.session.images.show(scan)
     qtbot.waitUntil(lambda: window.canvas.widget.isVisible() and window.width() == size[0])
     qtbot.wait(50)
     return window
@@ -63,7 +63,7 @@ def test_a_window_is_no_larger_than_its_screen(app_window: MainWindow) -> None:
 
 
 def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     for page in range(panel.pages.count()):
         panel.pages.setCurrentIndex(page)
         for control in [control for control in controls_in(panel).values() if control.isEnabled()]:
@@ -72,7 +72,7 @@ def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: P
 
 
 def test_no_more_than_one_ring_is_seen(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.choose_class("liver")
+    panel.session.classes.choose("liver")
     for control in (panel.classes.search, panel.classes.preset, panel.classes.table):
         control.setFocus(Qt.FocusReason.TabFocusReason)
         qtbot.wait(1)  # the ring before is deleted
@@ -94,7 +94,7 @@ def _distance(one: QColor, other: QColor) -> int:
 
 def test_every_control_has_a_name_and_says_why_it_is_disabled(window: QMainWindow, panel: Panel) -> None:
     for name in (None, "liver"):
-        panel.session.choose_class(name)
+        panel.session.classes.choose(name)
         for page in range(panel.pages.count()):
             panel.pages.setCurrentIndex(page)
             assert nameless(panel) == []

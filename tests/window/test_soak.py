@@ -25,8 +25,8 @@ from harness.soak import Soak
 from harness.window import lived, until
 images = [Path(path) for path in sys.argv[1:]]
 with TemporaryDirectory() as folder, lived(Path(folder)) as window:
-    window.session.open_image(images[0], "hippocampus")
-    until(lambda: window.session.image is not None)
+    window.session.images.open(images[0], "hippocampus")
+    until(lambda: window.session.state.image is not None)
     soak = Soak(window, images)
     for number in range(2):
         soak.change(number)
@@ -47,11 +47,11 @@ sys.excepthook = lambda kind, error, trace: raised.append(str(error))
 viewer = napari.Viewer()
 panel = CondSegWidget(viewer, Session(Engine()))
 viewer.window.add_dock_widget(panel, area="right")
-panel.session.open_model("hippocampus")
+panel.session.models.open("hippocampus")
 for number in range(3):
     image = viewer.add_image(np.random.default_rng(number).integers(0, 99, (30 + number, 40, 50)).astype(np.int16))
     rest(0.2)
-    name = panel.session.classes.names[0]
+    name = panel.session.state.classes.names[0]
     panel.binding.begin_painting(name)
     panel.binding.annotation.layer.paint((3, 5, 5), 1)
     rest(0.2)

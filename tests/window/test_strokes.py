@@ -27,7 +27,7 @@ class Brush:
         (viewer,) = window.findChildren(QtViewer)
         self.canvas: QWidget = viewer.canvas.native
         self.panel, self.session, self.viewer, self.qtbot = panel, panel.session, panel.binding.viewer, qtbot
-        self.session.choose_class("liver")
+        self.session.classes.choose("liver")
         qtbot.mouseClick(panel.classes.correct_button, LEFT)
         assert panel.binding.annotation.layer is not None
         self.layer: Labels = panel.binding.annotation.layer
@@ -68,7 +68,7 @@ class Brush:
     def marked(self) -> ChunkedAnnotation:
         """What the session has by now."""
         self.panel.binding.collect()
-        return self.session.annotations.get("liver", ChunkedAnnotation.empty("liver", SHAPE))
+        return self.session.state.annotations.get("liver", ChunkedAnnotation.empty("liver", SHAPE))
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         self.canvas.setFocus()
@@ -100,7 +100,7 @@ def says(annotation: ChunkedAnnotation, voxel: tuple[int, ...]) -> int:
 @pytest.fixture
 def brush(window: QMainWindow, panel: Panel, qtbot: QtBot) -> Brush:
     voxels = np.broadcast_to(np.int16(0), (1, *SHAPE))
-    panel.session.set_image(Image(voxels, Geometry.with_spacing(SHAPE, (1.0, 1.0, 1.0)), "large"))
+    panel.session.images.show(Image(voxels, Geometry.with_spacing(SHAPE, (1.0, 1.0, 1.0)), "large"))
     return Brush(window, panel, qtbot)
 
 
@@ -116,7 +116,7 @@ def test_quick_strokes_are_all_there_and_cost_what_they_touch(brush: Brush, monk
             assert work.voxels - before < SLICE, "of 300 slices"
     marked = brush.marked()
     assert all(says(marked, voxel) == PRESENT for voxel in passed)
-    size = brush.session.volume_of("liver")
+    size = brush.session.predictions.volume("liver")
     assert size is not None
     assert size.value == pytest.approx(marked.mask.sum() / 1000)
 
@@ -195,9 +195,9 @@ def test_a_stroke_is_one_step_for_undo(brush: Brush) -> None:
     for point in points:
         brush.send(QEvent.Type.MouseMove, point, no, LEFT)
         binding.flush()
-        assert "liver" not in brush.session.annotations
+        assert "liver" not in brush.session.state.annotations
     brush.send(QEvent.Type.MouseButtonRelease, points[-1], LEFT, no)
     binding.flush()
-    assert brush.session.annotations["liver"].state == "present"
+    assert brush.session.state.annotations["liver"].state == "present"
     binding.undo()
-    assert "liver" not in brush.session.annotations
+    assert "liver" not in brush.session.state.annotations

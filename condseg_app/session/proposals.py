@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from psygnal import Signal
 
 from condseg_app.data import ChunkedAnnotation, ClassLevels, Image, Pick, uncertainty_by_slice
 from condseg_app.errors import CondsegError, EngineLost
@@ -14,10 +16,14 @@ from condseg_app.io import is_image
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_start import name_of
 from condseg_app.io.labels.tables import classes_beside
-from condseg_app.jobs import Progress, Step, Steps
+from condseg_app.jobs import Job, Progress, Step, Steps
 from condseg_app.remote import EngineLike, PredictorLike
+from condseg_app.session.command import command
+from condseg_app.session.computing import Computing
+from condseg_app.session.jobs import Jobs, Work
 from condseg_app.session.reading import Request, images_in, reading_steps
 from condseg_app.session.state import AnnotatedImage, State
+from condseg_app.session.store import Store
 
 # Number of images examined: a waiting user has time for some.
 _MOST_IMAGES = 8
@@ -55,6 +61,54 @@ class ImageProposal:
     slice: Proposal
 
 
+class Proposals:
+    """Commands that look for the slice and the image to annotate next.
+
+    Args:
+        store: of the session.
+        jobs: of the session.
+        computing: of the session.
+    """
+
+    slice_proposed = Signal(Proposal)
+    """On which slice to annotate a class next."""
+    image_proposed = Signal(ImageProposal)
+    """On which image to annotate a class next, of those that were looked at so far."""
+
+    def __init__(self, store: Store, jobs: Jobs, computing: Computing) -> None:
+        self._store, self._jobs, self._computing = store, jobs, computing
+
+    @command
+    def find_slice(self, name: str, axis: int) -> None:
+        """Find in the background the slice to annotate next, of those along an axis, then emit `slice_proposed`."""
+        state = self._store.state
+        state.classes.row(name)
+        job = Job("Looking for the least certain slice", partial(proposal_steps, state, name, axis))
+        self._jobs.run(job, self._on_slice)
+
+    @command
+    def find_image(self, name: str, axis: int) -> None:
+        """Look for the image to annotate next and emit `image_proposed` after each image; other work gives way.
+
+        Args:
+            name: a class that the model knows.
+            axis: slice axis of the image in view.
+        """
+        state = self._store.state
+        state.askable([name])
+        if self._store.refuses_while_teaching():
+            return
+        self._jobs.leave()  # the engine may be another from here on
+        steps = partial(next_image_steps, self._computing.engine, state, name, axis)
+        self._jobs.start(Work(Job(f"Looking where {name} is least certain", steps), "search", self._on_image))
+
+    def _on_slice(self, proposal: Proposal) -> None:
+        self.slice_proposed.emit(proposal)
+
+    def _on_image(self, proposal: ImageProposal) -> None:
+        self.image_proposed.emit(proposal)
+
+
 def proposal_steps(state: State, name: str, axis: int) -> Steps:
     """Find the slice where a class is least certain, among slices without its annotation."""
     levels = state.levels_of(name)
@@ -62,7 +116,7 @@ def proposal_steps(state: State, name: str, axis: int) -> Steps:
     yield Step(Progress(1.0), Proposal(name, axis, None if proposal is None else proposal[0]))
 
 
-def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, check: bool) -> Steps:
+def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> Steps:
     """Find the image where a class is least certain: brings an `ImageProposal` after each image.
 
     Candidates are images of the session with annotations, and images beside the image in view,
@@ -73,7 +127,6 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, 
         state: with a model that knows the class.
         name: the class.
         axis: the slice axis of the image in view; other images use the axis of the same direction.
-        check: whether to read files in a process of their own first.
     """
     image, (path, model) = state.opened_image(), state.opened_model()
     across = image.geometry.world_axes[axis]
@@ -83,7 +136,7 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int, *, 
         told = name_of(other) if isinstance(other, Path) else other.image.name
         yield Step(Progress(number / len(others), told), replace(found, images=seen) if seen else None)
         try:
-            marked = _read(other, replace(EVERYTHING, channel=image.pick.channel), check)
+            marked = _read(other, replace(EVERYTHING, channel=image.pick.channel), state.checks_files)
             if marked is None or model.misfit(marked.image) is not None:
                 continue
             levels = ClassLevels(marked.image.geometry.shape)

@@ -1,17 +1,19 @@
-"""The session's commands for opening: images, their segmentations, models."""
+"""Opening of images and their segmentations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from condseg_app import io
-from condseg_app.data import ChunkedAnnotation, Image, Pick
+from psygnal import Signal
+
+from condseg_app.data import Image, Pick
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.labels.segmentations import Segmentation
-from condseg_app.jobs import Job, JobEnd, Steps
-from condseg_app.session import table
+from condseg_app.jobs import Job, Steps
+from condseg_app.session.annotations import Annotations
 from condseg_app.session.command import command
-from condseg_app.session.lessons import Lessons
+from condseg_app.session.jobs import Jobs
 from condseg_app.session.reading import (
     Choice,
     LabelsFound,
@@ -25,20 +27,37 @@ from condseg_app.session.reading import (
     taking_steps,
 )
 from condseg_app.session.segmenting import segmented, told
-from condseg_app.session.state import with_image
+from condseg_app.session.state import State, with_image
+from condseg_app.session.store import Store
 
 
-class Opening(Lessons):
-    """The open image and model, with commands to open others.
+class Images:
+    """Commands that open images, and the labels that are found.
 
-    Attributes:
-        checks_files: whether image files are read in a process of their own first, in limited memory and time.
+    Args:
+        store: of the session.
+        jobs: of the session.
+        annotations: of the session; takes labels.
     """
 
-    checks_files = False
+    choice_needed = Signal(Choice)
+    """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
+    labels_found = Signal(LabelsFound)
+    """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
+
+    labels_used = Signal(LabelsFound)
+    """Labels have become the segmentation of the image in view."""
+
+    def __init__(self, store: Store, jobs: Jobs, annotations: Annotations) -> None:
+        self._store, self._jobs, self._annotations = store, jobs, annotations
+        self.changed = store.image_changed
+
+    @property
+    def _state(self) -> State:
+        return self._store.state
 
     @command
-    def open_image(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
+    def open(self, path: Path, model: str | Path | None = None, pick: Pick = EVERYTHING) -> None:
         """Open a file, and a model if named, once both are read in the background.
 
         If either cannot be read, the open image and model stay. Of several requests the last counts.
@@ -53,7 +72,7 @@ class Opening(Lessons):
         if len(paths) == 1:
             self._open_file(Request(paths[0]))
         elif paths:
-            steps = partial(gathering_steps, paths, self.image, check=self.checks_files)
+            steps = partial(gathering_steps, paths, self._state.image, check=self._state.checks_files)
             self._begin_opening(f"Opening {len(paths)} files", steps)
 
     def choose(self, choice: Choice, value: str | int) -> None:
@@ -71,25 +90,24 @@ class Opening(Lessons):
             self._open_file(Request(image.source, taken_as="image"))
 
     @command
-    def set_image(self, image: Image) -> None:
+    def show(self, image: Image) -> None:
         """Open an image read by another part of the program."""
-        self._open(with_image(self._state, image))
+        self._store.open(with_image(self._state, image))
 
     @command
-    def close_image(self) -> None:
+    def close(self) -> None:
         """Close the image; its annotations return when the image is opened again."""
-        self._open(with_image(self._state, None))
+        self._store.open(with_image(self._state, None))
 
     @command
-    def open_model(self, name_or_path: str | Path) -> None:
-        """Open a model; annotations stay, predictions go."""
-        path = io.find_model(name_or_path)
-        self._open_model(partial(table.with_model, path=path, model=io.read_model_description(path)))
+    def check_files(self, checks: bool) -> None:
+        """Read image files in a process of their own first, in limited memory and time, or not."""
+        self._store.become(replace(self._state, checks_files=checks))
 
     @property
     def can_choose_again(self) -> bool:
         """Whether the open image's file holds further images."""
-        image = self.image
+        image = self._state.image
         return image is not None and (image.pick != EVERYTHING or channel_choice(image) is not None)
 
     # Use of labels that were found
@@ -133,43 +151,34 @@ class Opening(Lessons):
     # Later steps
 
     def _open_file(self, request: Request) -> None:
-        steps = partial(reading_steps, request, self.image, check=self.checks_files)
+        steps = partial(reading_steps, request, self._state.image, check=self._state.checks_files)
         self._begin_opening(f"Opening {request.path.name}", steps)
 
     def _begin_opening(self, title: str, steps: "partial[Steps]") -> None:
-        self._opening = Job(title, steps)
-        self._runner.run(self._opening, self._on_opened, self._on_opening_end, self._on_progress)
-        self.job_changed.emit()
-
-    def _on_opening_end(self, job: Job, end: JobEnd) -> None:
-        if job is self._opening:
-            self._opening = None
-            self.job_changed.emit()
-        self._on_end(job, end)
+        self._jobs.read(Job(title, steps), self._on_opened)
 
     @command
-    def _on_opened(self, job: Job, answer: object) -> None:
-        if job is not self._opening:
-            return
-        if isinstance(answer, Reading):
-            self._take_in(answer)
-        if isinstance(answer, Choice):
-            self.choice_needed.emit(answer)
-        if isinstance(answer, LabelsFound):
-            self._take_labels(answer)
+    def _on_opened(self, found: Reading | Choice | LabelsFound) -> None:
+        match found:
+            case Reading():
+                self._take_in(found)
+            case Choice():
+                self.choice_needed.emit(found)
+            case LabelsFound():
+                self._take_labels(found)
 
     def _take_in(self, reading: Reading) -> None:
         """Open the image read; where the model takes a single channel of several, ask for the channel."""
-        self._open(reading.onto(self._state))
-        choice = channel_choice(reading.image)
-        if choice is not None and self.model is not None and self.model.preprocessing.channels == 1:
+        self._store.open(reading.onto(self._state))
+        choice, model = channel_choice(reading.image), self._state.model
+        if choice is not None and model is not None and model.preprocessing.channels == 1:
             self.choice_needed.emit(choice)
 
     def _take_labels(self, found: LabelsFound) -> None:
         """Use labels, after a question where needed; without anyone to ask, possible images are opened as images."""
-        if found.image is not self.image and found.holder is not None:
-            self.notice.emit(f"{found.path.name} was left alone: another image is open now.")
-        elif found.image is not self.image:  # another image was opened meanwhile
+        if found.image is not self._state.image and found.holder is not None:
+            self._store.notice.emit(f"{found.path.name} was left alone: another image is open now.")
+        elif found.image is not self._state.image:  # another image was opened meanwhile
             self._open_file(Request(found.path, pick=found.pick, taken_as="labels"))
         elif found.is_clear:
             self._mark(found)
@@ -181,18 +190,9 @@ class Opening(Lessons):
     def _mark(self, found: LabelsFound) -> None:
         """Make labels the annotations of their classes on the image in view; this can be undone."""
         before = self._state.annotations
-        self._edit(segmented(self._state, found.segmentation, found.marks))
+        self._store.edit(segmented(self._state, found.segmentation, found.marks))
         if found.holder is None:
-            self._keep_in_mind([a for name, a in self._state.annotations.items() if a is not before.get(name)])
+            now = self._state.annotations
+            self._annotations.keep(annotation for name, annotation in now.items() if annotation is not before.get(name))
         self.labels_used.emit(found)
-        self.notice.emit(told(found.segmentation, self._state.opened_image()))
-
-    def _keep_in_mind(self, marks: Sequence[ChunkedAnnotation]) -> None:
-        """Note annotations as kept in a file, so that closing the program is safe."""
-
-    def _stop_opening(self) -> None:
-        opening, self._opening = self._opening, None
-        if opening is not None and opening.state != "failed":
-            opening.cancel()
-            self.job_changed.emit()
-            self.notice.emit(f"{opening.title} was stopped.")
+        self._store.notice.emit(told(found.segmentation, self._state.opened_image()))

@@ -1,0 +1,236 @@
+"""The session's jobs: a prediction, lesson or search at a time, and short work in the background."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from psygnal import Signal, emit_queued
+
+from condseg_app.jobs import Job, JobEnd, Progress
+from condseg_app.session.command import command
+from condseg_app.session.state import JobDescription, JobKind
+from condseg_app.session.store import Store
+
+_LOOK_EVERY = 0.005
+
+Receive = Callable[[Any], None]
+"""Takes the results of a job; who starts a job knows their type."""
+
+
+def ignore(*_: object) -> None:
+    """Ignore an event."""
+
+
+class FileJob(Job):
+    """A job that ends in a file: the program should not be closed before."""
+
+    is_wanted = True
+
+    def cancel(self) -> None:
+        """Stop before the next step; the file is wanted no more."""
+        self.is_wanted = False
+        super().cancel()
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A job that the user sees, with the functions that take its results and its end.
+
+    Attributes:
+        job: the job.
+        kind: of the work.
+        receive: takes each result.
+        late: takes each result that comes after the job was left.
+        ended: called when the job has ended by itself.
+        cancelled: called when the user has stopped the job.
+    """
+
+    job: Job
+    kind: JobKind
+    receive: Receive
+    late: Receive = ignore
+    ended: Callable[[JobEnd], None] = ignore
+    cancelled: Callable[[], None] = ignore
+
+
+class Jobs:
+    """Runs jobs and delivers their events to the starting thread.
+
+    Results come through psygnal's queue: a window calls `psygnal.qt.start_emitting_from_queue`, a script `wait`.
+    """
+
+    progressed = Signal(Progress)
+    """Progress of `shown`."""
+    freed = Signal()
+    """`current` has ended or was left, and no other has begun yet."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._running: set[Job] = set()  # also jobs that were cancelled in the middle of a step
+        self._work: Work | None = None
+        self._reading: Job | None = None
+        self.changed = store.job_changed
+        store.will_open.connect(self._leave_image)
+
+    @property
+    def current(self) -> Job | None:
+        """The job that the user sees; `title`, `state` and `progress` are for the screen."""
+        return None if self._work is None else self._work.job
+
+    @property
+    def shown(self) -> Job | None:
+        """The job whose progress is worth showing: `current`, else the reading of an image or labels."""
+        return self.current or self._reading
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether there is anything for `cancel` to stop."""
+        return self._work is not None or self._is_reading
+
+    @property
+    def writing(self) -> tuple[str, ...]:
+        """Titles of the jobs that end in a file."""
+        return tuple(job.title for job in self._running if isinstance(job, FileJob) and job.is_wanted)
+
+    def run(
+        self,
+        job: Job,
+        receive: Receive = ignore,
+        ended: Callable[[JobEnd], None] | None = None,
+        progressed: Callable[[Progress], None] = ignore,
+    ) -> None:
+        """Start a job in the background; at its end an error is reported, unless `ended` does something else."""
+        self._running.add(job)
+        job.progressed.connect(progressed, thread="current")
+        job.delivered.connect(receive, thread="current")
+        job.ended.connect(partial(self._end, job, self.report if ended is None else ended), thread="current")
+        job.start()
+
+    def start(self, work: Work) -> None:
+        """Start work that the user sees, in place of any other."""
+        self.leave()
+        self._work = work
+        ended, progressed = partial(self._on_end, work), partial(self._on_progress, work.job)
+        self.run(work.job, partial(self._receive, work), ended, progressed)
+        self._describe()
+
+    def read(self, job: Job, receive: Receive) -> None:
+        """Start the reading of an image or labels beside the current job; of several readings the last counts."""
+        self._reading = job
+        ended, progressed = partial(self._on_read, job), partial(self._on_progress, job)
+        self.run(job, partial(self._receive_read, job, receive), ended, progressed)
+        self._describe()
+
+    def report(self, end: JobEnd) -> None:
+        """Report the error of a job that failed."""
+        if end.error is not None:
+            self._store.failed.emit(end.error)
+
+    @command
+    def pause(self) -> None:
+        """Let the current job wait after its present step."""
+        if self._work is not None:
+            self._work.job.pause()
+            self._describe()
+
+    @command
+    def resume(self) -> None:
+        """Let the current job go on."""
+        if self._work is not None:
+            self._work.job.resume()
+            self._describe()
+
+    def cancel(self) -> None:
+        """Stop the current job and any reading. Incomplete predictions stay; a lesson is not saved.
+
+        For the user the job ends at once, whatever the engine is doing; the work ends in the background, or is dropped.
+        """
+        work, reading, is_reading = self._work, self._reading, self._is_reading
+        self._reading = None
+        if reading is not None and is_reading:
+            reading.cancel()
+            self._describe()
+            self._store.notice.emit(f"{reading.title} was stopped.")
+        self.give_up()
+        if work is not None:
+            work.cancelled()
+
+    def give_up(self) -> None:
+        """Leave the current job, with no other to follow."""
+        if self._work is not None:
+            self.leave()
+            self._describe()
+
+    def leave(self) -> None:
+        """Leave the current job; another is to follow."""
+        if self._work is not None:
+            self._work.job.cancel()
+        self._work = None
+        self.freed.emit()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Empty the queue until all jobs have ended; False after `timeout` seconds."""
+        until = None if timeout is None else time.monotonic() + timeout
+        emit_queued()
+        while self._running:
+            if until is not None and time.monotonic() >= until:
+                return False
+            next(iter(self._running)).wait(_LOOK_EVERY)
+            emit_queued()
+        return True
+
+    def close(self) -> None:
+        """Stop every job before the next step."""
+        for job in self._running:
+            job.cancel()
+        self.leave()
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._reading is not None and self._reading.state != "failed"
+
+    def _describe(self) -> None:
+        """Note the shown job in the state."""
+        told, job = None, self.shown
+        if job is not None:
+            told = JobDescription(
+                "reading" if self._work is None else self._work.kind, job.title, job.state == "paused"
+            )
+        self._store.become(replace(self._store.state, job=told))
+
+    def _leave_image(self) -> None:
+        if not self._store.state.is_teaching:
+            self.give_up()
+
+    def _receive(self, work: Work, result: object) -> None:
+        (work.receive if work is self._work else work.late)(result)
+
+    def _receive_read(self, job: Job, receive: Receive, result: object) -> None:
+        if job is self._reading:
+            receive(result)
+
+    def _on_read(self, job: Job, end: JobEnd) -> None:
+        if job is self._reading:
+            self._reading = None
+            self._describe()
+        self.report(end)
+
+    def _on_progress(self, job: Job, progress: Progress) -> None:
+        if job is self.shown:
+            self.progressed.emit(progress)
+
+    def _on_end(self, work: Work, end: JobEnd) -> None:
+        is_current = work is self._work
+        if is_current:
+            self._work = None
+            self._describe()
+            self.freed.emit()
+        self.report(end)
+        if is_current:
+            work.ended(end)
+
+    def _end(self, job: Job, ended: Callable[[JobEnd], None], end: JobEnd) -> None:
+        self._running.discard(job)
+        ended(end)
