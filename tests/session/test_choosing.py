@@ -62,7 +62,8 @@ def test_a_file_of_several_frames_is_asked_about_not_refused(
     assert (choice.path, choice.needed.what) == (film, "frame")
     assert [value for value, _ in choice.needed.options] == [0, 1]
     assert desk.session.state.image is volume  # and so it stays where nothing is chosen
-    assert desk.heard.failures == desk.heard.notices == desk.heard.signals == []
+    assert desk.heard.failures == desk.heard.notices == []
+    assert set(desk.heard.names()) <= {"jobs.changed", "jobs.progressed"}
     desk.session.jobs.cancel()  # nothing is being opened that could be stopped
     assert desk.heard.notices == []
     desk.session.images.choose(choice, 1)
