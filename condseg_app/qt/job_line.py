@@ -53,7 +53,7 @@ class JobLine(QStackedWidget):
         super().__init__(parent)
         self._session = session
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.notice = ElidedLabel()
+        self.notice = ElidedLabel(lines=2)
         self.notice.setObjectName("notice")
         self.addWidget(self.notice)
         self.addWidget(self._work())

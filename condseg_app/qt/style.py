@@ -19,6 +19,9 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.text import as_it_is
 from condseg_app.viewer.keys import COMMAND_KEYS
 
+_FILLED = 0.85
+"""Part of a line that is full before its last word wraps."""
+
 
 class PlainLabel(QLabel):
     """A label of plain text: a name from a file may look like HTML, which Qt would obey."""
@@ -71,11 +74,15 @@ class GlyphButton(QToolButton):
 
 
 class ElidedLabel(PlainLabel):
-    """A label that shortens the text to the room."""
+    """A label that shortens the text to the room of one line or more."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+    def __init__(self, text: str = "", parent: QWidget | None = None, lines: int = 1) -> None:
         super().__init__(parent=parent)
         self._full = text
+        self._lines = lines
+        if lines > 1:
+            self.setWordWrap(True)
+            self.setFixedHeight(lines * self.fontMetrics().lineSpacing() + 2)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setMinimumWidth(40)
         self.setText(text)
@@ -96,6 +103,7 @@ class ElidedLabel(PlainLabel):
 
     def _elide(self) -> None:
         room = max(0, self.contentsRect().width() - 4)
+        room += int((self._lines - 1) * _FILLED * room)
         super().setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, room))
 
 

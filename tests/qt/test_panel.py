@@ -8,7 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
 from condseg_app.data import Fingerprint, Geometry, Image
 from condseg_app.errors import ReadError
@@ -22,6 +22,16 @@ from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
+
+
+def test_a_sentence_is_read_whole_in_a_narrow_panel(panel: Panel) -> None:
+    panel.resize(320, 760)
+    said = "The lesson was stopped; nothing was saved, and the model is as it was."
+    panel.session.notice.emit(said)
+    QApplication.processEvents()
+    assert panel.job.notice.text() == said
+    height = panel.job.notice.heightForWidth(panel.job.notice.width())
+    assert height <= panel.job.notice.height()
 
 
 def test_the_image_line_tells_name_spacing_and_dimension(panel: Panel) -> None:
