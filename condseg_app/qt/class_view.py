@@ -12,9 +12,20 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
+from condseg_app.session.may import Action, why_not
 
 _WIDTHS = {Column.COLOR: 24, Column.SHOWN: 24, Column.STATE: 24, Column.SIZE: 78, Column.VALUE: 30}
 _ROW = 26
+_ACTIONS: dict[str, Action] = {
+    "predict": "search",
+    "correct": "annotate",
+    "export": "export",
+    "clear": "clear_annotation",
+    "export_class": "export_class",
+    "import_class": "import_class",
+    "remove_class": "remove_from_model",
+}
+"""The menu's entries that are not always possible, and the session's action of each."""
 
 
 class ClassFilter(QSortFilterProxyModel):
@@ -198,17 +209,12 @@ class ClassView(QTableView):
             if do is None:
                 menu.addSeparator()
                 continue
-            action = menu.addAction(text)
-            action.setObjectName(key)
-            action.triggered.connect(do)
-        actions = {action.objectName(): action for action in menu.actions()}
-        actions["predict"].setEnabled(self._session.state.image is not None and self._session.state.can_predict(name))
-        actions["correct"].setEnabled(self._session.state.image is not None)
-        actions["export"].setEnabled(self._session.state.image is not None)
-        actions["clear"].setEnabled(name in self._session.state.annotations)
-        for key in ("export_class", "remove_class"):
-            actions[key].setEnabled(self._session.state.can_predict(name))
-        actions["import_class"].setEnabled(self._session.state.model is not None)
+            entry = menu.addAction(text)
+            entry.setObjectName(key)
+            entry.triggered.connect(do)
+        actions = {entry.objectName(): entry for entry in menu.actions()}
+        for key, action in _ACTIONS.items():
+            actions[key].setEnabled(why_not(self._session.state, action, name) is None)
         return menu
 
     def menu_beside(self) -> QMenu:
@@ -218,7 +224,7 @@ class ClassView(QTableView):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         action = menu.addAction("Import class…")
         action.setObjectName("import_class")
-        action.setEnabled(self._session.state.model is not None)
+        action.setEnabled(why_not(self._session.state, "import_class") is None)
         action.triggered.connect(lambda: self.files.ask_to_import())
         return menu
 

@@ -22,6 +22,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import allow, push_button
 from condseg_app.qt.text import as_it_is
 from condseg_app.session import Session
+from condseg_app.session.may import why_not
 from condseg_app.viewer import LayerBinding
 
 Names = Callable[[Session], frozenset[str]]
@@ -218,39 +219,18 @@ class ClassesPage(QWidget):
 
     def _update(self) -> None:
         self._show_threshold()
-        name = self._session.state.current_class
+        state, name = self._session.state, self._session.state.current_class
         painting = name is not None and self._binding.annotation.class_name == name
         self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Annotate")
-        allow(self.predict, self._why_not_predict(name), f"Predict {name}, the slice in view first")
+        allow(self.predict, why_not(state, "predict", name), f"Predict {name}, the slice in view first")
         listed = [n for n in self._listed() if self._session.state.can_predict(n)]
-        why_not = self._why_nothing() or (None if listed else "None of the listed classes is known to the model")
-        allow(self.predict_all, why_not, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
-        hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
-        allow(self.correct_button, self._why_not_mark(name), hint)
-        allow(
-            self.teach, self._why_not_mark(name) or self._why_nothing(), f"Teach the model {name} from its annotation"
+        reason = why_not(state, "predict_any") or (
+            None if listed else "None of the listed classes is known to the model"
         )
+        allow(self.predict_all, reason, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
+        hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
+        allow(self.correct_button, why_not(state, "annotate", name), hint)
+        allow(self.teach, why_not(state, "prepare_lesson", name), f"Teach the model {name} from its annotation")
 
     def _is_known(self, name: str | None) -> bool:
         return name is not None and (self._session.state.can_predict(name) or name in self._session.state.annotations)
-
-    def _why_nothing(self) -> str | None:
-        if self._session.state.image is None:
-            return "Open an image first"
-        if self._session.state.model is None:
-            return "Choose a model first"
-        return self._session.state.model.misfit(self._session.state.image)
-
-    def _why_not_predict(self, name: str | None) -> str | None:
-        if name is None:
-            return self._why_nothing() or "Choose a class in the table first"
-        if not self._session.state.can_predict(name):
-            return self._why_nothing() or f"The model does not know {name} yet: annotate a few slices and teach it"
-        return self._why_nothing() or (
-            f"{name} is predicted everywhere" if self._session.state.state_of(name) == "complete" else None
-        )
-
-    def _why_not_mark(self, name: str | None) -> str | None:
-        if self._session.state.image is None:
-            return "Open an image first"
-        return "Choose a class in the table first" if name is None else None

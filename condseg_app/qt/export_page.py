@@ -28,6 +28,7 @@ from condseg_app.qt.partial_export import PartialExport
 from condseg_app.qt.style import allow, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
+from condseg_app.session.may import why_not
 
 _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 
@@ -280,10 +281,9 @@ class ExportPage(QWidget):
         )
 
     def _why_nothing(self, names: list[str]) -> str | None:
-        if self._session.state.image is None:
-            return "Open an image first"
-        if self.chosen.count() == 0:
-            return "Nothing to export yet: predict or annotate a class first"
+        reason = why_not(self._session.state, "export")
+        if reason is not None:
+            return reason
         if not names:
             return "Tick at least one class"
         if self.partial.waits_for:

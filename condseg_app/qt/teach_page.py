@@ -24,6 +24,7 @@ from condseg_app.qt.style import PlainLabel, allow, push_button, quiet
 from condseg_app.qt.text import counted, without_mnemonic
 from condseg_app.qt.where_next import WhereNext
 from condseg_app.session import LessonResult
+from condseg_app.session.may import why_not
 from condseg_app.viewer import LayerBinding
 
 _FEWEST, _MOST = 1, 100_000
@@ -232,25 +233,25 @@ class TeachPage(QWidget):
         self.marked.setText(marked_text(annotation, others))
         painting = name is not None and self._binding.annotation.class_name == name
         self.paint.setText("Stop painting" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
-        why_not = self._why_not_mark(name)
-        allow(self.paint, why_not, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
-        allow(self.slice_done, why_not, "Unpainted voxels on this slice are not this class (K in the viewer)")
+        reason = why_not(self._session.state, "annotate", name)
+        allow(self.paint, reason, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
+        allow(self.slice_done, reason, "Unpainted voxels on this slice are not this class (K in the viewer)")
         is_2d = self._session.state.image is not None and self._session.state.image.geometry.is_2d
         self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
         self.volume_done.setVisible(not is_2d)
-        allow(self.volume_done, why_not, "Unpainted voxels anywhere are not this class (Shift+K in the viewer)")
-        self._allow_lesson(name, self._why_not_teach(name, annotation))
+        allow(self.volume_done, reason, "Unpainted voxels anywhere are not this class (Shift+K in the viewer)")
+        self._allow_lesson(name)
         self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
         self.before.setVisible(self._session.state.can_take_lesson_back)
         if not teaching:
             self.outcome.setVisible(self._session.state.lesson_result is not None)
 
-    def _allow_lesson(self, name: str | None, why_not: str | None) -> None:
+    def _allow_lesson(self, name: str | None) -> None:
         """Enable the actions that the lesson allows now."""
         teaching, go_on, job = self._session.state.is_teaching, self._may_go_on(name), self._session.jobs.current
         self.start.setText("Continue" if go_on else "Start")
         hint = "Go on from the last state, with the present annotation" if go_on else f"Teach the model {name}"
-        allow(self.start, why_not, f"{hint}; it is saved as a new file")
+        allow(self.start, why_not(self._session.state, "teach", name), f"{hint}; it is saved as a new file")
         nothing = None if teaching else "Nothing is being taught"
         allow(self.pause, nothing, "Pause the lesson, and go on later")
         allow(self.stop, nothing, "End the lesson now; the class is compared and saved")
@@ -268,24 +269,6 @@ class TeachPage(QWidget):
         """Whether a lesson of the current class has ended, or lost its engine, and can go on."""
         session = self._session
         return session.state.can_go_on_with_lesson and session.state.lesson_class == name and self.mode.mode == "exact"
-
-    def _why_not_mark(self, name: str | None) -> str | None:
-        if self._session.state.image is None:
-            return "Open an image first"
-        return "Choose a class first" if name is None else None
-
-    def _why_not_teach(self, name: str | None, annotation: ChunkedAnnotation | None) -> str | None:
-        if self._session.state.image is None or name is None:
-            return self._why_not_mark(name)
-        if self._session.state.model is None:
-            return "Choose a model first"
-        if self._session.state.model.misfit(self._session.state.image) is not None:
-            return self._session.state.model.misfit(self._session.state.image)
-        if self._session.state.is_teaching:
-            return "A lesson is running"
-        if annotation is None or annotation.state != "present":
-            return f"{name} has no annotation on this image yet: paint it on a few slices first"
-        return None
 
 
 def marked_text(annotation: ChunkedAnnotation | None, others: int = 0) -> str:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from condseg_app import io
 from condseg_app.data import ChunkedAnnotation, LabelMap, OnDemand, Overlap
-from condseg_app.errors import Cancelled, CondsegError
+from condseg_app.errors import Cancelled
 from condseg_app.io.pictures.camera import orientation_of
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import fusing
 from condseg_app.session.jobs import FileJob
+from condseg_app.session.may import refuse
 from condseg_app.session.state import State
 
 _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
@@ -49,13 +50,9 @@ class ExportPlan:
         """
         form = io.export_format(format_key)
         form.check_fits(state.opened_image().geometry, path)
-        known = [n for n in state.classes.names if n in state.annotations or state.state_of(n) != "not asked"]
-        for name in names or ():
-            state.classes.row(name)
-            if name not in known:
-                raise CondsegError(f"nothing is known of '{name}' on this image; predict or annotate it first")
-        if not known:
-            raise CondsegError("there is nothing to export yet; predict or annotate a class first")
+        for name in (None,) if names is None else names:
+            refuse(state, "export", name)
+        known = [name for name in state.classes.names if state.has_result(name)]
         return cls(state, path, form, tuple(n for n in known if names is None or n in names))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from condseg_app import io
 from condseg_app.data import Model
-from condseg_app.errors import ModelError
 from condseg_app.io.models.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike
@@ -19,6 +18,7 @@ from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
 from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.jobs import FileJob, Jobs
+from condseg_app.session.may import refuse
 from condseg_app.session.state import State
 from condseg_app.session.store import Store
 
@@ -66,7 +66,7 @@ class Models:
     def export_class(self, name: str, path: Path) -> None:
         """Write the model's data on a class into a small file, in the background."""
         state, file = self._store.state, class_file(path)
-        known_as(state, name)
+        refuse(state, "export_class", name)
         steps = partial(export_class_steps, self._computing.engine, state, name, file)
         self._jobs.run(
             FileJob(f"Exporting the class {name}", steps),
@@ -77,7 +77,7 @@ class Models:
     def import_class(self, file: Path) -> None:
         """Derive a model from the open model and a class file, and go on with the new model."""
         state = self._store.state
-        state.opened_model()
+        refuse(state, "import_class")
         steps = partial(import_class_steps, self._computing.engine, state, file, self._folder)
         self._jobs.run(FileJob(f"Importing {file.name}", steps), self._on_derived)
 
@@ -85,7 +85,7 @@ class Models:
     def remove_class(self, name: str) -> None:
         """Derive a model from the open model without a class, and go on with the new model."""
         state = self._store.state
-        known_as(state, name)
+        refuse(state, "remove_from_model", name)
         steps = partial(removal_steps, self._computing.engine, state, name, self._folder)
         self._jobs.run(FileJob(f"Removing {name}", steps), self._on_derived)
 
@@ -104,23 +104,10 @@ def class_file(path: Path) -> Path:
     return path if is_class_file(path) else path.with_name(f"{path.name}{CLASS_SUFFIX}")
 
 
-def known_as(state: State, name: str) -> str:
-    """The model's name for a class.
-
-    Raises:
-        CondsegError: no model is open, or the model does not know the class.
-    """
-    _, model = state.opened_model()
-    state.classes.row(name)
-    if name not in state.asked_as:
-        raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
-    return state.asked_as[name]
-
-
 def export_class_steps(engine: EngineLike, state: State, name: str, path: Path) -> Steps:
     """Write a class into a file, with the user's name and colour."""
     model, _ = state.opened_model()
-    taught = engine.class_of(model, known_as(state, name))
+    taught = engine.class_of(model, state.asked_as[name])
     shown = state.classes[name]
     write_class(path, replace(taught, entry=replace(taught.entry, name=name, color=shown.color)))
     yield Step(Progress(1.0), path)
@@ -136,7 +123,7 @@ def import_class_steps(engine: EngineLike, state: State, file: Path, folder: Pat
 def removal_steps(engine: EngineLike, state: State, name: str, folder: Path) -> Steps:
     """Make a model that does not have a class."""
     model, _ = state.opened_model()
-    yield _saved(engine.without_class(model, known_as(state, name)), state, f"-{name}", folder)
+    yield _saved(engine.without_class(model, state.asked_as[name]), state, f"-{name}", folder)
 
 
 def _saved(made: Model, state: State, ending: str, folder: Path) -> Step:

@@ -12,6 +12,7 @@ from condseg_app.session import fusing
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
 from condseg_app.session.jobs import Jobs, Work, ignore
+from condseg_app.session.may import refuse
 from condseg_app.session.state import State
 from condseg_app.session.store import Store
 from condseg_app.session.window_queue import Delivery, Groups, Voxel, WindowQueue, pasted, regrouped
@@ -60,7 +61,14 @@ class Predictions:
             names: names of classes.
             near: the voxel to begin at, in the slice in view, for example.
         """
-        missing = [name for name in self._state.askable(names) if self._state.state_of(name) != "complete"]
+        refuse(self._state, "predict_any")
+        asked = (
+            [name for name in self._state.classes.names if self._state.can_predict(name)] if names is None else names
+        )
+        for name in asked:
+            refuse(self._state, "predict_any", name)
+        current_first = sorted(dict.fromkeys(asked), key=lambda name: name != self._state.current_class)
+        missing = [name for name in current_first if self._state.state_of(name) != "complete"]
         if not missing:
             return
         if self._state.is_teaching:

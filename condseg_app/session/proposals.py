@@ -21,6 +21,7 @@ from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
 from condseg_app.session.jobs import Jobs, Work
+from condseg_app.session.may import refuse
 from condseg_app.session.reading import Request, images_in, reading_steps
 from condseg_app.session.state import AnnotatedImage, State
 from condseg_app.session.store import Store
@@ -95,7 +96,7 @@ class Proposals:
             axis: slice axis of the image in view.
         """
         state = self._store.state
-        state.askable([name])
+        refuse(state, "search", name)
         if self._store.refuses_while_teaching():
             return
         self._jobs.leave()  # the engine may be another from here on

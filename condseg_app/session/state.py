@@ -1,6 +1,6 @@
 """The session's state as a frozen value: all that is open, the job under way, and the lesson."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,13 +20,14 @@ from condseg_app.data import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.errors import CondsegError, ModelError
+from condseg_app.errors import CondsegError
 
 ClassState = Literal["not asked", "filling", "complete"]
 JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
 Annotations = Mapping[str, ChunkedAnnotation]
 
 DEFAULT_THRESHOLD = 0.5
+NO_IMAGE, NO_MODEL = "Open an image first", "Choose a model first"
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,17 +282,6 @@ class State:
         wanted = set(own)
         return [name for name, asked in self.asked_as.items() if asked in wanted]
 
-    def askable(self, names: Sequence[str] | None) -> tuple[str, ...]:
-        """Check classes (all that the model knows if None) before a request; the current class comes first."""
-        _, model = self.opened_model()
-        model.check_fits(self.opened_image())
-        asked = [name for name in self.classes.names if name in self.asked_as] if names is None else [*names]
-        for name in asked:
-            self.classes.row(name)
-            if name not in self.asked_as:
-                raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
-        return tuple(dict.fromkeys(sorted(asked, key=lambda name: name != self.current_class)))
-
     def marked_elsewhere(self, name: str) -> list[AnnotatedImage]:
         """The other annotated images of a class, as far as they fit the open model."""
         return [
@@ -305,13 +295,13 @@ class State:
     def opened_image(self) -> Image:
         """The image; an error where there is none."""
         if self.image is None:
-            raise CondsegError("no image is open; open one first")
+            raise CondsegError(NO_IMAGE)
         return self.image
 
     def opened_model(self) -> tuple[Path, Model]:
         """The model's file and description; an error where there is none."""
         if self.model is None or self.model_path is None:
-            raise CondsegError("no model is open; choose one first")
+            raise CondsegError(NO_MODEL)
         return self.model_path, self.model
 
 

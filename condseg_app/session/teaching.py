@@ -15,12 +15,13 @@ from condseg_app.data import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.errors import ClassTableError, WriteError
+from condseg_app.errors import WriteError
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LessonControls, LiveLesson, shown
+from condseg_app.session.may import refuse
 from condseg_app.session.state import Annotations, LessonPlan, LessonResult, State
 
 _CALL_SECONDS = 0.5
@@ -32,12 +33,10 @@ def lesson_plan(state: State, name: str, steps: int, folder: Path, mode: Teachin
     Raises:
         CondsegError: no image, no model, no fit, or the class has no annotation.
     """
-    image, (_, model) = state.opened_image(), state.opened_model()
-    model.check_fits(image)
+    refuse(state, "teach", name)
+    image = state.opened_image()
     known = {**state.asked_as, name: state.asked_as.get(name, name)}
     entry = replace(state.classes[name], name=known[name])
-    if name not in state.annotations or state.annotations[name].state != "present":
-        raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
     beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
     shown = ((image, _named(state.annotations, known)), *beside)
     begun = replace(state, lesson=None)  # or every lesson would keep the lesson before

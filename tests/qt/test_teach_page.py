@@ -53,7 +53,7 @@ def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
     panel.show_teach("lesion")
     assert panel.teach.paint.text() == "Paint lesion"
     panel.binding.begin_painting("lesion")
-    assert panel.teach.paint.text() == "Put the brush down"
+    assert panel.teach.paint.text() == "Stop painting"
     assert panel.classes.correct_button.text() == "Done"
     panel.binding.stop_painting()
     assert panel.teach.paint.text() == "Paint lesion"
@@ -224,7 +224,7 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("lesion", None, 0.9, "annotation"))
     outcome = panel.teach.outcome
     outcome.show_result(LessonResult(Path("x"), Path("y"), "lesion", changes, broken))
-    assert "must not be" in outcome.certificate.text()
+    assert "must not happen" in outcome.certificate.text()
     assert "color" in outcome.certificate.styleSheet()
     assert "which it has learnt from" in outcome.verdict.text()
 
@@ -392,7 +392,7 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
     assert "is kept" in stage.notices[-1]
     assert page.start.text() == "Continue"
     assert page.history.use.isEnabled()
-    assert "Save the class" in page.history.use.toolTip()
+    assert "Save this state" in page.history.use.toolTip()
     qtbot.mouseClick(page.history.use, LEFT)
     qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
     assert page.outcome.isVisible()

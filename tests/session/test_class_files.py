@@ -82,7 +82,7 @@ def test_errors_are_sentences_and_leave_nothing_behind(desk: Any, tmp_path: Path
     session.models.remove_class("tumour")
     session.models.remove_class("nose")
     assert sorted(type(f).__name__ for f in heard.failures) == sorted(
-        e.__name__ for e in (WriteError, ClassTableError, ModelError, ModelError, ModelError, ClassTableError)
+        e.__name__ for e in (WriteError, ClassTableError, ModelError, CondsegError, CondsegError, ClassTableError)
     )
     assert all("\n" not in str(f) for f in heard.failures)
     assert not desk.models.exists()

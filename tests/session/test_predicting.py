@@ -22,7 +22,7 @@ from condseg_app.data import (
     Prediction,
     TaughtClass,
 )
-from condseg_app.errors import ClassTableError, CondsegError, EngineLost, ModelError
+from condseg_app.errors import ClassTableError, CondsegError, EngineLost
 from condseg_app.jobs import Step
 from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session, fusing
@@ -238,9 +238,10 @@ def test_what_cannot_be_predicted_says_why(desk: Any, volume: Image) -> None:
     desk.session.images.close()
     desk.session.predictions.start()
     kinds = [type(failure) for failure in desk.heard.failures]
-    assert kinds == [ModelError, ClassTableError, ModelError, CondsegError]
-    assert "annotate it and teach it first" in str(desk.heard.failures[0])
-    assert "open one first" in str(desk.heard.failures[3])
+    assert kinds == [CondsegError, ClassTableError, CondsegError, CondsegError]
+    assert "takes 1 channel" in str(desk.heard.failures[2])
+    assert "annotate a few slices and teach it" in str(desk.heard.failures[0])
+    assert "Open an image first" in str(desk.heard.failures[3])
     assert desk.tools.calls == 0
 
 

@@ -184,4 +184,4 @@ def test_without_a_file_only_images_of_the_session_are_looked_at(desk: Any, volu
 def test_a_class_that_the_model_does_not_know_is_refused(desk: Any) -> None:
     desk.session.classes.add("lesion")
     desk.session.proposals.find_image("lesion", 2)
-    assert "does not know 'lesion' yet" in str(desk.heard.failures[-1])
+    assert "does not know lesion yet" in str(desk.heard.failures[-1])

@@ -1,0 +1,78 @@
+"""What may be done is asked in one place: a command fails with the very sentence that a button shows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from condseg_app.data import ChunkedAnnotation, Geometry, Image
+from condseg_app.session.may import Action, why_not
+from condseg_app.session.state import JobDescription, State
+
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+
+def annotate(desk: Any, name: str) -> None:
+    ones = np.ones(desk.session.state.opened_image().geometry.shape, bool)
+    desk.session.annotations.put(ChunkedAnnotation.of(name, ones, ones))
+
+
+def test_with_nothing_open_the_first_thing_to_do_is_said() -> None:
+    reasons = {action: why_not(State(), action) for action in ACTIONS}
+    models = {"export_class", "remove_from_model", "import_class"}
+    assert {action for action, reason in reasons.items() if reason == "Choose a model first"} == models
+    assert reasons.pop("clear_annotation") == "Choose a class in the table first"
+    assert {reasons[action] for action in reasons if action not in models} == {"Open an image first"}
+
+
+def test_each_step_towards_a_lesson_is_asked_for_in_turn(desk: Any) -> None:
+    session = desk.session
+    assert why_not(session.state, "teach") == "Choose a class in the table first"
+    session.classes.add("tumour")
+    assert why_not(session.state, "prepare_lesson", "tumour") is None
+    assert "tumour has no annotation" in str(why_not(session.state, "teach", "tumour"))
+    annotate(desk, "tumour")
+    assert why_not(session.state, "teach", "tumour") is None
+    busy = replace(session.state, job=JobDescription("lesson", "Teaching tumour"))
+    assert why_not(busy, "teach", "tumour") == "A lesson is running"
+    assert why_not(replace(session.state, model=None), "teach", "tumour") == "Choose a model first"
+
+
+def test_an_image_that_the_model_cannot_take_stops_all_that_needs_the_model(desk: Any) -> None:
+    flat = Image(np.ones((1, 6, 5, 1), np.float32), Geometry.of_picture(6, 5), "photo")
+    state = replace(desk.session.state, image=flat)
+    for action in ("predict", "predict_any", "search", "prepare_lesson"):
+        assert "is a 2D image" in str(why_not(state, action, "liver"))
+    assert why_not(state, "annotate", "liver") is None
+
+
+def test_a_complete_class_is_predicted_no_further_but_may_be_searched(desk: Any) -> None:
+    desk.session.predictions.start(["liver"])
+    assert desk.session.wait(20)
+    state = desk.session.state
+    assert why_not(state, "predict", "liver") == "liver is predicted everywhere"
+    assert why_not(state, "search", "liver") is why_not(state, "export", "liver") is None
+    assert "spleen has no result" in str(why_not(state, "export", "spleen"))
+
+
+@pytest.mark.parametrize(
+    ("action", "command"),
+    [
+        ("predict", lambda session: session.predictions.start(["nose"])),
+        ("search", lambda session: session.proposals.find_image("nose", 2)),
+        ("teach", lambda session: session.lessons.start("nose")),
+        ("export", lambda session: session.exports.start("x.nii.gz", "nifti", ["nose"])),
+        ("export_class", lambda session: session.models.export_class("nose", Path("x"))),
+        ("remove_from_model", lambda session: session.models.remove_class("nose")),
+    ],
+)
+def test_a_command_fails_with_the_sentence_that_a_button_shows(
+    desk: Any, action: Action, command: Callable[[Any], None]
+) -> None:
+    desk.session.classes.add("nose")  # of which nothing is known
+    command(desk.session)
+    (failure,) = desk.heard.failures
+    assert str(failure) == why_not(desk.session.state, action, "nose") is not None
