@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app import io
+from condseg_app import io, tasks
 from condseg_app.data import (
     TEACHING_STEPS,
     Annotation,
@@ -27,10 +27,6 @@ from condseg_app.data import (
 )
 from condseg_app.errors import CondsegError
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.tasks.evaluate import EvaluationPlan, evaluate_data_set, write_figures
-from condseg_app.tasks.predict_image import Request, Segmentation, record_of, segment
-from condseg_app.tasks.teach import Teaching, TeachingResult, teach_model
-from condseg_app.tasks.train import Training, TrainingPlan, run
 
 Report = Callable[[float], None]
 """Called with the part of the work that is done, 0 to 1."""
@@ -50,8 +46,8 @@ class Masks:
     """
 
     file: Path
-    request: Request
-    found: Segmentation
+    request: "tasks.predict_image.Request"
+    found: "tasks.predict_image.Segmentation"
 
     @property
     def classes(self) -> ClassTable:
@@ -87,7 +83,7 @@ class Masks:
             WriteError: another ending, more than the format holds, or the disk refuses; nothing is written.
         """
         settings = self.request.post_processing
-        extra = record_of(self.file, self.request.model.name, self.classes, settings).extra()
+        extra = tasks.predict_image.record_of(self.file, self.request.model.name, self.classes, settings).extra()
         if self.found.labels is not None:
             return io.write_label_map(Path(path), self.found.labels, extra)
         suffix = ".png" if self.found.geometry.unit == "pixel" else ".nii.gz"
@@ -156,9 +152,9 @@ def predict(
     """
     loaded = _loaded(model)
     wanted = loaded.classes if classes is None else ClassTable(tuple(loaded.classes[name] for name in classes))
-    request = Request(loaded, wanted, settings or PostProcessing(), device)
+    request = tasks.predict_image.Request(loaded, wanted, settings or PostProcessing(), device)
     source = Path(image) if isinstance(image, str) else image
-    for part, found in segment(source, request):
+    for part, found in tasks.predict_image.segment(source, request):
         if progress is not None:
             progress(part)
         if found is not None:
@@ -187,7 +183,7 @@ def teach(
     steps: int = TEACHING_STEPS,
     device: str = "auto",
     progress: Report | None = None,
-) -> TeachingResult:
+) -> "tasks.teach.TeachingResult":
     """Teach a model one class; the model itself stays as it is.
 
     Args:
@@ -209,8 +205,8 @@ def teach(
     loaded = _loaded(model)
     entry = loaded.classes[name] if name in loaded.classes else loaded.classes.propose_new(name)
     shown = [(image, (drawn,)) for image, drawn in examples]
-    for step in teach_model(Teaching(loaded, entry, shown, mode, steps, device)):
-        if isinstance(step, TeachingResult):
+    for step in tasks.teach.teach_model(tasks.teach.Teaching(loaded, entry, shown, mode, steps, device)):
+        if isinstance(step, tasks.teach.TeachingResult):
             return step
         if progress is not None:
             progress(step.step / max(step.steps, 1))
@@ -240,13 +236,13 @@ def train(
     Raises:
         CondsegError: nothing to learn from, or the output's folder does not exist.
     """
-    from condseg_app.engine.train.recipes import RECIPES, changed
+    from condseg_app.engine.train.recipes import RECIPES, changed  # torch
 
     recipe = changed(RECIPES["default"], {} if steps is None else {"steps": steps})
     names = None if classes is None else tuple(classes)
-    plan = TrainingPlan(tuple(map(Path, data)), Path(output), recipe, network, classes=names, device=device)
-    training = Training(plan)
-    for step in run(training):
+    plan = tasks.train.TrainingPlan(tuple(map(Path, data)), Path(output), recipe, network, classes=names, device=device)
+    training = tasks.train.Training(plan)
+    for step in tasks.train.run(training):
         if progress is not None:
             progress(step.step / max(step.steps, 1))
     return training.finish()
@@ -276,11 +272,13 @@ def evaluate(
         CondsegError: no case of the split, or no class in common.
     """
     cases = []
-    for case in evaluate_data_set(EvaluationPlan(str(model), Path(data), split, device=device)):
+    for case in tasks.evaluate.evaluate_data_set(
+        tasks.evaluate.EvaluationPlan(str(model), Path(data), split, device=device)
+    ):
         cases.append(case)
         if progress is not None:
             progress(case.done / case.total)
-    return write_figures(cases, None)
+    return tasks.evaluate.write_figures(cases, None)
 
 
 def _loaded(model: ModelLike) -> Model:

@@ -1,28 +1,21 @@
 """Output of `train --check`."""
 
-from typing import TYPE_CHECKING
-
 from rich.table import Table
 
+from condseg_app import tasks
 from condseg_app.cli.console import progress_bar, row, say, show, table
 from condseg_app.errors import CondsegError
 
-if TYPE_CHECKING:
-    from condseg_app.tasks.check_data import Report
-    from condseg_app.tasks.training_data import Choice
 
-
-def show_check(choice: "Choice") -> None:
+def show_check(choice: "tasks.training_data.Choice") -> None:
     """Read all data and show a report.
 
     Raises:
         CondsegError: something is wrong.
     """
-    from condseg_app.tasks.check_data import check
-
     with progress_bar() as bar:
         task = bar.add_task("reading", total=None)
-        report = check(
+        report = tasks.check_data.check(
             choice, lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
         )
     show(_classes(report))
@@ -36,7 +29,7 @@ def show_check(choice: "Choice") -> None:
     say("Nothing is wrong." if report.odd else "Nothing is wrong, nothing looks odd.")
 
 
-def _classes(report: "Report") -> Table:
+def _classes(report: "tasks.check_data.Report") -> Table:
     shown = table("data set", "class", "labelled", "absent", "unlabelled", "voxels", title="Cases by class")
     for each in report.sets:
         for name, count in each.classes.items():
@@ -46,7 +39,7 @@ def _classes(report: "Report") -> Table:
     return shown
 
 
-def _images(report: "Report") -> Table:
+def _images(report: "tasks.check_data.Report") -> Table:
     shown = table("data set", "cases", "voxel size", "intensity", title="Images")
     for each in report.sets:
         ends_of_axes = ((f"{low:.3g}", f"{high:.3g}") for low, high in each.spacing)

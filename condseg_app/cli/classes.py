@@ -1,15 +1,13 @@
 """Classes of a model: results of a lesson, and classes exported, imported, renamed, removed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from condseg_app import tasks
 from condseg_app.cli.console import row, say, show, shown_number, table
 from condseg_app.cli.shared import ModelName
-
-if TYPE_CHECKING:
-    from condseg_app.tasks.teach import TeachingResult
 
 Output = Annotated[Path, typer.Option(help="the file to write; the model stays as it is")]
 
@@ -22,9 +20,7 @@ class_app = typer.Typer(help="Take a taught class out of a model, put it into an
 @class_app.command("export")
 def export(name: str, model: ModelName, output: Output) -> None:
     """Write one class of a model into a small file, NAME.class.safetensors."""
-    from condseg_app.tasks.model_classes import export_class
-
-    export_class(model, name, output)
+    tasks.model_classes.export_class(model, name, output)
     say(f"{output} ({output.stat().st_size / 1000:.0f} kB)")
 
 
@@ -36,31 +32,25 @@ def import_(
     name: Annotated[str | None, typer.Option(help="what to call it; as in the file if left out")] = None,
 ) -> None:
     """Put a class from a file into a copy of the model that it was taught to."""
-    from condseg_app.tasks.model_classes import import_class
-
-    import_class(file, model, output, name)
+    tasks.model_classes.import_class(file, model, output, name)
     say(str(output))
 
 
 @class_app.command("rename")
 def rename(old: str, new: str, model: ModelName, output: Output) -> None:
     """Give a class another name."""
-    from condseg_app.tasks.model_classes import rename_class
-
-    rename_class(model, old, new, output)
+    tasks.model_classes.rename_class(model, old, new, output)
     say(str(output))
 
 
 @class_app.command("remove")
 def remove(name: str, model: ModelName, output: Output) -> None:
     """Take a class out; the others answer as before, to the bit."""
-    from condseg_app.tasks.model_classes import remove_class
-
-    remove_class(model, name, output)
+    tasks.model_classes.remove_class(model, name, output)
     say(str(output))
 
 
-def show_teaching(name: str, result: "TeachingResult") -> None:
+def show_teaching(name: str, result: "tasks.teach.TeachingResult") -> None:
     """Print the results of a lesson."""
     if result.nearest is not None and result.nearest[1] >= _ALIKE:
         say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from condseg_app import tasks
 from condseg_app.cli.console import PacedLog, progress_bar, say
 from condseg_app.cli.shared import Device
 
@@ -21,20 +22,18 @@ def compare(
     Several of these commands may work on the same folder at once: they share the runs.
     """
     from condseg_app.io.labels.writer import new_folder
-    from condseg_app.tasks.compare import all_runs, read_results
-    from condseg_app.tasks.compare import compare as do_runs
-    from condseg_app.tasks.comparison_config import read_comparison_config
-    from condseg_app.tasks.comparison_report import write_report
 
-    plan = read_comparison_config(config)
+    plan = tasks.comparison_config.read_comparison_config(config)
     new_folder(output)
-    runs = all_runs(plan, output, only or ())
+    runs = tasks.compare.all_runs(plan, output, only or ())
     log = PacedLog()
     with progress_bar() as bar:
         task = bar.add_task("", total=1.0)
-        for run, part in () if report else do_runs(runs, device):
+        for run, part in () if report else tasks.compare.compare(runs, device):
             line = f"{run.system.name}, seed {run.seed}"
             bar.update(task, completed=part, description=line)
             log.write(f"{line}: {100 * part:.0f} %")
-    for path in write_report(plan, read_results(all_runs(plan, output)), output):
+    for path in tasks.comparison_report.write_report(
+        plan, tasks.compare.read_results(tasks.compare.all_runs(plan, output)), output
+    ):
         say(str(path))

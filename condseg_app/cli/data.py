@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from condseg_app import tasks
 from condseg_app.cli.console import progress_bar, say
 from condseg_app.cli.shared import ClassNames, Device, ModelName, names_in, split_in
 
@@ -16,11 +17,9 @@ def phantom(
     seed: int = 0,
 ) -> None:
     """Generate CT-like volumes and 2D scenes, with labels, in the data-set layout."""
-    from condseg_app.tasks.make_phantoms import write_phantoms
-
     with progress_bar() as bar:
         task = bar.add_task("generating", total=1.0)
-        for step in write_phantoms(folder, ct_cases, scenes, seed):
+        for step in tasks.make_phantoms.write_phantoms(folder, ct_cases, scenes, seed):
             bar.update(task, completed=step.progress.fraction, description=step.progress.text)
     say(str(folder))
 
@@ -39,12 +38,12 @@ def complete_labels(
 
     Training on the completed set is the second round.
     """
-    from condseg_app.tasks.complete_labels import CompletionPlan, complete_labels
-
     classes = tuple(names_in(class_names)) if class_names else None
-    plan = CompletionPlan(data, model, output, groups, classes, split_in(split), confidence, device)
+    plan = tasks.complete_labels.CompletionPlan(
+        data, model, output, groups, classes, split_in(split), confidence, device
+    )
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        for done, total, case in complete_labels(plan):
+        for done, total, case in tasks.complete_labels.complete_labels(plan):
             bar.update(task, completed=done, total=total, description=case.name)
     say(str(output))

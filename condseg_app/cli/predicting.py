@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from condseg_app import tasks
 from condseg_app.cli.console import complain, progress_bar, row, say, show, shown_number, table
 from condseg_app.cli.shared import (
     Channel,
@@ -29,10 +30,6 @@ from condseg_app.cli.shared import (
 )
 from condseg_app.data import Pick
 from condseg_app.errors import CondsegError
-
-if TYPE_CHECKING:
-    from condseg_app.tasks.predict_folder import PredictionPlan, SegmentAll
-    from condseg_app.tasks.prediction_report import ImageRecord
 
 
 def predict(
@@ -74,61 +71,50 @@ def predict(
     With --overlap keep there is no label map but a binary mask for each class. The folder's report.csv lists images and
     volumes. Images that are finished are skipped when the command is run again.
     """
-    from condseg_app.tasks.predict_folder import PredictionPlan, image_files
-
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
     pick = Pick(series, frame, channel)
     formats = tuple(dict.fromkeys(also or ()))
-    plan = PredictionPlan(model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick, formats)
-    files = image_files(paths, output)
+    plan = tasks.predict_folder.PredictionPlan(
+        model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick, formats
+    )
+    files = tasks.predict_folder.image_files(paths, output)
     with _place(engine, certificate) as segment_all:
-        _predict(files, plan, _checked(segment_all) if untrusted else segment_all)
-
-
-def _checked(segment_all: "SegmentAll") -> "SegmentAll":
-    from condseg_app.tasks.predict_folder import checked_first
-
-    return checked_first(segment_all)
+        _predict(files, plan, tasks.predict_folder.checked_first(segment_all) if untrusted else segment_all)
 
 
 @contextmanager
-def _place(engine: str | None, certificate: Path | None) -> "Iterator[SegmentAll]":
+def _place(engine: str | None, certificate: Path | None) -> "Iterator[tasks.predict_folder.SegmentAll]":
     """Place of the computing: here, or an engine's workers."""
     if engine is None and certificate is None:
-        from condseg_app.tasks.predict_folder import segment_here
-
-        yield segment_here
+        yield tasks.predict_folder.segment_here
     elif engine is None or certificate is None:
         raise CondsegError("--engine and --certificate go together; name the engine and the file it was started with")
     else:
-        from condseg_app.tasks.cluster import Cluster
-
-        with Cluster(engine, certificate) as cluster:
+        with tasks.cluster.Cluster(engine, certificate) as cluster:
             yield cluster.segment_all
 
 
-def _predict(files: Sequence[Path], plan: "PredictionPlan", segment_all: "SegmentAll") -> None:
+def _predict(
+    files: Sequence[Path], plan: "tasks.predict_folder.PredictionPlan", segment_all: "tasks.predict_folder.SegmentAll"
+) -> None:
     """Show the folder's progress, and raise at the end if an image failed."""
-    from condseg_app.tasks.predict_folder import predict_folder
-    from condseg_app.tasks.prediction_report import CSV_NAME
-
     ends: Counter[str] = Counter()
     with progress_bar() as bar:
         task = bar.add_task("", total=len(files))
-        for progress in predict_folder(files, plan, segment_all):
+        for progress in tasks.predict_folder.predict_folder(files, plan, segment_all):
             bar.update(task, completed=progress.done, description=_names(progress.in_work))
             if progress.record is not None:
                 ends[progress.record.status] += 1
                 _print_end(progress.record, plan.output)
-    report = plan.output / CSV_NAME
+    report = plan.output / tasks.prediction_report.CSV_NAME
     if ends["skipped"]:
         say(f"{ends['skipped']} of {len(files)} images were finished before; --overwrite predicts them again")
     if ends["failed"]:
         raise CondsegError(f"{ends['failed']} of {len(files)} images could not be predicted; see {report}")
 
 
-def _print_end(record: "ImageRecord", output: Path) -> None:
+def _print_end(record: "tasks.prediction_report.ImageRecord", output: Path) -> None:
     if record.status == "failed":
         complain(f"{record.image}: {record.error}")
     elif record.status == "done":
@@ -160,19 +146,17 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Compare a model's masks with a data set's labels: Dice, and surface distances in mm."""
-    from condseg_app.tasks.evaluate import EvaluationPlan, evaluate_data_set, write_figures
-
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    plan = EvaluationPlan(model, data, split_in(split), settings, tuple(names_in(corrupt or "")), device)
+    plan = tasks.evaluate.EvaluationPlan(model, data, split_in(split), settings, tuple(names_in(corrupt or "")), device)
     cases = []
     with progress_bar() as bar:
         task = bar.add_task("", total=None)
-        for case in evaluate_data_set(plan):
+        for case in tasks.evaluate.evaluate_data_set(plan):
             cases.append(case)
             bar.update(task, completed=case.done, total=case.total, description=case.name)
             if case.error is not None:
                 complain(f"{case.name}: {case.error}")
-    figures = write_figures(cases, json_file)
+    figures = tasks.evaluate.write_figures(cases, json_file)
     unit = next((score.unit for case in cases for score in case.scores), "mm")
     shown = table("class", "Dice", f"HD95 ({unit})", f"ASSD ({unit})", "cases")
     for class_name, counts in figures["outcomes"].items():

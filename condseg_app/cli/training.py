@@ -1,10 +1,11 @@
 """Making a model: `train` and `teach`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
 
+from condseg_app import tasks
 from condseg_app.cli.checking import show_check
 from condseg_app.cli.classes import show_teaching
 from condseg_app.cli.console import PacedLog, progress_bar, say
@@ -17,12 +18,8 @@ from condseg_app.cli.shared import (
     numbers_in,
     renamed_in,
 )
-from condseg_app.data import TEACHING_STEPS
+from condseg_app.data import TEACHING_STEPS, TeachingMode
 from condseg_app.errors import CondsegError
-
-if TYPE_CHECKING:
-    from condseg_app.data import TeachingMode
-    from condseg_app.tasks.train import TrainingPlan
 
 
 def train(
@@ -76,8 +73,7 @@ def train(
     nodes: Annotated[int, typer.Option(min=1, help="on how many computers, started by torchrun")] = 1,
 ) -> None:
     """Train one network on any number of single-class or partly labelled data sets."""
-    from condseg_app.engine.train.recipes import RECIPES, changed
-    from condseg_app.tasks.train import TrainingPlan
+    from condseg_app.engine.train.recipes import RECIPES, changed  # torch
 
     changes = {
         "steps": steps,
@@ -97,7 +93,7 @@ def train(
         "seed": seed,
     }
     settings = {"condition_at": condition_at, "conditioning": conditioning}
-    plan = TrainingPlan(
+    plan = tasks.train.TrainingPlan(
         data=tuple(data),
         output=output or Path(),
         recipe=changed(RECIPES["paper" if paper else "default"], _given(changes)),
@@ -123,15 +119,13 @@ def train(
         _run(plan, resume)
 
 
-def _run(plan: "TrainingPlan", resume: bool) -> None:
-    from condseg_app.tasks.train import Training, run
-
-    training = Training(plan, resume)
+def _run(plan: "tasks.train.TrainingPlan", resume: bool) -> None:
+    training = tasks.train.Training(plan, resume)
     log = PacedLog()
     with progress_bar(shown=training.trainer.is_first) as bar:
         task = bar.add_task("training", total=training.trainer.recipe.steps)
         try:
-            for progress in run(training):
+            for progress in tasks.train.run(training):
                 dice = "  ".join(f"{key} {value:.3f}" for key, value in progress.dice.items())
                 line = f"loss {progress.loss:.3f}  Dice {dice}"
                 bar.update(task, completed=progress.step, description=line)
@@ -163,16 +157,13 @@ def teach(
     device: Device = "auto",
 ) -> None:
     """Teach a model one class; the model itself stays as it is, and a new file is written."""
-    from condseg_app.tasks.teach import TeachingPlan, TeachingResult, write_result
-    from condseg_app.tasks.teach import teach as teach_from_files
-
     if mode not in ("exact", "full"):
         raise CondsegError(f"--mode is exact or full, not '{mode}'")
-    plan = TeachingPlan(name, model, data, output, cast("TeachingMode", mode), slices, cases, steps, device)
+    plan = tasks.teach.TeachingPlan(name, model, data, output, cast("TeachingMode", mode), slices, cases, steps, device)
     with progress_bar() as bar:
         task = bar.add_task("teaching", total=None)
-        for step in teach_from_files(plan):
-            if isinstance(step, TeachingResult):
+        for step in tasks.teach.teach(plan):
+            if isinstance(step, tasks.teach.TeachingResult):
                 result = step
             else:
                 bar.update(task, completed=step.step, total=step.steps, description=f"loss {step.loss:.3f}")
@@ -182,7 +173,7 @@ def teach(
         raise CondsegError(
             f"nothing was written, for {lost} became worse; use --mode exact, or --yes to write it anyway"
         )
-    write_result(plan, result)
+    tasks.teach.write_result(plan, result)
     say(str(output))
 
 

@@ -11,6 +11,11 @@ from statistics import median
 from typing import Any
 
 from condseg_app.data import DataSet, Model
+from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
+from condseg_app.engine.measure import cost
+from condseg_app.engine.predict.post_process import final_masks
+from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.train.recipes import RECIPES, changed
 from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
 from condseg_app.io.atomic import atomic_write
@@ -169,8 +174,6 @@ def _do(each: Run, device: str) -> Iterator[float]:
 
 
 def _plan(each: Run, device: str) -> TrainingPlan:
-    from condseg_app.engine.train.recipes import RECIPES, changed
-
     config, system = each.config, each.system
     data = [d for d in config.data if not system.data or d.name in system.data]
     folders, groups = tuple(d.folder for d in data), data[0].groups
@@ -223,11 +226,6 @@ def _completed(each: Run, folders: tuple[Path, ...], groups: str | None, device:
 
 def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str) -> Figures:
     """Scores on a data set's reported split, confusion with other sets' classes, and cost of predicting."""
-    from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
-    from condseg_app.engine.measure import cost
-    from condseg_app.engine.predict.post_process import final_masks
-    from condseg_app.engine.predict.whole import Manner, predict_whole
-
     cases = data.part(config.split).cases
     alien = [name for name in model.classes.names if name not in data.classes]
     scores, confusions = [], []

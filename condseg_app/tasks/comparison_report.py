@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from condseg_app.io.atomic import atomic_write
 from condseg_app.tasks.comparison_config import ComparisonConfig, SystemConfig
 from condseg_app.tasks.plot_text import plain_text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Figures = Mapping[str, Any]
 
@@ -164,10 +164,7 @@ def _draw(path: Path, config: ComparisonConfig, rows: Sequence[Mapping[str, Any]
 
 def _figure(
     config: ComparisonConfig, rows: Sequence[Mapping[str, Any]], names: Sequence[str], systems: Sequence[str]
-) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+) -> Figure:
     figure = Figure(figsize=(3 + 4 * len(names), 1 + 0.32 * len(systems)), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]

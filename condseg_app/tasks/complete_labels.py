@@ -24,6 +24,7 @@ from condseg_app.data import (
     as_level,
     listed,
 )
+from condseg_app.engine.predict.whole import Manner, predict_whole
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import find_model, read_data_set, read_image, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
@@ -127,8 +128,6 @@ def _complete(
     case: Case, data: DataSet, table: ClassTable, wanted: tuple[str, ...], model: Model, plan: CompletionPlan
 ) -> dict[str, Any]:
     """Write a case's files; returns their paths."""
-    from condseg_app.engine.predict.whole import Manner, predict_whole
-
     name = case.name.replace("/", "_")
     image_file = f"{IMAGES}/{name}{_suffix(case.image)}"
     missing = [c for c in wanted if c not in case.labelled]

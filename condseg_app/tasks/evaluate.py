@@ -4,16 +4,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from condseg_app.data import PostProcessing, Split
+from condseg_app.engine.evaluate import Score, evaluate_case, summarise
+from condseg_app.engine.train.corrupt import corrupt
 from condseg_app.errors import CondsegError, ReadError
 from condseg_app.io import find_model, read_data_set, read_model
 from condseg_app.io.atomic import atomic_write
 from condseg_app.tasks.image_warnings import CaseReader
-
-if TYPE_CHECKING:
-    from condseg_app.engine.evaluate import Score
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,12 @@ class EvaluatedCase:
     name: str
     done: int
     total: int
-    scores: Sequence["Score"] = ()
+    scores: Sequence[Score] = ()
     error: CondsegError | None = None
 
 
 def evaluate_data_set(plan: EvaluationPlan) -> Iterator[EvaluatedCase]:
     """Evaluate case by case; an unreadable case stops no other."""
-    from condseg_app.engine.evaluate import evaluate_case
-    from condseg_app.engine.train.corrupt import corrupt
-
     model = read_model(find_model(plan.model))
     data = read_data_set(plan.data)
     cases = data.cases if plan.split is None else data.part(plan.split).cases
@@ -83,8 +79,6 @@ def evaluate_data_set(plan: EvaluationPlan) -> Iterator[EvaluatedCase]:
 
 def write_figures(cases: Sequence[EvaluatedCase], path: Path | None) -> dict[str, Any]:
     """Summarise scores, and write all figures as JSON where a path is given."""
-    from condseg_app.engine.evaluate import summarise
-
     failed = {case.name: str(case.error) for case in cases if case.error is not None}
     figures = {**summarise(score for case in cases for score in case.scores), "failed": failed}
     if path is not None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from condseg_app.data import Model
+from condseg_app.engine.class_rows import taught_class, with_class, without_class
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io import file_hash, find_model, read_model, write_model
 from condseg_app.io.models.class_file import read_class, write_class
@@ -11,8 +12,6 @@ from condseg_app.io.models.class_file import read_class, write_class
 
 def export_class(model: str, name: str, output: Path) -> None:
     """Write a class of a model into a class file."""
-    from condseg_app.engine.class_rows import taught_class
-
     write_class(output, taught_class(read_model(find_model(model)), name))
 
 
@@ -23,8 +22,6 @@ def import_class(file: Path, model: str, output: Path, name: str | None = None) 
         ModelError: the class was taught to another model.
         ClassTableError: the model has the class, or another of that name.
     """
-    from condseg_app.engine.class_rows import with_class
-
     taught = read_class(file)
     named = taught if name is None else replace(taught, entry=replace(taught.entry, name=name))
     path = find_model(model)
@@ -45,8 +42,6 @@ def rename_class(model: str, old: str, new: str, output: Path) -> None:
 
 def remove_class(model: str, name: str, output: Path) -> None:
     """Write the model without a class."""
-    from condseg_app.engine.class_rows import without_class
-
     path = find_model(model)
     _write_beside(path, without_class(read_model(path), name), output)
 

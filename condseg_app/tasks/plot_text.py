@@ -4,6 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
+import matplotlib as mpl
+from matplotlib.font_manager import FontProperties, fontManager, get_font
+
 
 @contextmanager
 def plain_text(texts: Sequence[str]) -> Iterator[None]:
@@ -12,8 +15,6 @@ def plain_text(texts: Sequence[str]) -> Iterator[None]:
     Args:
         texts: the texts to be drawn.
     """
-    import matplotlib as mpl
-
     with mpl.rc_context({"font.family": [*_fonts_for(set().union(*texts))], "text.parse_math": False}):
         yield
 
@@ -41,15 +42,11 @@ def _fonts_for(letters: set[str]) -> list[str]:
 
 @cache
 def _installed() -> tuple[str, ...]:
-    from matplotlib.font_manager import fontManager
-
     return tuple(sorted({entry.name for entry in fontManager.ttflist}))
 
 
 @cache
 def _has(font: str, letter: str) -> bool:
-    from matplotlib.font_manager import FontProperties, fontManager, get_font
-
     try:
         return bool(get_font(fontManager.findfont(FontProperties(family=font))).get_char_index(ord(letter)))
     except (RuntimeError, OSError, ValueError):  # an unusable font, such as a bitmap font

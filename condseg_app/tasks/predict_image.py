@@ -25,6 +25,11 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
+from condseg_app.engine.devices import describe_device
+from condseg_app.engine.predict.memory_plan import plan_memory
+from condseg_app.engine.predict.post_process import final_masks, post_process
+from condseg_app.engine.predict.whole import Manner, predict
+from condseg_app.engine.predict.windows import ACCURATE_OVERLAP, OVERLAP
 from condseg_app.errors import NothingToWrite, OutOfMemory, printable
 from condseg_app.io import (
     Export,
@@ -111,11 +116,6 @@ def segment(
         ChoiceNeeded: the file holds several images, or several channels for a model of a single channel.
         OutOfMemory: free memory does not suffice even for the smallest parts.
     """
-    from condseg_app.engine.devices import describe_device
-    from condseg_app.engine.predict.memory_plan import plan_memory
-    from condseg_app.engine.predict.whole import Manner, predict
-    from condseg_app.engine.predict.windows import ACCURATE_OVERLAP, OVERLAP
-
     overlap = ACCURATE_OVERLAP if request.accurate else OVERLAP
     manner = Manner(request.device, overlap, request.post_processing.threshold if request.roi else None)
 
@@ -249,8 +249,6 @@ class _Masks:
 
     def finish(self) -> None:
         """Finish the masks after the last slab."""
-        from condseg_app.engine.predict.post_process import final_masks, post_process
-
         if self._levels is None:
             self._keep_slab()
             return

@@ -20,6 +20,12 @@ from condseg_app.data import (
     TeachingMode,
     TrainingProgress,
 )
+from condseg_app.engine.class_rows import taught_class, with_record
+from condseg_app.engine.finetune.compare import compare_on_lesson
+from condseg_app.engine.finetune.exact import ExactTeacher, certify
+from condseg_app.engine.finetune.full import FullTeacher
+from condseg_app.engine.finetune.learner import ExactRecipe
+from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_data_set, read_image, read_model, write_model
 from condseg_app.io.models.class_file import is_class_file, write_class
@@ -142,8 +148,6 @@ def teach_model(teaching: Teaching, seconds: float = 2.0) -> Iterator[TrainingPr
 def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
     """Write the model, or the class alone."""
     if is_class_file(plan.output):
-        from condseg_app.engine.class_rows import taught_class
-
         write_class(plan.output, taught_class(result.model, plan.class_name))
         return
     parent = file_hash(find_model(plan.model))
@@ -151,10 +155,6 @@ def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
 
 
 def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
-    from condseg_app.engine.class_rows import with_record
-    from condseg_app.engine.finetune.exact import ExactTeacher, certify
-    from condseg_app.engine.finetune.learner import ExactRecipe
-
     model, entry, device = teaching.model, teaching.entry, teaching.device
     teacher = ExactTeacher(model, entry, teaching.shown, ExactRecipe(teaching.steps), device)
     while not teacher.progress.finished:
@@ -170,9 +170,6 @@ def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgr
 
 
 def _teach_fully(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
-    from condseg_app.engine.finetune.compare import compare_on_lesson
-    from condseg_app.engine.finetune.full import FullTeacher
-
     model, entry, device = teaching.model, teaching.entry, teaching.device
     teacher = FullTeacher(model, entry, teaching.shown, teaching.steps, device, teaching.beside)
     while not teacher.progress.finished:
@@ -227,8 +224,6 @@ def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:
     """The annotation limited to `count` slices, evenly spread over the class."""
-    from condseg_app.engine.preprocess import WorkingGrid
-
     axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
     others = tuple(a for a in range(3) if a != axis)
     planes = np.flatnonzero((annotation.mask & annotation.supervised).any(axis=others))

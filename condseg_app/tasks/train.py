@@ -4,10 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from condseg_app.data import ClassTable, Fingerprint, Image, Model, TrainingProgress
 from condseg_app.data.model import FINGERPRINT
+from condseg_app.engine.devices import Processes
+from condseg_app.engine.networks import answers_together, network_stride, new_model, transfer
+from condseg_app.engine.plan import plan_preprocessing, suggest_network
+from condseg_app.engine.train.augmentation import augmenter, unvaried
+from condseg_app.engine.train.recipes import Recipe
+from condseg_app.engine.train.samples import Cropping, DataSetSource
+from condseg_app.engine.train.trainer import Trainer
 from condseg_app.errors import CondsegError, WriteError
 from condseg_app.io import Checkpoint, read_checkpoint, read_model, write_checkpoint, write_model
 from condseg_app.io.data_sets.generated import is_generated
@@ -15,10 +22,6 @@ from condseg_app.tasks.check_data import quick_warnings
 from condseg_app.tasks.image_warnings import CaseReader, ImageWarnings
 from condseg_app.tasks.training_data import Choice, TrainingData, choose, some_images
 from condseg_app.tasks.training_log import write_curves, write_training_log
-
-if TYPE_CHECKING:
-    from condseg_app.engine.train.recipes import Recipe
-    from condseg_app.engine.train.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class TrainingPlan:
 
     data: tuple[Path, ...]
     output: Path
-    recipe: "Recipe"
+    recipe: Recipe
     network: str | None = None
     groups: str | None = None
     classes: tuple[str, ...] | None = None
@@ -119,9 +122,6 @@ class Training:
 
 def _model(plan: TrainingPlan, data: TrainingData) -> Model:
     """The model to train, before its first step."""
-    from condseg_app.engine.networks import new_model, transfer
-    from condseg_app.engine.plan import plan_preprocessing, suggest_network
-
     images = some_images(data.cases)
     preset = plan.network or suggest_network(images)
     preprocessing = replace(plan_preprocessing(images, preset), **plan.preprocessing)
@@ -143,13 +143,7 @@ def _fingerprint(images: Sequence[Image]) -> Fingerprint | None:
         return None
 
 
-def _trainer(model: Model, data: TrainingData, plan: TrainingPlan, warnings: ImageWarnings) -> "Trainer":
-    from condseg_app.engine.devices import Processes
-    from condseg_app.engine.networks import answers_together, network_stride
-    from condseg_app.engine.train.augmentation import augmenter, unvaried
-    from condseg_app.engine.train.samples import Cropping, DataSetSource
-    from condseg_app.engine.train.trainer import Trainer
-
+def _trainer(model: Model, data: TrainingData, plan: TrainingPlan, warnings: ImageWarnings) -> Trainer:
     for name in plan.alpha:
         model.classes.row(name)
     alpha = tuple(plan.alpha.get(name, 1.0) for name in model.classes.names)

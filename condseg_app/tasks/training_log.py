@@ -4,13 +4,13 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from condseg_app.io.atomic import atomic_write
 from condseg_app.tasks.plot_text import labels_of, plain_text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def write_training_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
@@ -36,10 +36,7 @@ def write_curves(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
         _curves(history, names).savefig(temporary, format="png", dpi=120)
 
 
-def _curves(history: Sequence[Mapping[str, Any]], names: Sequence[str]) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def _curves(history: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Figure:
     figure = Figure(figsize=(8, 3.5), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, dice_axes = figure.subplots(1, 2)
