@@ -22,4 +22,4 @@ def write_image(path: Path, image: Image) -> None:
     """
     form = image_writer(path)
     with atomic_write(path) as temporary:
-        form.write_image(path, temporary, image)
+        form.codec.write_image(path, temporary, image)

@@ -34,7 +34,7 @@ def read_image(path: Path, pick: Pick = EVERYTHING) -> Image:
         GeometryError: an unusable affine.
     """
     path = path.expanduser()
-    image = replace(format_of(path).read_image(path, pick), pick=pick)
+    image = replace(format_of(path).codec.read_image(path, pick), pick=pick)
     if pick.channel is not None and len(image.channels) > 1:
         image = one_channel(image, image.channels[chosen_channel(image.channels, pick, path)])
     if math.prod(image.array.shape) * image.array.dtype.itemsize > _MOST_BYTES_CHECKED:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Geometry, Image, LazyArray, Pick, Shape
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.choices import chosen_frame
+from condseg_app.io.codec import Codec, labels_by
 from condseg_app.io.file_start import name_of, reading
 from condseg_app.io.pictures.reader import RGB
 from condseg_app.io.voxels.boxes import fill
@@ -148,3 +149,6 @@ def _loaded(file: Any, header: _Header, path: Path) -> Numbers:
     array = flat.view(header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     kind = np.dtype(np.uint8) if header.dtype.kind == "b" else header.dtype.newbyteorder("=")
     return array.astype(kind, copy=False)
+
+
+CODEC = Codec(read_numpy, labels_by(read_numpy))

@@ -74,7 +74,7 @@ def label_map_by_parts(
     files = label_map_files(path)
     texts = (sidecar_text(classes, extra or {}), itksnap_text(classes))
     with atomic_files(files) as (temporary, *beside):
-        with label_writer(path).write_labels(path, temporary, LabelGrid(geometry, dtype, classes)) as put:
+        with label_writer(path).codec.write_labels(path, temporary, LabelGrid(geometry, dtype, classes)) as put:
             yield LabelParts(put, geometry, dtype)
         for file, text in zip(beside, texts, strict=False):
             file.write_text(text, encoding="utf-8", newline="")

@@ -97,7 +97,7 @@ def read_machine_mask(path: Path, image: Image) -> tuple[NDArray[np.bool_], NDAr
 def _stored(path: Path, pick: Pick, image: Image | None) -> StoredLabels:
     """A file's values on a grid; several numbers per voxel are refused with advice for labels."""
     try:
-        return format_of(path).read_labels(path, pick, None if image is None else image.geometry)
+        return format_of(path).codec.read_labels(path, pick, None if image is None else image.geometry)
     except ChoiceNeeded as needed:
         what = {"frame": "volumes", "channel": "channels", "series": "images"}[needed.what]
         raise ReadError(

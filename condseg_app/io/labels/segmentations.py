@@ -152,7 +152,7 @@ def _planes(image: Image) -> Iterator[NDArray[Any]]:
     """Slices in label storage form; a picture with a palette holds indices, which the image lacks."""
     if image.geometry.is_2d and image.source is not None:
         try:
-            voxels = format_of(image.source).read_labels(image.source, image.pick, None).voxels
+            voxels = format_of(image.source).codec.read_labels(image.source, image.pick, None).voxels
         except CondsegError:  # JPEG, colours
             return
         yield from () if voxels.ndim != 3 else (voxels[:, :, 0],)
@@ -176,7 +176,7 @@ def read_segmentation(path: Path, image: Image | None = None, pick: Pick = EVERY
     folder = _masks_of(path)
     if folder is not None:
         return _of_masks(folder, path, image)
-    stored = format_of(path).segments_inside(path, None if image is None else image.geometry)
+    stored = format_of(path).codec.segments_inside(path, None if image is None else image.geometry)
     if stored is not None:
         return _of_segments(path, stored, image)
     classes, _ = classes_beside(path)
@@ -241,7 +241,7 @@ def _of_masks(folder: Path, path: Path, image: Image | None) -> Segmentation:
     notes: tuple[str, ...] = ()
     masks: dict[str, NDArray[np.bool_]] = {}
     for name in table.names:
-        stored = format_of(wanted[name]).read_labels(wanted[name], EVERYTHING, None)
+        stored = format_of(wanted[name]).codec.read_labels(wanted[name], EVERYTHING, None)
         grid = grid or stored.geometry
         masks[name], odd = onto_grid(stored.voxels != 0, stored.geometry, grid, wanted[name], picture=source)
         notes += tuple(note for note in odd if note not in notes)

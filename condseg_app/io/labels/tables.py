@@ -35,7 +35,7 @@ def classes_beside(path: Path) -> Found:
     is passed over.
     """
     beside, from_where, warnings = _first_usable(_beside(path))
-    inside, _, more = _first_usable([("its header", lambda: format_of(path).classes_inside(path))])
+    inside, _, more = _first_usable([("its header", lambda: format_of(path).codec.classes_inside(path))])
     warnings += more
     if beside is None or inside is None or _called(beside) == _called(inside):
         return beside or inside, warnings

@@ -70,7 +70,7 @@ def write_binary_masks(
     new_folder(folder)
     with atomic_files(paths) as (*temporaries, beside):
         for entry, path, temporary in zip(table, paths, temporaries, strict=False):
-            with label_writer(path).write_labels(path, temporary, grid) as put:
+            with label_writer(path).codec.write_labels(path, temporary, grid) as put:
                 put(whole(geometry.shape), masks[entry.name] * inside)
         beside.write_text(sidecar_text(table, {"files": named, **(extra or {})}), encoding="utf-8", newline="")
     return paths

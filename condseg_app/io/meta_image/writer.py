@@ -12,24 +12,15 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image
+from condseg_app.data import Geometry
 from condseg_app.errors import WriteError
 from condseg_app.io.meta_image.reader import TYPES
 from condseg_app.io.voxels.boxes import VoxelGrid, write_box
-from condseg_app.io.voxels.regions import Put, put_slabs
+from condseg_app.io.voxels.regions import Put
 
 _NAMES = {code: name for name, code in reversed(list(TYPES.items()))}
 _UNITS = {"mm": "mm", "µm": "um"}
 _SIGNS = np.array([-1.0, -1.0, 1.0])  # RAS to LPS
-
-
-def image_to_meta_image(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of a single channel, a few slices at a time.
-
-    Raises:
-        WriteError: the volume has several channels or sheared axes, or MetaImage lacks the type of numbers.
-    """
-    put_slabs(path, image, meta_image_by_parts(path, temporary, image.geometry, image.array.dtype))
 
 
 @contextmanager

@@ -15,23 +15,13 @@ import numpy as np
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image
+from condseg_app.data import Geometry
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.voxels.boxes import VoxelGrid, write_box
-from condseg_app.io.voxels.regions import Put, put_slabs
+from condseg_app.io.voxels.regions import Put
 
 _UNITS = {"mm": "mm", "µm": "micron", "pixel": "unknown"}
 _LONGEST_NIFTI1_AXIS = 32767
-
-
-def image_to_nifti(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of a single channel, a few slices at a time.
-
-    Raises:
-        WriteError: the volume has several channels, or NIfTI lacks the type of numbers.
-    """
-    packed = path.name.lower().endswith(".gz")
-    put_slabs(path, image, nifti_by_parts(temporary, image.geometry, image.array.dtype, packed=packed))
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Geometry, Image, Region
+from condseg_app.data import ClassTable, Geometry, Region
 from condseg_app.errors import WriteError
 from condseg_app.io.labels.stored import LabelGrid
 from condseg_app.io.nrrd.segments import segment_fields
 from condseg_app.io.voxels.boxes import VoxelGrid, read_box, write_box
-from condseg_app.io.voxels.regions import Put, put_slabs
+from condseg_app.io.voxels.regions import Put
 
 _TYPES = {
     "u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "u8": "uint64",
@@ -28,15 +28,6 @@ _SIGNS = np.array([-1.0, -1.0, 1.0])  # RAS to LPS
 
 Extents = Mapping[str, Sequence[int]]
 """Class name -> first and last index along I, J and K."""
-
-
-def image_to_nrrd(path: Path, temporary: Path, image: Image) -> None:
-    """Write a volume of a single channel, a few slices at a time.
-
-    Raises:
-        WriteError: the volume has several channels, or NRRD lacks the type of numbers.
-    """
-    put_slabs(path, image, labels_to_nrrd(path, temporary, LabelGrid(image.geometry, image.array.dtype, None)))
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Image, LazyArray, Region, Shape
-from condseg_app.errors import WriteError
+from condseg_app.data import LazyArray, Region, Shape
 
 Box = tuple[slice, ...]
 """A slice for each axis, with start and stop inside the array and no step."""
@@ -68,20 +65,6 @@ def _along(part: int | slice, length: int) -> tuple[slice, int | slice]:
     if not taken:
         return slice(0, 0), slice(None)
     return slice(min(taken[0], taken[-1]), max(taken[0], taken[-1]) + 1), slice(None, None, taken.step)
-
-
-def put_slabs(path: Path, image: Image, writing: AbstractContextManager[Put]) -> None:
-    """Write a single-channel image, a few slices at a time.
-
-    Raises:
-        WriteError: several channels.
-    """
-    if len(image.channels) != 1:
-        raise WriteError(f"a volume of one channel can be written, this one has {len(image.channels)}", path=path)
-    i, j, _ = whole(image.geometry.shape)
-    with writing as put:
-        for k, (values,) in slabs(image.array):
-            put((i, j, k), values)
 
 
 def slabs(array: LazyArray) -> Iterator[tuple[slice, NDArray[np.generic]]]:
