@@ -7,14 +7,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from condseg_app.data import Image
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.exports.formats import ExportFormat
 from condseg_app.io.exports.outlines import Piece, pieces
 from condseg_app.io.exports.planes import picture_name, plane_of
 from condseg_app.io.exports.provenance import KEY, Registry
+from condseg_app.io.exports.write import Export
 
 Masks = Mapping[str, NDArray[np.bool_]]
+
+
+def export_to(form: ExportFormat, target: Path, export: Export) -> tuple[Path, ...]:
+    """Write an export."""
+    return write_coco(target, export.masks, export.image, export.registry)
 
 
 def write_coco(path: Path, masks: Masks, image: Image, registry: Registry) -> tuple[Path, ...]:
@@ -82,8 +90,6 @@ def _polygon(piece: Piece) -> list[int]:
 
 
 def _run_lengths(piece: Piece, shape: tuple[int, ...]) -> dict[str, Any]:
-    from pycocotools import mask as coco_mask
-
     plane = np.zeros(shape, np.uint8, order="F")
     height, width = piece.mask.shape
     plane[piece.row : piece.row + height, piece.column : piece.column + width] = piece.mask

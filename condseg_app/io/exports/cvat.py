@@ -12,12 +12,19 @@ from scipy import ndimage
 
 from condseg_app.data import ClassTable, Color, Image, LabelMap
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.exports.formats import ExportFormat
 from condseg_app.io.exports.planes import picture_name, plane_of
 from condseg_app.io.exports.provenance import Registry
+from condseg_app.io.exports.write import Export
 
 _BACKGROUND: Color = (0, 0, 0)
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip: the same masks give the same bytes."""
+
+
+def export_to(form: ExportFormat, target: Path, export: Export) -> tuple[Path, ...]:
+    """Write an export."""
+    return write_cvat_masks(target, export.label_map(target), export.image, export.registry)
 
 
 def write_cvat_masks(path: Path, labels: LabelMap, image: Image, registry: Registry) -> tuple[Path, ...]:

@@ -16,12 +16,19 @@ from numpy.typing import NDArray
 from condseg_app.data import Image
 from condseg_app.errors import WriteError
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.exports.formats import ExportFormat
 from condseg_app.io.exports.outlines import Piece, pieces
 from condseg_app.io.exports.planes import picture_name, plane_of
 from condseg_app.io.exports.provenance import KEY, Registry
+from condseg_app.io.exports.write import Export
 
 _VERSION = "5.5.0"
 """Of Labelme, whose fields are written."""
+
+
+def export_to(form: ExportFormat, target: Path, export: Export) -> tuple[Path, ...]:
+    """Write an export."""
+    return write_labelme(target, export.masks, export.image, export.registry)
 
 
 def write_labelme(

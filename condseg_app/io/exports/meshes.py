@@ -2,27 +2,33 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import trimesh
 from numpy.typing import NDArray
+from trimesh.exchange.ply import export_ply
+from trimesh.exchange.stl import export_stl
 
 from condseg_app.data import ClassEntry, Geometry
 from condseg_app.errors import WriteError
 from condseg_app.io.atomic import atomic_files
+from condseg_app.io.exports.formats import ExportFormat
 from condseg_app.io.exports.provenance import Registry
 from condseg_app.io.exports.surfaces import surface_of
+from condseg_app.io.exports.write import Export
 from condseg_app.io.labels.sidecar import sidecar_text
 from condseg_app.io.labels.writer import mask_files, new_folder
-
-if TYPE_CHECKING:
-    import trimesh
 
 MESH_SUFFIXES = (".stl", ".ply", ".obj")
 _SPACE = "SPACE=RAS"
 _LINES = 5000
 _STL_HEADER = 80
 """Bytes for a comment at the start of a binary STL file."""
+
+
+def export_to(form: ExportFormat, target: Path, export: Export) -> tuple[Path, ...]:
+    """Write an export."""
+    return write_meshes(target, export.masks, export.image.geometry, export.registry, form.suffix)
 
 
 def write_meshes(
@@ -64,9 +70,7 @@ def write_meshes(
     return paths
 
 
-def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassEntry) -> "trimesh.Trimesh":
-    import trimesh
-
+def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassEntry) -> trimesh.Trimesh:
     surface = surface_of(mask, geometry)
     count = len(surface.vertices)
     colors = (
@@ -75,10 +79,7 @@ def _mesh(mask: NDArray[np.bool_], geometry: Geometry, row: ClassEntry) -> "trim
     return trimesh.Trimesh(surface.vertices, surface.faces, vertex_colors=colors, process=False, validate=False)
 
 
-def _packed(mesh: "trimesh.Trimesh", row: ClassEntry, suffix: str, registry: Registry) -> bytes:
-    from trimesh.exchange.ply import export_ply
-    from trimesh.exchange.stl import export_stl
-
+def _packed(mesh: trimesh.Trimesh, row: ClassEntry, suffix: str, registry: Registry) -> bytes:
     if suffix == ".stl":
         return f"{_SPACE}, {registry.software}".encode("ascii").ljust(_STL_HEADER) + export_stl(mesh)[_STL_HEADER:]
     comments = [_SPACE, *registry.lines()]
@@ -88,7 +89,7 @@ def _packed(mesh: "trimesh.Trimesh", row: ClassEntry, suffix: str, registry: Reg
     return b"\n".join((magic, form, *(f"comment {comment}".encode("ascii") for comment in comments), rest))
 
 
-def _obj(mesh: "trimesh.Trimesh", row: ClassEntry, comments: Sequence[str]) -> Iterator[bytes]:
+def _obj(mesh: trimesh.Trimesh, row: ClassEntry, comments: Sequence[str]) -> Iterator[bytes]:
     """OBJ's lines, some thousands at a time: the library makes all at once, and other threads must run meanwhile."""
     color = " ".join(f"{part / 255:.6f}" for part in row.color)
     yield "".join(f"# {comment}\n" for comment in comments).encode("ascii")

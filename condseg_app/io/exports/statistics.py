@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from condseg_app.data import ClassEntry, Geometry, Image, Region, extent_of, measure
 from condseg_app.io.atomic import atomic_files
+from condseg_app.io.exports.formats import ExportFormat
 from condseg_app.io.exports.provenance import KEY, Registry
 from condseg_app.io.exports.surfaces import surface_of
+from condseg_app.io.exports.write import Export
 from condseg_app.io.labels.sidecar import sidecar_path
 from condseg_app.io.voxels.regions import slabs
 
@@ -23,6 +25,11 @@ Masks = Mapping[str, NDArray[np.bool_]]
 Levels = Mapping[str, NDArray[np.uint8]]
 Figures = dict[str, Any]
 """Name of a figure -> number, text, or None where there is none: in the order of the table's columns."""
+
+
+def export_to(form: ExportFormat, target: Path, export: Export) -> tuple[Path, ...]:
+    """Write an export."""
+    return write_statistics(target, export.masks, export.levels, export.image, export.registry)
 
 
 def write_statistics(path: Path, masks: Masks, levels: Levels, image: Image, registry: Registry) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.measure import marching_cubes
 
 from condseg_app.data import Geometry, extent_of
 
@@ -56,8 +57,6 @@ def surface_of(mask: NDArray[np.bool_], geometry: Geometry) -> Surface:
 
 def _slab_meshes(padded: NDArray[np.bool_]) -> Iterator[Mesh]:
     """The triangles in a few planes at a time: the library lets no other thread run meanwhile, such as a window's."""
-    from skimage.measure import marching_cubes
-
     thick = max(1, _AT_ONCE // padded[0].size)
     for start in range(0, len(padded) - 1, thick):
         slab = padded[start : start + thick + 1]

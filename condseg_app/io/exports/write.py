@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,8 @@ def write_export(form: ExportFormat, target: Path, export: Export) -> Paths:
         WriteError: the format is not for this image, cannot hold the masks, or the disk refuses.
     """
     form.check_fits(export.image.geometry, target)
-    return _WRITERS[form.content](form, target, export)
+    write = _WRITERS.get(form.content) or import_module(_MODULES[form.content]).export_to
+    return cast("Paths", write(form, target, export))
 
 
 def _labels(form: ExportFormat, target: Path, export: Export) -> Paths:
@@ -70,57 +73,17 @@ def _segments(form: ExportFormat, target: Path, export: Export) -> Paths:
     return write_overlapping_masks(target, export.masks, geometry, registry.classes, registry.extra())
 
 
-# Imported on use: few exports need these modules, and the start stays quick.
-
-
-def _dicom_seg(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.dicom.seg_writer import write_dicom_seg
-    from condseg_app.io.dicom.series import source_slices
-
-    image, registry = export.image, export.registry
-    source = source_slices(image.source, image.pick) if image.source is not None and form.is_for(image) else None
-    write_dicom_seg(target, export.masks, image.geometry, registry.classes, source, registry.extra())
-    return (target,)
-
-
-def _coco(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.exports.coco import write_coco
-
-    return write_coco(target, export.masks, export.image, export.registry)
-
-
-def _labelme(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.exports.labelme import write_labelme
-
-    return write_labelme(target, export.masks, export.image, export.registry)
-
-
-def _cvat(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.exports.cvat import write_cvat_masks
-
-    return write_cvat_masks(target, export.label_map(target), export.image, export.registry)
-
-
-def _meshes(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.exports.meshes import write_meshes
-
-    return write_meshes(target, export.masks, export.image.geometry, export.registry, form.suffix)
-
-
-def _statistics(form: ExportFormat, target: Path, export: Export) -> Paths:
-    from condseg_app.io.exports.statistics import write_statistics
-
-    return write_statistics(target, export.masks, export.levels, export.image, export.registry)
-
-
+# Modules with a function `export_to` like those above; imported on use, for most need a library.
+_MODULES: Mapping[Content, str] = {
+    "dicom-seg": "condseg_app.io.exports.dicom_seg",
+    "coco": "condseg_app.io.exports.coco",
+    "labelme": "condseg_app.io.exports.labelme",
+    "cvat": "condseg_app.io.exports.cvat",
+    "meshes": "condseg_app.io.exports.meshes",
+    "statistics": "condseg_app.io.exports.statistics",
+}
 _WRITERS: Mapping[Content, Callable[[ExportFormat, Path, Export], Paths]] = {
     "labels": _labels,
     "masks": _masks,
     "segments": _segments,
-    "dicom-seg": _dicom_seg,
-    "coco": _coco,
-    "labelme": _labelme,
-    "cvat": _cvat,
-    "meshes": _meshes,
-    "statistics": _statistics,
 }

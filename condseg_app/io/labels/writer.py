@@ -15,6 +15,7 @@ from condseg_app.io.formats import label_writer
 from condseg_app.io.labels.parts import label_map_by_parts, label_map_files
 from condseg_app.io.labels.sidecar import sidecar_path, sidecar_text
 from condseg_app.io.labels.stored import LabelGrid
+from condseg_app.io.nrrd.writer import masks_to_nrrd
 from condseg_app.io.voxels.regions import slabs, whole
 
 TABLE_OF_MASKS = "classes.json"
@@ -96,8 +97,6 @@ def write_overlapping_masks(
         WriteError: another ending, or the disk refuses; nothing is written.
         GeometryError: a mask is not on the grid.
     """
-    from condseg_app.io.nrrd.writer import masks_to_nrrd
-
     if not path.name.lower().endswith(".seg.nrrd"):
         raise WriteError("masks that overlap are written into one file as .seg.nrrd; choose this ending", path=path)
     table = classes.keeping(masks)

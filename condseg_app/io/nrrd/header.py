@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import nrrd
 import numpy as np
 
 from condseg_app.data import Geometry, Pick, Shape
@@ -76,8 +77,6 @@ def read_fields(path: Path) -> tuple[Mapping[str, Any], int]:
     Raises:
         ReadError: the header is damaged or far too long.
     """
-    import nrrd
-
     with reading(path), path.open("rb") as file:
         start = file.read(_LONGEST_HEADER)
     ends = [start.find(mark) + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if mark in start]

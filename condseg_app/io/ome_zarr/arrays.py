@@ -7,16 +7,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import zarr
 
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.file_start import reading
+from condseg_app.io.ome_zarr.store import PlainFiles
 from condseg_app.memory import free_memory
-
-if TYPE_CHECKING:
-    import zarr
 
 # Codecs that only turn bytes into numbers: neither pickles nor third-party codecs.
 _PACKINGS = frozenset(
@@ -69,16 +68,12 @@ def reading_metadata(path: Path) -> Iterator[None]:
         yield
 
 
-def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
+def open_node(path: Path) -> zarr.Group | zarr.Array[Any]:
     """Open a folder's group or array.
 
     Raises:
         ReadError: neither, or its metadata cannot be read.
     """
-    import zarr  # slow (0.1 s), so imported only on use
-
-    from condseg_app.io.ome_zarr.store import PlainFiles
-
     files = PlainFiles(path, read_only=True)
     with reading_metadata(path):
         node: zarr.Group | zarr.Array[Any]
@@ -91,14 +86,12 @@ def open_node(path: Path) -> "zarr.Group | zarr.Array[Any]":
         return node
 
 
-def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
+def array_in(group: zarr.Group, inside: str, path: Path) -> zarr.Array[Any]:
     """An array of a group.
 
     Raises:
         ReadError: no such array, or a path out of the folder.
     """
-    import zarr
-
     parts = PurePosixPath(inside).parts
     if not parts or inside.startswith("/") or ".." in parts or "\\" in inside:
         raise ReadError(f"its array '{inside}' is outside of the folder; copy the image again", path=path)
@@ -109,7 +102,7 @@ def array_in(group: "zarr.Group", inside: str, path: Path) -> "zarr.Array[Any]":
     return found
 
 
-def check_array(array: "zarr.Array[Any]", path: Path) -> None:
+def check_array(array: zarr.Array[Any], path: Path) -> None:
     """Refuse an array without plain numbers, or an array that cannot be read in pieces.
 
     Raises:
@@ -131,10 +124,8 @@ def check_array(array: "zarr.Array[Any]", path: Path) -> None:
 
 
 @contextmanager
-def few_chunks_at_once(array: "zarr.Array[Any]") -> Iterator[None]:
+def few_chunks_at_once(array: zarr.Array[Any]) -> Iterator[None]:
     """Limit the memory of the chunks that zarr unpacks at a time; the usual ten may take a hundred MB."""
-    import zarr
-
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     with zarr.config.set({"async.concurrency": min(_MOST_CHUNKS, max(1, _UNPACKED_AT_ONCE // chunk))}):
         yield
@@ -146,7 +137,7 @@ def has_chunks(folder: Path) -> bool:
     return any(file.name not in _METADATA for file in files)
 
 
-def _codecs(array: "zarr.Array[Any]") -> Iterator[str]:
+def _codecs(array: zarr.Array[Any]) -> Iterator[str]:
     """The names of all that the array's chunks go through."""
     stated: Mapping[str, Any] = array.metadata.to_dict()
     if array.metadata.zarr_format == 2:

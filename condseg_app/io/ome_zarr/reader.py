@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -29,9 +30,6 @@ from condseg_app.io.voxels.lazy import LazyVoxels
 from condseg_app.io.voxels.regions import box_of
 from condseg_app.memory import require_memory
 
-if TYPE_CHECKING:
-    import zarr
-
 _OURS = "cxyz"  # (C, I, J, K)
 _KNOWN = frozenset("tczyx")
 _VERSIONS = ("0.4", "0.5")
@@ -49,7 +47,7 @@ class ZarrVoxels(LazyVoxels):
         frame: the point in time to take.
     """
 
-    def __init__(self, array: "zarr.Array[Any]", axes: str, path: Path, frame: int = 0) -> None:
+    def __init__(self, array: zarr.Array[Any], axes: str, path: Path, frame: int = 0) -> None:
         lengths = dict(zip(axes, array.shape, strict=True))
         self._array, self._axes, self._path, self._frame = array, axes, path, frame
         self.shape: tuple[int, ...] = tuple(lengths.get(axis, 1) for axis in _OURS)
@@ -79,8 +77,6 @@ def read_zarr(path: Path, pick: Pick) -> Image:
         ChoiceNeeded: several points in time, and none was chosen.
         GeometryError: an unusable scale.
     """
-    import zarr  # slow (0.1 s), so imported only on use
-
     node = open_node(path)
     if not isinstance(node, zarr.Array):
         return _ome_image(node, path, pick)
@@ -98,7 +94,7 @@ def classes_in_zarr(path: Path) -> ClassTable | None:
     return classes_of(ome_attributes(open_node(path).attrs.asdict()))
 
 
-def _ome_image(group: "zarr.Group", path: Path, pick: Pick) -> Image:
+def _ome_image(group: zarr.Group, path: Path, pick: Pick) -> Image:
     group = _only_series(group, path)
     attributes = group.attrs.asdict()
     ome = ome_attributes(attributes)
@@ -127,10 +123,8 @@ def _image(voxels: ZarrVoxels, multiscale: Multiscale, attributes: Mapping[str, 
     return Image(voxels, geometry, name_of(path), names, source=path, warnings=notes)
 
 
-def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
+def _only_series(group: zarr.Group, path: Path) -> zarr.Group:
     """The image itself where bioformats2raw has put a single image into a subfolder."""
-    import zarr
-
     with reading_metadata(path):
         if "bioformats2raw.layout" in ome_attributes(group.attrs.asdict()) and "1" not in group:
             inside = group.get("0")
@@ -138,7 +132,7 @@ def _only_series(group: "zarr.Group", path: Path) -> "zarr.Group":
     return group
 
 
-def _multiscale(group: "zarr.Group", ome: Mapping[str, Any], path: Path) -> Multiscale:
+def _multiscale(group: zarr.Group, ome: Mapping[str, Any], path: Path) -> Multiscale:
     """The image's description, checked as far as possible."""
     if "plate" in ome or "well" in ome:
         raise ReadError("holds the many images of a plate; open the folder of one of them", path=path)
@@ -167,7 +161,7 @@ def _ome_axes(multiscale: Multiscale, path: Path) -> str:
     return "".join(names)
 
 
-def _plain_axes(array: "zarr.Array[Any]", path: Path) -> str:
+def _plain_axes(array: zarr.Array[Any], path: Path) -> str:
     """Axes by name, else (z, y, x) or (y, x), if no axis could be the channels'."""
     named = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     if isinstance(named, Sequence) and len(named) == array.ndim and set(named) in ({"x", "y"}, {"x", "y", "z"}):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, Image
@@ -62,8 +63,6 @@ def _stored_shape(geometry: Geometry) -> tuple[int, ...]:
 
 
 def _create(folder: Path, shape: tuple[int, ...], dtype: np.dtype[np.generic], attributes: Mapping[str, Any]) -> Any:
-    import zarr  # slow (0.1 s), so imported only on use
-
     names = ("c", "z", "y", "x")[-len(shape) :]
     group = zarr.create_group(folder, zarr_format=3, attributes=dict(attributes))
     chunks = tuple(min(_CHUNK[name], n) for name, n in zip(names, shape, strict=True))

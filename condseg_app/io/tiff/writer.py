@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image
@@ -80,8 +81,6 @@ def _pages(image: Image, *, colours: bool) -> Iterator[NDArray[np.generic]]:
 
 
 def _write(path: Path, temporary: Path, geometry: Geometry, what: _Pages) -> None:
-    import tifffile
-
     _check(path, geometry, what.dtype)
     name = hashlib.md5(repr((what.shape, what.described)).encode(), usedforsecurity=False).hexdigest()
     identity = {"UUID": f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}"}  # equal images, equal bytes
