@@ -2,17 +2,13 @@
 
 from condseg_app.remote.endpoint import Endpoint, own_certificate
 from condseg_app.remote.engine import Engine
-from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.protocols import EngineLike, PredictorLike, TeacherLike
-from condseg_app.remote.service import serve
 
 __all__ = [
     "Endpoint",
     "Engine",
     "EngineLike",
-    "EngineProcess",
     "PredictorLike",
     "TeacherLike",
     "own_certificate",
-    "serve",
 ]

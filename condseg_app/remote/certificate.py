@@ -4,13 +4,16 @@ import datetime
 import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from distributed.security import Security
 
 from condseg_app.errors import ReadError, WriteError
-
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _BEGINS = "-----BEGIN CERTIFICATE-----"
 ENDS = "-----END CERTIFICATE-----"
@@ -24,9 +27,6 @@ def make_certificate() -> str:
 
     Each side shows the certificate and accepts no other, so whoever has the text may connect, and nobody else.
     """
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -56,9 +56,6 @@ def read_certificate(path: Path) -> str:
     Raises:
         ReadError: there is no file, or no certificate in the file, or the certificate has expired.
     """
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
     try:
         text = path.read_text(encoding="ascii")
         key = load_pem_private_key(text.partition(_BEGINS)[0].encode(), None)
@@ -83,8 +80,6 @@ def read_certificate(path: Path) -> str:
 
 def security(certificate: str) -> Any:
     """Settings with which dask speaks only with holders of the certificate (a `distributed.Security`)."""
-    from distributed.security import Security
-
     key, begins, rest = certificate.partition(_BEGINS)
     public = begins + rest
     roles = {f"tls_{role}_cert": public for role in ("scheduler", "worker", "client")}
@@ -92,10 +87,7 @@ def security(certificate: str) -> Any:
     return Security(require_encryption=True, tls_ca_file=public, **roles, **keys)  # type: ignore[no-untyped-call]
 
 
-def _self_signed(key: "EllipticCurvePrivateKey") -> "x509.Certificate":
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
+def _self_signed(key: EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "condseg engine")])
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])

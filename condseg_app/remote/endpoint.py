@@ -1,16 +1,13 @@
-"""Addresses of running engines, and whether an engine answers there."""
+"""Addresses of engines."""
 
-import socket
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from condseg_app.errors import CondsegError, EngineLost
-from condseg_app.remote.certificate import read_certificate, security
+from condseg_app.errors import CondsegError
 
-_ANSWERING_TAKES = 5.0  # seconds; another continent is 0.3 away
+LOOPBACK = "127.0.0.1:0"
 
 
 @dataclass(frozen=True)
@@ -46,34 +43,6 @@ def host_and_port(address: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
         raise CondsegError(f"'{address}' is not an engine's address; write HOST:PORT, such as workstation:8786")
     return host, int(port)
-
-
-def reach(place: Endpoint) -> tuple[str, str]:
-    """Make sure that an engine with this certificate answers; dask alone would retry for long.
-
-    Returns:
-        The address for dask, and the certificate's text.
-
-    Raises:
-        CondsegError: a wrong address or certificate, or nobody answers.
-    """
-    host, port = host_and_port(place.address)
-    certificate = read_certificate(place.certificate)
-    context: ssl.SSLContext = security(certificate).get_connection_args("client")["ssl_context"]
-    try:
-        with socket.create_connection((host, port), _ANSWERING_TAKES) as plain, context.wrap_socket(plain):
-            pass  # each side has seen the other's certificate, the same on both
-    except ssl.SSLCertVerificationError as error:
-        raise EngineLost(
-            f"the engine at {host}:{port} has another certificate; copy the file that it was started with",
-            path=place.certificate,
-        ) from error
-    except OSError as error:
-        raise EngineLost(
-            f"no engine answers at {host}:{port}; check the address, and that 'condseg engine' runs there "
-            "and no firewall is in between"
-        ) from error
-    return f"tls://{host}:{port}", certificate
 
 
 def _bare(address: str) -> str:

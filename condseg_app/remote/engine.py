@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from condseg_app import io
 from condseg_app.data import Annotation, DeviceInfo, Image, Lesson, Model, TaughtClass
 from condseg_app.errors import EngineLost, ReadError
 from condseg_app.remote.endpoint import Endpoint, own_certificate
-from condseg_app.remote.link import Link
-from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.protocols import PredictorLike, TeacherLike
 from condseg_app.remote.wire import FileImage, SentAnnotation, SentLesson, SentModel, by_file, with_voxels
+
+if TYPE_CHECKING:
+    from condseg_app.remote.link import Link
+    from condseg_app.remote.process import EngineProcess
 
 _logger = logging.getLogger(__name__)
 
@@ -28,14 +30,14 @@ class Engine:
     When the process dies, the call fails with `EngineLost`, and the next one starts another.
 
     Args:
-        start: starts the process.
+        start: starts the process; an `EngineProcess` if None.
         address: of an engine that runs already ('workstation:8786'); nothing is started then.
         certificate: the file that the engine at `address` was started with; that in the user's folder if None.
     """
 
     def __init__(
         self,
-        start: Callable[[], EngineProcess] = EngineProcess,
+        start: "Callable[[], EngineProcess] | None" = None,
         address: str | None = None,
         certificate: Path | None = None,
     ) -> None:
@@ -143,14 +145,18 @@ class Engine:
             raise EngineLost("the engine was closed with its window; open the window again")
 
     def _new_link(self) -> "Link":
+        # dask and cryptography, 0.7 s: loaded with the first engine, not with the window
+        from condseg_app.remote.link import Link
+        from condseg_app.remote.process import EngineProcess
+
         if self.place is not None:
             return Link.to_place(self.place)
-        process = self._start()
+        process = (self._start or EngineProcess)()
         _logger.info("engine started as process %d", process.pid)
         return Link.to_process(process)
 
 
-def _file_for(link: Link, image: Image) -> FileImage | None:
+def _file_for(link: "Link", image: Image) -> FileImage | None:
     """An image as its file, for an engine on this machine."""
     return None if link.process is None else by_file(image)
 
@@ -164,7 +170,7 @@ class Proxy:
         known: attributes of the object that do not change.
     """
 
-    def __init__(self, link: Link, host: Any, **known: object) -> None:
+    def __init__(self, link: "Link", host: Any, **known: object) -> None:
         self._link, self._host = link, host
         vars(self).update(known)
 
@@ -177,7 +183,7 @@ class Proxy:
 class TeacherProxy(Proxy):
     """A teacher's proxy, which sends only the changed box of an annotation."""
 
-    def __init__(self, link: Link, host: Any, lesson: Lesson) -> None:
+    def __init__(self, link: "Link", host: Any, lesson: Lesson) -> None:
         super().__init__(link, host)
         self._shown = next(a for a in lesson.annotations if a.class_name == lesson.entry.name)
 

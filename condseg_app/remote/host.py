@@ -1,14 +1,14 @@
 """The engine's side of a connection.
 
-dask sends an actor's class to its client, so this module imports no torch; methods import the engine when they run.
+dask sends an actor's class to its client, so this module imports no torch; `work` is imported when a method runs.
 """
 
+from importlib import import_module
 from typing import Any
 
 from condseg_app import __version__
 from condseg_app.errors import EngineLost
-from condseg_app.memory import free_memory
-from condseg_app.remote.wire import Reply, SentAnnotation, SentImage, SentLesson, SentModel, read_model, received
+from condseg_app.remote.wire import Reply, SentAnnotation, SentImage, SentLesson, SentModel
 
 
 class Host:
@@ -29,11 +29,11 @@ class Host:
 
     def device(self) -> Reply:
         """The device, a `DeviceInfo`."""
-        return Reply.of("Asking for the device", self._describe)
+        return Reply.of("Asking for the device", lambda: _work().device(self._device))
 
     def on_model(self, function: str, model: SentModel, argument: object) -> Reply:
         """The result of a function of `engine.class_rows` on a model."""
-        return Reply.of("Changing the model's classes", lambda: self._on_model(function, model, argument))
+        return Reply.of("Changing the model's classes", lambda: _work().on_model(function, model, argument))
 
     def open_predictor(self, model: SentModel, image: SentImage) -> Reply:
         """Hold a predictor; the reply is its number of windows. OutOfMemory if the image needs parts."""
@@ -55,26 +55,13 @@ class Host:
             raise EngineLost("the engine holds neither image nor lesson; do it again")
         return self._held
 
-    def _describe(self) -> object:
-        from condseg_app.engine.devices import describe_device
-
-        return describe_device(self._device)
-
-    def _on_model(self, function: str, model: SentModel, argument: object) -> object:
-        from condseg_app.engine import class_rows
-
-        return getattr(class_rows, function)(read_model(model), argument)
-
-    def _open_predictor(self, sent: SentModel, sent_image: SentImage) -> int:
-        from condseg_app.engine.predict.memory_plan import require_one_part
-        from condseg_app.engine.predict.predictor import Predictor
-
-        model, image = read_model(sent), received(sent_image)
-        require_one_part(model, image, free_memory())
-        self._held, self._doing = Predictor(model, image, self._device), "Predicting"
+    def _open_predictor(self, model: SentModel, image: SentImage) -> int:
+        self._held, self._doing = _work().predictor(model, image, self._device), "Predicting"
         return int(self._held.windows)
 
     def _open_teacher(self, model: SentModel, lesson: SentLesson) -> None:
-        from condseg_app.engine.finetune.teacher import Teacher
+        self._held, self._doing = _work().teacher(model, lesson, self._device), "Teaching"
 
-        self._held, self._doing = Teacher(read_model(model), lesson.read(), self._device), "Teaching"
+
+def _work() -> Any:
+    return import_module("condseg_app.remote.work")

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from condseg_app import __version__
 from condseg_app.errors import CondsegError, EngineLost
-from condseg_app.remote.connection import connect, lost_errors
-from condseg_app.remote.endpoint import Endpoint, reach
+from condseg_app.remote.connection import LOST, connect, reach
+from condseg_app.remote.endpoint import Endpoint
 from condseg_app.remote.host import Host
 from condseg_app.remote.process import EngineProcess
 from condseg_app.remote.wire import Reply
@@ -59,14 +59,14 @@ class Link:
         try:
             with self._client.as_current():
                 return self._client.submit(Host, actor=True, pure=False).result(_STARTING_TAKES)
-        except lost_errors() as error:
+        except LOST as error:
             raise self._lost() from error
 
     def call(self, host: Any, method: str, *arguments: object) -> object:
         """Call a host's method and wait for its reply."""
         try:
             reply = self._wait(getattr(host, method)(*arguments))
-        except lost_errors() as error:
+        except LOST as error:
             raise self._lost() from error
         if reply.error is not None:
             raise reply.error
@@ -79,7 +79,7 @@ class Link:
             return 1
         try:
             return len(self._client.scheduler_info()["workers"])
-        except lost_errors() as error:
+        except LOST as error:
             raise self._lost() from error
 
     def close(self) -> None:

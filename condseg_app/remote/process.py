@@ -15,7 +15,7 @@ from condseg_app.errors import EngineLost
 from condseg_app.log import engine_log_path
 from condseg_app.remote.certificate import make_certificate
 from condseg_app.remote.devices import all_cores
-from condseg_app.remote.service import LOOPBACK, STANDARD_INPUT
+from condseg_app.remote.endpoint import LOOPBACK
 
 _STARTING_TAKES = 120.0  # seconds; two or three on a computer that has nothing else to do
 _ENDING_TAKES = 3.0
@@ -108,7 +108,7 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
     try:
         with _open_log() as log:
             return subprocess.Popen(
-                [*command, "--listen", LOOPBACK, "--certificate", str(STANDARD_INPUT)],
+                [*command, "--listen", LOOPBACK, "--certificate", "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import dask
+from distributed import Nanny, Scheduler
+
 from condseg_app.errors import CondsegError
 from condseg_app.remote.certificate import ENDS, make_certificate, read_certificate, security, write_certificate
+from condseg_app.remote.dask_worker import QuietWorker, be_quiet
 from condseg_app.remote.devices import all_cores, environment, pick_devices
-from condseg_app.remote.endpoint import host_and_port, own_certificate
+from condseg_app.remote.endpoint import LOOPBACK, host_and_port, own_certificate
 
-LOOPBACK = "127.0.0.1:0"
-STANDARD_INPUT = Path("-")
+_STANDARD_INPUT = Path("-")
 
 _LOOK_EVERY = 1.0
 _NOT_A_PERSON = "fire-and-forget"  # a client inside every scheduler
@@ -69,7 +72,7 @@ def serve(
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     host, port = host_and_port(listen)
-    if certificate == STANDARD_INPUT:
+    if certificate == _STANDARD_INPUT:
         service = _Service(host, port, _from_input(), (), None)
     else:
         service = _Service(host, port, _from_file(certificate or own_certificate()), pick_devices(devices), idle)
@@ -85,11 +88,6 @@ def serve(
 
 
 async def _run(service: _Service) -> None:
-    import dask
-    from distributed import Scheduler
-
-    from condseg_app.remote.dask_worker import be_quiet
-
     be_quiet()
     _set_up_dask(dask.config)
     common = {
@@ -130,10 +128,6 @@ def _workers(service: _Service, scheduler: str, options: dict[str, Any]) -> list
 
     A service has a process for each device, so that each process sees only its own, and dask restarts dead processes.
     """
-    from distributed import Nanny
-
-    from condseg_app.remote.dask_worker import QuietWorker
-
     if service.of_a_window:
         return [QuietWorker(scheduler, **options)]
     options = {**options, "worker_class": QuietWorker}

@@ -21,8 +21,8 @@ from condseg_app.data import Image
 from condseg_app.errors import CondsegError, EngineLost, ReadError
 from condseg_app.io import read_image
 from condseg_app.log import engine_log_path, explain
-from condseg_app.remote.connection import connect, lost_errors
-from condseg_app.remote.endpoint import Endpoint, reach
+from condseg_app.remote.connection import LOST, connect, reach
+from condseg_app.remote.endpoint import Endpoint
 from condseg_app.remote.wire import Reply, with_voxels
 from condseg_app.tasks.predict_folder import Outcome, Stage
 from condseg_app.tasks.predict_image import Request, Segmentation, segment
@@ -85,7 +85,7 @@ class Cluster:
         """The present workers: address -> number of tasks at a time."""
         try:
             threads = cast("Mapping[str, int]", self._client.nthreads())  # type: ignore[no-untyped-call]
-        except lost_errors() as error:
+        except LOST as error:
             raise self._lost("no longer answers") from error
         if self._client.status != "running":
             raise self._lost("no longer answers")
@@ -183,7 +183,7 @@ class _Run:
         """Give images to workers that have too few; yields those that cannot be read."""
         threads = self._workers()
         # A worker may have gone since the listing: then the scheduler's table lacks the address.
-        unreachable: tuple[type[BaseException], ...] = (*lost_errors(), KeyError)
+        unreachable: tuple[type[BaseException], ...] = (*LOST, KeyError)
         # With a spare task a worker goes on while its answer is fetched; but no task is to wait for a busy
         # worker while others are idle.
         spare = 1 if len(self._waiting) > sum(threads.values()) else 0
@@ -227,7 +227,7 @@ class _Run:
 
     def stop(self) -> None:
         """Cancel unfinished tasks; a worker still finishes a begun task, and the result is dropped."""
-        with suppress(*lost_errors()):
+        with suppress(*LOST):
             self._client.cancel([task.future for task in self._running])
 
     def _submit(self, task: _Task) -> None:
@@ -253,7 +253,7 @@ class _Run:
                 if task.worker not in self._workers():
                     task.future.cancel()
             return cast("Reply", fetched.result())
-        except lost_errors():
+        except LOST:
             return None
         except Exception as error:  # noqa: BLE001 - an error of dask itself with this image
             return Reply(error=explain(error, "Predicting", engine_log_path()))

@@ -13,7 +13,7 @@ from condseg_app.engine.predict.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.engine.predict.whole import Manner, predict, predict_whole
 from condseg_app.errors import OutOfMemory
-from condseg_app.remote import host
+from condseg_app.remote import work
 from condseg_app.remote.host import Host
 
 PLENTY = 10**12
@@ -143,7 +143,7 @@ def test_the_window_refuses_what_would_need_parts(
     make_model: Callable[..., Model], make_image: Callable[..., Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, image = make_model("3D"), enlarged(make_image("3D"), (600, 500, 400))
-    monkeypatch.setattr(host, "free_memory", lambda: 500 * 10**6)
+    monkeypatch.setattr(work, "free_memory", lambda: 500 * 10**6)
     with pytest.raises(
         OutOfMemory,
         match=r"^'volume' needs about \d\.\d GB at once in the window, 0\.5 GB are free; close other programs, or use "

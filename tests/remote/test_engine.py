@@ -24,8 +24,9 @@ from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost
 from condseg_app.io.image_files import write_image
-from condseg_app.remote import Engine, EngineProcess
+from condseg_app.remote import Engine
 from condseg_app.remote.certificate import make_certificate, security
+from condseg_app.remote.process import EngineProcess
 
 CLASSES = ("leaf", "stone")
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
@@ -250,7 +251,7 @@ def test_a_window_that_closes_does_not_wait_for_an_engine_that_is_being_started(
 def test_the_engine_ends_with_its_window_however_that_ends() -> None:
     script = """
         import sys, time
-        from condseg_app.remote import EngineProcess
+        from condseg_app.remote.process import EngineProcess
         engine = EngineProcess()
         sys.stdout.write(f"{engine.pid}\\n")
         sys.stdout.flush()

@@ -25,9 +25,10 @@ from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import CondsegError, EngineLost, ReadError, WriteError
-from condseg_app.remote import Engine, serve
+from condseg_app.remote import Engine
 from condseg_app.remote.certificate import make_certificate, read_certificate, security, write_certificate
 from condseg_app.remote.devices import environment, pick_devices
+from condseg_app.remote.service import serve
 
 COMMAND = (sys.executable, "-m", "condseg_app", "engine", "--devices", "cpu")
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
