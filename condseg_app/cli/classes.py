@@ -56,6 +56,8 @@ def show_teaching(name: str, result: "tasks.teach.TeachingResult") -> None:
         say(f"{name} looks like {result.nearest[0]}, Dice {result.nearest[1]:.2f}")
     if result.held_out is not None:
         say(f"Dice on annotated slices that it did not learn from: {result.held_out:.2f}")
+    for reason in result.reasons:
+        say(reason)
     if result.certificate is not None and result.certificate.images:
         proof = result.certificate
         outcome = "unchanged" if proof.holds else "CHANGED"

@@ -19,10 +19,10 @@ from condseg_app.errors import WriteError
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.derived_models import save_derived_model
-from condseg_app.session.little_learnt import ENOUGH_DICE, reasons
 from condseg_app.session.live import LessonControls, LiveLesson, shown
 from condseg_app.session.may import refuse
 from condseg_app.session.state import Annotations, LessonPlan, LessonResult, State
+from condseg_app.tasks.little_learnt import ENOUGH_DICE, reasons
 
 _CALL_SECONDS = 0.5
 

@@ -6,6 +6,7 @@ from condseg_app.tasks import comparison_report as comparison_report
 from condseg_app.tasks import complete_labels as complete_labels
 from condseg_app.tasks import evaluate as evaluate
 from condseg_app.tasks import image_warnings as image_warnings
+from condseg_app.tasks import little_learnt as little_learnt
 from condseg_app.tasks import make_phantoms as make_phantoms
 from condseg_app.tasks import model_classes as model_classes
 from condseg_app.tasks import output_names as output_names

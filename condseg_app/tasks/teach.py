@@ -10,6 +10,7 @@ from condseg_app.data import (
     TEACHING_STEPS,
     Annotation,
     Certificate,
+    ChunkedAnnotation,
     ClassChange,
     ClassEntry,
     DataSet,
@@ -30,6 +31,7 @@ from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_data_set, read_image, read_model, write_model
 from condseg_app.io.models.class_file import is_class_file, write_class
 from condseg_app.tasks.image_warnings import CaseReader, ImageWarnings
+from condseg_app.tasks.little_learnt import ENOUGH_DICE, reasons
 
 _IMAGES_COMPARED = 3
 # Images that keep the old classes; all are held in memory.
@@ -101,6 +103,7 @@ class TeachingResult:
         changes: each class before and after ('full').
         held_out: Dice on annotated slices that were not learnt from ('exact'); None if too few.
         nearest: the old class most similar to the new class, and its Dice with the annotation ('exact').
+        reasons: why little may have been learnt, with remedies; empty where enough was.
     """
 
     model: Model
@@ -108,6 +111,7 @@ class TeachingResult:
     changes: tuple[ClassChange, ...] = ()
     held_out: float | None = None
     nearest: tuple[str, float] | None = None
+    reasons: tuple[str, ...] = ()
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -164,9 +168,9 @@ def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgr
     images = [image for image, _ in teaching.shown[:_IMAGES_COMPARED]]
     certificate = certify(model, taught, images, device, entry.name)
     record = {**taught.training["classes"][entry.name], "certificate": asdict(certificate)}
-    yield TeachingResult(
-        with_record(taught, entry.name, record), certificate, held_out=held_out, nearest=teacher.progress.nearest
-    )
+    dice = _of_class(entry, _compared(teaching, taught)) if held_out is None else held_out
+    final, nearest = with_record(taught, entry.name, record), teacher.progress.nearest
+    yield TeachingResult(final, certificate, held_out=held_out, nearest=nearest, reasons=_reasons(teaching, dice))
 
 
 def _teach_fully(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
@@ -175,9 +179,33 @@ def _teach_fully(teaching: Teaching, seconds: float) -> Iterator[TrainingProgres
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     taught = teacher.model()
-    lessons = [Lesson(entry, image, tuple(annotations)) for image, annotations in teaching.shown[:_IMAGES_COMPARED]]
-    tables = [compare_on_lesson(model, taught, lesson, device) for lesson in lessons]
-    yield TeachingResult(taught, changes=tuple(_mean(changes) for changes in zip(*tables, strict=True)))
+    changes = _compared(teaching, taught)
+    yield TeachingResult(taught, changes=changes, reasons=_reasons(teaching, _of_class(entry, changes)))
+
+
+def _compared(teaching: Teaching, taught: Model) -> tuple[ClassChange, ...]:
+    """Each class before and after, as means over some images."""
+    lessons = [Lesson(teaching.entry, image, tuple(marks)) for image, marks in teaching.shown[:_IMAGES_COMPARED]]
+    tables = [compare_on_lesson(teaching.model, taught, lesson, teaching.device) for lesson in lessons]
+    return tuple(_mean(changes) for changes in zip(*tables, strict=True))
+
+
+def _of_class(entry: ClassEntry, changes: Sequence[ClassChange]) -> float:
+    return next(change.after for change in changes if change.name == entry.name)
+
+
+def _reasons(teaching: Teaching, dice: float) -> tuple[str, ...]:
+    """Why little was learnt, where that is so."""
+    if dice >= ENOUGH_DICE:
+        return ()
+    name = teaching.entry.name
+    marks = [
+        (image.geometry, ChunkedAnnotation.of(name, a.mask, a.supervised))
+        for image, annotations in teaching.shown
+        for a in annotations
+        if a.class_name == name
+    ]
+    return reasons(name, marks, teaching.model.preprocessing, teaching.steps)
 
 
 def _mean(changes: Sequence[ClassChange]) -> ClassChange:

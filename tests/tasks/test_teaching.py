@@ -76,11 +76,21 @@ def test_the_lesson_is_certified(one: Path, blobs: Path, tmp_path: Path, capsys:
     assert len(certificate["images"]) == 2
 
 
+@pytest.mark.parametrize("slices", ["2", "6"])
+def test_a_lesson_that_learnt_little_says_why(
+    one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], slices: str
+) -> None:
+    assert main([*teaching(one, blobs, tmp_path / "two.safetensors"), "--slices", slices]) == 0
+    said = capsys.readouterr().out
+    assert "It took 2 steps, where" in said
+    assert ("Only 2 slices are marked: mark three or more" in said) == (slices == "2")
+
+
 def test_a_model_that_forgets_is_not_written_unasked(
     one: Path, blobs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worse = (ClassChange("bright", 0.9, 0.89, "annotation"), ClassChange("dark", None, 0.8, "annotation"))
-    monkeypatch.setattr("condseg_app.engine.finetune.compare.compare_on_lesson", lambda *_: worse)
+    monkeypatch.setattr("condseg_app.tasks.teach.compare_on_lesson", lambda *_: worse)
     output = tmp_path / "two.safetensors"
     arguments = [*teaching(one, blobs, output), "--mode", "full"]
     assert main(arguments) == 2

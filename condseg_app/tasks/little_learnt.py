@@ -32,7 +32,7 @@ def reasons(name: str, marks: AnnotatedSlices, plan: Preprocessing, steps: int) 
         *_nothing_excluded(name, marks),
         *_few_steps(steps),
     )
-    return found or (f"Its annotation does not tell why: correct {name} in more places, or try Full.",)
+    return found or (f"Its annotation does not tell why: correct {name} in more places, or try the mode Full.",)
 
 
 def _too_small(name: str, marks: AnnotatedSlices, plan: Preprocessing) -> Iterator[str]:
@@ -85,4 +85,4 @@ def _nothing_excluded(name: str, marks: AnnotatedSlices) -> Iterator[str]:
 
 def _few_steps(steps: int) -> Iterator[str]:
     if steps < _FEW_STEPS:
-        yield f"It took {steps} steps, where {TEACHING_STEPS} are usual: go on with it."
+        yield f"It took {steps} steps, where {TEACHING_STEPS} are usual: let it go on for longer."

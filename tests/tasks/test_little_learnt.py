@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from condseg_app.data import ChunkedAnnotation, ClassChange, Geometry, Preprocessing
-from condseg_app.session.little_learnt import reasons
+from condseg_app.tasks.little_learnt import reasons
 
 PLAN = Preprocessing("3D", (32, 32, 16), orientation="RAS", spacing=(1.5, 1.5, 3.0))
 GRID = Geometry.with_spacing((40, 40, 20), (1.0, 1.0, 3.0))
