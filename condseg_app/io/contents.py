@@ -20,6 +20,7 @@ _NOT_READ = (
     (0, b"%PDF", "PDF"),
     (0, b"PK\x03\x04", "zip"),
 )
+_ANALYZE = ((348).to_bytes(4, "little"), (348).to_bytes(4, "big"))
 _WEB_PAGE = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?<(!doctype html|html|head)", re.IGNORECASE)
 _USE = "use one of " + ", ".join(SUFFIXES)
 
@@ -86,6 +87,8 @@ def _what_else(start: bytes, path: Path) -> str:
     for position, magic, name in _NOT_READ:
         if start[position:].startswith(magic):
             return f"the format {name} is not supported; {_USE}"
+    if start[:4] in _ANALYZE:
+        return "is Analyze 7.5, or NIfTI without its mark, and does not tell left from right; convert it to NIfTI"
     if can_read(path):
         return f"the file is damaged, or not what its name says ({path.suffix}); copy it again"
     return f"this format is not supported; {_USE}"

@@ -81,9 +81,11 @@ def test_masks_fit_that_were_painted_on_the_upright_picture_or_on_the_stored_one
     PIL.Image.fromarray(upright(labels, orientation)).save(tmp_path / "upright.png")
     wanted = upright(labels, orientation)
     assert np.array_equal(read_label_map(tmp_path / "upright.png", image).values[..., 0].T, wanted)
-    if orientation < 5:  # of the same size, so it is taken for the upright picture's
-        return
     PIL.Image.fromarray(labels).save(tmp_path / "stored.png")
+    if orientation < 5:  # of the same size, so it is taken for the upright picture's
+        warnings = read_label_map(tmp_path / "stored.png", image).warnings
+        assert any("see that it lies right" in warning for warning in warnings) == (orientation != 1)
+        return
     stored = read_label_map(tmp_path / "stored.png", image)
     assert np.array_equal(stored.values[..., 0].T, wanted)
     assert "as the camera stored it" in stored.warnings[0]
@@ -121,4 +123,6 @@ def test_exports_match_what_other_programs_show(tmp_path: Path, orientation: int
     with zipfile.ZipFile(export(image, "cvat", tmp_path / "a.zip")) as packed:
         picture = np.array(PIL.Image.open(BytesIO(packed.read("SegmentationClass/a.png"))))
     assert np.array_equal(picture.any(axis=-1), marked)
-    assert np.array_equal(read_label_map(png, image).values[..., 0].T > 0, marked)
+    again = read_label_map(png, image)
+    assert np.array_equal(again.values[..., 0].T > 0, marked)
+    assert again.warnings == ()

@@ -1,6 +1,7 @@
 """Headers and packed streams that contradict each other about bits and signs."""
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,3 +277,56 @@ def test_the_high_byte_first(image: Path, with_preamble: bool) -> None:
     found = read_image(image)
     assert np.array_equal(found.voxels()[0], HOUNSFIELD)
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize("stream", [jpeg_ls(TWELVE_BITS), jpeg_2000(TWELVE_BITS)])
+def test_packed_pixels_behind_elements_without_representations(image: Path, stream: bytes) -> None:
+    syntax = JPEGLSLossless if stream == jpeg_ls(TWELVE_BITS) else JPEG2000Lossless
+    data = pydicom.dcmread(packed(image, stream, syntax))
+    content, body = image.read_bytes(), io.BytesIO()
+    pixels = data.PixelData
+    plain = pydicom.Dataset({element.tag: element for element in data if element.keyword != "PixelData"})
+    pydicom.dcmwrite(body, plain, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    meta = content[: 144 + int.from_bytes(content[140:144], "little")]
+    element = struct.pack("<HHI", 0x7FE0, 0x10, 0xFFFFFFFF) + pixels + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    image.write_bytes(meta + body.getvalue() + element)
+    found = read_dicom(image)
+    assert np.array_equal(found.voxels()[0], HOUNSFIELD)
+    assert "lack value representations" in found.warnings[0]
+
+
+RED = np.arange(256, dtype=np.uint16)
+
+
+def with_palette(path: Path, bits: int, scale: int, first: int = 0) -> None:
+    """Three colours by number: a rising red, a falling green, and no blue."""
+    data = pydicom.dcmread(path)
+    data.PhotometricInterpretation = "PALETTE COLOR"
+    for color, part in {"Red": RED, "Green": RED[::-1], "Blue": 0 * RED}.items():
+        data.add_new(f"{color}PaletteColorLookupTableDescriptor", "US", [256, first, bits])
+        entries = (part * scale).astype(f"<u{bits // 8}")
+        data.add_new(f"{color}PaletteColorLookupTableData", "OW", entries.tobytes())
+    data.save_as(path)
+
+
+@pytest.mark.parametrize(("bits", "scale"), [(8, 1), (16, 1), (16, 256), (16, 257)])
+@pytest.mark.parametrize("first", [0, 20])
+def test_a_palette_gives_colours(save_series: SaveSeries, tmp_path: Path, bits: int, scale: int, first: int) -> None:
+    (path,) = save_series(tmp_path / "us", GREY.astype(np.uint16), AFFINE, BitsStored=8, HighBit=7)
+    with_palette(path, bits, scale, first)
+    found = read_image(path)
+    numbers = np.clip(GREY.astype(int) - first, 0, 255)
+    assert found.is_rgb
+    assert found.array.dtype == np.uint8
+    assert np.array_equal(found.voxels(), np.stack([numbers, 255 - numbers, 0 * numbers]))
+    assert found.warnings == ()
+
+
+def test_a_palette_that_is_missing(save_series: SaveSeries, tmp_path: Path) -> None:
+    (path,) = save_series(tmp_path / "us", GREY.astype(np.uint16), AFFINE, BitsStored=8, HighBit=7)
+    data = pydicom.dcmread(path)
+    data.PhotometricInterpretation = "PALETTE COLOR"
+    data.save_as(path)
+    found = read_image(path)
+    assert np.array_equal(found.voxels()[0], GREY)
+    assert "palette is missing or damaged" in found.warnings[0]

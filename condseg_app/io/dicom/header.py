@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from condseg_app.errors import OutOfMemory, ReadError
+from condseg_app.io.dicom.palette import TAGS as PALETTE_TAGS
 from condseg_app.io.dicom.streams import StreamClaim
 from condseg_app.io.dicom.syntax import pixels_in, syntax_of
 from condseg_app.io.dicom.values import DAMAGE, Oddities, value_of, whole_number
@@ -65,6 +66,7 @@ _TAGS: tuple[str, ...] = (
     "PerFrameFunctionalGroupsSequence",
     "PhaseVector",
     "PhotometricInterpretation",
+    "PixelAspectRatio",
     "PixelPaddingValue",
     "PixelRepresentation",
     "PixelSpacing",
@@ -97,6 +99,7 @@ _TAGS: tuple[str, ...] = (
     "TotalPixelMatrixColumns",
     "TotalPixelMatrixRows",
     "TriggerTime",
+    *PALETTE_TAGS,
 )
 # Siemens' and United Imaging's: how many slices lie side by side in a picture.
 _PRIVATE_TAGS = (
@@ -120,6 +123,7 @@ class DicomHeader:
         position: of the pixels in the file, in bytes.
         room: bytes from the position to the end of the file.
         oddities: of the encoding, a sentence each.
+        is_implicit: whether packed pixels follow elements without value representations, which no packing allows.
     """
 
     path: Path
@@ -130,6 +134,7 @@ class DicomHeader:
     position: int
     room: int
     oddities: tuple[str, ...] = ()
+    is_implicit: bool = False
 
     def text(self, keyword: str) -> str:
         """A value as a line of text, '' if missing."""
@@ -167,7 +172,9 @@ def read_header(path: Path, more: Sequence[int] = ()) -> DicomHeader:
             syntax, claim = syntax_of(data, pixels, file, odd)
         except ReadError as error:
             raise ReadError(error.message, path=path) from error
-        return DicomHeader(path, data, syntax, claim, pixels.keyword, pixels.position, pixels.room, tuple(odd))
+        implicit = pixels.is_implicit and pixels.is_packed
+        where = pixels.keyword, pixels.position, pixels.room
+        return DicomHeader(path, data, syntax, claim, *where, tuple(odd), implicit)
 
 
 def read_whole_header(path: Path) -> Dataset:

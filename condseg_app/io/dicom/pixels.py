@@ -12,6 +12,7 @@ from condseg_app.errors import ReadError
 from condseg_app.io.dicom.bits import PixelBits, contradictions, pixel_bits
 from condseg_app.io.dicom.decoders import decoder_for
 from condseg_app.io.dicom.header import DicomHeader
+from condseg_app.io.dicom.palette import Palette, palette_of
 from condseg_app.io.dicom.streams import LOSSY_JPEG, StreamClaim
 from condseg_app.io.dicom.values import Oddities, one_number, value_of
 
@@ -19,6 +20,7 @@ from condseg_app.io.dicom.values import Oddities, one_number, value_of
 _BEST_COMPRESSION = 5000
 _HEADER_BYTES = 1 << 16
 _INVERTED = "MONOCHROME1"
+_PALETTE = "PALETTE COLOR"
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _OF_A_SCREEN = ("SCREEN SAVE", "SCREENSHOT", "SCREEN CAPTURE")
@@ -38,6 +40,8 @@ class SliceKind:
         planar: 1 where each colour has a plane of its own, else 0.
         syntax: the file's encoding.
         decoder: pydicom's name of the decoder, '' for unpacked pixels.
+        palette: colours of the numbers, if these are a palette's.
+        is_implicit: whether packed pixels follow elements without value representations.
     """
 
     columns: int
@@ -49,6 +53,13 @@ class SliceKind:
     planar: int
     syntax: UID
     decoder: str
+    palette: Palette | None = None
+    is_implicit: bool = False
+
+    @property
+    def stored(self) -> int:
+        """Stored numbers of a pixel."""
+        return 1 if self.palette is not None else self.channels
 
 
 def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
@@ -68,13 +79,27 @@ def kind_of(header: DicomHeader, odd: Oddities) -> SliceKind:
             path=path,
         )
     channels, photometric = _colours(header, odd)
+    palette = palette_of(header.data, odd) if photometric == _PALETTE else None
     try:
         decoder = decoder_for(header.syntax, header.claim.bits if header.claim else 0)
     except ReadError as error:
         raise ReadError(error.message, path=path) from error
     bits = _bits(header, channels, odd)
     planar = 1 if header.number("PlanarConfiguration", 0) == 1 else 0
-    return SliceKind(columns, rows, channels, _dtype(header, bits), bits, photometric, planar, header.syntax, decoder)
+    dtype = _dtype(header, bits) if palette is None else np.dtype(np.uint8)
+    return SliceKind(
+        columns,
+        rows,
+        channels if palette is None else 3,
+        dtype,
+        bits,
+        "MONOCHROME2" if photometric == _PALETTE else photometric,
+        planar,
+        header.syntax,
+        decoder,
+        palette,
+        header.is_implicit,
+    )
 
 
 def _without_pixels(header: DicomHeader) -> str:
@@ -91,6 +116,8 @@ def _colours(header: DicomHeader, odd: Oddities) -> tuple[int, str]:
     """Numbers per pixel, and their photometric interpretation; a packed stream overrules the header."""
     photometric, claim = header.text("PhotometricInterpretation").upper(), header.claim
     channels = header.number("SamplesPerPixel", 3 if photometric.startswith(("RGB", "YBR")) else 1)
+    if photometric.startswith("PALETTE") and channels == 1:
+        return 1, _PALETTE
     if channels not in (1, 3) or photometric.startswith("PALETTE"):
         raise ReadError(
             f"holds {photometric.lower()} pixels; save them as grey or as red, green, blue", path=header.path
@@ -151,8 +178,9 @@ def check_size(header: DicomHeader, kind: SliceKind, count: int) -> None:
     Raises:
         ReadError: the header does.
     """
-    pixels = kind.columns * kind.rows * kind.channels * count
-    claimed = (pixels + 7) // 8 if header.number("BitsAllocated", 16) == 1 else pixels * kind.dtype.itemsize
+    pixels = kind.columns * kind.rows * kind.stored * count
+    size = kind.dtype.itemsize if kind.palette is None else kind.bits.allocated // 8
+    claimed = (pixels + 7) // 8 if header.number("BitsAllocated", 16) == 1 else pixels * size
     subsampled = 2 if header.text("PhotometricInterpretation").startswith("YBR_FULL_422") else 1
     most = header.room * _BEST_COMPRESSION + _HEADER_BYTES if kind.syntax.is_compressed else header.room * subsampled
     if claimed > most:

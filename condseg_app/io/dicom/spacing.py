@@ -23,9 +23,22 @@ def pixel_spacing(data: Dataset, measures: Dataset, odd: Oddities) -> tuple[floa
     if found is None:
         found = _positive(numbers(data, "NominalScannedPixelSpacing", 2, odd), "Nominal Scanned Pixel Spacing", odd)
     if found is None:
-        return _of_probe(data, odd)
+        sizes = _of_probe(data, odd)
+        if sizes is None:
+            odd += _of_unequal_sides(data)
+        return sizes
     down, across = found
     return across, down
+
+
+def _of_unequal_sides(data: Dataset) -> Oddities:
+    """A sentence on pixels that are not square, but of unknown size."""
+    sides = numbers(data, "PixelAspectRatio", 2, [])
+    if sides is None or sides[0] == sides[1]:
+        return []
+    return [
+        f"its pixels are not square (Pixel Aspect Ratio {sides[0]:g} to {sides[1]:g}); they are taken as if they were"
+    ]
 
 
 def _of_both(measures: Dataset, odd: Oddities) -> tuple[float, ...] | None:

@@ -85,6 +85,8 @@ def syntax_of(data: Dataset, pixels: PixelElement, file: BinaryIO, odd: Oddities
         raise ReadError(f"has the transfer syntax {syntax}, which is not known; save it uncompressed")
     if pixels.keyword is None or not pixels.is_packed:
         return _unpacked(syntax, data, pixels, odd), None
+    if pixels.is_implicit:
+        odd.append("its pixels are packed, but its elements lack value representations; they are read as implicit ones")
     claim = claim_of(first_stream(file, pixels.position))
     if syntax is not None and syntax.is_compressed and (claim is None or _go_together(syntax, claim.syntax)):
         return syntax, claim

@@ -9,7 +9,9 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 
 from condseg_app.errors import ReadError
@@ -128,13 +130,23 @@ def decoded(slices: Sequence[DicomSlice]) -> Iterator[tuple[DicomSlice, NDArray[
             with telling(path):
                 file = opened.enter_context(open_in_pieces(path))
             indices = [of_frame[0].frame for of_frame in frames]
-            pixels: Any = iter_pixels(file, indices=indices, **_options(kind))
+            source = _loaded(path, kind) if kind.is_implicit else file
+            pixels: Any = iter_pixels(source, indices=indices, **_options(kind))
             opened.enter_context(closing(pixels))
             for of_frame in frames:
                 with telling(path):
                     found = next(pixels, None)
                 for one in of_frame:
                     yield one, _planes(found, one)
+
+
+def _loaded(path: Path, kind: SliceKind) -> Dataset:
+    """A whole file, for pydicom does not find packed pixels behind implicit elements."""
+    require_memory(2 * path.stat().st_size, path)
+    with telling(path):
+        data = pydicom.dcmread(path, force=True)
+        data.file_meta.TransferSyntaxUID = kind.syntax
+        return data
 
 
 def _options(kind: SliceKind) -> dict[str, Any]:
@@ -145,13 +157,13 @@ def _options(kind: SliceKind) -> dict[str, Any]:
         "bits_allocated": kind.bits.allocated,
         "bits_stored": kind.bits.most,
         "pixel_representation": int(kind.bits.signed),
-        "samples_per_pixel": kind.channels,
+        "samples_per_pixel": kind.stored,
         "photometric_interpretation": kind.photometric,
         "correct_unused_bits": False,
         "apply_j2k_sign_correction": False,
         "apply_jls_sign_correction": False,
     }
-    return options if kind.channels == 1 else {**options, "planar_configuration": kind.planar}
+    return options if kind.stored == 1 else {**options, "planar_configuration": kind.planar}
 
 
 def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:
@@ -160,11 +172,13 @@ def _planes(pixels: NDArray[Any] | None, one: DicomSlice) -> NDArray[Any]:
         raise ReadError(f"ends before its frame {one.frame}; copy it again", path=one.path)
     planes, tile, kind = pixels[..., np.newaxis] if pixels.ndim == 2 else pixels, one.tile, one.kind
     rows, columns = (kind.rows, kind.columns) if tile is None else (tile.frame_rows, tile.frame_columns)
-    claimed = (rows, columns, kind.channels)
+    claimed = (rows, columns, kind.stored)
     if planes.shape != claimed:
         raise ReadError(f"its pixels have shape {planes.shape}, not {claimed} as claimed; copy it again", path=one.path)
-    if kind.channels == 1 and planes.dtype.kind in "iu":
+    if kind.stored == 1 and planes.dtype.kind in "iu":
         planes = settled(planes, kind.bits)
+    if kind.palette is not None:
+        planes = kind.palette.of(planes[..., 0])
     if tile is not None:
         planes = planes[tile.row : tile.row + kind.rows, tile.column : tile.column + kind.columns]
     return planes.transpose(2, 1, 0)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from condseg_app.data import AxisMap, Geometry, Shape
 from condseg_app.errors import GeometryError
 from condseg_app.io.labels.grids import difference
-from condseg_app.io.pictures.camera import lies_on_a_side, orientation_of, upright
+from condseg_app.io.labels.sidecar import sidecar_path
+from condseg_app.io.pictures.camera import UPRIGHT, lies_on_a_side, orientation_of, upright
 
 Placed = tuple[NDArray[Any], tuple[str, ...]]
 """Numbers (I, J, K) on the image's grid, and warnings about the placing."""
@@ -76,7 +77,8 @@ def onto_grid(
     cut = may_be_a_part if geometry.unit == "pixel" or wanted.unit != "pixel" else None
     if found is not None and _may_be_taken(found, array, wanted.shape, cut):
         placed, notes = _put(array, found, wanted)
-        return placed, (*told, *notes)
+        turned = _of_a_turned_picture(array.shape, picture, path) if wanted.unit == "pixel" else ()
+        return placed, (*told, *notes, *turned)
     if geometry.unit == "pixel":
         return _as_pixels(array, wanted.shape, picture, path)
     raise GeometryError(_difference(same, wanted, found), path=path)
@@ -157,6 +159,18 @@ def _as_pixels(array: NDArray[Any], shape: Shape, picture: Path | None, path: Pa
         turned = upright(array[..., 0].T, orientation).T[..., np.newaxis]
         return turned, ("it is of the picture as the camera stored it; it is turned upright as that is",)
     raise GeometryError(f"has shape {array.shape}, its image {shape}; use the labels of this image", path=path)
+
+
+def _of_a_turned_picture(shape: tuple[int, ...], picture: Path | None, path: Path) -> tuple[str, ...]:
+    """A sentence on labels of which nothing tells whether they are of the upright picture or of the stored one."""
+    orientation = orientation_of(picture)
+    is_told = lies_on_a_side(orientation) and shape[0] != shape[1]
+    if orientation == UPRIGHT or is_told or orientation_of(path) != UPRIGHT or sidecar_path(path).exists():
+        return ()
+    return (
+        f"its picture was turned upright (camera orientation {orientation}), and it is taken to be of that; see that "
+        "it lies right, for a program that does not turn pictures would have written the same file",
+    )
 
 
 def _difference(geometry: Geometry, wanted: Geometry, found: _Lattice | None) -> str:

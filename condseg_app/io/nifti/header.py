@@ -109,7 +109,10 @@ def _header(path: Path) -> tuple[Any, bytes]:
         block = file.read(540)
         version = nifti_version(block)
         if version is None:
-            raise ReadError("is not NIfTI (Analyze 7.5 is not supported), or its header is damaged", path=path)
+            raise ReadError(
+                "is not NIfTI but Analyze 7.5, or its header is damaged; convert it to NIfTI, or copy it again",
+                path=path,
+            )
         kind: Any = nibabel.Nifti1Header if version == 1 else nibabel.Nifti2Header
         size = kind.template_dtype.itemsize
         if len(block) < size:
