@@ -21,7 +21,7 @@ def compare(
 
     Several of these commands may work on the same folder at once: they share the runs.
     """
-    from condseg_app.io.labels.writer import new_folder
+    from condseg_app.io.labels.writer import new_folder  # the start stays quick
 
     plan = tasks.comparison_config.read_comparison_config(config)
     new_folder(output)

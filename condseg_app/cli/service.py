@@ -19,6 +19,6 @@ def engine(
     ] = "auto",
 ) -> None:
     """Run the process in which networks compute; the window starts one for itself."""
-    from condseg_app.remote.service import serve
+    from condseg_app.remote.service import serve  # dask
 
     serve(listen, certificate, idle, devices)

@@ -50,7 +50,7 @@ def info(
 
 
 def _described(path: Path, pick: Pick, untrusted: bool) -> "FileDescription":
-    from condseg_app.io import describe
+    from condseg_app.io import describe  # the start stays quick, here and below
 
     if untrusted:
         from condseg_app.remote.untrusted import check_untrusted
@@ -77,7 +77,7 @@ def models(as_json: AsJson = False) -> None:
 
 def networks(as_json: AsJson = False) -> None:
     """List the network presets with their parameters (for one class and one channel)."""
-    from condseg_models import PRESETS, build, count_parameters
+    from condseg_models import PRESETS, build, count_parameters  # torch
 
     rows = [
         {

@@ -101,7 +101,7 @@ def surface_distances(
     truth: NDArray[np.bool_], predicted: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> tuple[float, float]:
     """95th percentile Hausdorff and mean symmetric surface distance (MONAI), in the spacing's unit."""
-    from monai.metrics.utils import get_edge_surface_distance
+    from monai.metrics.utils import get_edge_surface_distance  # takes seconds, and few need it
 
     flat = truth.shape[2] == 1
     box = _bounding_box(truth | predicted)

@@ -13,7 +13,7 @@ def pick_devices(text: str) -> tuple[str, ...]:
     Raises:
         CondsegError: a device is missing, named twice, or no device at all.
     """
-    import torch
+    import torch  # a window's process imports this module, too
 
     found = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     if text == "auto":

@@ -51,7 +51,7 @@ the distortion: 0.39, 0.42 and 0.46; with the distortion: 0.47, 0.46 and 0.44.
 
 def augmenter(settings: Augmentation, preprocessing: Preprocessing) -> Callable[[Sample, np.random.Generator], Sample]:
     """A function that varies a sample {image, target, supervised}, each (C, *spatial), by a generator's numbers."""
-    from monai.transforms import Compose
+    from monai.transforms import Compose  # MONAI takes seconds, and only training needs it
 
     spatial = 3 if preprocessing.dimensions == "3D" else 2
     transform = Compose([*_geometry(settings, preprocessing.window[:spatial]), *_intensity(settings)])
@@ -72,7 +72,7 @@ def unvaried(sample: Sample, _rng: np.random.Generator) -> Sample:
 
 
 def _geometry(settings: Augmentation, window: tuple[int, ...]) -> list[Any]:
-    from monai.transforms import RandAffined, RandFlipd, RandGridDistortiond
+    from monai.transforms import RandAffined, RandFlipd, RandGridDistortiond  # as above
 
     keys = ("image", "target", "supervised")
     resampling: Any = {
