@@ -86,7 +86,7 @@ def test_the_label_map_alone_has_the_ids(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"case{ending}"
     write_label_map(path, LabelMap(np.full((3, 4, 2), 3, np.uint8), Geometry((3, 4, 2), np.eye(4)), table))
     sidecar_path(path).unlink()
-    found = format_of(path).classes_inside(path)
+    found = format_of(path).codec.classes_inside(path)
     assert found is not None
     assert [(entry.name, entry.id) for entry in found] == [("liver", "abc-1"), ("spleen", derived_id("spleen", 9))]
 

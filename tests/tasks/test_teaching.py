@@ -83,7 +83,7 @@ def test_a_lesson_that_learnt_little_says_why(
     assert main([*teaching(one, blobs, tmp_path / "two.safetensors"), "--slices", slices]) == 0
     said = capsys.readouterr().out
     assert "It took 2 steps, where" in said
-    assert ("Only 2 slices are marked: mark three or more" in said) == (slices == "2")
+    assert ("Only 2 slices are annotated: annotate three or more" in said) == (slices == "2")
 
 
 def test_a_model_that_forgets_is_not_written_unasked(

@@ -35,7 +35,7 @@ class Palette:
     def of(self, numbers: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Colours (..., 3) of numbers (...)."""
         places = np.clip(numbers.astype(np.int64) - self.first, 0, len(self.colors) - 1)
-        return self.colors[places]  # type: ignore[no-any-return]  # numpy's stubs
+        return self.colors[places]
 
 
 def palette_of(data: Dataset, odd: Oddities) -> Palette | None:
