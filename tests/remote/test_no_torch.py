@@ -19,6 +19,7 @@ WINDOW = """
     import numpy as np
 
     import condseg_app.session, condseg_app.tasks, condseg_app.remote
+    from condseg_app.data import ChunkedAnnotation
     assert "torch" not in sys.modules
     assert "distributed" not in sys.modules, "dask is loaded with the engine, not with the window"
 
