@@ -1,6 +1,7 @@
 """napari's canvas and the OpenGL context of its drawings."""
 
 from functools import cache
+from typing import Any
 
 from napari.components import ViewerModel
 from napari.qt import QtViewer
@@ -41,6 +42,28 @@ def keep_own_context(viewer: ViewerModel) -> None:
         run_commands(event)
 
     scene.context.flush_commands = run_commands_in_own_context
+
+
+def release_replaced_views(viewer: ViewerModel) -> None:
+    """Let the mouse go that a drag holds in a view of a grid that was replaced since the press.
+
+    napari makes the grid anew when a layer comes or goes. Every move of the drag would raise "camera is not a child of
+    SubScene".
+    """
+    widget = canvas_of(viewer)
+    if widget is not None:
+        events = widget.canvas._scene_canvas.events
+        for emitter in (events.mouse_move, events.mouse_release):
+            emitter.connect(_release_replaced_view, position="first")  # a second time without effect
+
+
+def _release_replaced_view(event: Any) -> None:
+    scene = event.source
+    root = view = scene._mouse_handler
+    while root is not None and root.parent is not None:
+        root = root.parent
+    if view is not None and root is not scene.scene:
+        scene._mouse_handler = None
 
 
 @cache

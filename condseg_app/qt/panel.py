@@ -13,7 +13,7 @@ from condseg_app.qt.classes_page import ClassesPage
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.every_move import EveryMove
 from condseg_app.qt.export_page import ExportPage
-from condseg_app.qt.graphics import draws_in_software, keep_own_context
+from condseg_app.qt.graphics import draws_in_software, keep_own_context, release_replaced_views
 from condseg_app.qt.header import Header, Models
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
@@ -48,6 +48,7 @@ class Panel(QWidget):
         self._connect()
         self._start_timers()
         keep_own_context(binding.viewer)
+        release_replaced_views(binding.viewer)
         self.turning = Turning(binding.viewer, binding.turn)
         self._leftovers = Leftovers(binding.viewer, self)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)

@@ -8,9 +8,10 @@ import pytest
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QOpenGLContext
 
-from condseg_app.qt.graphics import canvas_of, draws_in_software, keep_own_context
+from condseg_app.qt.graphics import canvas_of, draws_in_software, keep_own_context, release_replaced_views
 
 
 @pytest.fixture
@@ -52,10 +53,33 @@ def test_removed_layers_are_freed_in_the_canvas_s_context(canvas: QtViewer, qtbo
     assert all(own)
 
 
+def test_layers_may_go_while_the_mouse_turns_a_grid_in_3d(canvas: QtViewer, qtbot: QtBot) -> None:
+    viewer, native = canvas.viewer, canvas.canvas.native
+    release_replaced_views(viewer)
+    for _ in range(3):
+        viewer.add_image(np.zeros((4, 5, 6), np.int16))
+    viewer.canvas.grid.enabled = True
+    viewer.dims.ndisplay = 3
+    qtbot.wait(200)
+    at = QPoint(native.width() // 4, native.height() // 4)
+    with qtbot.captureExceptions() as raised:
+        qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=at)
+        qtbot.mouseMove(native, at + QPoint(5, 5))
+        viewer.layers.pop()
+        viewer.layers.pop()
+        for step in range(2, 4):
+            qtbot.mouseMove(native, at + QPoint(5 * step, 5 * step))
+            qtbot.wait(50)
+        qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=at + QPoint(15, 15))
+        qtbot.wait(50)
+    assert [str(error) for _, error, _ in raised] == []
+
+
 def test_a_viewer_that_nothing_shows_is_left_alone(canvas: QtViewer) -> None:
     assert canvas_of(canvas.viewer) is canvas
     assert canvas_of(ViewerModel()) is None
     keep_own_context(ViewerModel())
+    release_replaced_views(ViewerModel())
 
 
 def test_asking_who_draws_leaves_the_canvas_s_context_current(canvas: QtViewer) -> None:
