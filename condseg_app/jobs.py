@@ -79,8 +79,7 @@ class Job:
     """Long work, driven step by step in a daemon thread.
 
     Between two steps the job stops if cancelled and waits while paused; a step that has begun is finished and its
-    result delivered. Signals are emitted in the job's thread: connect with `thread="current"` for calls in the
-    connecting thread, by `psygnal.emit_queued`.
+    result delivered. Signals are emitted in the job's thread; the job waits until all receivers are done.
 
     Args:
         title: of the work, for the screen.
@@ -113,6 +112,11 @@ class Job:
     def progress(self) -> Progress:
         """The last reported progress."""
         return self._progress
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._cancelled.is_set()
 
     def start(self) -> None:
         """Begin, in a new thread."""
@@ -149,7 +153,7 @@ class Job:
         except Exception as error:  # noqa: BLE001 - `explain` logs it; the thread's last chance to tell anybody
             told = explain(error, self.title)
             # Nobody waits for a cancelled job, so nobody is told of its failure.
-            end = JobEnd("cancelled") if self._cancelled.is_set() else JobEnd("failed", told)
+            end = JobEnd("cancelled") if self.is_cancelled else JobEnd("failed", told)
         self._state = end.state
         self.ended.emit(end)
         self._over.set()
@@ -167,7 +171,7 @@ class Job:
         asked = time.monotonic()
         self._may_run.wait()
         self._pace.rest(time.monotonic() - asked)
-        return not self._cancelled.is_set()
+        return not self.is_cancelled
 
     def _report(self, step: Step) -> None:
         self._progress = self._pace.timed(step.progress)

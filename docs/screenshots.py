@@ -31,11 +31,9 @@ def main() -> int:
     os.environ["QT_API"] = "pyside6"  # before any Qt import
     IMAGES.mkdir(parents=True, exist_ok=True)
     from napari.qt import get_qapp
-    from psygnal.qt import start_emitting_from_queue
 
     application = get_qapp()
     application.setApplicationDisplayName("")
-    start_emitting_from_queue(msec=30)
     with tempfile.TemporaryDirectory(prefix="condseg-screenshots-") as folder:
         _show_app(Path(folder))
     _show_plugin()

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.annotation import Annotation, State
-from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region
+from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region, bytes_of, compact, is_uniform, uniform
 from condseg_app.data.geometry import Shape
 from condseg_app.errors import GeometryError
 
@@ -93,7 +92,7 @@ class ChunkedAnnotation:
                 values = np.where(shown(part), np.uint8(PRESENT), np.uint8(ABSENT))
                 change.count([(p.start, p.stop) for p in part], self.read(part), values)
             else:
-                values = _uniform(_lengths(inside), ABSENT)
+                values = uniform(_lengths(inside), ABSENT)
                 change.count_decided(part)
             change.put(place, inside, values)
         return change.made()
@@ -152,7 +151,7 @@ class ChunkedAnnotation:
     def bytes_beside(self, other: "ChunkedAnnotation | None") -> int:
         """Memory of the chunks that another annotation does not share, in bytes."""
         kept: Mapping[Shape, Said] = {} if other is None else other.chunks
-        return sum(_bytes(chunk) for place, chunk in self.chunks.items() if kept.get(place) is not chunk)
+        return sum(bytes_of(chunk) for place, chunk in self.chunks.items() if kept.get(place) is not chunk)
 
     @property
     def _grid(self) -> ChunkGrid:
@@ -177,7 +176,7 @@ class _Change:
     def put(self, place: Shape, inside: Region, values: Said) -> None:
         """Say something else in a part of a chunk."""
         chunk, shape = self._chunks.get(place), ChunkGrid(self._base.shape, _CHUNK).chunk_shape(place)
-        if values.shape == shape and values.strides[-1] == 0:
+        if values.shape == shape and is_uniform(values):
             self._chunks[place] = values
             return
         if chunk is None and not values.any():
@@ -187,7 +186,7 @@ class _Change:
         else:
             made = np.zeros(shape, np.uint8) if chunk is None else chunk.copy()
             made[inside] = values
-        self._chunks[place] = _all_the_same(made)
+        self._chunks[place] = compact(made)
 
     def count(self, bounds: list[tuple[int, int]], before: Said, after: Said) -> None:
         """Update the counts for a changed box."""
@@ -222,21 +221,6 @@ def _add(counts: Counts, bounds: list[tuple[int, int]], before: NDArray[np.bool_
     sums = (in_rows.sum(axis=1), in_rows.sum(axis=0), more.sum(axis=(0, 1), dtype=np.int64))
     for along, (start, stop), added in zip(counts, bounds, sums, strict=True):
         along[start:stop] += added
-
-
-def _all_the_same(values: Said) -> Said:
-    """A chunk in which all voxels are equal, without the memory of a whole chunk."""
-    first = values[0, 0, 0]
-    return _uniform(values.shape, int(first)) if first == values[-1, -1, -1] and (values == first).all() else values
-
-
-@cache
-def _uniform(shape: tuple[int, ...], value: int) -> Said:
-    return np.broadcast_to(np.uint8(value), shape)
-
-
-def _bytes(chunk: Said) -> int:
-    return chunk.nbytes if chunk.strides[-1] else 0
 
 
 def _lengths(part: Region) -> tuple[int, ...]:

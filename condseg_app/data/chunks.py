@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
 
 from condseg_app.data.geometry import Shape
 
@@ -63,3 +67,26 @@ class ChunkGrid:
         origin = place * self.size
         first, last = max(origin, start), min(origin + self.size, stop)
         return slice(first - origin, last - origin), slice(first - start, last - start)
+
+
+def compact(chunk: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The chunk; a read-only chunk without memory of its own if all voxels are equal."""
+    first = chunk[0, 0, 0]
+    alike = first == chunk[-1, -1, -1] and bool((chunk == first).all())
+    return uniform(chunk.shape, int(first)) if alike else chunk
+
+
+@cache
+def uniform(shape: tuple[int, ...], value: int) -> NDArray[np.uint8]:
+    """A read-only chunk of equal voxels, which takes no memory."""
+    return np.broadcast_to(np.uint8(value), shape)
+
+
+def is_uniform(chunk: NDArray[np.uint8]) -> bool:
+    """Whether a chunk was made by `uniform`."""
+    return chunk.strides[-1] == 0
+
+
+def bytes_of(chunk: NDArray[np.uint8]) -> int:
+    """Memory of a chunk, in bytes."""
+    return 0 if is_uniform(chunk) else chunk.nbytes

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region
+from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region, bytes_of, compact, is_uniform
 from condseg_app.data.geometry import Shape
 
 _CHUNK = 64
@@ -16,6 +16,8 @@ _NOT_THERE = 3
 
 class ClassLevels:
     """A class's (I, J, K) uint8 levels, 255 for certainty, kept in the chunks of the grid where the class is.
+
+    Chunks with the same level everywhere take no memory.
 
     The result does not depend on the order of pasted blocks. A single thread may paste while others read.
     """
@@ -29,7 +31,7 @@ class ClassLevels:
     def copy(self) -> "ClassLevels":
         """A copy, for pasting without a change of the original."""
         copied = ClassLevels(self.shape)
-        copied._chunks = {place: chunk.copy() for place, chunk in self._chunks.items()}
+        copied._chunks = {place: chunk if is_uniform(chunk) else chunk.copy() for place, chunk in self._chunks.items()}
         copied._counts = self._counts.copy()
         return copied
 
@@ -39,13 +41,17 @@ class ClassLevels:
         new: dict[Shape, NDArray[np.uint8]] = {}
         for place, inside, beside in self._grid.meetings(region):
             piece, chunk = kept[beside], self._chunks.get(place)
-            if chunk is not None:
-                self._counts += level_counts(piece) - level_counts(chunk[inside])
-                chunk[inside] = piece
-            elif piece.any():
-                self._counts += level_counts(piece)
-                new[place] = np.zeros(self._grid.chunk_shape(place), np.uint8)
-                new[place][inside] = piece
+            if chunk is None and not piece.any():
+                continue
+            self._counts += level_counts(piece)
+            if chunk is None:
+                chunk = np.zeros(self._grid.chunk_shape(place), np.uint8)
+            else:
+                self._counts -= level_counts(chunk[inside])
+            if is_uniform(chunk):
+                chunk = chunk.copy()
+            chunk[inside] = piece
+            new[place] = compact(chunk)
         if new:  # a new dictionary, so that other threads can finish iterating over the old dictionary
             self._chunks = {**self._chunks, **new}
 
@@ -79,7 +85,7 @@ class ClassLevels:
     @property
     def nbytes(self) -> int:
         """Memory of the chunks, in bytes."""
-        return sum(chunk.nbytes for chunk in self._chunks.values())
+        return sum(bytes_of(chunk) for chunk in self._chunks.values())
 
 
 def level_counts(levels: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QStackedWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QStackedWidget
 
 from condseg_app.data import Pick, TeachingMode
 from condseg_app.desktop.about import about_html, keys_html
@@ -92,6 +92,7 @@ class MainWindow(QMainWindow):
         self.layer_docks = LayerDocks(self, self.canvas.docks, self.panel_dock)
         self.under_mouse = PlainLabel()
         self.under_mouse.setObjectName("under_mouse")
+        self.under_mouse.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         self.statusBar().addWidget(self.under_mouse, 1)
         self.statusBar().setSizeGripEnabled(False)
 

@@ -2,7 +2,6 @@
 
 import logging
 
-from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
@@ -19,6 +18,7 @@ from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
 from condseg_app.qt.leftovers import Leftovers
 from condseg_app.qt.problem import ProblemDialog, RecentLog
+from condseg_app.qt.ready_brush import ReadyBrush
 from condseg_app.qt.teach_page import TeachPage
 from condseg_app.qt.turning import Turning
 from condseg_app.session import Session
@@ -27,6 +27,8 @@ from condseg_app.viewer.keys import ViewerKeys
 from condseg_app.viewer.reduced import MOST_VOXELS_IN_SOFTWARE
 
 _FRAME_MS = 50
+_TAKE_IN_EVERY_MS, _TAKE_IN_SECONDS = 20, 0.01
+"""Pace of results: whatever the engine's pace, half of the time is left for the user."""
 MINIMUM_WIDTH = 288
 
 
@@ -52,6 +54,7 @@ class Panel(QWidget):
         self.turning = Turning(binding.viewer, binding.turn)
         self._leftovers = Leftovers(binding.viewer, self)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)
+        self.brush = ReadyBrush(binding, self)
         if draws_in_software():
             binding.reduced.most_voxels = MOST_VOXELS_IN_SOFTWARE
 
@@ -100,11 +103,14 @@ class Panel(QWidget):
         )
 
     def _start_timers(self) -> None:
-        start_emitting_from_queue(msec=30)
-        self._frame = QTimer(self)
-        self._frame.setInterval(_FRAME_MS)
-        self._frame.timeout.connect(self.binding.flush)
-        self._frame.start()
+        for interval, do in (
+            (_TAKE_IN_EVERY_MS, lambda: self.session.take_in(_TAKE_IN_SECONDS)),
+            (_FRAME_MS, self.binding.flush),
+        ):
+            timer = QTimer(self)
+            timer.setInterval(interval)
+            timer.timeout.connect(do)
+            timer.start()
 
     def show_teach(self, name: str) -> None:
         """Turn to the page for teaching a class."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from psygnal import Signal, emit_queued
+from psygnal import Signal
 
 from condseg_app.jobs import Job, JobEnd, Progress
+from condseg_app.session.arrivals import Arrivals
 from condseg_app.session.command import command
 from condseg_app.session.state import JobDescription, JobKind
 from condseg_app.session.store import Store
@@ -56,10 +57,7 @@ class Work:
 
 
 class Jobs:
-    """Runs jobs and delivers their events to the starting thread.
-
-    Results come through psygnal's queue: a window calls `psygnal.qt.start_emitting_from_queue`, a script `wait`.
-    """
+    """Runs jobs and delivers their events to the thread that calls `take_in` or `wait`."""
 
     progressed = Signal(Progress)
     """Progress of `shown`."""
@@ -68,6 +66,7 @@ class Jobs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._arrivals = Arrivals()
         self._running: set[Job] = set()  # also jobs that were cancelled in the middle of a step
         self._work: Work | None = None
         self._reading: Job | None = None
@@ -103,9 +102,9 @@ class Jobs:
     ) -> None:
         """Start a job in the background; at its end an error is reported, unless `ended` does something else."""
         self._running.add(job)
-        job.progressed.connect(progressed, thread="current")
-        job.delivered.connect(receive, thread="current")
-        job.ended.connect(partial(self._end, job, self.report if ended is None else ended), thread="current")
+        job.progressed.connect(partial(self._arrivals.add, progressed))
+        job.delivered.connect(partial(self._arrivals.add_result, job, receive))
+        job.ended.connect(partial(self._arrivals.add, partial(self._end, job, self.report if ended is None else ended)))
         job.start()
 
     def start(self, work: Work) -> None:
@@ -170,15 +169,19 @@ class Jobs:
         self._work = None
         self.freed.emit()
 
+    def take_in(self, seconds: float) -> None:
+        """Handle events that wait; results for so long, the next call goes on with them."""
+        self._arrivals.take_in(seconds)
+
     def wait(self, timeout: float | None = None) -> bool:
-        """Empty the queue until all jobs have ended; False after `timeout` seconds."""
-        until = None if timeout is None else time.monotonic() + timeout
-        emit_queued()
+        """Take in events until all jobs have ended; False after `timeout` seconds."""
+        until = float("inf") if timeout is None else time.monotonic() + timeout
+        self.take_in(_LOOK_EVERY)
         while self._running:
-            if until is not None and time.monotonic() >= until:
+            if time.monotonic() >= until:
                 return False
             next(iter(self._running)).wait(_LOOK_EVERY)
-            emit_queued()
+            self.take_in(_LOOK_EVERY)
         return True
 
     def close(self) -> None:

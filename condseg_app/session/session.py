@@ -25,7 +25,7 @@ class Session:
     """The state of all that is open, read as a value, and the parts whose commands change it.
 
     All calls and all emissions are on one thread. Errors that the user can act on are not raised: `failed` is emitted.
-    Long work runs as jobs and brings its results back through psygnal's queue.
+    Long work runs as jobs; a window takes their results in by calling `take_in` again and again, a script by `wait`.
 
     Args:
         engine: computes; an engine in a process of its own, started when first needed, if None.
@@ -88,6 +88,10 @@ class Session:
         """
         self.lessons.look_from(seen)
         self.predictions.look_at(near)
+
+    def take_in(self, seconds: float) -> None:
+        """Take in results of the work under way, for so long."""
+        self.jobs.take_in(seconds)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Take in results until all work has ended (for scripts and tests); False after the timeout."""

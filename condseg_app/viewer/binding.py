@@ -104,12 +104,19 @@ class LayerBinding:
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or a result."""
-        own = (self.class_map.layer, self.conflicts.layer, self.annotation.layer)
-        return layer in self.source or layer in self.reduced or any(layer == one for one in own if one is not None)
+        own = (self.class_map.layer, self.conflicts.layer)
+        groups = (self.source, self.reduced, self.annotation)
+        return any(layer in group for group in groups) or any(layer == one for one in own if one is not None)
+
+    def get_ready(self) -> None:
+        """Add the brush's layer now, which would delay taking up the brush."""
+        if self.placement is not None and self.session.state.image is not None and self.annotation.layer is None:
+            self.annotation.get_ready(self.placement, self.session.state.image, self.session.state.classes)
 
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
-        self.stop_painting()
+        self.collect()
+        self.annotation.clear()
         image = self.session.state.image
         if self.placement is None or image is None:
             return
@@ -117,7 +124,7 @@ class LayerBinding:
         entry = self.session.state.classes[name]
         draft = Draft(self.session.predictions, entry, self._marked(name, self.placement.shape))
         draft.written.connect(self._collect.later)
-        self.annotation.begin(entry, draft, self.placement, image)
+        self.annotation.begin(entry, draft, self.placement, image, self.session.state.classes)
         self._redraw.request()
 
     def stop_painting(self) -> None:
@@ -219,6 +226,7 @@ class LayerBinding:
         name = self.annotation.class_name
         if name is not None:
             self._follow_renamed()
+        self.annotation.color(self.session.state.classes)
         self._show_map()
 
     def _on_current_class(self) -> None:
@@ -397,7 +405,7 @@ class LayerBinding:
             self.annotation.refresh()
 
     def _clear(self) -> None:
-        self.annotation.clear()
+        self.annotation.remove()
         self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()

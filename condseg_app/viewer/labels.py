@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Color, Image, LabelMap, values_present
@@ -13,7 +12,7 @@ from condseg_app.io.labels.placing import onto_grid
 from condseg_app.io.labels.reader import whole_numbers
 from condseg_app.io.labels.segmentations import Segmentation, of_label_map
 from condseg_app.viewer.adopt import geometry_of
-from condseg_app.viewer.overlay import rgba
+from condseg_app.viewer.overlay import colormap_of
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
 
@@ -21,13 +20,10 @@ from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
 def label_layer(labels: LabelMap, name: str) -> Labels:
     """A layer in the classes' colours, which carries the label map."""
     placement = Placement.of(labels.geometry)
-    clear = np.zeros(4, np.float32)
-    colors: dict[int | None, NDArray[np.float32]] = {None: clear, 0: clear}
-    colors.update((entry.value, rgba(entry.color)) for entry in labels.classes)
     return Labels(
         placement.to_display(labels.values),
         name=name,
-        colormap=DirectLabelColormap(color_dict=colors),
+        colormap=colormap_of(labels.classes),
         metadata={METADATA_KEY: labels},
         **placement.layer,
     )

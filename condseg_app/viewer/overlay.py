@@ -10,7 +10,7 @@ from napari.layers import Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import ClassTable, Color, Region
+from condseg_app.data import ClassEntry, ClassTable, Color, Region
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import CLASSES_KEY
@@ -60,10 +60,7 @@ class ClassMapLayer:
             return
         self._colored = wanted
         self.layer.metadata[CLASSES_KEY] = classes
-        colors: dict[int | None, NDArray[np.float32]] = {None: np.zeros(4, np.float32), 0: np.zeros(4, np.float32)}
-        for entry in classes:
-            colors[entry.value] = rgba(entry.color, 0.0 if entry.name in hidden else 1.0)
-        self.layer.colormap = DirectLabelColormap(color_dict=colors)
+        self.layer.colormap = colormap_of(classes, hidden)
 
     def refresh(self, thumbnail: bool) -> None:
         """Look at the data again, on the slice that is shown; in napari's list of layers, too, if that is asked for."""
@@ -88,12 +85,11 @@ class ConflictLayer:
         if self.layer is not None:
             return
         data = LazyView(lambda region: read(region).astype(np.uint8), placement, np.uint8)
-        colors = {None: np.zeros(4, np.float32), 0: np.zeros(4, np.float32), 1: rgba(_CONFLICT_COLOR)}
         self.layer = Labels(
             data,
             name=CONFLICTS,
             opacity=_CONFLICT_OPACITY,
-            colormap=DirectLabelColormap(color_dict=colors),
+            colormap=colormap_of(ClassTable((ClassEntry(1, CONFLICTS, _CONFLICT_COLOR),))),
             blending="translucent_no_depth",  # or the map of all classes, at the same depth, would hide this layer
             visible=self._viewer.dims.ndisplay == 2,
             **placement.layer,
@@ -117,7 +113,15 @@ class ConflictLayer:
         remove(self._viewer, layer)
 
 
-def rgba(color: Color, alpha: float = 1.0) -> NDArray[np.float32]:
+def colormap_of(classes: ClassTable, hidden: frozenset[str] = frozenset()) -> DirectLabelColormap:
+    """The classes' colours by their values; all other values, and hidden classes, are transparent."""
+    clear = np.zeros(4, np.float32)
+    colors: dict[int | None, NDArray[np.float32]] = {None: clear, 0: clear}
+    colors.update((entry.value, _rgba(entry.color, 0.0 if entry.name in hidden else 1.0)) for entry in classes)
+    return DirectLabelColormap(color_dict=colors)
+
+
+def _rgba(color: Color, alpha: float) -> NDArray[np.float32]:
     """A colour of 0 to 255 in napari's form."""
     return np.array([*(c / 255 for c in color), alpha], np.float32)
 

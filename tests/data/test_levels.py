@@ -28,6 +28,8 @@ def test_blocks_come_back_where_they_were_put(case: tuple[Shape, list[Box]], see
     expected, levels = np.zeros(shape, np.uint8), Levels(shape)
     for box in boxes:
         block = rng.integers(3, 256, expected[box].shape, dtype=np.uint8)
+        if rng.integers(0, 2):
+            block[...] = 10  # as far from a class, where a chunk of one level is kept as that level
         expected[box] = block
         levels.paste("liver", box, block)
     assert list(levels) == ["liver"]
@@ -53,6 +55,20 @@ def test_a_part_is_read_as_it_is_in_the_whole(case: tuple[Shape, list[Box]], see
         assert levels.may_be_in(box) or not part.any()
         part[...] = 77
     np.testing.assert_array_equal(levels.whole(), whole, "what is read is the reader's own")
+
+
+def test_where_all_levels_are_alike_they_take_no_memory() -> None:
+    levels, chunk = ClassLevels((200, 130, 66)), 64**3
+    for start in range(0, 200, 40):  # no block is a chunk
+        levels.paste((slice(start, start + 40), slice(None), slice(None)), np.full((40, 130, 66), 10, np.uint8))
+    assert levels.nbytes == 0
+    assert levels.reaching(10) == 200 * 130 * 66
+    levels.paste((slice(70, 80), slice(70, 80), slice(10, 20)), np.full((10, 10, 10), 200, np.uint8))
+    assert levels.nbytes == chunk
+    assert levels.whole().sum(dtype=np.int64) == 10 * 200 * 130 * 66 + 190 * 1000
+    copied = levels.copy()
+    copied.paste((slice(0, 1), slice(0, 1), slice(0, 1)), np.full((1, 1, 1), 255, np.uint8))
+    assert (levels.nbytes, copied.nbytes, int(levels.whole()[0, 0, 0])) == (chunk, 2 * chunk, 10)
 
 
 def test_a_reader_in_another_thread_is_not_disturbed() -> None:

@@ -296,6 +296,14 @@ def test_the_status_bar_reads_off_the_voxel(window: MainWindow, scan: Image, sta
     assert window.under_mouse.text().startswith("voxel 2, 3, 1    value ")
 
 
+def test_a_tall_letter_in_the_status_bar_does_not_resize_the_canvas(window: MainWindow, qtbot: QtBot) -> None:
+    window.show()
+    before = window.canvas.widget.size()
+    window.under_mouse.setText("voxel 2, 3, 1    value 341    \U0001d538\u0323\u0308\u6f22")
+    qtbot.wait(50)
+    assert window.canvas.widget.size() == before
+
+
 def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, stage: Any) -> None:
     stage.session.images.show(scan)
     stage.session.classes.add("lesion")

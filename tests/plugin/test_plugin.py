@@ -209,7 +209,7 @@ def test_the_widget_uses_the_active_image_layer(
     assert stage.session.state.image.name == "mine"
     widget.panel.classes.ask("liver")
     qtbot.waitUntil(lambda: stage.session.state.state_of("liver") == "complete", timeout=10_000)
-    assert [layer.name for layer in viewer.layers] == ["mine", "all classes"]
+    assert [layer.name for layer in viewer.layers] == ["mine", "all classes", "brush"]
     viewer.layers.selection.active = viewer.layers["all classes"]  # a result is no image
     assert stage.session.state.image.name == "mine"
     other = viewer.add_image(data + 1, units=("mm",) * 3, name="other")

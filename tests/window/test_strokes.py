@@ -104,6 +104,62 @@ def brush(window: QMainWindow, panel: Panel, qtbot: QtBot) -> Brush:
     return Brush(window, panel, qtbot)
 
 
+def test_correct_adds_no_layer_and_the_unused_layer_is_not_listed(
+    window: QMainWindow, panel: Panel, qtbot: QtBot
+) -> None:
+    binding, (viewer,) = panel.binding, window.findChildren(QtViewer)
+    layers = binding.viewer.layers
+    qtbot.waitUntil(lambda: len(layers) == 2)
+    kept = layers[-1]
+    assert (kept.name, kept.editable) == ("brush", False)
+    qtbot.waitUntil(lambda: not kept.visible)
+
+    def listed() -> list[str]:
+        return [layer.name for row, layer in enumerate(reversed(layers)) if not viewer.layers.isRowHidden(row)]
+
+    added: list[object] = []
+    colored: list[object] = []
+    assert listed() == [layers[0].name]
+    panel.session.predictions.start(["liver"])
+    assert panel.session.wait(20)
+    layers.events.inserted.connect(added.append)
+    kept.events.colormap.connect(colored.append)
+    for name in ("liver", "spleen"):
+        panel.session.classes.choose(name)
+        qtbot.mouseClick(panel.classes.correct_button, LEFT)
+        assert binding.annotation.layer is layers[-1] is layers.selection.active is kept
+        assert (kept.visible, kept.mode, kept.selected_label) == (
+            True,
+            "paint",
+            panel.session.state.classes[name].value,
+        )
+        assert listed() == [f"{name}, annotation", "all classes", layers[0].name]
+        kept.paint((2, 3, 3), kept.selected_label)
+        qtbot.mouseClick(panel.classes.correct_button, LEFT)
+        assert panel.session.state.annotations[name].state == "present"
+        assert listed() == ["all classes", layers[0].name]
+        kept.undo()
+        assert not np.asarray(kept.data).any(), "an unused layer has nothing to undo"
+    assert (added, colored) == ([], [])
+    layers.remove(kept)  # as by 'select all' and 'delete'
+    qtbot.mouseClick(panel.classes.correct_button, LEFT)
+    assert binding.annotation.layer is layers[-1]
+
+
+def test_a_press_of_the_brush_does_not_draw_the_scene_once_more_to_find_its_target(
+    brush: Brush, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (viewer,) = brush.panel.window().findChildren(QtViewer)
+    searched: list[object] = []
+    monkeypatch.setattr(viewer.canvas._scene_canvas, "visual_at", searched.append)
+    brush.stroke((0, 0))
+    assert brush.marked().present > 0
+    assert searched == []
+    brush.layer.mode = "pan_zoom"
+    brush.click((0, 0))
+    assert len(searched) == 1, "the view is moved"
+
+
 def test_quick_strokes_are_all_there_and_cost_what_they_touch(brush: Brush, monkeypatch: pytest.MonkeyPatch) -> None:
     brush.click((0, 0))  # makes the map of classes, too
     work, passed = Work(monkeypatch), [brush.voxel()]
