@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 
 _REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]|^\.|[. ]$')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
@@ -12,6 +13,16 @@ _MOST_BYTES = 190
 def short_hash(text: str) -> str:
     """Eight hexadecimal digits that identify a text."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
+
+
+def composed(name: str) -> str:
+    """A name with its accents in one form, for macOS writes 'é' as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def same_name(name: str) -> str:
+    """Equal for names that differ only in case and in the form of accents."""
+    return composed(name).casefold()
 
 
 def as_file_name(name: str) -> str:

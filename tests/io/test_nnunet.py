@@ -1,6 +1,7 @@
 """nnU-Net's form of the Decathlon's layout, and other neighbours of it."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,3 +148,27 @@ def test_why_nothing_belongs_together_is_told_with_names(tmp_path: Path, save_ni
     save_nifti(LABELS, name="set/labelsTr/other.nii.gz")
     with pytest.raises(ReadError, match=r"\(imagesTr/a.nii.gz, labelsTr/other.nii.gz\); rename them alike"):
         read_data_set(tmp_path / "set")
+
+
+def test_a_list_is_followed_in_other_spellings_of_the_names(tmp_path: Path, save_nifti: SaveNifti) -> None:
+    for folder, voxels in (("imagesTr", VOXELS), ("labelsTr", LABELS)):
+        save_nifti(voxels, name=f"set/{folder}/{unicodedata.normalize('NFD', 'fémur')}.nii.gz")
+        save_nifti(voxels, name=f"set/{folder}/Hip.NII.GZ")
+    names = [f"{name}.nii.gz" for name in ("fémur", "hip")]
+    content = {
+        "labels": {"0": "background", "1": "bone"},
+        "training": [{"image": f"imagesTr/{name}", "label": f"labelsTr/{name}"} for name in names],
+        "split": {"train": ["fémur"], "val": ["Hip"]},
+    }
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
+    data = read_data_set(tmp_path / "set")
+    assert {case.name: case.split for case in data.cases} == {"fémur": "train", "Hip": "val"}
+    assert data.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["liver", "Background", "unlabelled", "Clear Label"])
+def test_a_class_at_0_is_told(raw: Callable[..., Path], name: str) -> None:
+    data = read_data_set(raw(labels={name: 0, "spleen": 1}))
+    assert data.classes.names == ("spleen",)
+    told = ["label 0 is 'liver', and 0 is the background: no class; give classes 1 and more"]
+    assert list(data.warnings) == (told if name == "liver" else [])

@@ -10,6 +10,7 @@ from condseg_app.data import ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.data_sets.nnunet import ignored_of, regions_of
+from condseg_app.io.file_names import composed
 from condseg_app.io.file_start import name_of, reading
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -17,6 +18,7 @@ NAME = "dataset.json"
 CLASS_ID = "class_id"
 """A class's id in 'classes'; 'id' is the value there in others' files."""
 _NAMES_IN_A_SENTENCE = 5
+_BACKGROUND = ("background", "bg", "clear", "unlabel", "none", "nothing", "void", "air", "other")
 
 Groups = dict[str, dict[str, tuple[str, ...]]]
 
@@ -171,6 +173,15 @@ class DataSetFile:
         pairs = [(int(a), str(b)) if str(a).strip().isdigit() else (int(b), str(a)) for a, b in items]
         return [(value, name.strip()) for value, name in pairs if value != 0]
 
+    def odd_background(self) -> tuple[str, ...]:
+        """A sentence on a label 0 with the name of a class."""
+        items = self._mapping("labels").items() if "labels" in self.content else ()
+        named = [
+            str(b) if str(a).strip() == "0" else str(a) for a, b in items if "0" in (str(a).strip(), str(b).strip())
+        ]
+        odd = [name for name in named if not any(word in name.casefold() for word in _BACKGROUND)]
+        return tuple(f"label 0 is '{name}', and 0 is the background: no class; give classes 1 and more" for name in odd)
+
     def _values(self) -> list[tuple[int, str]]:
         rows = self.content.get("classes") or ()
         pairs = [(int(row["value"] if "value" in row else row["id"]), str(row["name"]).strip()) for row in rows]
@@ -253,7 +264,7 @@ def leads_out(path: Path) -> bool:
 def name_of_text(name: object) -> str:
     """A case's name; some lists have file names."""
     path = path_of_text(name)
-    return (path.parent / name_of(path)).as_posix()
+    return composed((path.parent / name_of(path)).as_posix())
 
 
 def path_of_text(text: object) -> Path:

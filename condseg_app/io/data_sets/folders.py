@@ -14,6 +14,7 @@ from condseg_app.io.contents import is_image
 from condseg_app.io.data_sets.classes_beside import with_classes_beside
 from condseg_app.io.data_sets.dataset_json import SPLITS, DataSetFile, leads_out, path_of_text, read_dataset_json, told
 from condseg_app.io.data_sets.nnunet import case_of, channels_of
+from condseg_app.io.file_names import composed, same_name
 from condseg_app.io.file_start import name_of
 from condseg_app.io.images import read_image
 from condseg_app.io.labels.reader import read_label_map, read_machine_mask, read_told_mask
@@ -101,6 +102,7 @@ def _decathlon(folder: Path, described: DataSetFile) -> DataSet:
     pairs, warnings = _listed(folder, described) if described.content.get("training") else (_lying(folder), ())
     there = ((image, labels) for image, labels in pairs if _is_there(image) and _is_there(labels))
     complete = {_case_name(image, labels): (image, labels) for image, labels in there}
+    warnings += described.odd_background()
     described = with_classes_beside(described, {name: labels for name, (_, labels) in complete.items()})
     classes = described.classes()
     split, odd_split = _splits(described, complete)
@@ -150,7 +152,7 @@ def _listed(folder: Path, described: DataSetFile) -> tuple[list[tuple[Path, Path
             if leads_out(image) or leads_out(labels):
                 outside.append(str(image))
             else:
-                pairs.append((_as_it_lies(folder / image), folder / labels))
+                pairs.append((_as_it_lies(_spelt(folder / image)), _spelt(folder / labels)))
     except (KeyError, TypeError) as error:
         raise ReadError("'training' must list {'image': ..., 'label': ...}; mend it", path=described.path) from error
     return pairs, told("{} outside of the folder and left out", outside)
@@ -164,6 +166,14 @@ def _lying(folder: Path) -> list[tuple[Path, Path]]:
         if channels:
             images[name] = _single_channel([images[channel] for channel in channels])
     return [(images[name], labels[name]) for name in sorted(images.keys() & labels.keys())]
+
+
+def _spelt(path: Path) -> Path:
+    """A listed file by its name on this disk: disks differ in case, and macOS in the form of accented letters."""
+    if _is_there(path) or not path.parent.is_dir():
+        return path
+    alike = [other for other in path.parent.iterdir() if same_name(other.name) == same_name(path.name)]
+    return alike[0] if len(alike) == 1 else path
 
 
 def _as_it_lies(image: Path) -> Path:
@@ -193,8 +203,8 @@ def _single_channel(channels: Sequence[Path]) -> Path:
 
 def _case_name(image: Path, labels: Path) -> str:
     """The image's name; without the number of nnU-Net's channel, where the labels have none."""
-    name = name_of(image)
-    return case_of(name) if case_of(name) == name_of(labels) else name
+    name = composed(name_of(image))
+    return case_of(name) if case_of(name) == composed(name_of(labels)) else name
 
 
 def _no_case(folder: Path) -> str:
