@@ -24,6 +24,8 @@ _HARMLESS = (
     "Ambiguous shortcut overload: Ctrl+0",
     "_themes/",  # pictures of napari's own themes while it writes them
 )
+_OF_NAPARI = ("validation error for GridCanvas",)
+"""Errors of napari's own widgets: the boxes of its grid take a 0 while a number is typed, which its grid refuses."""
 
 
 @dataclass
@@ -86,7 +88,9 @@ class Watch:
             self._write(f"FAULT {said}")
 
     def _on_error(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-        self.fault("".join(traceback.format_exception(kind, error, trace)))
+        text = "".join(traceback.format_exception(kind, error, trace))
+        if not any(part in text for part in _OF_NAPARI):
+            self.fault(text)
 
     def _on_message(self, kind: QtMsgType, _where: QMessageLogContext, text: str) -> None:
         if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg) and not any(part in text for part in _HARMLESS):
