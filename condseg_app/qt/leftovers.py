@@ -35,7 +35,8 @@ class Leftovers(QObject):
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
-        self._viewer, self._canvas = viewer, canvas_of(viewer)
+        self._viewer = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in, which warns below
+        self._canvas = canvas_of(viewer)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_AFTER_MS)

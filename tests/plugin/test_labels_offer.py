@@ -2,6 +2,7 @@
 
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,9 @@ def test_labels_that_are_no_classes_are_refused(opened: CondSegWidget, stage: An
     assert isinstance(error, ReadError)
     assert "70000" in str(error)
     assert Path("huge") == error.path
+
+
+def test_releasing_memory_asks_napari_for_nothing_private(opened: CondSegWidget) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # napari shows a plugin's FutureWarning to the user
+        opened.panel._leftovers.release()
