@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from condseg_app.data import Image, Model
@@ -20,6 +21,7 @@ from condseg_app.session import Session
 
 Models = Callable[[], Sequence[ModelFile]]
 _OPEN = "Open model file…"
+_GAPS = 24  # pixels between the parts of the image's line
 
 
 class Header(QWidget):
@@ -64,11 +66,26 @@ class ImageLine(QWidget):
         image = self._session.state.image
         self.name.setText("none open" if image is None else image.name)
         self.name.setEnabled(image is not None)
-        self.facts.setText("" if image is None else f"{spacing_text(image.geometry)}  {_dimension(image)}")
+        self._show_facts()
         details = "Drop a file anywhere, or use File > Open" if image is None else image_details(image)
         for widget in (self, self.name, self.facts, self.warning):
             widget.setToolTip(details)
         self.warning.setVisible(image is not None and bool(image.warnings))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Leave out the spacing where the name needs the room."""
+        super().resizeEvent(event)
+        self._show_facts()
+
+    def _show_facts(self) -> None:
+        image, metrics = self._session.state.image, self.fontMetrics()
+        if image is None:
+            self.facts.setText("")
+            return
+        facts = f"{spacing_text(image.geometry)}  {_dimension(image)}"
+        icon = self.warning.sizeHint().width() if image.warnings else 0
+        needed = metrics.horizontalAdvance(image.name + facts) + icon + _GAPS
+        self.facts.setText(facts if needed <= self.width() else _dimension(image))
 
 
 class ModelLine(QWidget):

@@ -24,6 +24,18 @@ from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
 
 
+def test_a_narrow_panel_shows_the_image_s_name_rather_than_its_spacing(panel: Panel, scan: Image) -> None:
+    line = panel.header.image
+    panel.session.images.show(replace(scan, name="abdomen of somebody"))
+    panel.resize(600, 760)
+    QApplication.processEvents()
+    assert line.facts.text().endswith("mm  3D")
+    panel.resize(288, 760)
+    QApplication.processEvents()
+    assert line.facts.text() == "3D"
+    assert line.name.text() == "abdomen of somebody"
+
+
 def test_a_sentence_is_read_whole_in_a_narrow_panel(panel: Panel) -> None:
     panel.resize(320, 760)
     said = "The lesson was stopped; nothing was saved, and the model is as it was."
