@@ -29,7 +29,7 @@ from condseg_app.viewer.reduced import MOST_VOXELS_IN_SOFTWARE
 _FRAME_MS = 50
 _TAKE_IN_EVERY_MS, _TAKE_IN_SECONDS = 20, 0.01
 """Pace of results: whatever the engine's pace, half of the time is left for the user."""
-MINIMUM_WIDTH = 320
+MINIMUM_WIDTH = 288
 
 
 class Panel(QWidget):
