@@ -62,7 +62,7 @@ class Leftovers(QObject):
             self._timer.start()
 
     def _on_axes(self) -> None:
-        canvas = canvas_of(self._viewer)  # not kept: napari's own tests of plugins take a canvas that lives on for a leak
+        canvas = canvas_of(self._viewer)  # not kept: napari's tests of plugins take it for a leak
         if canvas is not None:
             own_validators(canvas)
 
