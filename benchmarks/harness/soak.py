@@ -127,7 +127,7 @@ class Soak:
 
     def _hide(self) -> None:
         name = self._name()
-        self._do(lambda: self._session.classes.set_hidden(name, name not in self._session.state.hidden))
+        self._do(lambda: self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes))
 
     def _move_threshold(self) -> None:
         name = self._name()

@@ -6,6 +6,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -138,7 +139,7 @@ class ClassTable:
         return len(self.entries)
 
     def __contains__(self, name: object) -> bool:
-        return any(e.name == name for e in self.entries)
+        return name in self._rows_by_name
 
     def wholes_of(self, name: str) -> tuple[str, ...]:
         """The classes of this table that contain a class, the nearest first."""
@@ -155,7 +156,7 @@ class ClassTable:
 
     def by_id(self, class_id: str) -> ClassEntry | None:
         """The row of an id, under whatever name; None without such a row."""
-        return next((entry for entry in self.entries if entry.id == class_id), None)
+        return self._entries_by_id.get(class_id)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -169,10 +170,17 @@ class ClassTable:
 
     def row(self, name: str) -> int:
         """Position of a class, the row in the network's table."""
-        for row, entry in enumerate(self.entries):
-            if entry.name == name:
-                return row
-        raise ClassTableError(f"no class '{name}' here; there are: {listed(self.names) or 'none'}")
+        if name not in self._rows_by_name:
+            raise ClassTableError(f"no class '{name}' here; there are: {listed(self.names) or 'none'}")
+        return self._rows_by_name[name]
+
+    @cached_property
+    def _rows_by_name(self) -> Mapping[str, int]:
+        return {entry.name: row for row, entry in enumerate(self.entries)}
+
+    @cached_property
+    def _entries_by_id(self) -> Mapping[str, ClassEntry]:
+        return {entry.id: entry for entry in self.entries}
 
     def propose(self, name: str, color: Color | None = None, value: int | None = None) -> ClassEntry:
         """A row for a name: the next free value if none is given, a colour, and a code far from all others."""
@@ -205,6 +213,11 @@ class ClassTable:
                 for e in self.entries
             )
         )
+
+    def labelled_as(self, other: "ClassTable") -> "ClassTable":
+        """The table with names and colours of another table, for the classes that are in both."""
+        rows = ((entry, other.by_id(entry.id) or entry) for entry in self.entries)
+        return ClassTable(tuple(replace(e, name=o.name, color=o.color, part_of=o.part_of) for e, o in rows))
 
     def keeping(self, names: Iterable[str]) -> "ClassTable":
         """The rows of some names, in the table's order."""

@@ -141,7 +141,7 @@ class ClassView(QTableView):
         if name is None or event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif index.column() == Column.SHOWN:
-            self._session.classes.set_hidden(name, name not in self._session.state.hidden)
+            self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes)
         else:
             super().mousePressEvent(event)
             self.asked.emit(name)
@@ -161,7 +161,7 @@ class ClassView(QTableView):
         if name is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.asked.emit(name)
         elif name is not None and event.key() == Qt.Key.Key_Space:
-            self._session.classes.set_hidden(name, name not in self._session.state.hidden)
+            self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes)
         elif event.text().strip().isprintable() and event.text().strip():
             event.ignore()  # or the table would look for a class of that name
         else:
@@ -183,7 +183,7 @@ class ClassView(QTableView):
         menu = QMenu(self)
         menu.setObjectName("class_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        only = {n for n in self._session.state.classes.names if n not in self._session.state.hidden} == {name}
+        only = {n for n in self._session.state.classes.names if n not in self._session.state.hidden_classes} == {name}
         entries = (
             ("predict", "Predict", lambda: self.asked.emit(name)),
             ("correct", "Correct", lambda: self.correction_asked.emit(name)),

@@ -29,7 +29,7 @@ Names = Callable[[Session], frozenset[str]]
 
 
 def _shown(session: Session) -> frozenset[str]:
-    return frozenset(session.state.classes.names) - session.state.hidden
+    return frozenset(session.state.classes.names) - session.state.hidden_classes
 
 
 def _missing(session: Session) -> frozenset[str]:

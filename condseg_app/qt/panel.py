@@ -165,7 +165,7 @@ class Panel(QWidget):
     def _hide(self) -> None:
         name = self.session.state.current_class
         if name is not None:
-            self.session.classes.set_hidden(name, name not in self.session.state.hidden)
+            self.session.classes.set_hidden(name, name not in self.session.state.hidden_classes)
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

@@ -14,8 +14,10 @@ def changes(old: State, new: State) -> Iterator[Change]:
     for signal in before:
         if before[signal] != after[signal]:
             yield signal, ()
-    for name in _different(old.thresholds, new.thresholds):
-        yield "threshold_changed", (name,)
+    for class_id in _different(old.thresholds, new.thresholds):
+        entry = new.classes.by_id(class_id)
+        if entry is not None:
+            yield "threshold_changed", (entry.name,)
     for name in _different(old.annotations, new.annotations):
         yield "annotation_changed", (name,)
     if old.current_class != new.current_class:  # painting the class before ends, with the annotations of now
@@ -29,7 +31,7 @@ def _whole(state: State) -> Mapping[str, object]:
     return {
         "image_changed": id(state.image),
         "model_changed": id(state.model),
-        "classes_changed": (state.classes, state.asked_as),
+        "classes_changed": (state.classes, state.model and state.model.classes),
         "visibility_changed": (state.hidden, state.shows_conflicts),
         "priority_changed": state.priority,
         "job_changed": id(state.job),  # even if the title is the same

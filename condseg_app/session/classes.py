@@ -37,22 +37,21 @@ class Classes:
     @command
     def set_threshold(self, name: str, value: float) -> None:
         """Say from which probability on, 0 to 1, a voxel counts as the class."""
-        self._state.classes.row(name)
-        thresholds = {**self._state.thresholds, name: float(min(max(value, 0.0), 1.0))}
+        class_id = self._state.classes[name].id
+        thresholds = {**self._state.thresholds, class_id: float(min(max(value, 0.0), 1.0))}
         self._store.become(replace(self._state, thresholds=thresholds))
 
     @command
     def set_hidden(self, name: str, hidden: bool) -> None:
         """Hide a class, or show a hidden class."""
-        self._state.classes.row(name)
-        names = self._state.hidden
-        self._store.become(replace(self._state, hidden=names | {name} if hidden else names - {name}))
+        own, before = {self._state.classes[name].id}, self._state.hidden
+        self._store.become(replace(self._state, hidden=before | own if hidden else before - own))
 
     @command
     def show_only(self, name: str | None) -> None:
         """Hide all other classes; None shows all."""
-        hidden = frozenset(self._state.classes.names) - {name} if name is not None else frozenset()
-        self._store.become(replace(self._state, hidden=hidden))
+        hidden = [entry.id for entry in self._state.classes if name not in (None, entry.name)]
+        self._store.become(replace(self._state, hidden=frozenset(hidden)))
 
     @command
     def show_conflicts(self, shown: bool) -> None:
@@ -62,9 +61,8 @@ class Classes:
     @command
     def set_priority(self, names: Sequence[str] | None) -> None:
         """Set the priority of overlapping classes, unnamed classes last; None: the most probable class has priority."""
-        for name in names or ():
-            self._state.classes.row(name)
-        self._store.become(replace(self._state, priority=None if names is None else tuple(names)))
+        priority = None if names is None else tuple(self._state.classes[name].id for name in names)
+        self._store.become(replace(self._state, priority=priority))
 
     # The table
 

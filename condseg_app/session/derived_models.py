@@ -9,7 +9,6 @@ from condseg_app.data import Model
 from condseg_app.errors import WriteError
 from condseg_app.io.file_names import as_file_name
 from condseg_app.session.state import State
-from condseg_app.session.table import personal
 
 _MOST_NAMES = 1000
 
@@ -18,11 +17,10 @@ def save_derived_model(made: Model, state: State, ending: str, folder: Path) -> 
     """Write a derived model into a new file, named after the open model, with the user's class names."""
     parent, model = state.opened_model()
     path = _new_file(folder, f"{model.name}{ending}")
-    names = {own: name for name, own in state.asked_as.items()}
     training = dict(made.training)
     if "classes" in training:
-        training["classes"] = {names.get(own, own): record for own, record in training["classes"].items()}
-    classes = personal(state, made.classes)
+        training["classes"] = {state.shown_class(own): record for own, record in training["classes"].items()}
+    classes = made.classes.labelled_as(state.classes)
     kept = replace(made, name=path.stem, classes=classes, training=training, parent=io.file_hash(parent), source=None)
     try:
         io.write_model(path, kept)

@@ -67,7 +67,7 @@ def registry(plan: ExportPlan) -> io.Registry:
         model_sha256=None if state.model_path is None else io.file_hash(state.model_path),
         thresholds={name: state.threshold(name) for name in plan.names},
         merge_rule=io.merge_rule(overlap, marked=True),
-        priority=tuple(n for n in state.priority or () if overlap == "priority" and n in plan.names),
+        priority=tuple(n for n in state.in_priority or () if overlap == "priority" and n in plan.names),
         incomplete=tuple(name for name in plan.names if state.state_of(name) == "filling"),
         corrected=tuple(name for name in plan.names if name in state.annotations),
         classes=state.classes.keeping(plan.names),

@@ -35,7 +35,7 @@ def labels(state: State, names: Sequence[str] | None = None, region: Region | No
     known = [name for name in (state.classes.names if names is None else names) if _may_be_in(state, name, part)]
     levels = OnDemand(tuple(known), partial(corrected, state, region=part))
     thresholds = {name: state.threshold(name) for name in known}
-    fused = fuse(Prediction(_sub_grid(grid, part), levels), state.classes, thresholds, priority=state.priority)
+    fused = fuse(Prediction(_sub_grid(grid, part), levels), state.classes, thresholds, priority=state.in_priority)
     return replace(fused, array=_marked_on_top(state, fused.values, known, part))
 
 

@@ -20,7 +20,6 @@ class Edit:
     """
 
     classes: ClassTable
-    asked_as: Mapping[str, str]
     annotations: Annotations
     elsewhere: Mapping[str, AnnotatedImage]
     current_class: str | None
@@ -29,14 +28,13 @@ class Edit:
     @classmethod
     def of(cls, state: State, nbytes: int) -> "Edit":
         """That part of a state."""
-        return cls(state.classes, state.asked_as, state.annotations, state.elsewhere, state.current_class, nbytes)
+        return cls(state.classes, state.annotations, state.elsewhere, state.current_class, nbytes)
 
     def restored(self, state: State) -> State:
         """A state with this part put back."""
         return replace(
             state,
             classes=self.classes,
-            asked_as=self.asked_as,
             annotations=self.annotations,
             elsewhere=self.elsewhere,
             current_class=self.current_class,

@@ -17,7 +17,7 @@ from condseg_app.session.jobs import Jobs, Work
 from condseg_app.session.live import LessonControls, LessonUpdate, Notice, Preview
 from condseg_app.session.state import JobKind, LessonPlan, LessonRecord, LessonResult, State
 from condseg_app.session.store import Store
-from condseg_app.session.teaching import lesson_plan, lesson_steps, on_screen, state_steps
+from condseg_app.session.teaching import lesson_plan, lesson_steps, shown_progress, state_steps
 from condseg_app.session.unsaved import unsaved_lesson
 from condseg_app.session.window_queue import previewed, with_predictions_of
 
@@ -130,7 +130,7 @@ class Lessons:
             return
         model = io.read_model_description(result.path)
         self._end()
-        but = model.classes[result.class_name].value if result.kept_others and before == result.parent else None
+        but = model.classes[result.class_name].id if result.kept_others and before == result.parent else None
         self._store.open_model(partial(_relative, path=result.path, model=model, but=but))
         self._store.become(replace(self._state, accepted=None if before is None else (result, before)))
 
@@ -141,7 +141,7 @@ class Lessons:
             return
         result, before = self._state.accepted
         same = result.kept_others and before == result.parent
-        but = self._state.model.classes[result.class_name].value if same else None
+        but = self._state.model.classes[result.class_name].id if same else None
         self._store.become(replace(self._state, accepted=None))
         self._store.open_model(partial(_relative, path=before, model=io.read_model_description(before), but=but))
 
@@ -166,9 +166,9 @@ class Lessons:
         record = self._record
         if record is None or record.plan.mode == "full" or not record.plan.is_on(self._state.image):
             return
-        name = self._called_now(record.plan)
-        if name is not None:
-            self._controls.marks = self._state.annotations.get(name)
+        entry = self._state.classes.by_id(record.plan.entry.id)
+        if entry is not None:
+            self._controls.marks = self._state.annotations.get(entry.name)
 
     def _on_other_image(self) -> None:
         record, image = self._record, self._state.image
@@ -178,10 +178,6 @@ class Lessons:
         self._store.notice.emit(
             "The image has another grid than the lesson's; the lesson goes on with the annotation it had."
         )
-
-    def _called_now(self, plan: LessonPlan) -> str | None:
-        value = plan.state.classes[plan.class_name].value
-        return next((entry.name for entry in self._state.classes if entry.value == value), None)
 
     # The lesson's job
 
@@ -246,7 +242,7 @@ class Lessons:
             case TrainingProgress():
                 self._tell(record, answer)
             case LessonUpdate():
-                self._tell(_after(record, answer), on_screen(answer.progress, record.plan))
+                self._tell(_after(record, answer), shown_progress(answer.progress, record.plan))
             case Preview():
                 self._show(record.plan, answer)
             case LessonResult():
@@ -257,9 +253,9 @@ class Lessons:
         self.progressed.emit(progress)
 
     def _show(self, plan: LessonPlan, preview: Preview) -> None:
-        name = self._called_now(plan)
-        if name is not None and plan.is_on(self._state.image):
-            self._store.fill([name], preview.block, lambda state: previewed(state, name, preview.block))
+        entry = self._state.classes.by_id(plan.entry.id)
+        if entry is not None and plan.is_on(self._state.image):
+            self._store.fill([entry.name], preview.block, lambda state: previewed(state, entry.name, preview.block))
 
     def _finish(self, record: LessonRecord, result: LessonResult) -> None:
         self._store.become(replace(self._state, lesson=replace(record, result=result)))
@@ -280,14 +276,14 @@ def _discard_late(answer: Answer) -> None:
         teaching.discard(answer)
 
 
-def _relative(state: State, path: Path, model: Model, but: int | None) -> State:
+def _relative(state: State, path: Path, model: Model, but: str | None) -> State:
     """The state with a model taught from the open model, or the parent of the open model.
 
     Args:
         state: with the open model.
         path: of the other model's file.
         model: description of the other model.
-        but: the value of the only class that may answer differently; None where any may.
+        but: the id of the only class that may answer differently; None where any may.
     """
     opened = table.with_derived_model(state, path, model)
     return opened if but is None else with_predictions_of(opened, state, but)

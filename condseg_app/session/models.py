@@ -107,7 +107,7 @@ def class_file(path: Path) -> Path:
 def export_class_steps(engine: EngineLike, state: State, name: str, path: Path) -> Steps:
     """Write a class into a file, with the user's name and colour."""
     model, _ = state.opened_model()
-    taught = engine.class_of(model, state.asked_as[name])
+    taught = engine.class_of(model, state.model_class(name))
     shown = state.classes[name]
     write_class(path, replace(taught, entry=replace(taught.entry, name=name, color=shown.color)))
     yield Step(Progress(1.0), path)
@@ -123,7 +123,7 @@ def import_class_steps(engine: EngineLike, state: State, file: Path, folder: Pat
 def removal_steps(engine: EngineLike, state: State, name: str, folder: Path) -> Steps:
     """Make a model that does not have a class."""
     model, _ = state.opened_model()
-    yield _saved(engine.without_class(model, state.asked_as[name]), state, f"-{name}", folder)
+    yield _saved(engine.without_class(model, state.model_class(name)), state, f"-{name}", folder)
 
 
 def _saved(made: Model, state: State, ending: str, folder: Path) -> Step:

@@ -45,6 +45,12 @@ class Predictions:
         """The classes of the prediction under way."""
         return self._groups if self._job is not None and self._job is self._jobs.current else []
 
+    @property
+    def _finished(self) -> frozenset[str]:
+        """The model's names of the classes that are complete."""
+        classes = () if self._state.model is None else self._state.model.classes
+        return frozenset(entry.name for entry in classes if entry.id in self._state.complete)
+
     def get_ready(self) -> None:
         """Let the engine open the image in the background; errors are reported when a class is requested."""
         model, image = self._state.model, self._state.image
@@ -74,8 +80,8 @@ class Predictions:
         if self._state.is_teaching:
             self._store.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
             return
-        own = [self._state.asked_as[name] for name in missing]
-        self._groups = regrouped(own, self._asked, self._state.complete)
+        own = [self._state.model_class(name) for name in missing]
+        self._groups = regrouped(own, self._asked, self._finished)
         self._jobs.leave()  # the engine may be another from here on
         windows = self._windows_of_what_is_open()
         if near is not None:
@@ -91,14 +97,16 @@ class Predictions:
 
     def is_under_way(self, name: str) -> bool:
         """Whether the prediction under way will complete a class."""
-        own = self._state.asked_as.get(name)
+        own = self._state.can_predict(name) and self._state.model_class(name)
         return any(own in group for group in self._asked)
 
     def part_of(self, name: str) -> float:
         """Predicted fraction of a class, 0 to 1."""
         if self._state.state_of(name) == "complete":
             return 1.0
-        return 0.0 if self._windows is None else self._windows.part_of(self._state.asked_as.get(name, ""))
+        if self._windows is None or not self._state.can_predict(name):
+            return 0.0
+        return self._windows.part_of(self._state.model_class(name))
 
     # Results at present
 
@@ -129,5 +137,6 @@ class Predictions:
 
     def _on_block(self, delivery: Delivery) -> None:
         if delivery.windows is self._windows:
-            names = self._state.names_on_screen(delivery.block.probabilities)
+            shown = map(self._state.shown_class, delivery.block.probabilities)
+            names = [name for name in shown if name in self._state.classes]
             self._store.fill(names, delivery.block, lambda state: pasted(state, delivery))

@@ -141,7 +141,7 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> 
             if marked is None or model.misfit(marked.image) is not None:
                 continue
             levels = ClassLevels(marked.image.geometry.shape)
-            for part in _predicted(engine.predictor(path, marked.image), state.asked_as[name], levels):
+            for part in _predicted(engine.predictor(path, marked.image), state.model_class(name), levels):
                 yield Step(Progress((number + part) / len(others), told))
         except EngineLost:
             raise

@@ -1,6 +1,6 @@
 """The session's state as a frozen value: all that is open, the job under way, and the lesson."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from condseg_app.data import (
     TeachingMode,
     TrainingProgress,
 )
-from condseg_app.errors import CondsegError
+from condseg_app.errors import CondsegError, ModelError
 
 ClassState = Literal["not asked", "filling", "complete"]
 JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
@@ -120,11 +120,6 @@ class LessonPlan:
     class_name: str
     folder: Path
 
-    def name_of(self, own: str) -> str:
-        """Name on screen of a class of the model's, or of the class in training."""
-        names: Mapping[str, str] = {asked: name for name, asked in self.state.asked_as.items()}
-        return names.get(own, own)
-
     def is_on(self, image: Image | None) -> bool:
         """Whether an image is the lesson's image, on the same grid."""
         return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
@@ -165,17 +160,16 @@ class State:
         model: the model's description, without weights.
         model_path: the model's file.
         classes: the rows on screen: the model's, as named and coloured by the user, then the user's own.
-        asked_as: class name -> the model's name for the class. A class that is missing here cannot be predicted.
-        levels: the model's name for a class -> its probabilities so far.
-        complete: the model's names of those classes whose every voxel is computed.
-        previews: class name -> preview of a class in training, in place of its prediction.
+        levels: class id -> the class's probabilities so far.
+        complete: ids of those classes whose every voxel is computed.
+        previews: class id -> preview of a class in training, in place of its prediction.
         annotations: class name -> annotation of the image; the latest last.
         elsewhere: annotated images opened earlier, by their key and shape: the same image may be
             opened on another grid.
-        thresholds: class name -> threshold, where not the default.
-        hidden: names of classes that are not to be shown.
+        thresholds: class id -> threshold, where not the default.
+        hidden: ids of classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
-        priority: classes in order of priority; None where the most probable class has priority.
+        priority: ids of classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
         checks_files: whether image files are read in a process of their own first, in limited memory and time.
         job: the job that the user sees.
@@ -187,7 +181,6 @@ class State:
     model: Model | None = None
     model_path: Path | None = None
     classes: ClassTable = field(default_factory=ClassTable)
-    asked_as: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, ClassLevels] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
     previews: Mapping[str, ClassLevels] = field(default_factory=dict)
@@ -238,36 +231,62 @@ class State:
         """All classes in order of priority; None where the most probable class has priority."""
         if self.priority is None:
             return None
-        names = self.classes.names
-        first = tuple(name for name in self.priority if name in names)
-        return (*first, *(name for name in names if name not in first))
+        rows = (self.classes.by_id(class_id) for class_id in self.priority)
+        return tuple(dict.fromkeys((*(row.name for row in rows if row is not None), *self.classes.names)))
+
+    @property
+    def hidden_classes(self) -> frozenset[str]:
+        """Names of the classes that are not to be shown."""
+        return frozenset(entry.name for entry in self.classes if entry.id in self.hidden)
 
     @property
     def prediction(self) -> Prediction | None:
-        """The prediction so far, by the names on screen; None without an image."""
+        """The prediction so far; None without an image."""
         if self.image is None:
             return None
-        named = {name: own for name, own in self.asked_as.items() if own in self.levels}
+        begun = [entry for entry in self.classes if entry.id in self.levels]
         return Prediction(
             self.image.geometry,
-            Levels(self.image.geometry.shape, {name: self.levels[own] for name, own in named.items()}),
-            frozenset(name for name, own in named.items() if own in self.complete),
+            Levels(self.image.geometry.shape, {entry.name: self.levels[entry.id] for entry in begun}),
+            frozenset(entry.name for entry in begun if entry.id in self.complete),
         )
+
+    def id_of(self, name: str) -> str:
+        """A class's id; empty for a class that is not in the table."""
+        return self.classes[name].id if name in self.classes else ""
 
     def threshold(self, name: str) -> float:
         """From which probability on a voxel counts as the class."""
-        return self.thresholds.get(name, DEFAULT_THRESHOLD)
+        return self.thresholds.get(self.id_of(name), DEFAULT_THRESHOLD)
 
     def state_of(self, name: str) -> ClassState:
         """State of a class's prediction."""
-        own = self.asked_as.get(name)
-        if own in self.complete:
+        class_id = self.id_of(name)
+        if class_id in self.complete:
             return "complete"
-        return "filling" if own in self.levels else "not asked"
+        return "filling" if class_id in self.levels else "not asked"
 
     def can_predict(self, name: str) -> bool:
         """Whether the model knows a class."""
-        return name in self.asked_as
+        return self.model is not None and self.model.classes.by_id(self.id_of(name)) is not None
+
+    def model_class(self, name: str) -> str:
+        """The model's name for a class, by which the engine is asked.
+
+        Raises:
+            CondsegError: no model is open, or the model does not know the class.
+        """
+        _, model = self.opened_model()
+        known = model.classes.by_id(self.classes[name].id)
+        if known is None:
+            raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
+        return known.name
+
+    def shown_class(self, own: str) -> str:
+        """The name on screen for a class of the model's name; the same name for a class not on screen."""
+        entry = self.model.classes[own] if self.model is not None and own in self.model.classes else None
+        shown = None if entry is None else self.classes.by_id(entry.id)
+        return own if shown is None else shown.name
 
     def has_result(self, name: str) -> bool:
         """Whether a class is predicted, at least in part, or annotated."""
@@ -275,12 +294,8 @@ class State:
 
     def levels_of(self, name: str) -> ClassLevels | None:
         """The probabilities shown of a class, a preview if in training; None where not requested."""
-        return self.previews.get(name, self.levels.get(self.asked_as.get(name, "")))
-
-    def names_on_screen(self, own: Iterable[str]) -> list[str]:
-        """The names on screen of classes by the model's names, where they exist."""
-        wanted = set(own)
-        return [name for name, asked in self.asked_as.items() if asked in wanted]
+        class_id = self.id_of(name)
+        return self.previews.get(class_id, self.levels.get(class_id))
 
     def marked_elsewhere(self, name: str) -> list[AnnotatedImage]:
         """The other annotated images of a class, as far as they fit the open model."""

@@ -1,6 +1,6 @@
 """Changes of the class table, from one state to the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,29 +32,20 @@ def propose(state: State, name: str, color: Color | None = None) -> ClassEntry:
 
 def adding(state: State, entry: ClassEntry) -> State:
     """A row more, at the end."""
-    asked_as = dict(state.asked_as)
-    if any(entry.name == gone.name for gone in removed(state)):
-        asked_as[entry.name] = entry.name
-    return replace(state, classes=state.classes.adding(entry), asked_as=asked_as)
+    return replace(state, classes=state.classes.adding(entry))
 
 
 def renaming(state: State, old: str, new: str) -> State:
-    """Rename a class, with all entries under the old name."""
+    """Rename a class, with its annotations."""
     if old == new:
         return state
-    if state.asked_as.get(old) != new:
+    if not state.can_predict(old) or state.model_class(old) != new:
         _refuse_reserved(state, new)
     return replace(
         state,
         classes=state.classes.renaming(old, new),
-        asked_as={new if name == old else name: own for name, own in state.asked_as.items()},
-        previews={new if name == old else name: levels for name, levels in state.previews.items()},
         annotations=_renamed(state.annotations, old, new),
         elsewhere=_elsewhere(state, lambda annotations: _renamed(annotations, old, new)),
-        # The old name's entries stay, so that undoing finds them.
-        thresholds={**state.thresholds, new: state.threshold(old)},
-        hidden=state.hidden | {new} if old in state.hidden else state.hidden - {new},
-        priority=_renamed_in(state.priority, old, new),
         current_class=new if state.current_class == old else state.current_class,
     )
 
@@ -65,7 +56,6 @@ def removing(state: State, name: str) -> State:
     return replace(
         state,
         classes=ClassTable(tuple(entry for entry in state.classes if entry.name != name)),
-        asked_as={other: own for other, own in state.asked_as.items() if other != name},
         annotations=_without(state.annotations, name),
         elsewhere=_elsewhere(state, lambda annotations: _without(annotations, name)),
         current_class=None if state.current_class == name else state.current_class,
@@ -74,31 +64,35 @@ def removing(state: State, name: str) -> State:
 
 def with_derived_model(state: State, path: Path, model: Model) -> State:
     """The state with a model taught from the open model: classes removed by the user stay out."""
-    gone = [entry.name for entry in removed(state)]
+    gone = removed(state)
     state = with_model(state, path, model)
-    for name in gone:
-        state = removing(state, name) if name in state.classes else state
+    for entry in (state.classes.by_id(entry.id) for entry in gone):
+        state = state if entry is None else removing(state, entry.name)
     return state
 
 
 def with_model(state: State, path: Path, model: Model) -> State:
-    """The state with another model: its rows, then the user's own and annotated rows."""
-    state = _called_as_by(model, state)
-    names = {entry.name for entry in model.classes}
+    """The state with another model: its rows, then the user's own and annotated rows.
+
+    A class of the same id, or else of the same name, in capitals or not, is that class of the model.
+    """
+    alike = _alike(state.classes, model.classes)
+    others = [entry for entry in state.classes if entry.name not in alike]
+    known = {entry.id for entry in others if state.can_predict(entry.name)}
+    state = _as_rows(state, alike)
     marked = {*state.annotations, *(name for other in state.elsewhere.values() for name in other.annotations)}
     table = model.classes
-    for entry in state.classes:
-        own = entry.name not in state.asked_as
-        if (own or entry.name in marked) and entry.name not in names:
+    for entry in others:
+        if entry.id not in known or entry.name in marked:
             used = [other.color for other in table]
-            table = appended(table, replace(entry, color=free_color(used)) if entry.color in used else entry)
+            color = free_color(used) if entry.color in used else entry.color
+            table = appended(table, replace(entry, color=color))
     current = state.current_class if state.current_class in table else None
     return replace(
         state,
         model=model,
         model_path=path,
         classes=table,
-        asked_as={name: name for name in model.classes.names},
         levels={},
         complete=frozenset(),
         previews={},
@@ -106,26 +100,34 @@ def with_model(state: State, path: Path, model: Model) -> State:
     )
 
 
-def _called_as_by(model: Model, state: State) -> State:
-    """The state under a model's spelling of class names: no table holds both spellings."""
-    names = {name.casefold(): name for name in model.classes.names}
-    for entry in state.classes:
-        own = names.get(entry.name.casefold(), entry.name)
-        if own != entry.name:
-            annotations = _renamed(state.annotations, entry.name, own)
-            elsewhere = _elsewhere(state, partial(_renamed, old=entry.name, new=own))
-            state = replace(state, annotations=annotations, elsewhere=elsewhere)
-    return state
+def _alike(classes: ClassTable, model: ClassTable) -> Mapping[str, ClassEntry]:
+    """Class name -> the model's row of the class; a name that is also a row's goes before another row's id."""
+    by_name = {entry.name.casefold(): entry for entry in model}
+    named = {e.name: by_name[e.name.casefold()] for e in classes if e.name.casefold() in by_name}
+    taken = {row.name for row in named.values()}
+    rows = {entry.name: model.by_id(entry.id) for entry in classes if entry.name not in named}
+    return {**named, **{name: row for name, row in rows.items() if row is not None and row.name not in taken}}
 
 
-def personal(state: State, table: ClassTable) -> ClassTable:
-    """A table of the model's rows (or more) with the user's names and colours."""
-    given = {own: state.classes[name] for name, own in state.asked_as.items()}
-    return ClassTable(
-        tuple(
-            replace(entry, name=given[entry.name].name, color=given[entry.name].color) if entry.name in given else entry
-            for entry in table
-        )
+def _as_rows(state: State, rows: Mapping[str, ClassEntry]) -> State:
+    """The state with classes under other rows' ids and names.
+
+    Args:
+        state: before.
+        rows: class name -> the class's new row.
+    """
+    ids = {state.classes[name].id: row.id for name, row in rows.items()}
+    names = {name: row.name for name, row in rows.items() if name != row.name}
+    for old, new in names.items():
+        annotations = _renamed(state.annotations, old, new)
+        elsewhere = _elsewhere(state, partial(_renamed, old=old, new=new))
+        state = replace(state, annotations=annotations, elsewhere=elsewhere)
+    return replace(
+        state,
+        thresholds={ids.get(class_id, class_id): value for class_id, value in state.thresholds.items()},
+        hidden=frozenset(ids.get(class_id, class_id) for class_id in state.hidden),
+        priority=state.priority and tuple(ids.get(class_id, class_id) for class_id in state.priority),
+        current_class=names.get(state.current_class or "", state.current_class),
     )
 
 
@@ -145,8 +147,7 @@ def removed(state: State) -> tuple[ClassEntry, ...]:
     """The model's rows that are not in the table."""
     if state.model is None:
         return ()
-    asked = set(state.asked_as.values())
-    return tuple(entry for entry in state.model.classes if entry.name not in asked)
+    return tuple(entry for entry in state.model.classes if state.classes.by_id(entry.id) is None)
 
 
 def _refuse_reserved(state: State, name: str) -> None:
@@ -154,14 +155,6 @@ def _refuse_reserved(state: State, name: str) -> None:
     for other in known:
         if name.casefold() == other.casefold():
             raise ClassTableError(f"the model knows another class as '{other}'; choose another name")
-
-
-def _renamed_in(names: tuple[str, ...] | None, old: str, new: str) -> tuple[str, ...] | None:
-    """The names with the new name in place of the old, which follows, so that undoing finds the old name."""
-    if names is None:
-        return None
-    both = [n for name in names if name != new for n in ((new, old) if name == old else (name,))]
-    return tuple(dict.fromkeys(both))
 
 
 def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> dict[str, AnnotatedImage]:

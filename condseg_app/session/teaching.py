@@ -8,7 +8,6 @@ from typing import Any
 
 from condseg_app.data import (
     Certificate,
-    ChunkedAnnotation,
     LearntState,
     Lesson,
     Model,
@@ -21,7 +20,7 @@ from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.derived_models import save_derived_model
 from condseg_app.session.live import LessonControls, LiveLesson, shown
 from condseg_app.session.may import refuse
-from condseg_app.session.state import Annotations, LessonPlan, LessonResult, State
+from condseg_app.session.state import LessonPlan, LessonResult, State
 from condseg_app.tasks.little_learnt import ENOUGH_DICE, reasons
 
 _CALL_SECONDS = 0.5
@@ -35,10 +34,14 @@ def lesson_plan(state: State, name: str, steps: int, folder: Path, mode: Teachin
     """
     refuse(state, "teach", name)
     image = state.opened_image()
-    known = {**state.asked_as, name: state.asked_as.get(name, name)}
+    known = {n: state.model_class(n) for n in state.classes.names if state.can_predict(n)}
+    known.setdefault(name, name)
     entry = replace(state.classes[name], name=known[name])
-    beside = tuple((other.image, _named(other.annotations, known)) for other in state.marked_elsewhere(name))
-    shown = ((image, _named(state.annotations, known)), *beside)
+    beside = ((other.image, other.annotations) for other in state.marked_elsewhere(name))
+    shown = tuple(
+        (on, tuple(replace(marks, class_name=known[n]) for n, marks in annotations.items() if n in known))
+        for on, annotations in ((image, state.annotations), *beside)
+    )
     begun = replace(state, lesson=None)  # or every lesson would keep the lesson before
     return LessonPlan(begun, shown, entry, steps, mode, name, folder)
 
@@ -47,11 +50,6 @@ def _lesson(plan: LessonPlan) -> Lesson:
     """The lesson with all annotations as new whole arrays: for the lesson's thread."""
     (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in plan.shown]
     return Lesson(plan.entry, image, annotations, plan.steps, plan.mode, tuple(beside))
-
-
-def _named(annotations: Annotations, known: Mapping[str, str]) -> tuple[ChunkedAnnotation, ...]:
-    """Annotations of the classes known to the model or in training, by the model's names."""
-    return tuple(replace(marks, class_name=known[name]) for name, marks in annotations.items() if name in known)
 
 
 def lesson_steps(
@@ -101,10 +99,10 @@ def discard(result: LessonResult) -> None:
         raise WriteError(f"cannot be removed ({error.strerror}); close what uses it", path=result.path) from error
 
 
-def on_screen(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
-    """Progress of a lesson, by the names on screen."""
-    dice = {plan.name_of(own): value for own, value in progress.dice.items()}
-    nearest = None if progress.nearest is None else (plan.name_of(progress.nearest[0]), progress.nearest[1])
+def shown_progress(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
+    """Progress of a lesson, with the names on screen."""
+    dice = {plan.state.shown_class(own): value for own, value in progress.dice.items()}
+    nearest = progress.nearest and (plan.state.shown_class(progress.nearest[0]), progress.nearest[1])
     return replace(progress, dice=dice, nearest=nearest)
 
 
@@ -115,7 +113,7 @@ def _train(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls) -> 
         progress = teacher.advance(_CALL_SECONDS)
         controls.steps = progress.step
         seconds += time.monotonic() - began
-        yield Step(shown(progress), on_screen(replace(progress, seconds=seconds), plan))
+        yield Step(shown(progress), shown_progress(replace(progress, seconds=seconds), plan))
         if progress.finished or controls.stopped:
             return
 
@@ -123,7 +121,7 @@ def _train(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls) -> 
 def _ending(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls, state: LearntState | None) -> Steps:
     """Report the changes, and save the model; `state` is that of the class in the mode 'exact'."""
     yield Step(Progress(0.96, "Comparing with the model before"))
-    changes = tuple(replace(change, name=plan.name_of(change.name)) for change in teacher.compare())
+    changes = tuple(replace(change, name=plan.state.shown_class(change.name)) for change in teacher.compare())
     certificate = None
     if state is not None:
         yield Step(Progress(0.97, "Checking that the other classes answer as before"))

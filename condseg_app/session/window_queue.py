@@ -132,36 +132,36 @@ def regrouped(wanted: Sequence[str], groups: Groups, complete: frozenset[str]) -
 
 def pasted(state: State, delivery: Delivery) -> State:
     """The state with a block pasted into its own levels."""
-    levels = dict(state.levels)
+    (_, model), levels = state.opened_model(), dict(state.levels)
     for name, block in delivery.block.probabilities.items():
-        if name not in levels:
-            levels[name] = ClassLevels(state.opened_image().geometry.shape)
-        levels[name].paste(delivery.block.region, block)
-    return replace(state, levels=levels, complete=state.complete | delivery.finished)
+        class_id = model.classes[name].id
+        if class_id not in levels:
+            levels[class_id] = ClassLevels(state.opened_image().geometry.shape)
+        levels[class_id].paste(delivery.block.region, block)
+    finished = {model.classes[name].id for name in delivery.finished}
+    return replace(state, levels=levels, complete=state.complete | finished)
 
 
 def previewed(state: State, name: str, block: Block) -> State:
     """The state with a preview of a class in training; the prediction stays beneath."""
-    levels = state.previews.get(name)
+    levels = state.previews.get(state.classes[name].id)
     if levels is None:
         beneath = state.levels_of(name)
         levels = ClassLevels(state.opened_image().geometry.shape) if beneath is None else beneath.copy()
     for found in block.probabilities.values():
         levels.paste(block.region, found)
-    return replace(state, previews={**state.previews, name: levels})
+    return replace(state, previews={**state.previews, state.classes[name].id: levels})
 
 
-def with_predictions_of(state: State, old: State, but: int) -> State:
+def with_predictions_of(state: State, old: State, but: str) -> State:
     """The state with all predictions of an earlier model that answers the same.
 
     Args:
-        state: with a model derived from the old model; classes of both have the same values.
+        state: with a model derived from the old model, or the old model's parent.
         old: with the model before.
-        but: the value of the only class that may answer differently.
+        but: the id of the only class that may answer differently.
     """
-    if state.model is None or old.model is None:
-        return state
-    known = {entry.value: entry.name for entry in state.model.classes if entry.value != but}
-    own = {e.name: known[e.value] for e in old.model.classes if e.value in known}
-    levels = {own[name]: found for name, found in old.levels.items() if name in own}
-    return replace(state, levels=levels, complete=frozenset(own[name] for name in old.complete if name in own))
+    _, model = state.opened_model()
+    known = {entry.id for entry in model.classes if entry.id != but}
+    levels = {class_id: found for class_id, found in old.levels.items() if class_id in known}
+    return replace(state, levels=levels, complete=old.complete & known)

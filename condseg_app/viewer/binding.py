@@ -223,9 +223,12 @@ class LayerBinding:
         self._show_conflicts()
 
     def _on_classes(self) -> None:
-        name = self.annotation.class_name
-        if name is not None:
-            self._follow_renamed()
+        draft = self.annotation.draft
+        entry = None if draft is None else self.session.state.classes.by_id(draft.class_id)
+        if entry is not None:
+            self.annotation.paint_as(entry)
+        elif draft is not None:
+            self.annotation.clear()
         self.annotation.color(self.session.state.classes)
         self._show_map()
 
@@ -325,14 +328,6 @@ class LayerBinding:
         self.collect()
         return True
 
-    def _follow_renamed(self) -> None:
-        draft = self.annotation.draft
-        entry = next((e for e in self.session.state.classes if draft is not None and e.value == draft.value), None)
-        if entry is None:
-            self.annotation.clear()
-        else:
-            self.annotation.paint_as(entry)
-
     def _is_known(self, name: str) -> bool:
         return name in self.session.state.annotations or self.session.state.state_of(name) != "not asked"
 
@@ -350,7 +345,7 @@ class LayerBinding:
             self.annotation.come_to_top()
             if self.reduced.is_due(self.placement) and self.class_map.layer is not None:
                 self.reduced.hide([self.class_map.layer])
-        self.class_map.color(self.session.state.classes, self.session.state.hidden)
+        self.class_map.color(self.session.state.classes, self.session.state.hidden_classes)
         self._redraw.request()
 
     def _labels(self, region: Region, but: str | None = None) -> NDArray[np.unsignedinteger]:
@@ -368,7 +363,7 @@ class LayerBinding:
             return nothing_in(region, self.session.state.image.geometry.shape)  # the reduced volume is seen
         if self.viewer.dims.ndisplay == 3:
             return self._labels(region, painted)
-        if name is None or not self._is_known(name) or name in self.session.state.hidden:
+        if name is None or not self._is_known(name) or name in self.session.state.hidden_classes:
             return self._without(painted, region)
         labels = self._without(name, region).copy()
         if name != painted:

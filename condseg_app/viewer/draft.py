@@ -31,6 +31,7 @@ class Draft:
     but voxels that were supervised when painting began, or were declared complete since, stay so.
 
     Attributes:
+        class_id: of the class.
         value: the class's value, which the brush paints with.
         annotation: the present annotation; replaced with every change.
         written: emitted after a stroke or other change of voxels.
@@ -40,7 +41,7 @@ class Draft:
 
     def __init__(self, predictions: Predictions, entry: ClassEntry, annotation: ChunkedAnnotation) -> None:
         self._predictions = predictions
-        self.value = entry.value
+        self.class_id, self.value = entry.id, entry.value
         self.annotation = self._known = annotation
         self.dtype = np.dtype(np.uint8 if entry.value <= 255 else np.uint16)
 

@@ -42,11 +42,11 @@ def test_a_click_on_a_class_predicts_it(qtbot: QtBot, panel: Panel, scan: Image)
 
 def test_a_click_on_the_eye_only_hides(qtbot: QtBot, panel: Panel) -> None:
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.state.hidden == {"spleen"}
+    assert panel.session.state.hidden_classes == {"spleen"}
     assert panel.session.state.current_class is None
     assert panel.session.jobs.current is None
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.state.hidden == frozenset()
+    assert panel.session.state.hidden_classes == frozenset()
 
 
 def test_the_filter_and_the_presets_list_less(qtbot: QtBot, panel: Panel) -> None:
@@ -124,7 +124,7 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     actions = {action.objectName(): action for action in table.menu_for("spleen").actions()}
     assert not actions["clear"].isEnabled()
     actions["only"].trigger()
-    assert panel.session.state.hidden == {"liver", "kidney"}
+    assert panel.session.state.hidden_classes == {"liver", "kidney"}
     assert {a.objectName(): a.text() for a in table.menu_for("spleen").actions()}["only"] == "Show all"
     actions["teach"].trigger()
     assert panel.pages.currentIndex() == 1
@@ -167,7 +167,7 @@ def test_keys_in_the_table(qtbot: QtBot, panel: Panel) -> None:
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert panel.session.state.current_class == "spleen"
     qtbot.keyClick(table, Qt.Key.Key_Space)
-    assert panel.session.state.hidden == {"spleen"}
+    assert panel.session.state.hidden_classes == {"spleen"}
     qtbot.keyClick(table, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: panel.session.state.state_of("spleen") == "complete", timeout=10_000)
 

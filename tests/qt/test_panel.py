@@ -257,7 +257,7 @@ def test_keys_act_in_the_viewer_and_are_given_back(panel: Panel) -> None:
     press["previous_class"](viewer)
     assert panel.session.state.current_class == "kidney"
     press["hide"](viewer)
-    assert panel.session.state.hidden == {"kidney"}
+    assert panel.session.state.hidden_classes == {"kidney"}
     press["complete_slice"](viewer)
     assert panel.session.state.annotations["kidney"].state == "absent"
     panel.shut()

@@ -22,7 +22,7 @@ MASKS = arrays.arrays(np.bool_, SHAPE)
 
 def opened(**levels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> State:
     image = Image(np.zeros((1, *SHAPE), np.int16), Geometry(SHAPE, AFFINE))
-    return State(image=image, classes=TABLE, asked_as={"a": "a", "b": "b"}, levels={n: kept(levels[n]) for n in levels})
+    return State(image=image, classes=TABLE, levels={TABLE[n].id: kept(levels[n]) for n in levels})
 
 
 def voxels(state: State, name: str) -> int:
@@ -40,7 +40,7 @@ def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -
     (a, b), (mask_a, mask_b), (seen_a, seen_b) = levels, masks, seen
     state = opened(a=a, b=b)
     marks = {"b": ChunkedAnnotation.of("b", mask_b, seen_b), "a": ChunkedAnnotation.of("a", mask_a, seen_a)}
-    state = replace(state, annotations=marks, thresholds={"a": threshold})
+    state = replace(state, annotations=marks, thresholds={TABLE["a"].id: threshold})
     labels = fusing.labels(state).values
     marked_a, marked_b = mask_a & seen_a, mask_b & seen_b
     assert (labels[marked_a] == 1).all(), "a was marked last"
@@ -61,7 +61,7 @@ def test_a_class_of_many_chunks_is_measured_as_its_mask_is() -> None:
     level[:64] = 0
     image = Image(np.zeros((1, *shape), np.int16), Geometry(shape, AFFINE))
     marks = {"a": ChunkedAnnotation.of("a", mask > 0, seen > 0)}
-    state = State(image, classes=TABLE, asked_as={"a": "a"}, levels={"a": kept(level)}, annotations=marks)
+    state = State(image, classes=TABLE, levels={TABLE["a"].id: kept(level)}, annotations=marks)
     assert voxels(state, "a") == fusing.mask(state, "a").sum()
     without = replace(state, annotations={})
     assert voxels(without, "a") == (level >= 128).sum()
@@ -82,7 +82,7 @@ def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # ty
 @given(st.tuples(LEVELS, LEVELS), MASKS, MASKS)
 def test_by_priority_the_first_class_has_all_that_it_reaches(levels, mask, seen) -> None:  # type: ignore[no-untyped-def]
     a, b = levels
-    state = replace(opened(a=a, b=b), priority=("b", "a"))
+    state = replace(opened(a=a, b=b), priority=(TABLE["b"].id, TABLE["a"].id))
     labels = fusing.labels(state).values
     np.testing.assert_array_equal(labels == 2, b >= 128)
     np.testing.assert_array_equal(labels == 1, (a >= 128) & (b < 128))
@@ -93,7 +93,7 @@ def test_by_priority_the_first_class_has_all_that_it_reaches(levels, mask, seen)
 @given(st.tuples(LEVELS, LEVELS), MASKS, MASKS, st.floats(0.0, 1.0), st.integers(0, 3), st.integers(0, 1))
 def test_conflicts_are_where_both_reach_their_thresholds(levels, mask, seen, threshold, i, k) -> None:  # type: ignore[no-untyped-def]
     a, b = levels
-    state = replace(opened(a=a, b=b), thresholds={"a": threshold})
+    state = replace(opened(a=a, b=b), thresholds={TABLE["a"].id: threshold})
     region = (slice(i, None), slice(None), slice(k, None))
     expected = (a >= as_level(threshold)) & (b >= 128)
     np.testing.assert_array_equal(fusing.conflicts(state, region), expected[region])
@@ -112,8 +112,8 @@ def test_a_part_does_not_conflict_with_its_whole_but_with_others() -> None:
     cyst[1, 0, 0] = 200
     spleen[2, 0, 0] = spleen[3, 0, 0] = 200
     names = dict(zip(table.names, there, strict=True))
-    levels = {name: kept(level) for name, level in names.items()}
-    state = replace(opened(), classes=table, asked_as={name: name for name in names}, levels=levels)
+    levels = {table[name].id: kept(level) for name, level in names.items()}
+    state = replace(opened(), classes=table, levels=levels)
     contested = fusing.conflicts(state, (slice(None),) * 3)
     assert {tuple(map(int, at)) for at in np.argwhere(contested)} == {(1, 0, 0), (2, 0, 0), (3, 0, 0)}
 
@@ -129,7 +129,7 @@ def test_making_the_map_changes_nothing() -> None:
     state = replace(opened(a=level), annotations={"a": ChunkedAnnotation.of("a", ~everywhere, everywhere)})
     assert not fusing.labels(state).values.any()
     assert not fusing.mask(state, "a").any()
-    assert (state.levels["a"].whole() == 200).all()
+    assert (state.levels[TABLE["a"].id].whole() == 200).all()
     assert state.threshold("a") == 0.5
 
 

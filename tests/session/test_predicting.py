@@ -28,6 +28,7 @@ from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session, fusing
 from condseg_app.session.state import State
 from condseg_app.session.window_queue import Delivery, WindowQueue, pasted, regrouped
+from tests.session.test_table import model as model_of
 
 # The fixture `desk` is a session with a stand-in engine: see conftest.py. Typed Any, for conftest cannot be imported.
 CLASSES = ("liver", "spleen", "kidney")
@@ -285,15 +286,16 @@ def test_whatever_is_asked_and_abandoned_each_window_is_computed_once(plan: list
     """Requests are given up after some steps, in any order; a last one for all classes finds the rest."""
     tools, image, path = Counting(), make_image(), Path("unused")
     windows = WindowQueue(tools, path, image)
-    state = State(image=image)
+    model = model_of(*CLASSES)
+    state = State(image=image, model=model, model_path=path, classes=model.classes)
     for (names, k), steps in [*plan, ((CLASSES, 0), 1000)]:
         windows.look_at((0, 0, k))
         for step in islice(windows.steps([tuple(names)]), steps):
             state = taken(state, step)
-    assert state.complete == set(CLASSES)
+    assert state.complete == {entry.id for entry in model.classes}
     assert sorted(tools.asked) == sorted((w, n) for w in range(4) for n in CLASSES)
     for name in CLASSES:
-        np.testing.assert_array_equal(state.levels[name].whole()[0, 0], [3, 4, 5, 6])
+        np.testing.assert_array_equal(state.levels[model.classes[name].id].whole()[0, 0], [3, 4, 5, 6])
 
 
 @given(

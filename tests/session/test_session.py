@@ -94,11 +94,11 @@ def test_thresholds_hidden_classes_and_the_class_in_hand(desk: Any) -> None:
     session.classes.set_threshold("spleen", 0.7)
     session.classes.set_threshold("spleen", 1.7)
     session.classes.set_hidden("liver", True)
-    assert session.state.hidden == {"liver"}
+    assert session.state.hidden_classes == {"liver"}
     session.classes.show_only("spleen")
-    assert session.state.hidden == {"liver", "kidney"}
+    assert session.state.hidden_classes == {"liver", "kidney"}
     session.classes.show_only(None)
-    assert session.state.hidden == frozenset()
+    assert session.state.hidden_classes == frozenset()
     assert session.state.current_class == "spleen"
     assert [session.state.threshold(name) for name in ("liver", "spleen", "kidney")] == [0.5, 1.0, 0.5]
     assert desk.heard.names() == [

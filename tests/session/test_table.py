@@ -30,6 +30,11 @@ def start(*names: str) -> State:
     return table.with_model(State(image=image()), PATH, model(*names))
 
 
+def asked_as(state: State) -> dict[str, str]:
+    """The model's names of the classes on screen that it knows."""
+    return {name: state.model_class(name) for name in state.classes.names if state.can_predict(name)}
+
+
 def marked(state: State, name: str) -> State:
     mask = np.ones(SHAPE, bool)
     mask[0] = False
@@ -42,7 +47,7 @@ def test_a_new_class_gets_a_free_value_and_cannot_be_predicted() -> None:
     state = table.adding(state, entry)
     assert state.classes.names == ("liver", "spleen", "tumour")
     assert entry.value == 3
-    assert "tumour" not in state.asked_as
+    assert not state.can_predict("tumour")
 
 
 @pytest.mark.parametrize("name", ["liver", "Liver", "LIVER", " liver", ""])
@@ -53,13 +58,15 @@ def test_a_name_in_use_or_no_name_is_refused(name: str) -> None:
 
 def test_renaming_takes_everything_along() -> None:
     state = marked(start("liver", "spleen"), "spleen")
-    state = replace(state, thresholds={"spleen": 0.3}, hidden=frozenset({"spleen"}), current_class="spleen")
+    own = state.classes["spleen"].id
+    state = replace(state, thresholds={own: 0.3}, hidden=frozenset({own}), priority=(own,), current_class="spleen")
     state = with_image(state, image("b"))
     state = table.renaming(marked(state, "spleen"), "spleen", "Milz")
     assert state.classes.names == ("liver", "Milz")
-    assert state.asked_as == {"liver": "liver", "Milz": "spleen"}
+    assert asked_as(state) == {"liver": "liver", "Milz": "spleen"}
     assert state.threshold("Milz") == 0.3
-    assert "Milz" in state.hidden
+    assert state.hidden_classes == {"Milz"}
+    assert state.in_priority == ("Milz", "liver")
     assert state.current_class == "Milz"
     assert state.annotations["Milz"].class_name == "Milz"
     assert with_image(state, image("a")).annotations["Milz"].class_name == "Milz"
@@ -86,10 +93,10 @@ def test_a_new_class_may_not_take_a_name_by_which_the_model_knows_another(name: 
 def test_adding_a_removed_class_of_the_models_brings_that_class_back() -> None:
     before = start("liver", "spleen")
     state = table.removing(before, "spleen")
-    assert "spleen" not in state.asked_as
+    assert not state.can_predict("spleen")
     state = table.adding(state, table.propose(state, "spleen"))
     assert state.classes == before.classes
-    assert state.asked_as["spleen"] == "spleen"
+    assert state.model_class("spleen") == "spleen"
 
 
 def test_a_new_class_never_takes_the_value_of_a_removed_one_of_the_models() -> None:
@@ -103,7 +110,36 @@ def test_another_model_keeps_own_classes_and_marked_ones() -> None:
     state = table.with_model(marked(state, "spleen"), PATH, model("heart", "liver"))
     assert state.classes.names == ("heart", "liver", "spleen", "tumour")
     assert len({entry.value for entry in state.classes}) == 4
-    assert state.asked_as == {"heart": "heart", "liver": "liver"}
+    assert asked_as(state) == {"heart": "heart", "liver": "liver"}
+
+
+def test_a_class_keeps_its_threshold_in_a_model_that_has_it_under_another_id_or_name() -> None:
+    state = start("liver", "spleen")
+    liver, spleen = state.classes.entries
+    state = replace(
+        state, thresholds={liver.id: 0.2, spleen.id: 0.3}, hidden=frozenset({spleen.id}), priority=(liver.id,)
+    )
+    state = marked(table.renaming(state, "spleen", "Milz"), "Milz")
+    other = model("heart", "Liver", "spleen")
+    rows = (other.classes["Liver"], replace(spleen, value=9, name="lien"), other.classes["heart"])
+    state = table.with_model(state, PATH, replace(other, classes=ClassTable(rows)))
+    assert state.classes.names == ("Liver", "lien", "heart")
+    assert (state.threshold("Liver"), state.threshold("lien"), state.threshold("heart")) == (0.2, 0.3, 0.5)
+    assert state.hidden_classes == {"lien"}
+    assert state.in_priority == ("Liver", "lien", "heart")
+    assert state.annotations.keys() == {"lien"}
+    assert state.annotations["lien"].class_name == "lien"
+
+
+def test_a_name_goes_before_an_id_and_no_annotation_is_lost() -> None:
+    """The model has the user's own class by name, and a class that the user renamed by id."""
+    state = marked(table.renaming(start("liver"), "liver", "Leber"), "Leber")
+    lacking = table.with_model(state, PATH, model("heart"))
+    state = marked(table.adding(lacking, table.propose(lacking, "liver")), "liver")
+    state = table.with_model(state, PATH, model("liver"))
+    assert state.classes.names == ("liver", "Leber")
+    assert state.annotations.keys() == {"liver", "Leber"}
+    assert not state.can_predict("Leber")
 
 
 def test_a_renamed_and_marked_class_stays_where_the_model_is_opened_again() -> None:
@@ -117,7 +153,7 @@ def test_a_taught_models_table_is_the_persons() -> None:
     state = table.renaming(start("liver", "spleen"), "liver", "Leber")
     state = replace(state, classes=state.classes.replacing("spleen", color=(1, 2, 3)))
     taught = ClassTable.from_names(["liver", "spleen", "tumour"])
-    personal = table.personal(state, taught)
+    personal = taught.labelled_as(state.classes)
     assert personal.names == ("Leber", "spleen", "tumour")
     assert personal["spleen"].color == (1, 2, 3)
     assert [e.code for e in personal] == [e.code for e in taught]
@@ -173,7 +209,7 @@ def edited(state: State, kind: str, name: str, other: str) -> State:
 
 def content(state: State) -> tuple[object, ...]:
     edit = Edit.of(state, 0)
-    return edit.classes, dict(edit.asked_as), dict(edit.annotations), edit.current_class
+    return edit.classes, dict(edit.annotations), edit.current_class
 
 
 @given(Edits)
@@ -186,9 +222,8 @@ def test_every_edit_leaves_a_sound_table_and_can_be_taken_back(edits: list[tuple
             history.keep(state, new)
             state = new
             seen.append(state)
-        assert set(state.asked_as) <= set(state.classes.names)
-        assert set(state.asked_as.values()) <= {"a", "b"}
-        assert len(set(state.asked_as.values())) == len(state.asked_as)
+        assert set(asked_as(state).values()) <= {"a", "b"}
+        assert len(set(asked_as(state).values())) == len(asked_as(state))
         assert set(state.annotations) <= set(state.classes.names)
         model_rows = [e.value for e in table.removed(state)]
         assert not set(model_rows) & {e.value for e in state.classes}
