@@ -22,11 +22,11 @@ class ExportFormat:
         key: name in the session and on the command line.
         title: text for the user.
         suffix: of the files.
+        keeps: preserved content.
+        loses: lost content.
         for_2d: whether a 2D image's masks can be written.
         for_3d: whether a volume's masks can be written.
         one_file_a_class: a folder with a file for each class, rather than a single file.
-        keeps: preserved content.
-        loses: lost content.
         content: the kind of content.
         ending: added after the image's name, before the suffix.
         needs_dicom: whether the format refers to the image's own DICOM files.
@@ -35,11 +35,11 @@ class ExportFormat:
     key: str
     title: str
     suffix: str
-    for_2d: bool
-    for_3d: bool
-    one_file_a_class: bool
     keeps: str
     loses: str
+    for_2d: bool = True
+    for_3d: bool = True
+    one_file_a_class: bool = False
     content: Content = "labels"
     ending: str = "_labels"
     needs_dicom: bool = False
@@ -88,9 +88,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "nifti",
         "NIfTI label map",
         ".nii.gz",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"exact geometry; {_TABLE}; an ITK-SNAP label file",
         loses="overlap of classes",
     ),
@@ -98,8 +95,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "nifti-masks",
         "NIfTI, one mask a class",
         ".nii.gz",
-        for_2d=True,
-        for_3d=True,
         one_file_a_class=True,
         keeps=f"exact geometry; overlap of classes; {_TABLE}",
         loses="nothing",
@@ -110,9 +105,7 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "png",
         "PNG label map",
         ".png",
-        for_2d=True,
         for_3d=False,
-        one_file_a_class=False,
         keeps=f"pixels; colours as the palette; {_TABLE}",
         loses="overlap of classes; values above 255",
     ),
@@ -120,7 +113,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "png-masks",
         "PNG, one mask a class",
         ".png",
-        for_2d=True,
         for_3d=False,
         one_file_a_class=True,
         keeps=f"pixels; overlap of classes; {_TABLE}",
@@ -132,9 +124,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "coco",
         "COCO JSON (annotation tools)",
         ".json",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"pixels, as polygons and run lengths, slice by slice; overlap of classes; {_INSIDE}",
         loses="voxel size and position; the pictures of a volume's slices are named, not written",
         content="coco",
@@ -144,9 +133,7 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "labelme",
         "Labelme JSON",
         ".json",
-        for_2d=True,
         for_3d=False,
-        one_file_a_class=False,
         keeps=f"pixels, as polygons and masks; overlap of classes; {_INSIDE}",
         loses="pixel size; Labelme chooses its own colours",
         content="labelme",
@@ -156,9 +143,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "cvat",
         "CVAT segmentation masks",
         ".zip",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"pixels, slice by slice, in the classes' colours; {_INSIDE}",
         loses="overlap of classes; voxel size and position; the pictures of a volume's slices",
         content="cvat",
@@ -170,7 +154,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
             f"{kind.upper()} meshes",
             f".{kind}",
             for_2d=False,
-            for_3d=True,
             one_file_a_class=True,
             keeps=f"{_MESHES}; {'' if kind == 'stl' else 'colours; '}{_TABLE}",
             loses="voxels: a mesh cannot be opened as a mask again",
@@ -183,9 +166,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "statistics",
         "Statistics table (CSV, JSON)",
         ".csv",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps="volume, surface, bounding box, intensities and confidence of each class by itself; class table (JSON)",
         loses="the masks",
         content="statistics",
@@ -196,8 +176,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "DICOM SEG",
         ".dcm",
         for_2d=False,
-        for_3d=True,
-        one_file_a_class=False,
         keeps="the source series and its frame of reference; overlap of classes; names, colours, codes and class table",
         loses="classes that are marked nowhere; only for images that were opened from DICOM",
         content="dicom-seg",
@@ -209,8 +187,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "3D Slicer segmentation",
         ".seg.nrrd",
         for_2d=False,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"exact geometry; names, colours and terminology as segments; overlap of classes; {_TABLE}",
         loses="nothing",
         content="segments",
@@ -221,8 +197,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "3D Slicer segmentation, one class a voxel",
         ".seg.nrrd",
         for_2d=False,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"exact geometry; names, colours and terminology as segments; {_TABLE}; an ITK-SNAP label file",
         loses="overlap of classes",
     ),
@@ -231,8 +205,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "MetaImage label map",
         ".mha",
         for_2d=False,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"exact geometry; {_TABLE}; an ITK-SNAP label file",
         loses="overlap of classes; refuses sheared axes",
     ),
@@ -240,9 +212,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "ome-tiff",
         "OME-TIFF label map",
         ".ome.tif",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"voxel sizes (position and direction for CondSeg only); {_TABLE}",
         loses="overlap of classes; refuses sheared axes",
     ),
@@ -250,9 +219,6 @@ EXPORT_FORMATS: tuple[ExportFormat, ...] = (
         "ome-zarr",
         "OME-Zarr label map (a folder)",
         ".ome.zarr",
-        for_2d=True,
-        for_3d=True,
-        one_file_a_class=False,
         keeps=f"exact geometry; names and colours inside; {_TABLE}",
         loses="overlap of classes",
     ),
