@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Image, Pick, Shape, Unit, common_unit
 from condseg_app.errors import GeometryError, ReadError
-from condseg_app.io.affines import ORIENTATION_UNKNOWN, are_sound, sizes_conflict, sound_sizes, usable
 from condseg_app.io.choices import check_count, chosen_frame
 from condseg_app.io.file_start import name_of, reading
 from condseg_app.io.pictures.reader import RGB
+from condseg_app.io.voxels.affines import ORIENTATION_UNKNOWN, are_sound, sizes_conflict, sound_sizes, usable
 from condseg_app.io.voxels.detached import detached_file
 from condseg_app.io.voxels.file_voxels import voxels_of
 from condseg_app.io.voxels.layout import VoxelLayout

@@ -8,7 +8,7 @@ from nibabel.quaternions import fillpositive, quat2mat
 
 from condseg_app.data import Affine, Geometry, Shape, Unit
 from condseg_app.errors import GeometryError
-from condseg_app.io.affines import (
+from condseg_app.io.voxels.affines import (
     ORIENTATION_UNKNOWN,
     SHEARED,
     are_sound,

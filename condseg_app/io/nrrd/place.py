@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Affine, CommonUnit, Geometry, Shape, common_unit
 from condseg_app.errors import ReadError
-from condseg_app.io.affines import ORIENTATION_UNKNOWN, SHEARED, are_sound, sizes_conflict, sound_sizes, usable
+from condseg_app.io.voxels.affines import ORIENTATION_UNKNOWN, SHEARED, are_sound, sizes_conflict, sound_sizes, usable
 
 Fields = Mapping[str, Any]
 """A header's fields by pynrrd."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from condseg_app.data import ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
 from condseg_app.errors import GeometryError
-from condseg_app.io.affines import are_sound, sound_sizes
+from condseg_app.io.voxels.affines import are_sound, sound_sizes
 
 VERSION = "0.5"
 SPACE = ("x", "y", "z")
