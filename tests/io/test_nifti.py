@@ -320,7 +320,7 @@ def test_what_is_no_plain_number_is_refused(save_nifti: SaveNifti, dtype: Any, r
         (DIM + 2, "h", -5, "impossible shape"),
         (DIM + 2, "h", 0, "impossible shape"),
         (DIM + 2, "h", 32767, "claims"),
-        (344, "B", 0, "not what its name says"),
+        (344, "B", 0, "Analyze 7.5, or NIfTI without its mark"),
         (0, "i", 300, "not what its name says"),
     ],
 )
