@@ -170,7 +170,7 @@ class Painter:
         longest.append(self.timed(lambda: QTest.mouseRelease(canvas, left, pos=path[-1])))
         self.times.add(max(busy for busy, _ in longest), max(wall for _, wall in longest))
         rest(0.05)
-        binding.collect()
+        binding.painting.collect()
         self.lost += not all(self._is(voxel, not erase) for voxel in touched)
 
     def back_and_forth(self) -> None:

@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._focus_ring = FocusRing(self)
         self._actions, self._menus = build(self, self._menu_bar())
-        self._leaving = Leaving(session, self, self.close, self.binding.collect)
+        self._leaving = Leaving(session, self, self.close, self.binding.painting.collect)
         self._connect()
         self.panel.teach.choose_mode(settings.teaching)
         session.images.check_files(settings.check_files)
@@ -239,11 +239,11 @@ class MainWindow(QMainWindow):
 
     def undo(self) -> None:
         """Take back the last mark or change of the class table."""
-        self.binding.undo()
+        self.binding.painting.undo()
 
     def redo(self) -> None:
         """Redo the last undone change."""
-        self.binding.redo()
+        self.binding.painting.redo()
 
     def ask_where_to_compute(self) -> None:
         """Ask whether this computer or another computes."""

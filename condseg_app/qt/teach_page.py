@@ -179,7 +179,7 @@ class TeachPage(QWidget):
         if unsaved is not None and not self._may_go_on(name):  # another lesson would drop the result
             ask_about_lesson(self._session, unsaved, self)
             return
-        self._binding.collect()
+        self._binding.painting.collect()
         self._binding.tell_view()
         self.outcome.hide()
         if self._may_go_on(name):

@@ -8,14 +8,15 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import EVERYWHERE, ChunkedAnnotation, Region, Shape, as_level
+from condseg_app.data import EVERYWHERE, Region
 from condseg_app.session import Session, fusing
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
-from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
+from condseg_app.viewer.painting import Painting
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import ReducedVolume, nothing_in
+from condseg_app.viewer.shown import Shown, ShownLabels, View, resolve
 from condseg_app.viewer.sight import Sight, Upright, overlaps
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers, channel_of, image_of
 from condseg_app.viewer.throttle import Throttle
@@ -40,14 +41,13 @@ class LayerBinding:
         self.conflicts = ConflictLayer(viewer)
         self.reduced = ReducedVolume(viewer)
         self.annotation = AnnotationLayer(viewer)
+        self.painting = Painting(session, self.annotation)
         self._upright = Upright(viewer)
         self._adopting: Layer | None = None
         self._adopted_placement: Placement | None = None
-        self._writing = False
         self._marks_are_old = False
-        self._rest: tuple[str | None, Region, NDArray[np.unsignedinteger]] | None = None
+        self._labels = ShownLabels()
         self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
-        self._collect = Throttle(self.collect, _REFRESH_SECONDS)
         for signal, slot in self._connections():
             signal.connect(slot)
         self._on_image()
@@ -57,16 +57,16 @@ class LayerBinding:
         return (
             (session.images.changed, self._on_image),
             (session.classes.changed, self._on_classes),
-            (session.classes.visibility_changed, self._on_visibility),
+            (session.classes.visibility_changed, self._show),
             (session.classes.priority_changed, self._redraw_all),
             (session.classes.current_changed, self._on_current_class),
             (session.predictions.changed, self._on_prediction),
             (session.classes.threshold_changed, self._on_threshold),
             (session.annotations.changed, self._on_annotation),
             (session.jobs.changed, self._redraw_all),
-            (self.annotation.painted, self.collect),
-            (self.annotation.undo_asked, self.undo),
-            (self.annotation.redo_asked, self.redo),
+            (self.annotation.painted, self.painting.collect),
+            (self.annotation.undo_asked, self.painting.undo),
+            (self.annotation.redo_asked, self.painting.redo),
             (viewer.layers.events.removed, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
             (viewer.dims.events.order, self.tell_view),
@@ -75,7 +75,7 @@ class LayerBinding:
 
     def close(self) -> None:
         """Take the own layers out of the viewer and listen no more; the user's layers stay."""
-        self.collect()
+        self.painting.collect()
         for signal, slot in self._connections():
             signal.disconnect(slot)
         self._clear()
@@ -115,61 +115,35 @@ class LayerBinding:
 
     def begin_painting(self, name: str) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
-        self.collect()
+        self.painting.collect()
         self.annotation.clear()
         image = self.session.state.image
         if self.placement is None or image is None:
             return
         self._leave_reduced()  # there is nothing to paint on
-        entry = self.session.state.classes[name]
-        draft = Draft(self.session.predictions, entry, self._marked(name, self.placement.shape))
-        draft.written.connect(self._collect.later)
-        self.annotation.begin(entry, draft, self.placement, image, self.session.state.classes)
+        self.painting.begin(name, self.placement, image)
         self._redraw.request()
 
     def stop_painting(self) -> None:
         """Keep the painting and put the brush down."""
-        self.collect()
+        self.painting.collect()
         self.annotation.clear()
         self.viewer.layers.selection.active = self.source.main
         self._redraw.request()
 
     def complete_slice(self) -> bool:
         """Declare the slice in view complete for the class that is painted; False where there is none."""
-        return self._complete(self.visible_slice())
+        return self.painting.complete(self.visible_slice())
 
     def complete_volume(self) -> bool:
         """Declare all of the image complete for the class that is painted."""
-        return self._complete(EVERYWHERE)
-
-    def undo(self) -> None:
-        """Undo the last stroke, or the last other change."""
-        self.collect()
-        self.session.undo()
-
-    def redo(self) -> None:
-        """Redo the last undone change."""
-        self.collect()
-        self.session.redo()
-
-    def collect(self) -> None:
-        """Hand the painting to the session."""
-        draft = self.annotation.draft
-        if draft is None or draft.class_name not in self.session.state.classes:
-            return
-        if draft.annotation.says_as(self.session.state.annotations.get(draft.class_name)):
-            return
-        self._writing = True
-        try:
-            self.session.annotations.put(draft.annotation)
-        finally:
-            self._writing = False
+        return self.painting.complete(EVERYWHERE)
 
     def flush(self) -> None:
         """Draw all pending changes."""
         self._redraw.flush()
-        if not self.annotation.stroking:  # a stroke is a single step for undo, and ends in 2D
-            self._collect.flush()
+        self.painting.flush()
+        if not self.annotation.stroking:  # a stroke ends in 2D
             self.reduced.advance()
 
     # the view
@@ -215,22 +189,12 @@ class LayerBinding:
                 self.sight.go_to_first_slice(image)
         self._upright.set_on(self.placement.anatomical)
         self._on_classes()
-        self._show_conflicts()
         self.tell_view()
 
-    def _on_visibility(self) -> None:
-        self._show_map()
-        self._show_conflicts()
-
     def _on_classes(self) -> None:
-        draft = self.annotation.draft
-        entry = None if draft is None else self.session.state.classes.by_id(draft.class_id)
-        if entry is not None:
-            self.annotation.paint_as(entry)
-        elif draft is not None:
-            self.annotation.clear()
+        self.painting.follow_table()
         self.annotation.color(self.session.state.classes)
-        self._show_map()
+        self._show()
 
     def _on_current_class(self) -> None:
         painted = self.annotation.class_name
@@ -240,8 +204,8 @@ class LayerBinding:
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
         if self.class_map.layer is None:
-            self._show_map()
-        self._rest = None
+            self._show()
+        self._labels.forget()
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._marks_are_old |= name == self.annotation.class_name
@@ -255,16 +219,11 @@ class LayerBinding:
             self._redraw_all()
 
     def _on_annotation(self, name: str) -> None:
-        """Take over the effect of undo, redo or clear on the annotation being painted."""
-        draft = self.annotation.draft
-        if draft is None or name != draft.class_name:
-            self._show_map()
-            return
-        if not self._writing:
-            draft.restart(self._marked(name, draft.annotation.shape))
-            self.annotation.refresh()
-        if self.class_map.layer is None:
-            self._show_map()
+        is_painted = name == self.annotation.class_name
+        if is_painted:
+            self.painting.follow_annotation()
+        if not is_painted or self.class_map.layer is None:
+            self._show()
         elif self.session.state.shows_conflicts:  # the map shows no painting
             self._redraw.request()
 
@@ -301,7 +260,7 @@ class LayerBinding:
         if self.placement is None:
             return
         hidden = (self.class_map.layer, self.annotation.layer)
-        self.reduced.prepare(self.source.layers, hidden, self._labels, self.placement)
+        self.reduced.prepare(self.source.layers, hidden, self._fused, self.placement)
 
     def _on_removed(self, event: object) -> None:
         """The user took a layer away in napari's list."""
@@ -315,85 +274,59 @@ class LayerBinding:
 
     # drawing
 
-    def _marked(self, name: str, shape: Shape) -> ChunkedAnnotation:
-        """Annotation of a class on the image in view, of the given shape."""
-        annotation = self.session.state.annotations.get(name)
-        return ChunkedAnnotation.empty(name, shape) if annotation is None else annotation
+    def _shown(self) -> Shown:
+        """What the layers are to show at present."""
+        in_3d, is_reduced = self.viewer.dims.ndisplay == 3, self.reduced.is_due(self.placement)
+        return resolve(self.session.state, View(in_3d, is_reduced, self.annotation.class_name))
 
-    def _complete(self, region: Region | None) -> bool:
-        draft = self.annotation.draft
-        if region is None or draft is None:
-            return False
-        draft.complete(region)
-        self.collect()
-        return True
-
-    def _is_known(self, name: str) -> bool:
-        return name in self.session.state.annotations or self.session.state.state_of(name) != "not asked"
-
-    def _show_map(self) -> None:
-        """Add the map of classes when any class is to be seen, and draw the present state."""
-        self._rest = None  # a new layer, or new colours, look at the data at once
-        wanted = self.session.state.image is not None and len(self.session.state.classes) > 0
-        if not wanted or self.placement is None:
+    def _show(self) -> None:
+        """Add the layers that are due, remove others, and draw the present state."""
+        self._labels.forget()  # a new layer, or new colours, look at the data at once
+        shown = self._shown()
+        if self.placement is None or not len(shown.classes):
             self.class_map.clear()
-            return
-        if self.class_map.layer is None and any(map(self._is_known, self.session.state.classes.names)):
-            small = max(e.value for e in self.session.state.classes) <= 255
-            dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.state.image}
-            self.class_map.show(self._drawn_labels, self._labels, self.placement, dtype, carried)
-            self.annotation.come_to_top()
-            if self.reduced.is_due(self.placement) and self.class_map.layer is not None:
-                self.reduced.hide([self.class_map.layer])
-        self.class_map.color(self.session.state.classes, self.session.state.hidden_classes)
+        else:
+            if self.class_map.layer is None and shown.has_results:
+                self._add_map(shown, self.placement)
+            self.class_map.color(shown.classes, shown.hidden)
+        if self.placement is None or not shown.conflicts:
+            self.conflicts.clear()
+        else:
+            self.conflicts.show(lambda region: fusing.conflicts(self.session.state, region), self.placement)
         self._redraw.request()
 
-    def _labels(self, region: Region, but: str | None = None) -> NDArray[np.unsignedinteger]:
-        """All classes, or all except a given class, in a single map."""
-        names = [name for name in self.session.state.classes.names if name != but]
-        return fusing.labels(self.session.state, names, region).values
+    def _add_map(self, shown: Shown, placement: Placement) -> None:
+        small = max(entry.value for entry in shown.classes) <= 255
+        dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.state.image}
+        self.class_map.show(self._drawn, self._fused, placement, dtype, carried)
+        self.annotation.come_to_top()
+        if self.reduced.is_due(placement) and self.class_map.layer is not None:
+            self.reduced.hide([self.class_map.layer])
 
-    def _drawn_labels(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """The map with all of the current class on top, regardless of other classes, and without the painting.
+    def _fused(self, region: Region) -> NDArray[np.unsignedinteger]:
+        """All classes in a single map."""
+        return fusing.labels(self.session.state, None, region).values
 
-        In 3D the current class is drawn like the others: shapes that hide each other are to be seen as exported.
-        """
-        painted, name = self.annotation.class_name, self.session.state.current_class
-        if self.session.state.image is not None and self.reduced.is_due(self.placement):
-            return nothing_in(region, self.session.state.image.geometry.shape)  # the reduced volume is seen
-        if self.viewer.dims.ndisplay == 3:
-            return self._labels(region, painted)
-        if name is None or not self._is_known(name) or name in self.session.state.hidden_classes:
-            return self._without(painted, region)
-        labels = self._without(name, region).copy()
-        if name != painted:
-            reached = fusing.corrected(self.session.state, name, region) >= as_level(self.session.state.threshold(name))
-            labels[reached] = self.session.state.classes[name].value
-        return labels
-
-    def _without(self, name: str | None, region: Region) -> NDArray[np.unsignedinteger]:
-        """The map of all classes except a given class, cached while only this class changes, as by its threshold."""
-        if self._rest is None or self._rest[:2] != (name, region):
-            self._rest = name, region, self._labels(region, name)
-        return self._rest[2]
+    def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
+        """The map as it is to be seen."""
+        shown, state = self._shown(), self.session.state
+        if state.image is not None and self.reduced.is_due(self.placement):
+            return nothing_in(region, state.image.geometry.shape)  # the reduced volume is seen
+        return self._labels.draw(state, shown, region)
 
     def _redraw_all(self) -> None:
         """Draw all possible changes in any class."""
-        self._rest = None
+        self._labels.forget()
         self._redraw.request()
-
-    def _show_conflicts(self) -> None:
-        if self.session.state.shows_conflicts and self.placement is not None:
-            self.conflicts.show(lambda region: fusing.conflicts(self.session.state, region), self.placement)
-        else:
-            self.conflicts.clear()
 
     def _refresh(self) -> None:
         if self.reduced.is_on:
             self.reduced.draw(None if self.class_map.layer is None else self.class_map.layer.colormap)
         if self.reduced.is_due(self.placement):
             return
-        self.class_map.refresh(thumbnail=self._rest is None)  # a millisecond that a switch of classes does without
+        self.class_map.refresh(
+            thumbnail=not self._labels.is_kept
+        )  # a millisecond that a switch of classes does without
         self.conflicts.refresh()
         if self._marks_are_old:
             self._marks_are_old = False
@@ -404,7 +337,8 @@ class LayerBinding:
         self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()
-        self.placement = self._rest = None
+        self.placement = None
+        self._labels.forget()
         self._leave_reduced()  # a layer of the user's that comes back would be drawn whole
 
     def _leave_reduced(self) -> None:

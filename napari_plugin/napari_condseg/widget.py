@@ -74,8 +74,8 @@ class CondSegWidget(QWidget):
         """Guard unsaved work against closing of napari's window."""
         super().showEvent(event)
         if self._guard is None:
-            self._guard = Guard(self._window(), self._viewer, self.session, self.binding.collect)
-        self._guard.collect = self.binding.collect
+            self._guard = Guard(self._window(), self._viewer, self.session, self.binding.painting.collect)
+        self._guard.collect = self.binding.painting.collect
 
     def event(self, event: QEvent) -> bool:
         """Delete the widget when the dock is closed: napari only takes the widget out."""

@@ -226,7 +226,7 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     draft = panel.binding.annotation.draft
     assert draft is not None
     draft.write((slice(2, 3),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
-    panel.binding.collect()
+    panel.binding.painting.collect()
     panel.session.lessons.start("lesion", 100_000)
     qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=10_000)  # a step is done
     assert panel.job.currentIndex() == 1

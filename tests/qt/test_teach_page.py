@@ -40,7 +40,7 @@ def paint(panel: Panel, name: str) -> None:
     assert layer is not None
     layer.brush_size = 3
     layer.paint((2, 3, 3), panel.session.state.classes[name].value)
-    panel.binding.collect()
+    panel.binding.painting.collect()
 
 
 def job_state(panel: Panel) -> str:
@@ -426,7 +426,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     assert layer is not None
     panel.binding.viewer.dims.set_current_step(0, 1)
     layer.paint((1, 3, 3), panel.session.state.classes["liver"].value)
-    panel.binding.collect()
+    panel.binding.painting.collect()
     trainer = stage.tools.trainers[-1]
     marked = int(panel.session.state.annotations["liver"].supervised.sum())
     qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)

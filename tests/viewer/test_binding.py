@@ -117,7 +117,7 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
     layer = binding.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
-    binding.collect()
+    binding.painting.collect()
     assert [one.name for one in viewer.layers] == ["scan", "all classes", "cyst, annotation"]
     assert viewer.layers.selection.active is layer
 
@@ -129,7 +129,7 @@ def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBindi
     layer = opened.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
-    opened.collect()
+    opened.painting.collect()
     masks = {name: scan.voxels()[0] == value for name, value in (("liver", 1), ("spleen", 2))}
     classes = ClassTable(tuple(session.state.classes[name] for name in masks))
     labels = Segmentation(Path("labels.nii"), scan.geometry, classes, masks, named=True)
@@ -233,10 +233,10 @@ def test_painting_marks_only_what_was_touched(opened: LayerBinding) -> None:
     assert layer.selected_label == 1
     before = fusing.mask(opened.session.state, "liver")
     layer.brush_size = 1
-    opened._collect._again = 0
+    opened.painting._later._again = 0
     layer.paint((2, 3, 3), 1)
     layer.paint((2, 3, 4), 0)
-    opened.collect()
+    opened.painting.collect()
     annotation = opened.session.state.annotations["liver"]
     changed = annotation.supervised
     assert np.array_equal(changed, fusing.mask(opened.session.state, "liver") != before)
@@ -250,7 +250,7 @@ def test_erasing_then_undoing_in_napari_leaves_no_mark(opened: LayerBinding) -> 
     layer.brush_size = 3
     layer.paint((2, 3, 3), 0)
     layer.undo()
-    opened.collect()
+    opened.painting.collect()
     annotation = opened.session.state.annotations.get("liver")
     assert annotation is None or annotation.state == "unlabelled"
 
@@ -279,9 +279,9 @@ def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding)
     opened.annotation.layer.data[:3] = 1
     painted = draft.shown(EVERYWHERE)
     assert painted.sum() > before.sum()
-    opened.undo()
+    opened.painting.undo()
     assert np.array_equal(draft.shown(EVERYWHERE), before)
-    opened.redo()
+    opened.painting.redo()
     assert np.array_equal(draft.shown(EVERYWHERE), painted)
 
 
@@ -426,7 +426,7 @@ def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBind
     assert draft is not None
     layer.brush_size = 1
     layer.paint((2, 3, 3), session.state.classes["liver"].value)
-    binding.collect()
+    binding.painting.collect()
     painted = draft.shown(EVERYWHERE)
     assert painted.sum() == 1
     session.predictions.start(["liver"])

@@ -67,7 +67,7 @@ class Brush:
 
     def marked(self) -> ChunkedAnnotation:
         """What the session has by now."""
-        self.panel.binding.collect()
+        self.panel.binding.painting.collect()
         return self.session.state.annotations.get("liver", ChunkedAnnotation.empty("liver", SHAPE))
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -238,7 +238,7 @@ def test_strokes_that_come_at_once_from_a_busy_window_keep_their_path(brush: Bru
         brush.qtbot.waitUntil(lambda: not brush.panel.moves.is_behind, timeout=20_000)
         brush.qtbot.wait(30)
         assert [says(brush.marked(), voxel) for voxel in seen] == [PRESENT] * 3
-        brush.panel.binding.undo()
+        brush.panel.binding.painting.undo()
         assert brush.marked().present == 0
     assert brush.panel.window().updatesEnabled()
 
@@ -255,5 +255,5 @@ def test_a_stroke_is_one_step_for_undo(brush: Brush) -> None:
     brush.send(QEvent.Type.MouseButtonRelease, points[-1], LEFT, no)
     binding.flush()
     assert brush.session.state.annotations["liver"].state == "present"
-    binding.undo()
+    binding.painting.undo()
     assert "liver" not in brush.session.state.annotations
