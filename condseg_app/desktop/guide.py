@@ -99,7 +99,7 @@ class _Before:
             session.models.open(self._model)
         window.panel.teach.steps.setValue(self._steps)
         window.panel.teach.choose_mode(self._mode)
-        window.panel.pages.setCurrentIndex(0)
+        window.panel.show_page("classes")
 
 
 class Caption(QFrame):

@@ -300,7 +300,7 @@ class Tour:
 
     def _predict_taught(self) -> str:
         self.binding.stop_painting()
-        self.panel.pages.setCurrentIndex(0)
+        self.panel.show_page("classes")
         self._click_class(self.own_class)
         if self.guides:
             return "discarded the model that was taught"
@@ -312,7 +312,7 @@ class Tour:
 
     def _export(self) -> str:
         page = self.panel.export
-        self.panel.pages.setCurrentIndex(2)
+        self.panel.show_page("export")
         if self.guides:
             page.choose_only(self.own_class)  # the others may be predicted in part only
         for row in range(1 if self.guides else page.format.count()):

@@ -111,7 +111,7 @@ class MainWindow(QMainWindow):
                 Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
                 Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
                 SEPARATOR,
-                Entry("export", "&Export…", lambda: self.panel.pages.setCurrentIndex(2), "Ctrl+S"),
+                Entry("export", "&Export…", lambda: self.panel.show_page("export"), "Ctrl+S"),
                 Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
                 Entry("choose_again", "Other se&ries, frame or channel…", self.session.images.choose_again),
                 Entry("close_image", "&Close image", session_call(self.session.images.close), "Ctrl+W"),
@@ -328,7 +328,7 @@ class MainWindow(QMainWindow):
             self.settings.opened(image.source.resolve(), image.pick)
             self._show_recent()
         self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
-        self.middle.setCurrentIndex(0 if image is None else 1)
+        self.middle.setCurrentWidget(self.welcome if image is None else self.canvas.widget)
         self.panel_dock.setVisible(image is not None)
         self.layer_docks.follow(image is not None)
         soon(self, self.canvas.model.reset_view)  # once the canvas has its size

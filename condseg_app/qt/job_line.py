@@ -56,7 +56,8 @@ class JobLine(QStackedWidget):
         self.notice = ElidedLabel(lines=2)
         self.notice.setObjectName("notice")
         self.addWidget(self.notice)
-        self.addWidget(self._work())
+        self.work = self._work()
+        self.addWidget(self.work)
         self._fade = QTimer(self)
         self._fade.setSingleShot(True)
         self._fade.setInterval(_NOTICE_MS)
@@ -92,7 +93,7 @@ class JobLine(QStackedWidget):
 
     def _on_job(self) -> None:
         job = self._session.jobs.shown
-        self.setCurrentIndex(0 if job is None else 1)
+        self.setCurrentWidget(self.notice if job is None else self.work)
         if job is not None:
             self._on_progress(job.progress)
             if job.state == "paused":

@@ -1,6 +1,7 @@
 """The panel: the same in napari's dock and at the right of the app."""
 
 import logging
+from typing import Literal
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
@@ -29,6 +30,7 @@ from condseg_app.viewer.reduced import MOST_VOXELS_IN_SOFTWARE
 _FRAME_MS = 50
 _TAKE_IN_EVERY_MS, _TAKE_IN_SECONDS = 20, 0.01
 """Pace of results: whatever the engine's pace, half of the time is left for the user."""
+Page = Literal["classes", "teach", "export"]
 MINIMUM_WIDTH = 288
 
 
@@ -67,10 +69,13 @@ class Panel(QWidget):
         self.pages.setObjectName("pages")
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
-        self.pages.addTab(_scrolled(self.classes), "Classes")
-        self._teach_area = _scrolled(self.teach)
-        self.pages.addTab(self._teach_area, "Teach")
-        self.pages.addTab(_scrolled(self.export), "Export")
+        self._areas: dict[Page, QScrollArea] = {
+            "classes": _scrolled(self.classes),
+            "teach": _scrolled(self.teach),
+            "export": _scrolled(self.export),
+        }
+        for page, area in self._areas.items():
+            self.pages.addTab(area, page.capitalize())
         self.job = JobLine(self.session)
         self.device = DeviceLine(self.session)
         layout = QVBoxLayout(self)
@@ -112,20 +117,29 @@ class Panel(QWidget):
             timer.timeout.connect(do)
             timer.start()
 
+    @property
+    def page(self) -> str:
+        """The key of the page in view."""
+        return next(page for page, area in self._areas.items() if area is self.pages.currentWidget())
+
+    def show_page(self, page: Page) -> None:
+        """Turn to a page."""
+        self.pages.setCurrentWidget(self._areas[page])
+
     def show_teach(self, name: str) -> None:
         """Turn to the page for teaching a class."""
         self.session.classes.choose(name)
-        self.pages.setCurrentIndex(1)
+        self.show_page("teach")
 
     def show_export(self, name: str) -> None:
         """Turn to the page for exporting a class."""
         self.export.choose_only(name)
-        self.pages.setCurrentIndex(2)
+        self.show_page("export")
 
     def _show_result(self, result: object) -> None:
         """Bring a lesson's changes into view, once the layout is done."""
         del result
-        soon(self, lambda: self._teach_area.ensureWidgetVisible(self.teach.outcome.accept))
+        soon(self, lambda: self._areas["teach"].ensureWidgetVisible(self.teach.outcome.accept))
 
     def show_problem(self, error: CondsegError) -> None:
         """Show an error; an older message makes room."""

@@ -24,7 +24,7 @@ from napari_condseg.labels_offer import LabelsOffer
 if TYPE_CHECKING:
     import napari.viewer
 
-_DISPLAY_NAME, _EXPORT_PAGE = "CondSeg", 2
+_DISPLAY_NAME = "CondSeg"
 
 
 class CondSegWidget(QWidget):
@@ -128,4 +128,4 @@ class CondSegWidget(QWidget):
 def show_export(viewer: "napari.viewer.Viewer") -> None:
     """Open the panel at the Export page."""
     _, widget = viewer.window.add_plugin_dock_widget("condseg", _DISPLAY_NAME)
-    widget.panel.pages.setCurrentIndex(_EXPORT_PAGE)
+    widget.panel.show_page("export")

@@ -357,7 +357,7 @@ def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path)
     window.open_path(scan_file)
     assert window.session.wait(10)
     window.set_theme("light")
-    window.panel.pages.setCurrentIndex(1)
+    window.panel.show_page("teach")
     assert window.panel.teach.mode.mode == "exact"
     window.panel.teach.mode.buttons["full"].click()
     window.close()

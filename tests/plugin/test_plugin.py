@@ -333,7 +333,7 @@ def test_napari_finds_the_panel_and_the_menu(make_napari_viewer_proxy: Callable[
     viewer = make_napari_viewer_proxy()
     show_export(viewer)
     (widget,) = [w for w in viewer.window.dock_widgets.values() if hasattr(w, "panel")]
-    assert widget.panel.pages.currentIndex() == 2
+    assert widget.panel.page == "export"
     widget.session.close()
 
 

@@ -127,9 +127,9 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     assert panel.session.state.hidden_classes == {"liver", "kidney"}
     assert {a.objectName(): a.text() for a in table.menu_for("spleen").actions()}["only"] == "Show all"
     actions["teach"].trigger()
-    assert panel.pages.currentIndex() == 1
+    assert panel.page == "teach"
     actions["export"].trigger()
-    assert panel.pages.currentIndex() == 2
+    assert panel.page == "export"
     assert panel.export.chosen_names() == ["spleen"]
     actions["rename"].trigger()
     dialog = panel.findChildren(ClassDialog)[-1]

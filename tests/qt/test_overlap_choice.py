@@ -15,7 +15,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def page(panel: Panel, stage: Any) -> Any:
     stage.predict_all()
-    panel.pages.setCurrentIndex(2)
+    panel.show_page("export")
     return panel.export
 
 

@@ -173,7 +173,7 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     assert draft is not None
     draft.write((slice(2, 5), slice(2, 5), slice(0, 1)), np.full((3, 3, 1), draft.value, np.uint8))
     panel.classes.correct_button.click()
-    panel.pages.setCurrentIndex(2)
+    panel.show_page("export")
     panel.export.path.setText(str(tmp_path / "cells.png"))
     qtbot.mouseClick(panel.export.write, Qt.MouseButton.LeftButton)
     assert session.wait(20)

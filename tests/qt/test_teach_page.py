@@ -156,7 +156,7 @@ def test_a_full_lesson_shows_all_classes_and_asks_where_some_are_worse(qtbot: Qt
 def test_only_the_person_s_choice_of_a_mode_is_told(qtbot: QtBot, panel: Panel) -> None:
     page, told = panel.teach, list[str]()
     page.mode_chosen.connect(told.append)
-    panel.pages.setCurrentIndex(1)
+    panel.show_page("teach")
     assert page.steps.value() == 600
     qtbot.mouseClick(page.mode.buttons["full"], LEFT)
     assert page.steps.value() == 600
@@ -176,7 +176,7 @@ def discard(qtbot: QtBot, outcome: LessonOutcome) -> None:
 
 def test_each_mode_stands_right_above_its_explanation(panel: Panel) -> None:
     panel.resize(340, 1200)
-    panel.pages.setCurrentIndex(1)
+    panel.show_page("teach")
     QApplication.processEvents()
     mode = panel.teach.mode
     for label in mode.findChildren(QLabel):

@@ -106,7 +106,7 @@ def test_esc_without_work_leaves_a_field(window: QMainWindow, panel: Panel) -> N
 
 def test_the_viewer_has_the_keys_after_a_lesson_was_started(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
     panel.session.classes.choose("liver")
-    panel.pages.setCurrentIndex(1)
+    panel.show_page("teach")
     click(qtbot, panel.teach.paint)
     click(qtbot, panel.teach.volume_done)
     mark(panel)
@@ -134,7 +134,7 @@ def test_a_button_reached_with_tab_gives_the_keys_away_when_it_is_of_no_use(
     window: QMainWindow, panel: Panel, ends: str, qtbot: QtBot
 ) -> None:
     panel.session.classes.choose("liver")
-    panel.pages.setCurrentIndex(1)
+    panel.show_page("teach")
     mark(panel)
     panel.teach.start.setFocus(Qt.FocusReason.TabFocusReason)
     if ends == "vanishes":
@@ -179,11 +179,11 @@ def test_commands_have_keys_while_their_buttons_are_there(window: QMainWindow, p
     panel.session.classes.choose("liver")
     panel.classes.table.setFocus()
     press(Qt.Key.Key_T, alt)
-    assert panel.pages.currentIndex() == 1
+    assert panel.page == "teach"
     press(Qt.Key.Key_A, alt)
     assert panel.session.jobs.current is None, "its button is on another page"
     press(Qt.Key.Key_1, alt)
-    assert panel.pages.currentIndex() == 0
+    assert panel.page == "classes"
     press(Qt.Key.Key_A, alt)
     assert panel.session.jobs.current is not None
 
