@@ -84,7 +84,7 @@ def test_esc_cancels_a_file_being_read_and_an_export(
             assert export.masks["liver"].any()
         return ()
 
-    monkeypatch.setattr("condseg_app.session.opening.reading_steps", slow_read)
+    monkeypatch.setattr("condseg_app.session.images.reading_steps", slow_read)
     monkeypatch.setattr("condseg_app.io.write_export", slow_write)
     session.images.open(Path("scan.nii.gz"))
     assert session.jobs.can_cancel
