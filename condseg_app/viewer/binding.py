@@ -275,7 +275,7 @@ class LayerBinding:
     # drawing
 
     def _shown(self) -> Shown:
-        """What the layers are to show at present."""
+        """Content of the layers at present."""
         in_3d, is_reduced = self.viewer.dims.ndisplay == 3, self.reduced.is_due(self.placement)
         return resolve(self.session.state, View(in_3d, is_reduced, self.annotation.class_name))
 

@@ -1,4 +1,4 @@
-"""What the layers show, by the state and the view."""
+"""Content of the layers, by the state and the view."""
 
 from dataclasses import dataclass, field
 
