@@ -18,11 +18,11 @@ SLICE = (slice(0, 1), slice(None), slice(None))
 def state(scan: Image) -> State:
     """Liver and spleen are predicted on all voxels, the liver less surely; nothing is known of the kidney."""
     shape = scan.geometry.shape
-    levels = {"liver": ClassLevels(shape), "spleen": ClassLevels(shape)}
+    table, levels = ClassTable.from_names(NAMES), {}
     for name, level in (("liver", 150), ("spleen", 220)):
-        levels[name].paste((slice(None), slice(None), slice(None)), np.full(shape, level, np.uint8))
-    table = ClassTable.from_names(NAMES)
-    return State(image=scan, classes=table, asked_as={name: name for name in NAMES}, levels=levels)
+        levels[table[name].id] = ClassLevels(shape)
+        levels[table[name].id].paste((slice(None), slice(None), slice(None)), np.full(shape, level, np.uint8))
+    return State(image=scan, classes=table, levels=levels)
 
 
 def test_without_an_image_nothing_is_shown(state: State) -> None:
@@ -50,7 +50,9 @@ def test_the_current_class_is_on_top_of_a_slice_and_a_painted_class_is_left_to_t
 
 
 def test_a_hidden_class_is_not_on_top_and_conflicts_are_shown_if_asked_for(state: State) -> None:
-    shown = resolve(replace(state, current_class="liver", hidden=frozenset({"liver"}), shows_conflicts=True), View())
+    shown = resolve(
+        replace(state, current_class="liver", hidden=frozenset({state.id_of("liver")}), shows_conflicts=True), View()
+    )
     assert (shown.on_top, shown.hidden, shown.conflicts) == (None, frozenset({"liver"}), True)
 
 
@@ -72,7 +74,7 @@ def test_classes_beneath_are_kept_for_a_slice_until_forgotten_and_never_for_a_vo
     labels, chosen = ShownLabels(), replace(state, current_class="liver")
     labels.draw(chosen, resolve(chosen, View()), SLICE)
     assert labels.is_kept
-    above = replace(chosen, thresholds={"liver": 0.9})
+    above = replace(chosen, thresholds={chosen.id_of("liver"): 0.9})
     assert set(np.unique(labels.draw(above, resolve(above, View()), SLICE))) == {2}
     labels.forget()
     labels.draw(chosen, resolve(chosen, View(in_3d=True)), SLICE)
