@@ -144,10 +144,11 @@ class Geometry:
         return bool(apart.max() <= 0.01 * min(self.spacing) + rounding)
 
     def part(self, region: tuple[slice, slice, slice]) -> "Geometry":
-        """The grid of a region."""
+        """The grid of a region, whose ends may be open."""
+        bounds = [part.indices(n) for part, n in zip(region, self.shape, strict=True)]
         affine = self.affine.copy()
-        affine[:3, 3] += self.affine[:3, :3] @ [part.start for part in region]
-        i, j, k = (part.stop - part.start for part in region)
+        affine[:3, 3] += self.affine[:3, :3] @ [start for start, _, _ in bounds]
+        i, j, k = (stop - start for start, stop, _ in bounds)
         return Geometry((i, j, k), affine, self.unit)
 
     def reoriented(self, orientation: str) -> "Geometry":

@@ -11,7 +11,6 @@ from condseg_app.data import (
     EVERYWHERE,
     ChunkedAnnotation,
     ClassLevels,
-    Geometry,
     LabelMap,
     OnDemand,
     Prediction,
@@ -35,7 +34,7 @@ def labels(state: State, names: Sequence[str] | None = None, region: Region | No
     known = [name for name in (state.classes.names if names is None else names) if _may_be_in(state, name, part)]
     levels = OnDemand(tuple(known), partial(corrected, state, region=part))
     thresholds = {name: state.threshold(name) for name in known}
-    fused = fuse(Prediction(_sub_grid(grid, part), levels), state.classes, thresholds, priority=state.in_priority)
+    fused = fuse(Prediction(grid.part(part), levels), state.classes, thresholds, priority=state.in_priority)
     return replace(fused, array=_marked_on_top(state, fused.values, known, part))
 
 
@@ -116,11 +115,3 @@ def _marked_on_top(
 
 def _marked(annotation: ChunkedAnnotation, region: Region) -> NDArray[np.bool_]:
     return np.asarray(annotation.read(region) == PRESENT)
-
-
-def _sub_grid(grid: Geometry, region: Region) -> Geometry:
-    bounds = [part.indices(n) for part, n in zip(region, grid.shape, strict=True)]
-    i, j, k = (stop - start for start, stop, _ in bounds)
-    affine = np.array(grid.affine)
-    affine[:, 3] = grid.affine @ [*(start for start, _, _ in bounds), 1.0]
-    return Geometry((i, j, k), affine, grid.unit)

@@ -128,7 +128,7 @@ def _complete(
     case: Case, data: DataSet, table: ClassTable, wanted: tuple[str, ...], model: Model, plan: CompletionPlan
 ) -> dict[str, Any]:
     """Write a case's files; returns their paths."""
-    name = case.name.replace("/", "_")
+    name = as_file_name(case.name)
     image_file = f"{IMAGES}/{name}{_suffix(case.image)}"
     missing = [c for c in wanted if c not in case.labelled]
     grid = read_image(case.image).geometry
@@ -198,7 +198,7 @@ def _write_description(
     cases: tuple[Case, ...],
     files: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    names = {case.name: case.name.replace("/", "_") for case in cases}
+    names = {case.name: as_file_name(case.name) for case in cases}
     split: dict[str, list[str]] = {}
     for case in cases:
         split.setdefault(case.split or "train", []).append(names[case.name])
