@@ -1,5 +1,6 @@
 """Classes as files: what comes back, and what bad files get."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ def test_bad_files_get_a_sentence(tmp_path: Path) -> None:
         read_class(path)
     save_file(ROW, path, metadata={"condseg_class": '{"format_version": 2}'})
     with pytest.raises(ModelError, match="damaged description, or is of a newer version"):
+        read_class(path)
+    uncoded = {
+        "format_version": 1,
+        "entry": {"value": 1, "name": "a", "color": [1, 2, 3]},
+        "trunk_sha256": "",
+        "model": "",
+    }
+    save_file(ROW, path, metadata={"condseg_class": json.dumps({**uncoded, "training": {}, "licence": ""})})
+    with pytest.raises(ModelError, match="damaged description"):
         read_class(path)
     write_class(path, TAUGHT)
     path.write_bytes(path.read_bytes()[:-5])

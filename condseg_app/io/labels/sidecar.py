@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from condseg_app import __version__
-from condseg_app.data import ClassTable
+from condseg_app.data import ClassEntry, ClassTable
 from condseg_app.io.file_start import name_of
 
 SCHEMA = "condseg-classes"
@@ -21,6 +21,22 @@ def _as_table(rows: object) -> object:
 
 WrittenTable = Annotated[ClassTable, BeforeValidator(_as_table)]
 """A class table for pydantic, from a list of rows. An impossible table is a ClassTableError."""
+
+
+def _coded(row: object) -> object:
+    if isinstance(row, dict) and not {"color", "code"} <= row.keys():
+        raise ValueError("a class lacks its colour or code")
+    return row
+
+
+def _all_coded(rows: object) -> object:
+    return [_coded(row) for row in rows] if isinstance(rows, list) else rows
+
+
+CodedEntry = Annotated[ClassEntry, BeforeValidator(_coded)]
+"""A row that a network is asked by: a missing code is no code of 0."""
+CodedTable = Annotated[WrittenTable, BeforeValidator(_all_coded)]
+"""A class table of such rows."""
 
 
 def sidecar_path(path: Path) -> Path:

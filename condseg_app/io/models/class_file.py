@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from condseg_app.data import ClassEntry, TaughtClass
+from condseg_app.data import TaughtClass
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
+from condseg_app.io.labels.sidecar import CodedEntry
 from condseg_app.io.models.model_file import packable
 
 CLASS_SUFFIX = ".class.safetensors"
@@ -25,7 +26,7 @@ class _Strict(BaseModel):
 
 class _Content(_Strict):
     format_version: Literal[1]
-    entry: ClassEntry
+    entry: CodedEntry
     trunk_sha256: str
     model: str
     training: dict[str, Any]

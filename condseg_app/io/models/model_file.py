@@ -18,7 +18,7 @@ from condseg_app.data.model import FINGERPRINT
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.file_start import reading
-from condseg_app.io.labels.sidecar import WrittenTable
+from condseg_app.io.labels.sidecar import CodedTable
 
 SUFFIX = ".safetensors"
 FINGERPRINT_SUFFIX = ".fingerprint.json"
@@ -48,7 +48,7 @@ class _Manifest(_Strict):
     network: str
     settings: dict[str, Any]
     preprocessing: _Preprocessing
-    classes: WrittenTable
+    classes: CodedTable
     licence: str
     training: dict[str, Any]
     parent: str | None
