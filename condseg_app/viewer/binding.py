@@ -155,7 +155,7 @@ class LayerBinding:
         return None if layer is None or self.placement is None else Sight(self.viewer, layer, self.placement)
 
     def near(self) -> tuple[int, int, int] | None:
-        """The voxel in the middle of the view, for `Session.predict`; None without an image."""
+        """The voxel in the middle of the view, to predict from; None without an image."""
         return None if self.sight is None else self.sight.near()
 
     def visible_slice(self) -> Region | None:
