@@ -163,3 +163,14 @@ def test_only_what_is_not_stated_is_said_to_be(save_series: SaveSeries, tmp_path
     warnings = " ".join(read_dicom(tmp_path).warnings)
     assert "orientation is not stated" not in warnings
     assert "the volume may be mirrored" in warnings
+
+
+@pytest.mark.parametrize(("ratio", "is_told"), [([2, 1], True), ([1, 1], False)])
+def test_pixels_that_are_not_square_and_of_no_stated_size_are_told(
+    save_series: SaveSeries, tmp_path: Path, ratio: list[int], is_told: bool
+) -> None:
+    (path,) = save_series(tmp_path, VOXELS[..., :1], AFFINE, PixelAspectRatio=ratio)
+    data = pydicom.dcmread(path)
+    del data.PixelSpacing
+    data.save_as(path)
+    assert any("not square (Pixel Aspect Ratio 2 to 1)" in warning for warning in read_dicom(path).warnings) == is_told
