@@ -18,7 +18,7 @@ import typer
 from harness.report import DATA, in_turns, report
 from torch.utils.flop_counter import FlopCounterMode
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, Model, Preprocessing
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, Model, Preprocessing, Reorient, Spacing, Window
 from condseg_app.engine.networks import build_network, condition_for, new_model
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.engine.predict.windows import show
@@ -83,11 +83,9 @@ def fresh_model(network: str, classes: int, spacing: float) -> Model:
     plan = Preprocessing(
         "2.5D",
         (192, 192, 1),
-        orientation="RAS",
-        spacing=(spacing, spacing, 3.0),
-        intensity="window",
-        low=-125.0,
-        high=275.0,
+        (Window(-125.0, 275.0),),
+        orientation=Reorient("RAS"),
+        spacing=Spacing((spacing, spacing, 3.0)),
         neighbours=1,
     )
     return new_model("fresh", network, table, plan)

@@ -17,8 +17,8 @@ import typer
 from harness.models import thirteen
 from harness.report import DATA, in_turns, report
 
-from condseg_app.data import Annotation, Image, Model, dice
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.data import Annotation, Image, Model, PredictionOptions, dice
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.io import read_case, read_data_set
 
 
@@ -35,11 +35,11 @@ def main(
         image, annotations = read_case(case, data_set.classes)
 
         def gated(image: Image = image) -> None:
-            predict_whole(model, image, names, Manner("cpu", roi=0.5))
+            predict_whole(model, image, names, "cpu", PredictionOptions(roi=True))
 
         def full(image: Image = image) -> None:
             for name in names:
-                predict_whole(model, image, [name], Manner("cpu"))
+                predict_whole(model, image, [name], "cpu")
 
         seconds = in_turns({"gated": gated, "full": full}, rounds)
         ratios.append(seconds["full"] / seconds["gated"])
@@ -59,7 +59,7 @@ def main(
 
 def mean_dice(model: Model, image: Image, annotations: tuple[Annotation, ...], *, roi: bool) -> float:
     """Of all classes."""
-    found = predict_whole(model, image, model.classes.names, Manner("cpu", roi=0.5 if roi else None))
+    found = predict_whole(model, image, model.classes.names, "cpu", PredictionOptions(roi=roi))
     return statistics.mean(dice(found.mask(known.class_name), known.mask) for known in annotations)
 
 

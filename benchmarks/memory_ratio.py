@@ -17,7 +17,6 @@ import typer
 from harness.models import widened
 from harness.report import DATA, report
 
-from condseg_app.data import PostProcessing
 from condseg_app.io import find_model, read_case, read_data_set, read_model
 
 
@@ -58,7 +57,7 @@ def peak(data: Path, name: str, classes: int) -> float:
     data_set = read_data_set(data)
     image, _ = read_case(data_set.part("test").cases[0], data_set.classes)
     model = widened(read_model(find_model(name)), classes)
-    for _ in segment(image, Request(model, model.classes, PostProcessing(), "cpu")):
+    for _ in segment(image, Request(model, device="cpu")):
         pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

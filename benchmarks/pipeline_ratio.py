@@ -31,7 +31,7 @@ from harness.report import DATA, report
 from monai.inferers import sliding_window_inference
 from scipy.ndimage import zoom
 
-from condseg_app.data import LabelMap, Model, PostProcessing, dice
+from condseg_app.data import LabelMap, Model, PredictionOptions, dice
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.networks import build_network, condition_for
 from condseg_app.engine.predict import whole as _predict  # noqa: F401 - what `segment` imports, before it counts
@@ -99,7 +99,7 @@ def measured(way: str, data: Path, volume: int) -> dict[str, float]:
 
 def ours(path: Path, model: Model, *, roi: bool) -> LabelMap:
     """Predict as `condseg predict` does."""
-    *_, (_, found) = segment(path, Request(model, model.classes, PostProcessing(), "cpu", roi=roi))
+    *_, (_, found) = segment(path, Request(model, PredictionOptions(roi=roi), "cpu"))
     if found is None or found.labels is None:
         raise RuntimeError("no label map came back")
     return found.labels

@@ -22,6 +22,7 @@ from condseg_app.data import (
     Model,
     Pick,
     PostProcessing,
+    PredictionOptions,
     Split,
     TeachingMode,
 )
@@ -82,7 +83,7 @@ class Masks:
         Raises:
             WriteError: another ending, more than the format holds, or the disk refuses; nothing is written.
         """
-        settings = self.request.post_processing
+        settings = self.request.options.post_processing
         extra = tasks.predict_image.record_of(self.file, self.request.model.name, self.classes, settings).extra()
         if self.found.labels is not None:
             return io.write_label_map(Path(path), self.found.labels, extra)
@@ -151,8 +152,8 @@ def predict(
         CondsegError: the model does not fit the image, lacks a class, or more memory is needed than is free.
     """
     loaded = _loaded(model)
-    wanted = loaded.classes if classes is None else ClassTable(tuple(loaded.classes[name] for name in classes))
-    request = tasks.predict_image.Request(loaded, wanted, settings or PostProcessing(), device)
+    options = PredictionOptions(None if classes is None else tuple(classes), settings or PostProcessing())
+    request = tasks.predict_image.Request(loaded, options, device)
     source = Path(image) if isinstance(image, str) else image
     for part, found in tasks.predict_image.segment(source, request):
         if progress is not None:

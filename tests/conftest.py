@@ -191,7 +191,7 @@ class Stage:
 def small_model(name: str, dimensions: str) -> Model:
     """A model that knows three classes."""
     flat = dimensions == "2D"
-    plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4), 1, intensity="zscore")
+    plan = Preprocessing("2D" if flat else "3D", (4, 4, 1 if flat else 4))
     weights = {"class_rows": np.arange(2 * len(NAMES), dtype=np.float32).reshape(-1, 2)}
     return Model(name, "dense_unet", {}, plan, ClassTable.from_names(NAMES), weights, licence="CC0-1.0")
 

@@ -28,7 +28,7 @@ from condseg_app.cli.shared import (
     post_processing,
     split_in,
 )
-from condseg_app.data import Pick
+from condseg_app.data import Pick, PredictionOptions
 from condseg_app.errors import CondsegError
 
 
@@ -73,11 +73,9 @@ def predict(
     """
     chosen = tuple(names_in(class_names)) if class_names else None
     settings = post_processing(threshold, keep_largest, smallest, inside_whole, overlap, priority)
-    pick = Pick(series, frame, channel)
-    formats = tuple(dict.fromkeys(also or ()))
-    plan = tasks.predict_folder.PredictionPlan(
-        model, output, chosen, settings, masks, device, overwrite, accurate, roi, pick, formats
-    )
+    pick, formats = Pick(series, frame, channel), tuple(dict.fromkeys(also or ()))
+    options = PredictionOptions(chosen, settings, masks, accurate, roi, pick, formats)
+    plan = tasks.predict_folder.PredictionPlan(model, output, options, device, overwrite)
     files = tasks.predict_folder.image_files(paths, output)
     with _place(engine, certificate) as segment_all:
         _predict(files, plan, tasks.predict_folder.checked_first(segment_all) if untrusted else segment_all)

@@ -30,10 +30,29 @@ from condseg_app.data.lesson import (
 )
 from condseg_app.data.levels import ClassLevels, Levels, extent_of, level_counts
 from condseg_app.data.measure import Measure, measure, voxel_size
-from condseg_app.data.model import Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data.model import Inference, Model
 from condseg_app.data.on_demand import OnDemand
 from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
+from condseg_app.data.prediction_options import PredictionOptions
+from condseg_app.data.preprocessing import (
+    Channel,
+    CropToForeground,
+    CtNormalisation,
+    Dimensions,
+    IntensityStep,
+    Percentile,
+    Preprocessing,
+    Reorient,
+    Scaling,
+    Spacing,
+    Transpose,
+    Unchanged,
+    UnitRange,
+    Window,
+    ZScore,
+    intensity_step,
+)
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
 from condseg_app.data.units import CommonUnit, Unit, common_unit, millimetres
@@ -49,6 +68,7 @@ __all__ = [
     "Block",
     "Case",
     "Certificate",
+    "Channel",
     "ChunkedAnnotation",
     "ClassChange",
     "ClassEntry",
@@ -56,6 +76,8 @@ __all__ = [
     "ClassTable",
     "Color",
     "CommonUnit",
+    "CropToForeground",
+    "CtNormalisation",
     "DataSet",
     "DeviceInfo",
     "Dimensions",
@@ -64,7 +86,8 @@ __all__ = [
     "Geometry",
     "Image",
     "ImageProof",
-    "Intensity",
+    "Inference",
+    "IntensityStep",
     "LabelCoding",
     "LabelMap",
     "LazyArray",
@@ -75,19 +98,29 @@ __all__ = [
     "Model",
     "OnDemand",
     "Overlap",
+    "Percentile",
     "Pick",
     "PostProcessing",
     "Prediction",
+    "PredictionOptions",
     "Preprocessing",
     "Region",
+    "Reorient",
+    "Scaling",
     "Shape",
     "Shown",
+    "Spacing",
     "Span",
     "Split",
     "TaughtClass",
     "TeachingMode",
     "TrainingProgress",
+    "Transpose",
+    "Unchanged",
     "Unit",
+    "UnitRange",
+    "Window",
+    "ZScore",
     "as_class_name",
     "as_level",
     "common_unit",
@@ -96,6 +129,7 @@ __all__ = [
     "fuse",
     "in_order",
     "intensity_range",
+    "intensity_step",
     "level_counts",
     "listed",
     "measure",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,58 +12,37 @@ from numpy.typing import NDArray
 from condseg_app.data.classes import ClassTable
 from condseg_app.data.fingerprint import Fingerprint
 from condseg_app.data.image import Image
+from condseg_app.data.preprocessing import Preprocessing
 from condseg_app.errors import ModelError
 
 FINGERPRINT = "fingerprint"
 """Key of the fingerprint of the training images in the training record."""
 
-Dimensions = Literal["2D", "2.5D", "3D"]
 # How many voxels of a model one voxel of an image may be made into.
 _LARGEST_VOXEL = 20_000.0
 
-Intensity = Literal["zscore", "window", "percentile", "unit"]
-
 
 @dataclass(frozen=True)
-class Preprocessing:
-    """Preparation of an image for the network; kept with the weights, which are worthless without.
+class Inference:
+    """Settings of predicting with a model.
 
     Attributes:
-        dimensions: '2D' (pictures), '2.5D' (a slice with its neighbours as channels) or '3D'.
-        channels: channels of the image, before neighbouring slices are added.
-        orientation: axis codes that volumes are turned to, such as 'RAS'; None for the file's own axes.
-        spacing: voxel size that volumes are resampled to, in mm, per axis of `orientation`; None for the file's own.
-        intensity: 'zscore' (mean 0, deviation 1 per image), 'window' (`low` to `high` becomes 0 to 1, values outside
-            are cut), 'percentile' (the same between two percentiles of the image) or 'unit' (the type's range,
-            0 to 255 say, becomes 0 to 1).
-        low: lower end of the window, in the image's own intensities (HU for CT) or as a percentile.
-        high: upper end of the window.
-        window: voxels of a sliding window (I, J, K); K is 1 for '2D' and '2.5D'.
-        neighbours: slices on each side that are shown as channels ('2.5D' only).
+        overlap: of neighbouring windows, as a part of their size.
+        mirrored: axes of the window; logits are averaged over all mirrorings along them.
+        members: networks of an ensemble, whose logits are averaged. Tensors of all but the first are named
+            'member 1.', 'member 2.', ... and the tensor's name.
     """
 
-    dimensions: Dimensions
-    window: tuple[int, int, int]
-    channels: int = 1
-    orientation: str | None = None
-    spacing: tuple[float, float, float] | None = None
-    intensity: Intensity = "zscore"
-    low: float = 0.0
-    high: float = 1.0
-    neighbours: int = 0
+    overlap: float = 0.25
+    mirrored: tuple[int, ...] = ()
+    members: int = 1
 
     def __post_init__(self) -> None:
-        if self.intensity in ("window", "percentile") and not self.low < self.high:
+        if not 0 <= self.overlap < 1 or not {0, 1, 2}.issuperset(self.mirrored) or self.members < 1:
             raise ModelError(
-                f"a window of intensities from {self.low:g} to {self.high:g} is empty; give the lower first"
+                "windows overlap by 0 to below 1, axes are 0, 1 or 2, and an ensemble has at least one member; "
+                f"not {self}"
             )
-        if self.intensity == "percentile" and not (self.low >= 0 and self.high <= 100):
-            raise ModelError(f"percentiles lie in 0 to 100, not at {self.low:g} and {self.high:g}; give other ones")
-
-    @property
-    def network_channels(self) -> int:
-        """Channels of the network's input."""
-        return self.channels * (1 + 2 * self.neighbours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +60,7 @@ class Model:
         training: record of the training: data, recipe, steps, figures. Plain values.
         parent: SHA-256 of the model file that this model was fine-tuned from.
         source: the model's file, None for a model only in memory.
+        inference: settings of predicting.
     """
 
     name: str
@@ -93,6 +73,7 @@ class Model:
     training: Mapping[str, Any] = field(default_factory=dict)
     parent: str | None = None
     source: Path | None = None
+    inference: Inference = Inference()
 
     @property
     def fingerprint(self) -> Fingerprint | None:
@@ -118,8 +99,8 @@ class Model:
         pre, geometry = self.preprocessing, image.geometry
         if pre.spacing is None:
             return None
-        turned = geometry if pre.orientation is None else geometry.reoriented(pre.orientation)
-        ratios = [own / wanted for own, wanted in zip(turned.spacing_mm, pre.spacing, strict=True)]
+        turned = pre.axes(geometry).geometry(geometry)
+        ratios = [own / wanted for own, wanted in zip(turned.spacing_mm, pre.spacing.size, strict=True)]
         if math.prod(ratios) > _LARGEST_VOXEL:
             what = f"voxels of '{image.name}' measure {_sizes(turned.spacing_mm)} mm"
         elif max(n * ratio for n, ratio in zip(turned.shape, ratios, strict=True)) < 1.0:
@@ -127,7 +108,7 @@ class Model:
             what = f"'{image.name}' measures {_sizes(lengths)} mm in all"
         else:
             return None
-        return f"{what}, voxels of model '{self.name}' {_sizes(pre.spacing)} mm; check the image's unit of length"
+        return f"{what}, voxels of model '{self.name}' {_sizes(pre.spacing.size)} mm; check the image's unit of length"
 
     def check_fits(self, image: Image) -> None:
         """Raise ModelError with the reason where the model cannot be used on an image."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,7 @@ def blended(rows: Sequence[Row]) -> dict[str, NDArray[np.generic]]:
 def trunk_hash(model: Model) -> str:
     """SHA-256 of all that classes share: network, preprocessing, and every tensor but the table's rows."""
     settings = {key: value for key, value in model.settings.items() if key not in _OF_CLASSES}
-    plain: dict[str, Any] = {"network": model.network, "settings": settings, "shown": asdict(model.preprocessing)}
+    plain: dict[str, Any] = {"network": model.network, "settings": settings, "shown": model.preprocessing.plain()}
     digest = hashlib.sha256(json.dumps(plain, sort_keys=True, default=list).encode())
     for key in sorted(key for key in model.weights if not key.endswith(ROWS)):
         w = np.ascontiguousarray(model.weights[key])

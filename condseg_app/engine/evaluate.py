@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Image, Model, PostProcessing, voxel_size
 from condseg_app.engine.predict.post_process import final_masks
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 
 # Each class is asked for and scored by itself.
 BY_ITSELF = PostProcessing(overlap="keep")
@@ -62,7 +62,7 @@ def evaluate_case(
     asked = [a for a in annotations if a.class_name in model.classes and a.state != "unlabelled"]
     if not asked:
         return []
-    prediction = predict_whole(model, image, [a.class_name for a in asked], Manner(device))
+    prediction = predict_whole(model, image, [a.class_name for a in asked], device)
     return score_masks(image, asked, final_masks(prediction, model.classes, settings))
 
 

@@ -1,19 +1,22 @@
 """Intensity normalisation; statistics of a whole image are found in a single pass over its parts."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes
 
-from condseg_app.data import Image, Preprocessing
+from condseg_app.data import EVERYWHERE, Image, Preprocessing, Region
+from condseg_app.errors import ModelError
 
-# Z-scores beyond this are artefacts (a bright implant); left in, they would rule the first convolution.
-_CLIP = 5.0
 # Voxels of a channel from which percentiles are taken; more voxels hardly change the percentiles.
 _SAMPLES = 1 << 24
 _AT_ONCE = 1 << 20
+# Resampling keeps intensities with so many bits, of which training keeps 11 (float16): nothing is lost.
+_BITS, _MOST_FRACTIONS = 15, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,56 +24,136 @@ class IntensityMap:
     """Map of an image's values to clip((value - shift) / width, low, high).
 
     Attributes:
-        shift: per channel, (C, 1, 1, 1) float32.
-        width: per channel, (C, 1, 1, 1) float32, above 0.
+        shift: per channel, (C, 1, 1, 1) float32, as are `low` and `high`.
+        width: per channel, above 0.
         low: least result.
         high: greatest result.
-        missing: replacement of values that are not finite, per channel, (C, 1, 1, 1) float32.
+        missing: replacement of values that are not finite, per channel.
+        masked: channels in which the background becomes 0, (C, 1, 1, 1) bool.
+        foreground: (I, J, K), only where a channel is masked.
     """
 
     shift: NDArray[np.float32]
     width: NDArray[np.float32]
-    low: float
-    high: float
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
     missing: NDArray[np.float32]
+    masked: NDArray[np.bool_]
+    foreground: NDArray[np.bool_] | None = None
 
     @classmethod
-    def of(cls, image: Image, preprocessing: Preprocessing) -> "IntensityMap":
-        """The map for an image; values that are not finite become the image's lowest."""
-        one, low, high = np.ones(len(image.channels)), preprocessing.low, preprocessing.high
-        match preprocessing.intensity:
-            case "window":
-                return cls._per_channel(one * low, one * (high - low), one * low, 0.0, 1.0)
-            case "unit" if np.issubdtype(image.array.dtype, np.integer):
-                top = float(np.iinfo(str(image.array.dtype)).max)
-                return cls._per_channel(one * 0, one * top, one * 0, 0.0, 1.0)
-            case "unit":
-                seen = _Seen.of(image)
-                top = max(1.0, float(seen.greatest.max()))
-                return cls._per_channel(one * 0, one * top, seen.least, -1.0, 1.0)
-            case "zscore":
-                seen = _Seen.of(image)
-                return cls._per_channel(seen.mean, seen.deviation, seen.least, -_CLIP, _CLIP)
-            case "percentile":
-                seen = _Seen.of(image)
-                first, last = np.percentile(seen.samples, (low, high), axis=1)
-                return cls._per_channel(first, last - first, seen.least, 0.0, 1.0)
+    def of(cls, image: Image, preprocessing: Preprocessing, box: Region | None = None) -> "IntensityMap":
+        """The map for an image, by the statistics of a box of it; all of it if None.
 
-    @classmethod
-    def _per_channel(
-        cls, shift: NDArray[Any], width: NDArray[Any], missing: NDArray[Any], low: float, high: float
-    ) -> "IntensityMap":
-        moved, scale, filled = (np.asarray(a, np.float32).reshape(-1, 1, 1, 1) for a in (shift, width, missing))
-        return cls(moved, np.where(scale > 0, scale, np.float32(1)), low, high, filled)
+        Raises:
+            ModelError: other channels than the preprocessing is for.
+        """
+        if len(image.channels) != preprocessing.channels:
+            raise ModelError(
+                f"'{image.name}' has {len(image.channels)} channels, expected {preprocessing.channels}; "
+                "choose images of one kind"
+            )
+        seen = _Image(image, box)
+        found = [step.scaling(_Channel(seen, n)) for n, step in enumerate(preprocessing.intensity)]
+        width = [s.width if s.width > 0 else 1 for s in found]
+        rows = ([s.shift for s in found], width, *([getattr(s, end) for s in found] for end in _ENDS))
+        shift, scale, low, high, missing = (np.array(row, np.float32).reshape(-1, 1, 1, 1) for row in rows)
+        masked = np.array([s.masked for s in found]).reshape(-1, 1, 1, 1)
+        return cls(shift, scale, low, high, missing, masked, seen.foreground if masked.any() else None)
 
-    def apply(self, voxels: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Map values (C, I, J, K), each by itself."""
+    @property
+    def steps(self) -> float:
+        """Steps of a unit in resampling: a power of two, so that all values stay below 2**15 steps."""
+        largest = float(max(np.abs(self.low).max(), np.abs(self.high).max(), 1.0))
+        return 2.0 ** min(_MOST_FRACTIONS, _BITS - math.ceil(math.log2(largest)))
+
+    def apply(self, voxels: NDArray[np.generic], region: Region = EVERYWHERE) -> NDArray[np.float32]:
+        """Map the values (C, I, J, K) of a region, each by itself."""
         values = _single(voxels)
         finite = np.isfinite(values)
         if not finite.all():
             values = np.where(finite, values, self.missing)
         scaled = (values - self.shift) / self.width
-        return np.clip(scaled, np.float32(self.low), np.float32(self.high), out=scaled)
+        np.clip(scaled, self.low, self.high, out=scaled)
+        if self.foreground is not None:
+            scaled[self.masked & ~self.foreground[region]] = 0
+        return scaled
+
+
+_ENDS = ("low", "high", "missing")
+
+
+def foreground(image: Image) -> NDArray[np.bool_]:
+    """Voxels in which a channel is not 0, and holes in these, (I, J, K)."""
+    found = np.zeros(image.geometry.shape, bool)
+    for region, part in _parts(image):
+        found[region] = (part != 0).any(axis=0)
+    filled: NDArray[np.bool_] = binary_fill_holes(found)
+    return filled
+
+
+class _Image:
+    """Statistics of an image, or of a box of it, found on first use."""
+
+    def __init__(self, image: Image, box: Region | None) -> None:
+        self.image, self._box = image, box
+
+    @cached_property
+    def foreground(self) -> NDArray[np.bool_]:
+        return foreground(self.image)
+
+    @cached_property
+    def everywhere(self) -> "_Seen":
+        return _Seen.of(self.image, self._box)
+
+    @cached_property
+    def inside(self) -> "_Seen":
+        return _Seen.of(self.image, self._box, self.foreground)
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """A channel's statistics, as `condseg_app.data.Channel`."""
+
+    seen: _Image
+    number: int
+    masked: bool = False
+
+    @property
+    def _found(self) -> "_Seen":
+        return self.seen.inside if self.masked else self.seen.everywhere
+
+    @property
+    def least(self) -> float:
+        return float(self._found.least[self.number])
+
+    @property
+    def greatest(self) -> float:
+        return float(self._found.greatest[self.number])
+
+    @property
+    def mean(self) -> float:
+        return float(self._found.mean[self.number])
+
+    @property
+    def deviation(self) -> float:
+        return float(self._found.deviation[self.number])
+
+    @property
+    def full(self) -> tuple[float, float]:
+        kind = self.seen.image.array.dtype
+        if np.issubdtype(kind, np.integer):
+            return 0.0, float(np.iinfo(str(kind)).max)
+        top = max(1.0, float(self._found.greatest.max()))
+        return -top, top
+
+    @property
+    def foreground(self) -> "_Channel":
+        return _Channel(self.seen, self.number, masked=True)
+
+    def percentiles(self, low: float, high: float) -> tuple[float, float]:
+        first, last = np.percentile(self._found.samples[self.number], (low, high))
+        return self.least if low == 0 else float(first), self.greatest if high == 100 else float(last)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +177,13 @@ class _Seen:
     samples: NDArray[np.float32]
 
     @classmethod
-    def of(cls, image: Image) -> "_Seen":
-        """Statistics of an image; the same to the bit with any memory, for the parts follow from the shape."""
+    def of(cls, image: Image, box: Region | None, mask: NDArray[np.bool_] | None = None) -> "_Seen":
+        """Statistics in a box or mask; the same to the bit with any memory, for the parts follow from the shape."""
         every = -(-int(np.prod(image.geometry.shape)) // _SAMPLES)
-        parts = [cls._of_part(part, every) for part in _parts(image)]
+        parts = [
+            cls._of_part(part if mask is None else np.where(mask[region], part, np.float32(np.nan)), every)
+            for region, part in _parts(image, box)
+        ]
         count = sum(part.count for part in parts)
         least = np.min([part.least for part in parts], axis=0)
         mean = sum(part.count * part.mean for part in parts) / np.maximum(count, 1)
@@ -136,17 +222,19 @@ class _Seen:
         )
 
 
-def _parts(image: Image) -> Iterator[NDArray[np.generic]]:
-    """The voxels (C, i, j, k) slab by slab, along the slowest axis of files if a slice is small enough."""
-    shape = image.geometry.shape
-    little = [axis for axis in range(3) if np.prod(shape) // shape[axis] <= _AT_ONCE and shape[axis] > 1]
+def _parts(image: Image, box: Region | None = None) -> Iterator[tuple[Region, NDArray[np.generic]]]:
+    """Voxels (C, i, j, k) slab by slab with their region, along the slowest axis of files if slices are small."""
+    region = list(box or (slice(0, n) for n in image.geometry.shape))
+    shape = [part.stop - part.start for part in region]
+    little = [axis for axis in range(3) if math.prod(shape) // shape[axis] <= _AT_ONCE and shape[axis] > 1]
     axis = max(little) if little else int(np.argmax(shape))
-    slab = len(image.channels) * int(np.prod(shape)) // shape[axis]
+    slab = len(image.channels) * math.prod(shape) // shape[axis]
     step = max(1, _AT_ONCE // slab)
-    for first in range(0, shape[axis], step):
-        region = [slice(None)] * 4
-        region[1 + axis] = slice(first, min(first + step, shape[axis]))
-        yield np.asarray(image.array[tuple(region)])
+    first, stop = region[axis].start, region[axis].stop
+    for start in range(first, stop, step):
+        region[axis] = slice(start, min(start + step, stop))
+        here = (region[0], region[1], region[2])
+        yield here, np.asarray(image.array[(slice(None), *here)])
 
 
 def _single(voxels: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from condseg_app.data import Image, Model
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.networks import build_network, condition_for
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.engine.predict.windows import network_window
 from condseg_models import count_parameters
 
@@ -55,7 +55,7 @@ def cost(model: Model, image: Image, device: str = "auto", repeats: int = 1) -> 
     decoding = sum(_flop(partial(decode, name)) for name in names)
     encoding = _flop(partial(network.encode, shown))
     one, every = _seconds(
-        [partial(predict_whole, model, image, asked, Manner(device)) for asked in (names[:1], names)], repeats
+        [partial(predict_whole, model, image, asked, device) for asked in (names[:1], names)], repeats
     )
     return Cost(
         count_parameters(network),

@@ -130,6 +130,15 @@ def build_network(model: Model, device: torch.device) -> ConditionedModule:
     return network.eval()
 
 
+def member(model: Model, number: int) -> Model:
+    """A network of an ensemble as a model; the first carries the model's own names of tensors."""
+    if number == 0:
+        return model
+    prefix = f"member {number}."
+    found = {name.removeprefix(prefix): w for name, w in model.weights.items() if name.startswith(prefix)}
+    return replace(model, weights=found)
+
+
 def answers_together(model: Model) -> bool:
     """Whether a model's network has a softmax over all classes, and does not answer class by class."""
     return hasattr(NETWORKS[model.network].network, "scores")

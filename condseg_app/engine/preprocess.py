@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
-from condseg_app.engine.intensity import IntensityMap
+from condseg_app.engine.intensity import IntensityMap, foreground
 from condseg_app.engine.resample import InterpolationWeights, holding_any
 from condseg_app.memory import require_memory
 
 _AT_ONCE = 1 << 20
-# Steps of a prepared intensity in resampling, a power of two; intensities stay below 8. Training keeps intensities
-# with 11 bits (float16), so nothing is lost.
-_STEPS = 4096
+_MASK_STEPS = 4096.0
 _BYTES = 4  # a voxel, in float32
 
 
@@ -28,32 +26,44 @@ class WorkingGrid:
     Attributes:
         source: the image's own grid.
         axes: from the image's axes to the working axes.
-        turned: the shape after turning, before resampling.
+        turned: the shape after turning, before cropping and resampling.
+        box: the part that is left after cropping, on the turned axes.
         shape: the working shape (I, J, K).
     """
 
     source: Geometry
     axes: AxisMap
     turned: Shape
+    box: Region
     shape: Shape
 
     @classmethod
-    def of(cls, source: Geometry, preprocessing: Preprocessing) -> "WorkingGrid":
-        """The working grid of an image, which covers the same space as the image."""
-        axes = AxisMap.between(source, preprocessing.orientation or source.orientation)
+    def of(cls, source: Geometry, preprocessing: Preprocessing, box: Region | None = None) -> "WorkingGrid":
+        """The working grid of a box of an image, on the image's own axes; of the whole image if None."""
+        axes = preprocessing.axes(source)
         turned = axes.geometry(source)
-        if preprocessing.spacing is None:
-            return cls(source, axes, turned.shape, turned.shape)
-        i, j, k = (
-            max(1, round(n * own / wanted))
-            for n, own, wanted in zip(turned.shape, turned.spacing_mm, preprocessing.spacing, strict=True)
-        )
-        return cls(source, axes, turned.shape, (i, j, k))
+        part = _turned(box or _whole(source.shape), axes, turned.shape)
+        shape = turned.part(part).shape
+        if preprocessing.spacing is not None:
+            shape = preprocessing.spacing.shape(shape, turned.spacing_mm)
+        return cls(source, axes, turned.shape, part, shape)
+
+    @classmethod
+    def of_image(cls, image: Image, preprocessing: Preprocessing) -> "WorkingGrid":
+        """The working grid of an image, which is read where the preprocessing crops it."""
+        crop = preprocessing.crop
+        return cls.of(image.geometry, preprocessing, None if crop is None else crop.box(foreground(image)))
+
+    @property
+    def source_box(self) -> Region:
+        """The part that is left after cropping, on the image's own axes."""
+        return self.unturn(self.box)
 
     @property
     def resampled(self) -> tuple[int, ...]:
         """The working axes on which the grids differ."""
-        return tuple(axis for axis in range(3) if self.shape[axis] != self.turned[axis])
+        whole = _whole(self.turned)
+        return tuple(n for n in range(3) if self.shape[n] != self.turned[n] or self.box[n] != whole[n])
 
     @property
     def everywhere(self) -> Region:
@@ -63,20 +73,28 @@ class WorkingGrid:
     @cached_property
     def forth(self) -> tuple[InterpolationWeights, ...]:
         """Per working axis, the interpolation weights of working voxels."""
-        return tuple(InterpolationWeights.between(n, w) for n, w in zip(self.turned, self.shape, strict=True))
+        return tuple(
+            InterpolationWeights.between(part.stop - part.start, w).cropped(part)
+            for part, w in zip(self.box, self.shape, strict=True)
+        )
 
     @cached_property
     def back(self) -> tuple[InterpolationWeights, ...]:
         """Per working axis, the interpolation weights of the image's turned voxels."""
-        return tuple(InterpolationWeights.between(w, n) for n, w in zip(self.turned, self.shape, strict=True))
+        return tuple(
+            InterpolationWeights.between(w, part.stop - part.start).padded(part, n)
+            for part, n, w in zip(self.box, self.turned, self.shape, strict=True)
+        )
 
     def turn(self, region: Region) -> Region:
         """A region of the image's grid on the turned axes."""
-        i, j, k = (
-            _mirrored(region[old], n) if flip else region[old]
-            for old, flip, n in zip(self.axes.order, self.axes.flipped, self.turned, strict=True)
-        )
-        return i, j, k
+        return _turned(region, self.axes, self.turned)
+
+    def place(self, voxel: Shape) -> NDArray[np.float64]:
+        """Place of a voxel of the image's grid on the working grid."""
+        i, j, k = (slice(n, n + 1) for n in voxel)
+        ends = zip(self.turn((i, j, k)), self.box, self.shape, strict=True)
+        return np.array([(p.start - b.start + 0.5) * w / (b.stop - b.start) - 0.5 for p, b, w in ends])
 
     def unturn(self, region: Region) -> Region:
         """A region on the turned axes in the image's grid."""
@@ -99,24 +117,28 @@ class WorkingGrid:
         i, j, k = (taps.needed_by(part) for taps, part in zip(self.back, rows, strict=True))
         return i, j, k
 
-    def to_working(self, array: NDArray[np.generic], region: Region | None = None) -> Tensor:
-        """Turn and resample the last three axes of an array of values from -8 to 8; float32.
+    def to_working(
+        self, array: NDArray[np.generic], region: Region | None = None, steps: float = _MASK_STEPS
+    ) -> Tensor:
+        """Turn, crop and resample the last three axes of an array; float32.
 
         Args:
             array: on the image's grid, or on its part `made_of(region)`.
             region: the working region to make, all of it if None.
+            steps: into which a unit is rounded, a power of two; values stay below 2**15 steps.
         """
         x = torch.from_numpy(np.array(self.axes.apply(array), dtype=np.float32, order="C"))
         if not self.resampled:
             return x
-        x = (x * _STEPS).round()
+        x = (x * steps).round()
         for axis in self.resampled:
             x = self.forth[axis].apply(x, x.dim() - 3 + axis, (region or self.everywhere)[axis])
-        return x / _STEPS
+        return x / steps
 
     def holding_any(self, marked: NDArray[np.bool_]) -> Tensor:
         """The working voxels that contain, or lie in, a true voxel of a mask on the image's grid; bool."""
         held = self.axes.apply(marked).astype(bool, copy=False)
+        held = held[self.box]
         for axis in self.resampled:
             held = holding_any(held, axis, self.shape[axis])
         return torch.from_numpy(np.array(held, order="C"))
@@ -146,9 +168,19 @@ def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Re
         slab[axis] = slice(begin, min(begin + step, wanted[axis].stop))
         place[1 + axis] = slice(first, first + step)
         part = (slab[0], slab[1], slab[2])
-        voxels = np.asarray(image.array[(slice(None), *grid.made_of(part))])
-        prepared[tuple(place)] = grid.to_working(intensity.apply(voxels), part)
+        here = grid.made_of(part)
+        values = intensity.apply(np.asarray(image.array[(slice(None), *here)]), here)
+        prepared[tuple(place)] = grid.to_working(values, part, intensity.steps)
     return prepared
+
+
+def _turned(region: Region, axes: AxisMap, shape: Shape) -> Region:
+    """A region of a grid after turning to a shape."""
+    i, j, k = (
+        _mirrored(region[old], n) if flip else region[old]
+        for old, flip, n in zip(axes.order, axes.flipped, shape, strict=True)
+    )
+    return i, j, k
 
 
 def _mirrored(part: slice, n: int) -> slice:

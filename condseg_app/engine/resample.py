@@ -44,6 +44,16 @@ class InterpolationWeights:
         weight = torch.where(index <= last[:, None], weight, 0.0)
         return cls(torch.minimum(index, last[:, None]), _in_256ths(weight / weight.sum(dim=1, keepdim=True)))
 
+    def cropped(self, box: slice) -> "InterpolationWeights":
+        """From a longer axis, of which the old voxels are a part."""
+        return InterpolationWeights(self.old + box.start, self.weight)
+
+    def padded(self, box: slice, new: int) -> "InterpolationWeights":
+        """To a longer axis, of which the new voxels are a part; voxels outside become 0."""
+        rows = (torch.arange(new) - box.start).clamp(0, len(self.old) - 1)
+        inside = (torch.arange(new) >= box.start) & (torch.arange(new) < box.stop)
+        return InterpolationWeights(self.old[rows], self.weight[rows] * inside[:, None])
+
     def needed_by(self, new: slice) -> slice:
         """The range of old voxels that a range of new voxels depends on."""
         return slice(int(self.old[new].min()), int(self.old[new].max()) + 1)

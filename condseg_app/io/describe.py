@@ -130,4 +130,6 @@ def _describe_model(path: Path) -> FileDescription:
         "licence": model.licence,
         "parent": model.parent,
     }
-    return FileDescription(str(path), "model", "safetensors", spacing=model.preprocessing.spacing, details=details)
+    resampling = model.preprocessing.spacing
+    spacing = None if resampling is None else resampling.size
+    return FileDescription(str(path), "model", "safetensors", spacing=spacing, details=details)

@@ -40,7 +40,7 @@ def _sections(card: str) -> tuple[str, dict[str, str]]:
 def _facts(model: Model, path: Path | None) -> str:
     pre = model.preprocessing
     size = " × ".join(str(n) for n in (pre.window if pre.dimensions == "3D" else pre.window[:2]))
-    spacing = "as it is" if pre.spacing is None else " × ".join(f"{s:g}" for s in pre.spacing) + " mm"
+    spacing = "as it is" if pre.spacing is None else " × ".join(f"{s:g}" for s in pre.spacing.size) + " mm"
     rows: list[tuple[str, str]] = [
         ("For", {"2D": "2D images", "2.5D": "volumes, slice by slice", "3D": "volumes"}[pre.dimensions]),
         ("Channels", str(pre.channels)),

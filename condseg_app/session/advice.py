@@ -114,7 +114,7 @@ class ModelAdvice:
         found = model.fingerprint
         if found is None:
             return ()
-        absolute = model.preprocessing.intensity == "window"
+        absolute = model.preprocessing.absolute
         differences = found.unlike(image.geometry, self._intensity, absolute=absolute)
         if found.generated and not self._generated:
             return ("they were generated, it is real", *differences)
@@ -166,7 +166,7 @@ def _strangeness(judged: JudgedModel, image: Image) -> float:
     if model.name.casefold() in told:
         return 0.0
     preprocessing = model.preprocessing
-    spacing = preprocessing.spacing or (1.0, 1.0, 1.0)
+    spacing = preprocessing.spacing.size if preprocessing.spacing else (1.0, 1.0, 1.0)
     wanted = [n * s for n, s in zip(preprocessing.window, spacing, strict=True) if n > 1]
     got = [n * s for n, s in zip(image.geometry.shape, image.geometry.spacing_mm, strict=True) if n > 1]
     if not wanted or not got:

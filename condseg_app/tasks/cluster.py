@@ -233,7 +233,7 @@ class _Run:
     def _submit(self, task: _Task) -> None:
         task.stamp = stamp_of(task.file)
         if task.voxels_are_sent:
-            image = replace(with_voxels(read_image(task.file, self._request.pick)), source=None)
+            image = replace(with_voxels(read_image(task.file, self._request.options.pick)), source=None)
             sent = self._client.scatter(image, workers=[task.worker], hash=False)
         else:
             sent = _SharedFile(str(task.file.resolve()), task.stamp)

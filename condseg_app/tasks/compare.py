@@ -14,7 +14,7 @@ from condseg_app.data import DataSet, Model
 from condseg_app.engine.evaluate import BY_ITSELF, confusion, score_masks, summarise
 from condseg_app.engine.measure import cost
 from condseg_app.engine.predict.post_process import final_masks
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.engine.train.recipes import RECIPES, changed
 from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
@@ -190,7 +190,7 @@ def _plan(each: Run, device: str) -> TrainingPlan:
         classes=_classes_of(config, data),
         rename={old: new for d in data for old, new in d.rename.items()},
         code_range=system.code_range,
-        preprocessing=_as_tuples({**config.preprocessing, **system.preprocessing}),
+        preprocessing={**config.preprocessing, **system.preprocessing},
         settings=_as_tuples(system.settings),
         name=system.name,
         device=device,
@@ -231,7 +231,7 @@ def _evaluate(model: Model, data: DataSet, config: ComparisonConfig, device: str
     scores, confusions = [], []
     for case in cases:
         image, annotations = read_case(case, data.classes)
-        masks = final_masks(predict_whole(model, image, model.classes.names, Manner(device)), model.classes, BY_ITSELF)
+        masks = final_masks(predict_whole(model, image, model.classes.names, device), model.classes, BY_ITSELF)
         scores.extend(score_masks(image, annotations, masks))
         if alien:
             confusions.append(confusion(masks, alien))

@@ -24,7 +24,7 @@ from condseg_app.data import (
     as_level,
     listed,
 )
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import find_model, read_data_set, read_image, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
@@ -145,7 +145,7 @@ def _complete(
     else:
         write_label_map(plan.output / labels_file, _label_map(image, annotations, data.classes))
     if missing:
-        prediction = predict_whole(model, image, missing, Manner(plan.device))
+        prediction = predict_whole(model, image, missing, plan.device)
         for class_name, path in machine.items():
             marks = gated(prediction, class_name, annotations, table, plan.confidence)
             write_image(plan.output / path, replace(image, array=marks[None], channels=("mask",)))

@@ -39,7 +39,7 @@ def _too_small(name: str, marks: AnnotatedSlices, plan: Preprocessing) -> Iterat
     """The class is hardly larger than the voxels that the model works on."""
     across = max((_across(grid, annotation) for grid, annotation in marks), default=0.0)
     grid, _ = marks[0]
-    step = float(np.median(grid.spacing_mm if plan.spacing is None else plan.spacing))
+    step = float(np.median(grid.spacing_mm if plan.spacing is None else plan.spacing.size))
     if 0 < across < _SMALLEST * step:
         unit = "pixels" if grid.unit == "pixel" else "mm"
         yield (

@@ -4,13 +4,12 @@ import errno
 import logging
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from condseg_app.data import Pick, PostProcessing
+from condseg_app.data import PredictionOptions
 from condseg_app.errors import CondsegError, ReadError, WriteError, printable
 from condseg_app.io import can_read, export_format, file_hash, find_model, is_image, read_model
-from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.file_start import reading
 from condseg_app.io.labels.writer import new_folder
 from condseg_app.log import explain
@@ -42,28 +41,16 @@ class PredictionPlan:
     Attributes:
         model: a model's name or file.
         output: folder for the label maps.
-        classes: names; None for the whole table.
-        post_processing: of the masks. Where overlaps are kept there are only binary masks, and no label map.
-        masks: whether to write a binary mask per class as well.
+        options: of the prediction of each image.
         device: 'auto', 'cpu', 'cuda', ...
         overwrite: whether to predict finished images again.
-        accurate: whether windows overlap by a half instead of a quarter.
-        roi: whether a coarse pass comes first, and classes are then predicted only around its places.
-        pick: the part to take of files that hold several images.
-        also: keys of further formats to export each image's masks in.
     """
 
     model: str
     output: Path
-    classes: tuple[str, ...] | None = None
-    post_processing: PostProcessing = field(default_factory=PostProcessing)
-    masks: bool = False
+    options: PredictionOptions = field(default_factory=PredictionOptions)
     device: str = "auto"
     overwrite: bool = False
-    accurate: bool = False
-    roi: bool = False
-    pick: Pick = EVERYTHING
-    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,26 +193,14 @@ class _Folder:
         self._names = names
         path = find_model(plan.model)
         model = read_model(path)
-        classes = model.classes if plan.classes is None else model.classes.keeping(plan.classes)
-        for name in plan.post_processing.names:
-            classes.row(name)  # a missing class is a single error, not an error per image
-        for key in plan.also:
+        self.request = Request(model, plan.options, plan.device)
+        self._classes = self.request.classes
+        for name in plan.options.post_processing.names:
+            self._classes.row(name)  # a missing class is a single error, not an error per image
+        for key in plan.options.also:
             export_format(key)  # likewise a format
-        masks = plan.masks or bool(plan.also)
-        self.request = Request(
-            model, classes, plan.post_processing, plan.device, plan.accurate, plan.roi, masks, plan.pick
-        )
-        self._method = Method(
-            model=model.name,
-            model_sha256=file_hash(path),
-            classes=classes.names,
-            post_processing=plan.post_processing,
-            masks=plan.masks,
-            accurate=plan.accurate,
-            roi=plan.roi,
-            **asdict(plan.pick),
-            also=plan.also,
-        )
+        options = replace(plan.options, classes=self._classes.names)
+        self._method = Method(model=model.name, model_sha256=file_hash(path), options=options)
         self._output = plan.output
         self._records = {_key(record.name): record for record in read_report(plan.output)}
 
@@ -270,11 +245,11 @@ class _Folder:
         if self._records.pop(_key(name), None) is not None:
             self._save()
         target = self._output / name
-        files, notes = write_segmentation(outcome.file, answer, self.request.classes, self._method, target)
+        files, notes = write_segmentation(outcome.file, answer, self._classes, self._method, target)
         warnings = (*answer.warnings, *notes)
         for warning in warnings:
             _log.warning("%s: %s", outcome.file, warning)
-        volumes = (ClassVolume.of(name, answer.voxels[name], answer.geometry) for name in self.request.classes.names)
+        volumes = (ClassVolume.of(name, answer.voxels[name], answer.geometry) for name in self._classes.names)
         return self._record(
             outcome,
             status="done",
@@ -322,7 +297,7 @@ def checked_first(segment_all: SegmentAll) -> SegmentAll:
         sound = []
         for file in files:
             try:
-                check_untrusted(file, request.pick)
+                check_untrusted(file, request.options.pick)
                 sound.append(file)
             except CondsegError as error:
                 yield Stage((), outcome=Outcome(file, None, error))

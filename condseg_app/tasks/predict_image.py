@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,9 @@ from condseg_app.data import (
     Levels,
     Model,
     OnDemand,
-    Pick,
     PostProcessing,
     Prediction,
+    PredictionOptions,
     Region,
     fuse,
     in_order,
@@ -28,8 +28,7 @@ from condseg_app.data import (
 from condseg_app.engine.devices import describe_device
 from condseg_app.engine.predict.memory_plan import plan_memory
 from condseg_app.engine.predict.post_process import final_masks, post_process
-from condseg_app.engine.predict.whole import Manner, predict
-from condseg_app.engine.predict.windows import ACCURATE_OVERLAP, OVERLAP
+from condseg_app.engine.predict.whole import predict
 from condseg_app.errors import NothingToWrite, OutOfMemory, printable
 from condseg_app.io import (
     Export,
@@ -41,7 +40,7 @@ from condseg_app.io import (
     write_export,
     write_label_map,
 )
-from condseg_app.io.choices import EVERYTHING, chosen_channel
+from condseg_app.io.choices import chosen_channel
 from condseg_app.io.pictures.camera import orientation_of
 from condseg_app.io.voxels.scratch import ScratchArray
 from condseg_app.memory import free_memory
@@ -54,23 +53,19 @@ class Request:
 
     Attributes:
         model: with its weights.
-        classes: rows of the wanted classes.
-        post_processing: of the masks.
+        options: of the prediction.
         device: 'auto', 'cpu', 'cuda', ...
-        accurate: whether windows overlap by a half instead of a quarter.
-        roi: whether a coarse pass comes first, and classes are then predicted only around its places.
-        masks: whether each class's mask is wanted as well.
-        pick: the part to take of files that hold several images.
     """
 
     model: Model
-    classes: ClassTable
-    post_processing: PostProcessing
-    device: str
-    accurate: bool = False
-    roi: bool = False
-    masks: bool = False
-    pick: Pick = EVERYTHING
+    options: PredictionOptions = field(default_factory=PredictionOptions)
+    device: str = "auto"
+
+    @property
+    def classes(self) -> ClassTable:
+        """Rows of the wanted classes; ClassTableError for a class that the model lacks."""
+        wanted = self.options.classes
+        return self.model.classes if wanted is None else self.model.classes.keeping(wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,21 +111,19 @@ def segment(
         ChoiceNeeded: the file holds several images, or several channels for a model of a single channel.
         OutOfMemory: free memory does not suffice even for the smallest parts.
     """
-    overlap = ACCURATE_OVERLAP if request.accurate else OVERLAP
-    manner = Manner(request.device, overlap, request.post_processing.threshold if request.roi else None)
-
     began = time.perf_counter()
     image = _image(source, request)
-    names = in_order(request.classes.names, request.classes)
-    whole = request.post_processing.needs_whole
-    plan = plan_memory(request.model, image, len(names), free_memory(), manner.overlap, whole=whole)
+    classes, options = request.classes, request.options
+    options = replace(options, classes=tuple(in_order(classes.names, classes)))
+    whole, model = options.post_processing.needs_whole, options.applied_to(request.model)
+    plan = plan_memory(model, image, len(classes), free_memory(), whole=whole)
     in_parts = len(plan.parts) > 1
     if in_parts and travels:
         raise OutOfMemory(
             "it is too large for a worker to predict it at once; give it more memory, or predict it without --engine"
         )
     masks = _Masks(image.geometry, request, in_parts=in_parts)
-    for part, found in predict(request.model, image, names, manner, plan):
+    for part, found in predict(model, image, options, request.device, plan):
         if found is not None:
             masks.add(found.region, found.prediction)
         yield part, None
@@ -144,9 +137,9 @@ def segment(
 
 def _image(source: Path | Image, request: Request) -> Image:
     """The image, with channels that the model can take."""
-    image = read_image(source, request.pick) if isinstance(source, Path) else source
+    image = read_image(source, request.options.pick) if isinstance(source, Path) else source
     if request.model.preprocessing.channels == 1 and not image.is_rgb and isinstance(source, Path):
-        chosen_channel(image.channels, request.pick, source)
+        chosen_channel(image.channels, request.options.pick, source)
     return image
 
 
@@ -169,9 +162,9 @@ def write_segmentation(
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
     suffix = ".png" if found.geometry.unit == "pixel" and found.geometry.is_2d else ".nii.gz"
-    registry = record_of(file, method.model, classes, method.post_processing, method.model_sha256)
+    registry = record_of(file, method.model, classes, method.options.post_processing, method.model_sha256)
     folder, name = target.parent, target.name
-    forms = {form.named(folder, name): form for form in map(export_format, method.also)}
+    forms = {form.named(folder, name): form for form in map(export_format, method.options.also)}
     for path, form in forms.items():
         form.check_fits(found.geometry, path)
     masks = OnDemand(classes.names, found.mask)
@@ -179,11 +172,11 @@ def write_segmentation(
     notes: tuple[str, ...] = ()
     if found.labels is not None:
         written = write_label_map(folder / f"{name}_labels{suffix}", found.labels, registry.extra())
-    if method.masks or found.labels is None:
+    if method.options.masks or found.labels is None:
         beside = folder / f"{name}_masks"
         written += write_binary_masks(beside, masks, found.geometry, classes, suffix, registry.extra())
     if forms:
-        image = read_image(file, Pick(method.series, method.frame, method.channel))
+        image = read_image(file, method.options.pick)
         export = Export(image, registry, masks, found.labels)
         for path, form in forms.items():
             try:
@@ -218,8 +211,8 @@ class _Masks:
     """
 
     def __init__(self, geometry: Geometry, request: Request, *, in_parts: bool) -> None:
-        settings = request.post_processing
-        if in_parts and (settings.needs_whole or request.masks):
+        settings, options = request.options.post_processing, request.options
+        if in_parts and (settings.needs_whole or options.masks or options.also):
             raise OutOfMemory(
                 "it is too large to be looked at as a whole; leave out --masks, --also, kept components and kept "
                 "overlaps, or use a computer with more memory"

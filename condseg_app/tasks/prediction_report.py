@@ -3,13 +3,14 @@
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from condseg_app import __version__
-from condseg_app.data import Geometry, PostProcessing, voxel_size
+from condseg_app.data import Geometry, PredictionOptions, voxel_size
 from condseg_app.errors import ReadError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.file_start import reading
@@ -41,28 +42,30 @@ class Method(_Strict):
     Attributes:
         model: the model's name.
         model_sha256: of the model's file.
-        classes: the requested classes, in the table's order.
-        post_processing: of the masks.
-        masks: whether a binary mask of each class was written as well.
-        accurate: whether windows overlapped by a half.
-        roi: whether a coarse pass came first.
-        series: choice for a file of several images, as in `Pick`.
-        frame: see series.
-        channel: see series.
-        also: keys of the other formats that the masks were exported in.
+        options: with the requested classes by name. In files all options stand beside the model.
     """
 
     model: str
     model_sha256: str
-    classes: tuple[str, ...]
-    post_processing: PostProcessing
-    masks: bool
-    accurate: bool
-    roi: bool = False
-    series: str | None = None
-    frame: int | None = None
-    channel: str | None = None
-    also: tuple[str, ...] = ()
+    options: PredictionOptions
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_file(cls, content: object) -> object:
+        if not isinstance(content, dict) or "options" in content:
+            return content
+        found, pick = (
+            {key: value for key, value in content.items() if key in names}
+            for names in (("model", "model_sha256"), ("series", "frame", "channel"))
+        )
+        options = {key: value for key, value in content.items() if key not in found and key not in pick}
+        return {**found, "options": {**options, "pick": pick}}
+
+    @model_serializer
+    def _for_file(self) -> dict[str, object]:
+        options = asdict(self.options)
+        pick = options.pop("pick")
+        return {"model": self.model, "model_sha256": self.model_sha256, **options, **pick}
 
 
 class ClassVolume(_Strict):

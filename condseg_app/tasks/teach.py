@@ -26,7 +26,6 @@ from condseg_app.engine.finetune.compare import compare_on_lesson
 from condseg_app.engine.finetune.exact import ExactTeacher, certify
 from condseg_app.engine.finetune.full import FullTeacher
 from condseg_app.engine.finetune.learner import ExactRecipe
-from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import ModelError, ReadError
 from condseg_app.io import file_hash, find_model, read_data_set, read_image, read_model, write_model
 from condseg_app.io.models.class_file import is_class_file, write_class
@@ -252,7 +251,7 @@ def _beside(data: DataSet, shown: Sequence[Shown]) -> Iterator[Image]:
 
 def on_few_slices(image: Image, annotation: Annotation, model: Model, count: int) -> Annotation:
     """The annotation limited to `count` slices, evenly spread over the class."""
-    axis = WorkingGrid.of(image.geometry, model.preprocessing).axes.order[2]
+    axis = model.preprocessing.axes(image.geometry).order[2]
     others = tuple(a for a in range(3) if a != axis)
     planes = np.flatnonzero((annotation.mask & annotation.supervised).any(axis=others))
     chosen = planes[[int(len(planes) * (n + 0.5) / count) for n in range(count)]] if len(planes) else planes

@@ -10,7 +10,7 @@ from condseg_app.data import ClassTable, Fingerprint, Image, Model, TrainingProg
 from condseg_app.data.model import FINGERPRINT
 from condseg_app.engine.devices import Processes
 from condseg_app.engine.networks import answers_together, network_stride, new_model, transfer
-from condseg_app.engine.plan import plan_preprocessing, suggest_network
+from condseg_app.engine.plan import plan_preprocessing, suggest_network, with_settings
 from condseg_app.engine.train.augmentation import augmenter, unvaried
 from condseg_app.engine.train.recipes import Recipe
 from condseg_app.engine.train.samples import Cropping, DataSetSource
@@ -38,7 +38,7 @@ class TrainingPlan:
         classes: the classes to learn; None for all.
         rename: names of classes in the data sets -> names here, for sets that name the same class differently.
         code_range: the table's codes lie in -code_range to code_range.
-        preprocessing: fields of `Preprocessing` that the user sets.
+        preprocessing: the user's settings, see `engine.plan.with_settings`.
         settings: network settings that the user sets.
         alpha: weights of classes in the loss (equation 4); 1 where not named.
         name: of the model; the output's name if None.
@@ -124,7 +124,7 @@ def _model(plan: TrainingPlan, data: TrainingData) -> Model:
     """The model to train, before its first step."""
     images = some_images(data.cases)
     preset = plan.network or suggest_network(images)
-    preprocessing = replace(plan_preprocessing(images, preset), **plan.preprocessing)
+    preprocessing = with_settings(plan_preprocessing(images, preset), plan.preprocessing)
     classes = ClassTable(tuple(replace(e, code=e.code * plan.code_range) for e in data.classes))
     model = new_model(plan.name or plan.output.stem, preset, classes, preprocessing, plan.settings, plan.recipe.seed)
     record: dict[str, Any] = {"network_preset": preset, "data": [s.name for s in data.train], "cases": len(data.cases)}

@@ -19,7 +19,9 @@ from condseg_app.data import (
     Lesson,
     Model,
     Preprocessing,
+    Spacing,
     TrainingProgress,
+    ZScore,
 )
 from condseg_app.errors import ClassTableError, GeometryError, ModelError
 
@@ -133,7 +135,7 @@ def test_a_data_set_without_a_split_is_wholly_in_each_part() -> None:
 def test_a_model_says_why_it_does_not_fit_an_image(
     dimensions: str, channels: int, spacing: tuple[float, float, float] | None, image: Image, reason: str | None
 ) -> None:
-    preprocessing = Preprocessing(dimensions, (8, 8, 1), channels, spacing=spacing)  # type: ignore[arg-type]
+    preprocessing = Preprocessing(dimensions, (8, 8, 1), (ZScore(),) * channels, spacing=spacing and Spacing(spacing))  # type: ignore[arg-type]
     model = Model("net", "dense_unet", {}, preprocessing, ClassTable())
     if reason is None:
         assert model.misfit(image) is None
@@ -145,4 +147,4 @@ def test_a_model_says_why_it_does_not_fit_an_image(
 
 
 def test_neighbouring_slices_are_channels_of_the_network() -> None:
-    assert Preprocessing("2.5D", (8, 8, 1), 2, neighbours=1).network_channels == 6
+    assert Preprocessing("2.5D", (8, 8, 1), (ZScore(),) * 2, neighbours=1).network_channels == 6

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condseg_app.data import ClassTable, Geometry, Image, Preprocessing
+from condseg_app.data import ClassTable, Geometry, Image, Preprocessing, Reorient, Spacing
 from condseg_app.io import read_image, read_label_map, write_model
 from condseg_app.io.image_files import write_image
 
@@ -23,7 +23,7 @@ SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
 def model_file(tmp_path: Path) -> Path:
     from condseg_app.engine.networks import new_model
 
-    plan = Preprocessing("3D", (32, 32, 16), orientation="RAS", spacing=(1.5, 1.5, 2.0))
+    plan = Preprocessing("3D", (32, 32, 16), orientation=Reorient("RAS"), spacing=Spacing((1.5, 1.5, 2.0)))
     path = tmp_path / "tiny.safetensors"
     write_model(path, new_model("tiny", "dense-3d", ClassTable.from_names(["front", "back"]), plan, SMALL))
     return path

@@ -5,15 +5,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from condseg_app.data import ClassTable, Dimensions, Geometry, Image, Model, Preprocessing
+from condseg_app.data import ClassTable, Dimensions, Geometry, Image, Model, Preprocessing, Reorient, Spacing, UnitRange
 from condseg_app.engine.networks import new_model
 
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
 OBLIQUE = np.array([[0.0, 2.0, 0.1, 1.0], [0.1, 0.0, -3.0, 2.0], [1.5, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
 _PLANS: dict[Dimensions, Preprocessing] = {
-    "3D": Preprocessing("3D", (16, 16, 8), orientation="RAS", spacing=(2.0, 2.0, 2.5)),
-    "2.5D": Preprocessing("2.5D", (24, 24, 1), orientation="RAS", spacing=(2.0, 2.0, 2.5), neighbours=1),
-    "2D": Preprocessing("2D", (24, 24, 1), intensity="unit"),
+    "3D": Preprocessing("3D", (16, 16, 8), orientation=Reorient("RAS"), spacing=Spacing((2.0, 2.0, 2.5))),
+    "2.5D": Preprocessing(
+        "2.5D", (24, 24, 1), orientation=Reorient("RAS"), spacing=Spacing((2.0, 2.0, 2.5)), neighbours=1
+    ),
+    "2D": Preprocessing("2D", (24, 24, 1), (UnitRange(),)),
 }
 _PRESETS = {"3D": "dense-3d", "2.5D": "dense-2.5d", "2D": "dense-2d"}
 

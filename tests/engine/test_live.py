@@ -68,7 +68,7 @@ def test_what_is_encoded_is_kept_from_one_look_to_the_next(
     first = [preview.segment(window) for window in range(windows)]
     preview.look_at(part, model)
     assert preview._predictor is not None
-    monkeypatch.setattr(preview._predictor._network, "encode", None)
+    monkeypatch.setattr(preview._predictor._network._network, "encode", None)
     for window, block in enumerate(first):
         again = preview.segment(window)
         assert block is not None

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import Geometry, Image, Model, as_level
+from condseg_app.data import Geometry, Image, Inference, Model, PostProcessing, PredictionOptions, as_level
 from condseg_app.engine.predict.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict.predictor import Predictor
-from condseg_app.engine.predict.whole import Manner, predict, predict_whole
+from condseg_app.engine.predict.whole import PLAIN, predict, predict_whole
 from condseg_app.errors import OutOfMemory
 from condseg_app.remote import work
 from condseg_app.remote.host import Host
@@ -19,9 +19,9 @@ from condseg_app.remote.host import Host
 PLENTY = 10**12
 
 
-def joined(model: Model, image: Image, plan: MemoryPlan, manner: Manner) -> dict[str, np.ndarray]:
+def joined(model: Model, image: Image, plan: MemoryPlan) -> dict[str, np.ndarray]:
     whole = {name: np.zeros(image.geometry.shape, np.uint8) for name in model.classes.names}
-    for _, found in predict(model, image, model.classes.names, manner, plan):
+    for _, found in predict(model, image, PLAIN, "cpu", plan):
         if found is None:
             continue
         for name in found.prediction.complete:
@@ -42,18 +42,17 @@ def test_any_parts_give_the_same_prediction_to_the_bit(
     make_model: Callable[..., Model],
     make_image: Callable[..., Image],
 ) -> None:
-    model, image = make_model(dimensions), make_image(dimensions)
-    plan = plan_memory(model, image, 2, PLENTY, overlap)
+    model, image = replace(make_model(dimensions), inference=Inference(overlap)), make_image(dimensions)
+    plan = plan_memory(model, image, 2, PLENTY)
     assert len(plan.parts) == 1
-    manner = Manner("cpu", overlap)
-    expected = joined(model, image, plan, manner)
+    expected = joined(model, image, plan)
     i, j, k = (data.draw(st.integers(1, n)) for n in image.geometry.shape)
     shape = image.geometry.shape
     ranges = [[slice(0, cut), slice(cut, n)] for cut, n in zip((i, j, k), shape, strict=True)]
     parts = tuple(
         (a, b, c) for a in ranges[0] for b in ranges[1] for c in ranges[2] if min(p.stop - p.start for p in (a, b, c))
     )
-    found = joined(model, image, replace(plan, parts=parts, classes_at_once=1), manner)
+    found = joined(model, image, replace(plan, parts=parts, classes_at_once=1))
     for name, levels in expected.items():
         assert levels.std() > 0
         assert np.array_equal(found[name], levels)
@@ -109,7 +108,7 @@ def test_a_coarse_pass_asks_less_and_finds_the_same(
     everything = len(asked)
     for weights, most in ((model.weights, everything), (never, everything // 2)):
         asked.clear()
-        found = predict_whole(replace(model, weights=weights), image, ["liver"], Manner("cpu", roi=0.5))
+        found = predict_whole(replace(model, weights=weights), image, ["liver"], "cpu", PredictionOptions(roi=True))
         assert 0 < len(asked) <= most
         plain = predict_whole(replace(model, weights=weights), image, ["liver"])
         assert np.array_equal(found.probabilities["liver"] > 127, plain.probabilities["liver"] > 127)
@@ -125,7 +124,8 @@ def test_a_coarse_pass_looks_for_what_reaches_the_masks_threshold(
     }
     model = replace(model, weights=unsure)  # everywhere a probability of 0.27
     for threshold, everywhere in ((0.2, True), (0.5, False)):
-        levels = predict_whole(model, image, ["liver"], Manner("cpu", roi=threshold)).probabilities["liver"]
+        options = PredictionOptions(post_processing=PostProcessing(threshold), roi=True)
+        levels = predict_whole(model, image, ["liver"], "cpu", options).probabilities["liver"]
         assert bool((levels >= as_level(0.2)).all()) is everywhere
 
 

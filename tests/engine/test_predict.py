@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image, Model, Preprocessing
+from condseg_app.data import ClassTable, Geometry, Image, Inference, Model, Preprocessing
 from condseg_app.engine.predict.feature_cache import FeatureCache
 from condseg_app.engine.predict.predictor import Predictor
+from condseg_app.engine.predict.sums import Sums
 from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.engine.predict.windows import WindowGrid, cut, gaussian
 from condseg_app.errors import ClassTableError, ModelError, OutOfMemory
@@ -67,7 +68,7 @@ def test_what_is_brought_back_is_the_same_where_only_a_little_is_found(
     """Where nothing was found nothing is resampled; that must not show."""
     predictor = Predictor(make_model(), make_image())
     predictor.add(dict.fromkeys(predictor.order(), ("liver",)))
-    level = predictor._sums["liver"].level
+    level = predictor._sums._of["liver"].level
     few = torch.zeros_like(level)
     here = tuple(slice(n, n + 2) for n in corner)
     few[here] = level[here]
@@ -80,7 +81,7 @@ def test_what_is_brought_back_is_the_same_where_only_a_little_is_found(
         return levels
 
     quick = brought_back()
-    monkeypatch.setattr(Predictor, "_reached", lambda _self, _name, rows: rows)
+    monkeypatch.setattr(Sums, "_reached", lambda _self, _name, rows: rows)
     assert np.array_equal(quick, brought_back())
     assert quick.any()
 
@@ -149,7 +150,8 @@ def test_what_does_not_fit_is_said_in_a_sentence(
 def test_windows_cover_every_voxel_and_overlap_enough(
     shape: tuple[int, int, int], window: tuple[int, int, int], overlap: float
 ) -> None:
-    grid = WindowGrid.over(shape, Preprocessing("3D", window), stride=4, overlap=overlap)
+    model = Model("m", "dense_unet", {}, Preprocessing("3D", window), ClassTable(), inference=Inference(overlap))
+    grid = WindowGrid.over(shape, model, stride=4)
     covered = np.zeros(shape, bool)
     for start in grid.starts:
         covered[grid.inside(start)] = True
@@ -164,7 +166,8 @@ def test_windows_cover_every_voxel_and_overlap_enough(
 @given(size=st.integers(1, 90), window=st.sampled_from([8, 16, 24, 48]), overlap=st.sampled_from([0.25, 0.5]))
 def test_outside_of_what_a_window_decides_it_counts_for_little(size: int, window: int, overlap: float) -> None:
     plan = Preprocessing("2D", (window, window, 1))
-    grid = WindowGrid.over((size, 7, 3), plan, 8, overlap)
+    model = Model("m", "dense_unet", {}, plan, ClassTable(), inference=Inference(overlap))
+    grid = WindowGrid.over((size, 7, 3), model, 8)
     starts = sorted({start[0] for start in grid.starts})
     bell = np.exp(-0.5 * ((np.arange(window) - (window - 1) / 2) / (window / 8)) ** 2)
     total = np.zeros(starts[-1] - starts[0] + window)
@@ -203,7 +206,7 @@ def test_encoded_windows_are_kept_for_further_classes(
     predictor, without = Predictor(model, image, cache=10**9), Predictor(model, image, cache=0)
     assemble(predictor, predictor.order(), "liver")
     expected, _ = assemble(without, without.order(), "spleen")
-    monkeypatch.setattr(type(predictor._network), "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(type(predictor._network._network), "encode", lambda *_: pytest.fail("encoded again"))
     found, _ = assemble(predictor, predictor.order(), "spleen")
     assert np.array_equal(found, expected)
 
@@ -237,20 +240,20 @@ def test_lack_of_memory_costs_speed_and_then_a_sentence(
     model, image = make_model("2.5D"), make_image("2.5D")
     plain, poor = Predictor(model, image), Predictor(model, image, cache=10**9)
     expected, _ = assemble(plain, plain.order(), "liver")
-    decode = type(poor._network).decode
+    decode = type(poor._network._network).decode
 
     def with_little_memory(network: Any, features: Any, condition: Any) -> Any:
-        if len(poor._features):
+        if len(poor._network._features):
             raise torch.OutOfMemoryError
         return decode(network, features, condition)
 
-    monkeypatch.setattr(type(poor._network), "decode", with_little_memory)
+    monkeypatch.setattr(type(poor._network._network), "decode", with_little_memory)
     found, _ = assemble(poor, poor.order(), "liver")
     assert np.array_equal(found, expected)
 
     def without_memory(*_: object) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(type(poor._network), "decode", without_memory)
+    monkeypatch.setattr(type(poor._network._network), "decode", without_memory)
     with pytest.raises(OutOfMemory, match="close other programs"):
         poor.segment(0, ["spleen"])

@@ -1,6 +1,7 @@
 """Working grids: they cover the image's space, whatever its axes."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image, Preprocessing
+from condseg_app.data import Geometry, Image, Percentile, Preprocessing, Reorient, Spacing, UnitRange, Window
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.resample import InterpolationWeights
@@ -74,7 +75,7 @@ def test_the_same_grid_is_left_alone_to_the_bit() -> None:
 def test_going_down_skips_nothing() -> None:
     x = np.zeros((1, 64, 4, 4), np.float32)
     x[:, 31] = 1.0  # a thin sheet that sampling every fourth voxel would miss
-    grid = WorkingGrid.of(Geometry((64, 4, 4), np.eye(4)), replace(PLAIN, spacing=(4.0, 1.0, 1.0)))
+    grid = WorkingGrid.of(Geometry((64, 4, 4), np.eye(4)), replace(PLAIN, spacing=Spacing((4.0, 1.0, 1.0))))
     assert grid.to_working(x).sum() > 0.9 * 16 / 4
 
 
@@ -83,7 +84,7 @@ def test_going_down_skips_nothing() -> None:
 def test_a_region_is_prepared_to_the_same_bits_as_all(data: st.DataObject, orientation: str) -> None:
     voxels = np.random.default_rng(0).integers(-900, 1200, (1, 21, 17, 30)).astype(np.int16)
     image = Image(voxels, Geometry((21, 17, 30), np.diag([1.5, 2.0, 0.9, 1.0])))
-    plan = replace(PLAIN, orientation=orientation, spacing=(2.0, 1.0, 1.4))
+    plan = replace(PLAIN, orientation=Reorient(orientation), spacing=Spacing((2.0, 1.0, 1.4)))
     grid, intensity = WorkingGrid.of(image.geometry, plan), IntensityMap.of(image, plan)
     starts = [data.draw(st.integers(0, n - 1)) for n in grid.shape]
     i, j, k = (slice(a, data.draw(st.integers(a + 1, n))) for a, n in zip(starts, grid.shape, strict=True))
@@ -108,7 +109,9 @@ def test_a_blob_stays_at_its_place_in_space(
     geometry = Geometry((20, 24, 18), affine)
     mask = np.zeros(geometry.shape, bool)
     mask[12:16, 5:9, 9:14] = True
-    grid = WorkingGrid.of(geometry, Preprocessing("3D", (16, 16, 16), orientation="RAS", spacing=(1.0, 1.0, 1.0)))
+    grid = WorkingGrid.of(
+        geometry, Preprocessing("3D", (16, 16, 16), orientation=Reorient("RAS"), spacing=Spacing((1.0, 1.0, 1.0)))
+    )
     working = grid.to_working(mask).numpy()
     turned = grid.axes.geometry(geometry)
     scale = np.array(turned.shape) / np.array(grid.shape)
@@ -124,10 +127,10 @@ def test_intensities() -> None:
     scaled = normalise(volume, PLAIN)
     assert abs(scaled.mean()) < 1e-3
     assert abs(scaled.std() - 1) < 0.05
-    window = Preprocessing("3D", (16, 16, 16), intensity="window", low=50, high=150)
+    window = Preprocessing("3D", (16, 16, 16), (Window(50, 150),))
     assert normalise(volume, window).min() >= 0
     assert normalise(np.full((1, 2, 2, 2), 100.0), window).item(0) == pytest.approx(0.5)
-    unit = Preprocessing("2D", (16, 16, 1), intensity="unit")
+    unit = Preprocessing("2D", (16, 16, 1), (UnitRange(),))
     assert normalise(np.full((1, 2, 2, 1), 255, np.uint8), unit).item(0) == 1.0
 
 
@@ -141,7 +144,7 @@ def test_voxels_that_are_not_finite_and_flat_images_do_no_harm() -> None:
 
 def test_prepare_gives_channels_first_float32() -> None:
     image = Image(np.zeros((3, 10, 8, 1), np.uint8), Geometry.of_picture(10, 8), channels=("red", "green", "blue"))
-    plan = Preprocessing("2D", (16, 16, 1), channels=3, intensity="unit")
+    plan = Preprocessing("2D", (16, 16, 1), (UnitRange(),) * 3)
     prepared = prepare(image, IntensityMap.of(image, plan), WorkingGrid.of(image.geometry, plan))
     assert prepared.shape == (3, 10, 8, 1)
     assert prepared.dtype == torch.float32
@@ -152,7 +155,7 @@ def test_percentiles_are_of_each_image_and_channel_and_outliers_are_cut() -> Non
     voxels = rng.normal(50, 10, (2, 20, 20, 20))
     voxels[1] = 1000 * voxels[1] + 7
     voxels[0, 0, 0, 0] = 1e6
-    scaled = normalise(voxels, Preprocessing("3D", (16, 16, 16), intensity="percentile", low=1.0, high=99.0))
+    scaled = normalise(voxels, Preprocessing("3D", (16, 16, 16), (Percentile(1.0, 99.0),) * 2))
     assert (scaled.min(), scaled.max()) == (0.0, 1.0)
     for channel in scaled:
         assert (channel == 0).mean() == pytest.approx(0.01, abs=0.002)
@@ -162,16 +165,16 @@ def test_percentiles_are_of_each_image_and_channel_and_outliers_are_cut() -> Non
 
 def test_an_image_of_one_intensity_has_no_percentiles_to_divide_by() -> None:
     flat = np.full((1, 4, 4, 4), 7.0)
-    scaled = normalise(flat, Preprocessing("3D", (16, 16, 16), intensity="percentile", low=1.0, high=99.0))
+    scaled = normalise(flat, Preprocessing("3D", (16, 16, 16), (Percentile(1.0, 99.0),)))
     assert np.array_equal(scaled, np.zeros_like(flat))
 
 
 @pytest.mark.parametrize(
-    ("intensity", "low", "high"), [("window", 5, 5), ("window", 9, 1), ("percentile", -1, 50), ("percentile", 1, 101)]
+    ("step", "low", "high"), [(Window, 5, 5), (Window, 9, 1), (Percentile, -1, 50), (Percentile, 1, 101)]
 )
-def test_windows_that_cannot_be_are_refused(intensity: str, low: float, high: float) -> None:
+def test_windows_that_cannot_be_are_refused(step: Callable[[float, float], object], low: float, high: float) -> None:
     with pytest.raises(ModelError, match=r"give the lower first|give other ones"):
-        Preprocessing("3D", (16, 16, 16), intensity=intensity, low=low, high=high)  # type: ignore[arg-type]
+        step(low, high)
 
 
 def test_intensities_beyond_single_precision_do_no_harm_and_no_library_warns_of_them() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condseg_app.data import Annotation, Geometry, Image, Preprocessing
+from condseg_app.data import Annotation, Geometry, Image, Preprocessing, Reorient, Spacing
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.engine.train.augmentation import unvaried
 from condseg_app.engine.train.samples import Cropping, crop, prepare_case
@@ -18,7 +18,9 @@ def marked_slices(spacing: float, wanted: float, slices: set[int]) -> tuple[Imag
     known = np.zeros(SHAPE, bool)
     known[:, :, sorted(slices)] = True
     image = Image(np.zeros((1, *SHAPE), np.float32), geometry)
-    plan = Preprocessing("2.5D", (16, 16, 1), orientation="RAS", spacing=(2.0, 2.0, wanted), neighbours=1)
+    plan = Preprocessing(
+        "2.5D", (16, 16, 1), orientation=Reorient("RAS"), spacing=Spacing((2.0, 2.0, wanted)), neighbours=1
+    )
     return image, Annotation("thing", known.copy(), known), plan
 
 
@@ -86,7 +88,7 @@ def test_a_stroke_of_one_voxel_on_a_fine_image_is_learnt_from() -> None:
     image = Image(np.zeros((1, *shape), np.float32), Geometry(shape, np.diag([0.5, 0.5, 0.5, 1.0]), "mm"))
     known = np.zeros(shape, bool)
     known[9, 17, 30] = True
-    plan = Preprocessing("3D", (8, 8, 8), orientation="RAS", spacing=(4.0, 4.0, 4.0))
+    plan = Preprocessing("3D", (8, 8, 8), orientation=Reorient("RAS"), spacing=Spacing((4.0, 4.0, 4.0)))
     case = prepare_case(image, [Annotation("thing", known.copy(), known)], plan)
     decided = case.supervised["thing"]
     assert decided is not None

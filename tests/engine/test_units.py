@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from condseg_app.data import ClassTable, Geometry, Image, Model, PostProcessing, Prediction, Unit
+from condseg_app.data import ClassTable, Geometry, Image, Model, PostProcessing, Prediction, PredictionOptions, Unit
 from condseg_app.data.fingerprint import Fingerprint
 from condseg_app.engine.evaluate import score
 from condseg_app.engine.intensity import IntensityMap
@@ -15,7 +15,7 @@ from condseg_app.engine.predict.coarse_filter import SMALLEST, smallest_in
 from condseg_app.engine.predict.memory_plan import plan_memory
 from condseg_app.engine.predict.post_process import final_masks
 from condseg_app.engine.predict.predictor import Predictor
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.errors import ModelError, OutOfMemory
 
@@ -26,12 +26,14 @@ def in_unit(image: Image, unit: Unit) -> Image:
     return replace(image, geometry=image.geometry.in_unit(unit))
 
 
-@pytest.mark.parametrize("roi", [None, 0.5])
+@pytest.mark.parametrize("roi", [False, True])
 def test_predictions_are_the_same(
-    make_model: Callable[..., Model], make_image: Callable[..., Image], roi: float | None
+    make_model: Callable[..., Model], make_image: Callable[..., Image], roi: bool
 ) -> None:
     model, image = make_model(), make_image()
-    found = [predict_whole(model, in_unit(image, unit), ("liver",), Manner("cpu", roi=roi)) for unit in UNITS]
+    found = [
+        predict_whole(model, in_unit(image, unit), ("liver",), "cpu", PredictionOptions(roi=roi)) for unit in UNITS
+    ]
     assert np.array_equal(found[0].probabilities["liver"], found[1].probabilities["liver"])
 
 

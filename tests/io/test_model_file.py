@@ -1,6 +1,6 @@
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,24 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from condseg_app.data import ClassEntry, ClassTable, Model, Preprocessing
+from condseg_app.data import (
+    ClassEntry,
+    ClassTable,
+    CropToForeground,
+    CtNormalisation,
+    Inference,
+    IntensityStep,
+    Model,
+    Percentile,
+    Preprocessing,
+    Reorient,
+    Spacing,
+    Transpose,
+    Unchanged,
+    UnitRange,
+    Window,
+    ZScore,
+)
 from condseg_app.errors import ModelError, ReadError, WriteError
 from condseg_app.io import (
     Checkpoint,
@@ -25,6 +42,7 @@ from condseg_app.io import (
     write_checkpoint,
     write_model,
 )
+from condseg_app.io.models.model_file import FORMAT_VERSION
 
 RNG = np.random.default_rng(0)
 TABLE = ClassTable(
@@ -46,13 +64,35 @@ MODEL = Model(
     "my model",
     "dense_unet",
     {"widths": [16, 32], "conditioning": "film", "dropout": 0.1},
-    Preprocessing("2.5D", (64, 48, 1), 2, "RAS", (1.0, 1.5, 2.0), "window", -100.0, 300.0, 1),
+    Preprocessing(
+        "2.5D",
+        (64, 48, 1),
+        (Window(-100.0, 300.0), ZScore(masked=True, limit=None)),
+        Reorient("RAS"),
+        CropToForeground(),
+        Spacing((1.0, 1.5, 2.0)),
+        1,
+    ),
     TABLE,
     WEIGHTS,
     "CC BY-SA 4.0",
     {"data": ["hippocampus"], "dice": {"liver": 0.9}, "steps": 100},
     "ab" * 32,
 )
+
+
+STEPS = asdict(MODEL.preprocessing)
+VERSION_1 = {
+    "dimensions": "2.5D",
+    "window": [64, 48, 1],
+    "channels": 2,
+    "orientation": "RAS",
+    "spacing": [1.0, 1.5, 2.0],
+    "intensity": "window",
+    "low": -100.0,
+    "high": 300.0,
+    "neighbours": 1,
+}
 
 
 def same_weights(found: Model, expected: Model) -> bool:
@@ -139,13 +179,62 @@ def rewritten(path: Path, drop: str | None = None, **changes: object) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1, "1", True, None, [1]])
 @pytest.mark.parametrize("read", [read_model, read_model_description])
 def test_another_format_version_is_refused(tmp_path: Path, version: object, read: Any) -> None:
     path = rewritten(tmp_path / "a.safetensors", format_version=version)
-    with pytest.raises(ModelError, match="this program reads 1; update the program") as caught:
+    with pytest.raises(ModelError, match=rf"this program reads 1 to {FORMAT_VERSION}; update the program") as caught:
         read(path)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("window", Window(-100.0, 300.0)),
+        ("percentile", Percentile(0.5, 99.5)),
+        ("zscore", ZScore()),
+        ("unit", UnitRange()),
+    ],
+)
+def test_a_file_of_format_version_1_is_read_as_steps(tmp_path: Path, name: str, step: IntensityStep) -> None:
+    ends = {"low": getattr(step, "low", 0.0), "high": getattr(step, "high", 1.0)}
+    old = {**VERSION_1, "intensity": name, **ends}
+    path = rewritten(tmp_path / "a.safetensors", format_version=1, preprocessing=old)
+    found = read_model(path)
+    assert found.preprocessing == Preprocessing(
+        "2.5D", (64, 48, 1), (step, step), Reorient("RAS"), None, Spacing((1.0, 1.5, 2.0)), 1
+    )
+    assert found.inference == Inference()
+    assert json.loads(json.dumps(found.preprocessing.plain())) == old, "hashes of it stay valid"
+    write_model(path, found)
+    assert read_model(path).preprocessing == found.preprocessing
+
+
+def test_volumes_of_format_version_1_may_keep_their_axes_and_voxels(tmp_path: Path) -> None:
+    old = {**VERSION_1, "orientation": None, "spacing": None}
+    found = read_model(rewritten(tmp_path / "a.safetensors", format_version=1, preprocessing=old)).preprocessing
+    assert (found.orientation, found.spacing, found.crop) == (None, None, None)
+    assert json.loads(json.dumps(found.plain())) == old
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        Preprocessing("3D", (8, 8, 8), (CtNormalisation(-950.0, 1200.0, 80.0, 140.0),)),
+        Preprocessing("3D", (8, 8, 8), (Unchanged(), Percentile(0.0, 100.0)), Transpose((2, 0, 1))),
+        Preprocessing("3D", (8, 8, 8), (ZScore(limit=None),)),
+        Preprocessing("3D", (8, 8, 8), crop=CropToForeground()),
+    ],
+)
+def test_steps_that_version_1_cannot_say_are_written_and_have_plain_values_of_their_own(
+    tmp_path: Path, steps: Preprocessing
+) -> None:
+    path, inference = tmp_path / "a.safetensors", Inference(0.5, (0, 2), 1)
+    write_model(path, replace(MODEL, preprocessing=steps, inference=inference))
+    found = read_model_description(path)
+    assert (found.preprocessing, found.inference) == (steps, inference)
+    assert steps.plain() == asdict(steps)
 
 
 @pytest.mark.parametrize("read", [read_model, read_model_description])
@@ -159,9 +248,22 @@ def test_a_missing_tensor_is_named(tmp_path: Path, read: Any) -> None:
     [
         ({"unheard_of": 1}, "unheard_of"),
         ({"network": None}, "network"),
-        ({"preprocessing": {**vars(MODEL.preprocessing), "window": [0, 1, 1]}}, r"preprocessing\.window"),
-        ({"preprocessing": {**vars(MODEL.preprocessing), "spacing": [1, -1, 1]}}, r"preprocessing\.spacing"),
-        ({"preprocessing": {**vars(MODEL.preprocessing), "dimensions": "4D"}}, r"preprocessing\.dimensions"),
+        ({"preprocessing": {**STEPS, "window": [0, 1, 1]}}, "window of 0 x 1 x 1 voxels"),
+        ({"preprocessing": {**STEPS, "spacing": {"size": [1, -1, 1]}}}, "spacing of 1 x -1 x 1 mm"),
+        ({"preprocessing": {**STEPS, "dimensions": "4D"}}, r"preprocessing\.dimensions"),
+        ({"preprocessing": {**STEPS, "unheard_of": 1}}, r"preprocessing\.unheard_of"),
+        ({"preprocessing": {**STEPS, "intensity": [{"kind": "unheard_of"}]}}, r"preprocessing\.intensity"),
+        ({"preprocessing": {**STEPS, "intensity": [{"kind": "unchanged", "more": 1}]}}, r"preprocessing\.intensity"),
+        ({"preprocessing": {**STEPS, "intensity": []}}, "at least one channel"),
+        ({"preprocessing": {**STEPS, "orientation": {"kind": "transpose", "order": [0, 1, 1]}}}, "order of axes"),
+        ({"inference": {"overlap": 1.0}}, "below 1"),
+        ({"inference": {"unheard_of": 1.0}}, r"inference\.unheard_of"),
+        ({"format_version": 1, "preprocessing": {**VERSION_1, "window": [0, 1, 1]}}, "window of 0 x 1 x 1 voxels"),
+        ({"format_version": 1, "preprocessing": {**VERSION_1, "spacing": [1, -1, 1]}}, "spacing of 1 x -1 x 1 mm"),
+        ({"format_version": 1, "preprocessing": {**VERSION_1, "intensity": "loud"}}, "no intensity 'loud'"),
+        ({"format_version": 1, "preprocessing": {**VERSION_1, "channels": 10**12}}, r"preprocessing\.intensity"),
+        ({"format_version": 1, "preprocessing": {**VERSION_1, "high": -100.0}}, "give the lower first"),
+        ({"format_version": 1, "preprocessing": None}, "preprocessing"),
         ({"classes": [{"value": 1, "name": "a"}]}, r"wrong at 'classes'.*lacks its colour or code"),
         ({"classes": [{"name": "a", "color": [1, 2, 3], "code": 0}]}, r"classes\..*0"),
         ({"classes": [{"value": 0, "name": "a", "color": [1, 2, 3], "code": 0}]}, "value 0"),

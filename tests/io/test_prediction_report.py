@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condseg_app.data import Geometry, PostProcessing
+from condseg_app.data import Geometry, Pick, PostProcessing, PredictionOptions
 from condseg_app.errors import ReadError
 from condseg_app.tasks.prediction_report import (
     ClassVolume,
@@ -21,10 +21,12 @@ from condseg_app.tasks.prediction_report import (
 METHOD = Method(
     model="organs",
     model_sha256="ab" * 32,
-    classes=("liver", "Größe, links"),
-    post_processing=PostProcessing(0.4, {"liver": 1}, {"liver": 0.05}, True, "priority", ("liver",)),
-    masks=True,
-    accurate=False,
+    options=PredictionOptions(
+        ("liver", "Größe, links"),
+        PostProcessing(0.4, {"liver": 1}, {"liver": 0.05}, True, "priority", ("liver",)),
+        masks=True,
+        pick=Pick(frame=2),
+    ),
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 import zarr
 
-from condseg_app.data import Model, Preprocessing
+from condseg_app.data import Model, Preprocessing, Reorient, Spacing
 from condseg_app.data.classes import ClassTable
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.io import read_image
@@ -107,7 +107,7 @@ def test_nifti_s_units_meet_a_model_s_millimetres(tmp_path: Path, code: int, fac
     image.to_filename(tmp_path / "a.nii")
     read = read_image(tmp_path / "a.nii")
     assert read.geometry.spacing_mm == pytest.approx(MM)
-    model = Preprocessing("3D", (16, 16, 16), orientation="RAS", spacing=(1.0, 1.0, 1.0))
+    model = Preprocessing("3D", (16, 16, 16), orientation=Reorient("RAS"), spacing=Spacing((1.0, 1.0, 1.0)))
     assert WorkingGrid.of(read.geometry, model).shape == (7, 6, 16)
     assert Model("m", "dense_unet", {}, model, ClassTable.from_names(["a"])).misfit(read) is None
 
@@ -149,7 +149,7 @@ def test_sizes_that_cannot_be_a_model_s_are_told_before_anything_is_done(
         "organs",
         "dense_unet",
         {},
-        Preprocessing("3D", (16, 16, 16), orientation="RAS", spacing=(1.0, 1.0, 1.0)),
+        Preprocessing("3D", (16, 16, 16), orientation=Reorient("RAS"), spacing=Spacing((1.0, 1.0, 1.0))),
         ClassTable.from_names(["a"]),
     )
     reason = model.misfit(read_image(tmp_path / "a.nii"))

@@ -28,6 +28,7 @@ from condseg_app.data import (
     Preprocessing,
     Region,
     TrainingProgress,
+    ZScore,
 )
 from condseg_app.errors import CondsegError, WriteError
 from condseg_app.remote import Endpoint, PredictorLike, TeacherLike
@@ -247,7 +248,7 @@ def make_model(classes: ClassTable, name: str = "abdomen", channels: int = 1) ->
         name,
         "dense_unet",
         {},
-        Preprocessing("3D", (4, 4, 4), channels, intensity="zscore"),
+        Preprocessing("3D", (4, 4, 4), (ZScore(),) * channels),
         classes,
         {"class_rows": np.arange(2 * len(classes), dtype=np.float32).reshape(-1, 2)},
         licence="CC0-1.0",

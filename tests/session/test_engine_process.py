@@ -12,7 +12,17 @@ import numpy as np
 import pytest
 
 from condseg_app import io
-from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image, Pick, Preprocessing, TrainingProgress
+from condseg_app.data import (
+    ChunkedAnnotation,
+    ClassTable,
+    Geometry,
+    Image,
+    Pick,
+    Preprocessing,
+    Reorient,
+    Spacing,
+    TrainingProgress,
+)
 from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
@@ -66,7 +76,9 @@ class Work:
 @pytest.fixture(scope="module")
 def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small network that still takes a moment for each window and step."""
-    plan = Preprocessing("2.5D", (96, 96, 1), orientation="RAS", spacing=(1.0, 1.0, 1.0), neighbours=1)
+    plan = Preprocessing(
+        "2.5D", (96, 96, 1), orientation=Reorient("RAS"), spacing=Spacing((1.0, 1.0, 1.0)), neighbours=1
+    )
     model = new_model("tiny", "dense-2.5d", ClassTable.from_names(CLASSES), plan)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     io.write_model(path, model)

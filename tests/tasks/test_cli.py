@@ -13,6 +13,7 @@ import PIL.Image
 import pytest
 
 from condseg_app.cli import main
+from condseg_app.data import Spacing
 from condseg_app.io import read_data_set, read_label_map, read_model, read_model_description
 
 Capture = pytest.CaptureFixture[str]
@@ -22,7 +23,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 def test_training_leaves_model_log_curves_and_checkpoint(model: Path) -> None:
     trained = read_model(model)
     assert trained.classes.names == ("bright", "dark")
-    assert trained.preprocessing.spacing == (2.0, 2.0, 3.0)
+    assert trained.preprocessing.spacing == Spacing((2.0, 2.0, 3.0))
     assert trained.training["steps"] == 2
     assert trained.training["sources"] == ["blobs/bright", "blobs/dark"]
     log = model.with_suffix(".csv").read_text().splitlines()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.data import PostProcessing
+from condseg_app.data import PostProcessing, PredictionOptions
 from condseg_app.errors import CondsegError, ReadError, WriteError
 from condseg_app.io import read_image, read_label_map, read_registry
 from condseg_app.io.image_files import write_image
@@ -54,8 +54,9 @@ def output(tmp_path: Path) -> Path:
 def predict(model: Path, scans: Path, output: Path) -> Predict:
     """Predicts the folder and returns the records in the order in which they came."""
 
-    def run(**settings: object) -> list[ImageRecord]:
-        plan = PredictionPlan(str(model), output, device="cpu", **settings)  # type: ignore[arg-type]
+    def run(*, overwrite: bool = False, **settings: object) -> list[ImageRecord]:
+        options = PredictionOptions(**settings)  # type: ignore[arg-type]
+        plan = PredictionPlan(str(model), output, options, "cpu", overwrite)
         return records(predict_folder(image_files([scans], output), plan))
 
     return run
@@ -109,7 +110,7 @@ def test_a_second_run_skips_what_is_finished(predict: Predict, output: Path) -> 
         {"overwrite": True},
     ],
 )
-def test_other_settings_are_another_prediction(predict: Predict, change: dict[str, object]) -> None:
+def test_other_settings_are_another_prediction(predict: Predict, change: dict[str, Any]) -> None:
     predict()
     assert statuses(predict(**change)) == ALL_DONE
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from condseg_app.data import ChunkedAnnotation, Geometry, Preprocessing
+from condseg_app.data import ChunkedAnnotation, Geometry, Preprocessing, Reorient, Spacing
 from condseg_app.tasks.little_learnt import reasons
 
-PLAN = Preprocessing("3D", (32, 32, 16), orientation="RAS", spacing=(1.5, 1.5, 3.0))
+PLAN = Preprocessing("3D", (32, 32, 16), orientation=Reorient("RAS"), spacing=Spacing((1.5, 1.5, 3.0)))
 GRID = Geometry.with_spacing((40, 40, 20), (1.0, 1.0, 3.0))
 
 

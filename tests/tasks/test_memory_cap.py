@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from condseg_app.cli import main
-from condseg_app.data import Geometry, Image, PostProcessing
+from condseg_app.data import Geometry, Image, PostProcessing, PredictionOptions
 from condseg_app.engine.predict import memory_plan
 from condseg_app.engine.predict.memory_plan import MemoryPlan
 from condseg_app.errors import OutOfMemory
@@ -128,14 +128,14 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(**more: object) -> Request:
     model = read_model(find_model("phantom_ct"))
-    return Request(model, model.classes, PostProcessing(), "cpu", **more)  # type: ignore[arg-type]
+    return Request(model, PredictionOptions(**more), "cpu")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        replace(asked(), post_processing=PostProcessing(largest={"liver": 1})),
-        replace(asked(), post_processing=PostProcessing(overlap="keep")),
+        asked(post_processing=PostProcessing(largest={"liver": 1})),
+        asked(post_processing=PostProcessing(overlap="keep")),
         asked(masks=True),
     ],
     ids=["components", "overlaps", "masks"],

@@ -61,12 +61,13 @@ class AnnotatedSlices:
             raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
         numbers, prepared = dict(slices), []
         for image, (annotation,) in marked:
-            grid, shape = WorkingGrid.of(image.geometry, model.preprocessing), annotation.mask.shape
+            grid, shape = WorkingGrid.of_image(image, model.preprocessing), annotation.mask.shape
             axis = grid.axes.order[2]
+            box = grid.source_box[axis]
             whole = with_claims(image, annotation)
             parts = {name: whole}
             planes = np.flatnonzero(annotation.supervised.any(axis=tuple(a for a in range(3) if a != axis)))
-            held_by = ((planes + 0.5) * grid.shape[2] / shape[axis]).astype(int)
+            held_by = ((planes - box.start + 0.5) * grid.shape[2] / (box.stop - box.start)).astype(int)
             of_planes = _numbered(numbers, image.key, planes.tolist(), held_by.tolist())
             for fold in range(folds):
                 in_fold = np.zeros(shape[axis], bool)

@@ -43,7 +43,7 @@ from condseg_app.engine.finetune.annotated_slices import AnnotatedSlices
 from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
 from condseg_app.engine.finetune.learner import EncodedSample, ExactRecipe, Learner, WindowSampler, held_out_dice_of
 from condseg_app.engine.networks import build_network, with_room
-from condseg_app.engine.predict.whole import Manner, predict_whole
+from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.engine.train.samples import PreparedCase
 from condseg_app.errors import ModelError
 from condseg_models import ROWS
@@ -295,7 +295,7 @@ def certify(
 
 
 def _answers_hash(model: Model, image: Image, names: Sequence[str], device: str) -> str:
-    found = predict_whole(model, image, names, Manner(device))
+    found = predict_whole(model, image, names, device)
     digest = hashlib.sha256()
     for name in names:
         digest.update(np.ascontiguousarray(found.probabilities[name]).tobytes())

@@ -14,9 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from condseg_app.data import Image, Model, Region, Shape
-from condseg_app.engine.networks import build_network, condition_for
+from condseg_app.engine.networks import condition_for
 from condseg_app.engine.predict.tiles import Tile, size
-from condseg_app.engine.predict.windows import OVERLAP, WindowGrid, windows_at_once
+from condseg_app.engine.predict.window_network import prediction_network
+from condseg_app.engine.predict.windows import WindowGrid, windows_at_once
 from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import OutOfMemory
 from condseg_models import ConditionedModule
@@ -67,9 +68,7 @@ class MemoryPlan:
         return cut(part, counts)
 
 
-def plan_memory(
-    model: Model, image: Image, classes: int, free: int, overlap: float = OVERLAP, *, whole: bool = True
-) -> MemoryPlan:
+def plan_memory(model: Model, image: Image, classes: int, free: int, *, whole: bool = True) -> MemoryPlan:
     """The plan with the fewest parts that fits, and then with most windows together.
 
     Windows are never made smaller: networks answer worse to windows of another size than the training's.
@@ -79,14 +78,13 @@ def plan_memory(
         image: of the model's kind.
         classes: number of classes.
         free: bytes.
-        overlap: of neighbouring windows, as a part of their size.
         whole: whether the levels of all slabs are kept, and not one slab's after the other's.
 
     Raises:
         OutOfMemory: a part as small as a window does not fit.
     """
     model.check_fits(image)
-    needs = _Needs.of(model, image, classes, overlap, whole=whole)
+    needs = _Needs.of(model, image, classes, whole=whole)
     (i, j, k), counts = image.geometry.shape, [1, 1, 1]
     while True:
         parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
@@ -119,7 +117,7 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
         OutOfMemory: even a single class would have to be predicted in parts.
     """
     model.check_fits(image)
-    needs = _Needs.of(model, image, classes=1, overlap=OVERLAP, whole=True)
+    needs = _Needs.of(model, image, classes=1, whole=True)
     i, j, k = (slice(0, n) for n in image.geometry.shape)
     peak = needs.plan(needs.tile((i, j, k)), ((i, j, k),), at_once=1).peak
     if peak > free * _MAY_TAKE:
@@ -155,10 +153,10 @@ class _Needs:
     features: int
 
     @classmethod
-    def of(cls, model: Model, image: Image, classes: int, overlap: float, *, whole: bool) -> "_Needs":
-        network = build_network(model, torch.device("cpu"))
-        grid = WorkingGrid.of(image.geometry, model.preprocessing)
-        windows = WindowGrid.over(grid.shape, model.preprocessing, network.stride, overlap)
+    def of(cls, model: Model, image: Image, classes: int, *, whole: bool) -> "_Needs":
+        network = prediction_network(model, torch.device("cpu"))
+        grid = WorkingGrid.of_image(image, model.preprocessing)
+        windows = WindowGrid.over(grid.shape, model, network.stride)
         taken, features = network_takes(model, network, windows.window)
         channels = len(image.channels)
         return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)

@@ -3,37 +3,18 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
-from condseg_app.data import Image, Levels, Model, Prediction, Region
+from condseg_app.data import Image, Levels, Model, Prediction, PredictionOptions, Region
 from condseg_app.engine.predict.coarse_filter import CoarseFilter, smallest_in
 from condseg_app.engine.predict.memory_plan import MemoryPlan, plan_memory
 from condseg_app.engine.predict.predictor import Predictor
-from condseg_app.engine.predict.windows import OVERLAP
 from condseg_app.errors import CondsegError
 from condseg_app.memory import free_memory
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Manner:
-    """Settings of a prediction.
-
-    Attributes:
-        device: 'auto', 'cpu', 'cuda', ...
-        overlap: of neighbouring windows, as a part of their size.
-        roi: probability from which a class counts as found in a coarse first pass, the masks' threshold; classes are
-            then predicted only around their places. None for no coarse pass.
-    """
-
-    device: str = "auto"
-    overlap: float = OVERLAP
-    roi: float | None = None
-
-
-PLAIN = Manner()
+PLAIN = PredictionOptions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +31,11 @@ class PartPrediction:
 
 
 def predict(
-    model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN, plan: MemoryPlan | None = None
+    model: Model,
+    image: Image,
+    options: PredictionOptions,
+    device: str = "auto",
+    plan: MemoryPlan | None = None,
 ) -> Iterator[tuple[float, PartPrediction | None]]:
     """Predict window by window, slab by slab.
 
@@ -60,34 +45,43 @@ def predict(
     Args:
         model: with its weights.
         image: of the model's kind.
-        classes: names.
-        manner: settings.
+        options: classes, settings of predicting, and the threshold from which a coarse pass finds a class.
+        device: 'auto', 'cpu', 'cuda', ...
         plan: division into parts; made for the free memory if None.
 
     Raises:
         CondsegError: no class is asked for.
         OutOfMemory: not even a small part fits into the memory.
     """
+    model = options.applied_to(model)
+    classes = model.classes.names if options.classes is None else options.classes
+    roi = options.post_processing.threshold if options.roi else None
     if not classes:
         raise CondsegError("no class is asked for; name at least one of the model's table")
-    chosen = plan or plan_memory(model, image, len(classes), free_memory(), manner.overlap)
+    chosen = plan or plan_memory(model, image, len(classes), free_memory())
     _logger.info("%s needs up to %.0f MB in parts: %d", image.name, chosen.peak / 1e6, len(chosen.parts))
     slabs = [slab for part in chosen.parts for slab in chosen.slabs_of(part)]
-    predictor = Predictor(model, image, manner.device, manner.overlap, chosen.cache, slabs[0])
+    predictor = Predictor(model, image, device, chosen.cache, slabs[0])
     for number, slab in enumerate(slabs):
         predictor.move_to(slab)
         for first in range(0, len(classes), chosen.classes_at_once):
             group = classes[first : first + chosen.classes_at_once]
-            for done in _ask(predictor, group, manner.roi, chosen.windows_at_once):
+            for done in _ask(predictor, group, roi, chosen.windows_at_once):
                 yield (number + (first + len(group) * done) / len(classes)) / len(slabs), None
             found = PartPrediction(slab, _taken(predictor, group))
             yield (number + (first + len(group)) / len(classes)) / len(slabs), found
 
 
-def predict_whole(model: Model, image: Image, classes: Sequence[str], manner: Manner = PLAIN) -> Prediction:
-    """Predict an image and return the whole prediction."""
+def predict_whole(
+    model: Model,
+    image: Image,
+    classes: Sequence[str],
+    device: str = "auto",
+    options: PredictionOptions = PLAIN,
+) -> Prediction:
+    """Predict some classes of an image and return the whole prediction."""
     levels = Levels(image.geometry.shape)
-    for _, found in predict(model, image, classes, manner):
+    for _, found in predict(model, image, replace(options, classes=tuple(classes)), device):
         if found is not None:
             levels.paste_all(found.region, found.prediction.probabilities)
     return Prediction(image.geometry, levels, frozenset(classes))

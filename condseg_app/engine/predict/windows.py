@@ -9,13 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from condseg_app.data import Preprocessing, Region, Shape
+from condseg_app.data import Model, Preprocessing, Region, Shape
 from condseg_app.errors import OutOfMemory
-
-OVERLAP = 0.25
-"""Of neighbouring windows, as a part of their size."""
-ACCURATE_OVERLAP = 0.5
-"""Twice the windows along each axis, for a mean over more windows."""
 
 _VOXELS_AT_ONCE = 1 << 16
 _MOST_WINDOWS = 1 << 20
@@ -40,14 +35,14 @@ class WindowGrid:
     starts: tuple[Shape, ...]
 
     @classmethod
-    def over(cls, shape: Shape, preprocessing: Preprocessing, stride: int, overlap: float = OVERLAP) -> "WindowGrid":
-        """Windows that overlap by at least `overlap` of their size, evenly spread along each axis.
+    def over(cls, shape: Shape, model: Model, stride: int) -> "WindowGrid":
+        """Windows that overlap by at least the model's overlap, evenly spread along each axis.
 
         Raises:
             OutOfMemory: there would be more than can be listed, let alone predicted.
         """
-        window = network_window(preprocessing, stride)
-        axes = [_starts(n, w, overlap) for n, w in zip(shape, window, strict=True)]
+        window = network_window(model.preprocessing, stride)
+        axes = [_starts(n, w, model.inference.overlap) for n, w in zip(shape, window, strict=True)]
         if math.prod(map(len, axes)) > _MOST_WINDOWS:
             grid = " x ".join(f"{n:,}" for n in shape)
             raise OutOfMemory(f"it has {grid} voxels at the model's voxel size, far too many; check its voxel sizes")

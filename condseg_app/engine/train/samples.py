@@ -101,8 +101,8 @@ class PreparedCase:
 
 def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
     """Bring an image and its annotations to the working grid."""
-    grid = WorkingGrid.of(image.geometry, preprocessing)
-    voxels = prepare(image, IntensityMap.of(image, preprocessing), grid).half()
+    grid = WorkingGrid.of_image(image, preprocessing)
+    voxels = prepare(image, IntensityMap.of(image, preprocessing, grid.source_box), grid).half()
     masks, inside, somewhere = {}, {}, {}
     supervised: dict[str, Tensor | None] = {}
     for annotation in annotations:

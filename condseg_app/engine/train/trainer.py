@@ -240,7 +240,7 @@ class Trainer:
             **{f"{name} {key}": value for name in ("loss", "augmentation") for key, value in recipe[name].items()},
             "network": self._model.network,
             **{f"network {name}": value for name, value in self._model.settings.items()},
-            **asdict(self._model.preprocessing),
+            **self._model.preprocessing.plain(),
             "classes": self._model.classes.names,
             "data sets": [[source.name, source.size] for source in self.sources],
             "processes": self._fabric.world_size,

@@ -5,15 +5,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from condseg_app.data import Dimensions, Intensity, Model, Preprocessing
+from condseg_app.data import Inference, Model, Preprocessing, intensity_step
 from condseg_app.data.model import FINGERPRINT
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io.atomic import atomic_write
@@ -22,32 +22,23 @@ from condseg_app.io.labels.sidecar import CodedTable
 
 SUFFIX = ".safetensors"
 FINGERPRINT_SUFFIX = ".fingerprint.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of new files; raised with each change that older programs would misread, and every version before is read."""
 _KEY = "condseg"
+_MOST_CHANNELS = 1000
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class _Preprocessing(_Strict):
-    dimensions: Dimensions
-    window: tuple[PositiveInt, PositiveInt, PositiveInt]
-    channels: PositiveInt
-    orientation: str | None
-    spacing: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None
-    intensity: Intensity
-    low: float
-    high: float
-    neighbours: NonNegativeInt
-
-
 class _Manifest(_Strict):
-    format_version: Literal[1]
+    format_version: int
     name: str
     network: str
     settings: dict[str, Any]
-    preprocessing: _Preprocessing
+    preprocessing: Preprocessing
+    inference: Inference = Inference()
     classes: CodedTable
     licence: str
     training: dict[str, Any]
@@ -70,6 +61,7 @@ def write_model(path: Path, model: Model) -> None:
         "network": model.network,
         "settings": dict(model.settings),
         "preprocessing": asdict(model.preprocessing),
+        "inference": asdict(model.inference),
         "classes": [asdict(entry) for entry in model.classes],
         "licence": model.licence,
         "training": dict(model.training),
@@ -143,12 +135,14 @@ def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
     except (ValueError, RecursionError) as error:
         raise ModelError("has a damaged description; get the file again", path=path) from error
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version != FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ModelError(
-            f"is of model format {version}, this program reads {FORMAT_VERSION}; update the program", path=path
+            f"is of model format {version}, this program reads 1 to {FORMAT_VERSION}; update the program", path=path
         )
     try:
-        return _Manifest.model_validate(content)
+        return _Manifest.model_validate(_of_version_1(content) if version == 1 else content)
+    except ModelError as error:
+        raise ModelError(f"has impossible preprocessing ({error.message}); get it again", path=path) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -159,18 +153,35 @@ def _manifest(metadata: Mapping[str, str], path: Path) -> _Manifest:
         raise ModelError(f"has an impossible class table ({error.message}); get it again", path=path) from error
 
 
+def _of_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    """A description of format version 1 as one of version 2, which has steps of preprocessing."""
+    old = content.get("preprocessing")
+    if not isinstance(old, dict):
+        return content
+    new = dict(old)
+    channels, ends = new.pop("channels", 1), [new.pop(end, default) for end, default in (("low", 0.0), ("high", 1.0))]
+    if "intensity" in new and channels in range(1, _MOST_CHANNELS):
+        new["intensity"] = (intensity_step(new["intensity"], *ends),) * channels
+    if new.get("orientation") is not None:
+        new["orientation"] = {"codes": new["orientation"], "kind": "reorient"}
+    if new.get("spacing") is not None:
+        new["spacing"] = {"size": new["spacing"]}
+    return {**content, "preprocessing": new}
+
+
 def _as_model(manifest: _Manifest, weights: Mapping[str, NDArray[np.generic]], path: Path) -> Model:
     return Model(
         name=manifest.name,
         network=manifest.network,
         settings=manifest.settings,
-        preprocessing=Preprocessing(**manifest.preprocessing.model_dump()),
+        preprocessing=manifest.preprocessing,
         classes=manifest.classes,
         weights=weights,
         licence=manifest.licence,
         training=_with_fingerprint(manifest.training, path),
         parent=manifest.parent,
         source=path,
+        inference=manifest.inference,
     )
 
 
