@@ -123,11 +123,12 @@ class WorkingGrid:
         """Turn, crop and resample the last three axes of an array; float32.
 
         Args:
-            array: on the image's grid, or on its part `made_of(region)`.
+            array: on the part `made_of(region)` of the image's grid; on all of that grid for no region.
             region: the working region to make, all of it if None.
             steps: into which a unit is rounded, a power of two; values stay below 2**15 steps.
         """
-        x = torch.from_numpy(np.array(self.axes.apply(array), dtype=np.float32, order="C"))
+        part = array if region else array[(..., *self.made_of(self.everywhere))]
+        x = torch.from_numpy(np.array(self.axes.apply(part), dtype=np.float32, order="C"))
         if not self.resampled:
             return x
         x = (x * steps).round()
