@@ -174,7 +174,7 @@ def test_a_part_is_mapped_as_in_the_whole(step: IntensityStep) -> None:
 
 def test_each_channel_has_a_step_of_its_own() -> None:
     voxels = np.concatenate([random_voxels(seed) for seed in range(3)])
-    steps = (ZScore(), Window(-50.0, 150.0), Unchanged())
+    steps: tuple[IntensityStep, ...] = (ZScore(), Window(-50.0, 150.0), Unchanged())
     found = mapped(voxels, *steps)
     for n, step in enumerate(steps):
         assert np.array_equal(found[n : n + 1], mapped(voxels[n : n + 1], step))

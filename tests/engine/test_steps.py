@@ -200,7 +200,7 @@ def test_an_ensemble_answers_with_the_mean_of_its_members(
     make_model: Callable[..., Model], make_image: Callable[..., Image]
 ) -> None:
     model, image = make_model("3D"), make_image("3D")
-    other = {name: w + np.float32(0.01) for name, w in model.weights.items()}
+    other = {name: np.add(w, np.float32(0.01)) for name, w in model.weights.items()}
 
     def ensemble(second: dict[str, np.ndarray]) -> Model:
         beside = {f"member 1.{name}": w for name, w in second.items()}
