@@ -36,7 +36,6 @@ from condseg_app.data.post_processing import Overlap, PostProcessing
 from condseg_app.data.prediction import Block, Fusion, Prediction, as_level, dice, fuse, in_order
 from condseg_app.data.prediction_options import PredictionOptions
 from condseg_app.data.preprocessing import (
-    Channel,
     CropToForeground,
     CtNormalisation,
     Dimensions,
@@ -44,7 +43,6 @@ from condseg_app.data.preprocessing import (
     Percentile,
     Preprocessing,
     Reorient,
-    Scaling,
     Spacing,
     Transpose,
     Unchanged,
@@ -68,7 +66,6 @@ __all__ = [
     "Block",
     "Case",
     "Certificate",
-    "Channel",
     "ChunkedAnnotation",
     "ClassChange",
     "ClassEntry",
@@ -106,7 +103,6 @@ __all__ = [
     "Preprocessing",
     "Region",
     "Reorient",
-    "Scaling",
     "Shape",
     "Shown",
     "Spacing",

@@ -3,9 +3,9 @@
 In files a step is its fields, and `kind` says which step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,26 +18,36 @@ from condseg_app.errors import ModelError
 Dimensions = Literal["2D", "2.5D", "3D"]
 
 
-class Channel(Protocol):
-    """Statistics of a channel's finite values, found on first use; all 0 without finite values."""
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Statistics of a channel's finite values; all 0 without finite values.
 
-    @property
-    def least(self) -> float: ...  # noqa: D102
-    @property
-    def greatest(self) -> float: ...  # noqa: D102
-    @property
-    def mean(self) -> float: ...  # noqa: D102
-    @property
-    def deviation(self) -> float: ...  # noqa: D102
-    @property
-    def full(self) -> tuple[float, float]:
-        """Range of an integer type from 0 on; for floats minus to plus the image's greatest value, at least 1."""
+    Attributes:
+        top: the greatest value of all channels.
+        samples: (n,) values.
+    """
 
-    @property
-    def foreground(self) -> "Channel":
-        """Statistics of the foreground alone."""
+    least: float
+    greatest: float
+    top: float
+    mean: float
+    deviation: float
+    samples: NDArray[np.float32]
 
-    def percentiles(self, low: float, high: float) -> tuple[float, float]: ...  # noqa: D102
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel of an image, whose voxels are read only for a step that needs statistics.
+
+    Attributes:
+        kind: type of the voxels.
+        everywhere: gives the statistics of all voxels.
+        foreground: gives the statistics of the foreground.
+    """
+
+    kind: np.dtype[np.generic]
+    everywhere: Callable[[], Statistics]
+    foreground: Callable[[], Statistics]
 
 
 @dataclass(frozen=True)
@@ -72,9 +82,11 @@ class ZScore:
 
     def scaling(self, channel: Channel) -> Scaling:
         """The map of a channel."""
-        seen = channel.foreground if self.masked else channel
-        low, high = (-self.limit, self.limit) if self.limit else _scores(channel, seen.mean, seen.deviation)
-        return Scaling(seen.mean, seen.deviation, low, high, channel.least, self.masked)
+        seen = channel.foreground() if self.masked else channel.everywhere()
+        low, high = ((end - seen.mean) / (seen.deviation or 1.0) for end in (seen.least, seen.greatest))
+        if self.limit is not None:
+            low, high = -self.limit, self.limit
+        return Scaling(seen.mean, seen.deviation, low, high, seen.least, self.masked)
 
 
 @dataclass(frozen=True)
@@ -108,8 +120,10 @@ class Percentile:
 
     def scaling(self, channel: Channel) -> Scaling:
         """The map of a channel."""
-        first, last = channel.percentiles(self.low, self.high)
-        return Scaling(first, last - first, 0.0, 1.0, channel.least)
+        seen = channel.everywhere()
+        first, last = map(float, np.percentile(seen.samples, (self.low, self.high)))
+        first, last = seen.least if self.low == 0 else first, seen.greatest if self.high == 100 else last
+        return Scaling(first, last - first, 0.0, 1.0, seen.least)
 
 
 @dataclass(frozen=True)
@@ -135,14 +149,16 @@ class CtNormalisation:
 
 @dataclass(frozen=True)
 class UnitRange:
-    """The type's range, 0 to 255 say, becomes 0 to 1."""
+    """The type's range, 0 to 255 say, becomes 0 to 1; of floats, 0 to the greatest value, at least 1."""
 
     kind: Literal["unit_range"] = "unit_range"
 
     def scaling(self, channel: Channel) -> Scaling:
         """The map of a channel."""
-        low, top = channel.full
-        return Scaling(0.0, top, low / top, 1.0, channel.least if low < 0 else 0.0)
+        if np.issubdtype(channel.kind, np.integer):
+            return Scaling(0.0, float(np.iinfo(str(channel.kind)).max), 0.0, 1.0, 0.0)
+        seen = channel.everywhere()
+        return Scaling(0.0, max(1.0, seen.top), -1.0, 1.0, seen.least)
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,8 @@ class Unchanged:
 
     def scaling(self, channel: Channel) -> Scaling:
         """The map of a channel."""
-        return Scaling(0.0, 1.0, channel.least, channel.greatest, channel.least)
+        seen = channel.everywhere()
+        return Scaling(0.0, 1.0, seen.least, seen.greatest, seen.least)
 
 
 IntensityStep = ZScore | Window | Percentile | CtNormalisation | UnitRange | Unchanged
@@ -311,12 +328,6 @@ def _in_version_1(steps: Preprocessing) -> dict[str, Any] | None:
         "high": high,
         "neighbours": steps.neighbours,
     }
-
-
-def _scores(channel: Channel, mean: float, deviation: float) -> tuple[float, float]:
-    """Scores of a channel's least and greatest value."""
-    width = deviation or 1.0
-    return (channel.least - mean) / width, (channel.greatest - mean) / width
 
 
 def _check_range(low: float, high: float) -> None:

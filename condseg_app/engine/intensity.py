@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
 from condseg_app.data import EVERYWHERE, Image, Preprocessing, Region
+from condseg_app.data.preprocessing import Channel, Statistics
 from condseg_app.errors import ModelError
 
 # Voxels of a channel from which percentiles are taken; more voxels hardly change the percentiles.
@@ -54,12 +55,12 @@ class IntensityMap:
                 "choose images of one kind"
             )
         seen = _Image(image, box)
-        found = [step.scaling(_Channel(seen, n)) for n, step in enumerate(preprocessing.intensity)]
-        width = [s.width if s.width > 0 else 1 for s in found]
-        rows = ([s.shift for s in found], width, *([getattr(s, end) for s in found] for end in _ENDS))
-        shift, scale, low, high, missing = (np.array(row, np.float32).reshape(-1, 1, 1, 1) for row in rows)
+        found = [step.scaling(seen.channel(n)) for n, step in enumerate(preprocessing.intensity)]
+        numbers = np.array([(s.shift, s.width, s.low, s.high, s.missing) for s in found], np.float32)
+        shift, width, low, high, missing = numbers.T.reshape(5, -1, 1, 1, 1)
         masked = np.array([s.masked for s in found]).reshape(-1, 1, 1, 1)
-        return cls(shift, scale, low, high, missing, masked, seen.foreground if masked.any() else None)
+        positive = np.where(width > 0, width, np.float32(1))
+        return cls(shift, positive, low, high, missing, masked, seen.foreground if masked.any() else None)
 
     @property
     def steps(self) -> float:
@@ -80,9 +81,6 @@ class IntensityMap:
         return scaled
 
 
-_ENDS = ("low", "high", "missing")
-
-
 def foreground(image: Image) -> NDArray[np.bool_]:
     """Voxels in which a channel is not 0, and holes in these, (I, J, K)."""
     found = np.zeros(image.geometry.shape, bool)
@@ -96,64 +94,23 @@ class _Image:
     """Statistics of an image, or of a box of it, found on first use."""
 
     def __init__(self, image: Image, box: Region | None) -> None:
-        self.image, self._box = image, box
+        self._image, self._box = image, box
 
     @cached_property
     def foreground(self) -> NDArray[np.bool_]:
-        return foreground(self.image)
+        return foreground(self._image)
 
     @cached_property
-    def everywhere(self) -> "_Seen":
-        return _Seen.of(self.image, self._box)
+    def _everywhere(self) -> tuple[Statistics, ...]:
+        return _Seen.of(self._image, self._box).by_channel()
 
     @cached_property
-    def inside(self) -> "_Seen":
-        return _Seen.of(self.image, self._box, self.foreground)
+    def _inside(self) -> tuple[Statistics, ...]:
+        return _Seen.of(self._image, self._box, self.foreground).by_channel()
 
-
-@dataclass(frozen=True)
-class _Channel:
-    """A channel's statistics, as `condseg_app.data.Channel`."""
-
-    seen: _Image
-    number: int
-    masked: bool = False
-
-    @property
-    def _found(self) -> "_Seen":
-        return self.seen.inside if self.masked else self.seen.everywhere
-
-    @property
-    def least(self) -> float:
-        return float(self._found.least[self.number])
-
-    @property
-    def greatest(self) -> float:
-        return float(self._found.greatest[self.number])
-
-    @property
-    def mean(self) -> float:
-        return float(self._found.mean[self.number])
-
-    @property
-    def deviation(self) -> float:
-        return float(self._found.deviation[self.number])
-
-    @property
-    def full(self) -> tuple[float, float]:
-        kind = self.seen.image.array.dtype
-        if np.issubdtype(kind, np.integer):
-            return 0.0, float(np.iinfo(str(kind)).max)
-        top = max(1.0, float(self._found.greatest.max()))
-        return -top, top
-
-    @property
-    def foreground(self) -> "_Channel":
-        return _Channel(self.seen, self.number, masked=True)
-
-    def percentiles(self, low: float, high: float) -> tuple[float, float]:
-        first, last = np.percentile(self._found.samples[self.number], (low, high))
-        return self.least if low == 0 else float(first), self.greatest if high == 100 else float(last)
+    def channel(self, number: int) -> Channel:
+        kind = self._image.array.dtype
+        return Channel(kind, lambda: self._everywhere[number], lambda: self._inside[number])
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,11 +156,14 @@ class _Seen:
             samples=np.where(np.isfinite(samples), samples, np.where(has, least, 0.0)[:, None]).astype(np.float32),
         )
 
-    @property
-    def deviation(self) -> NDArray[np.float64]:
-        """Standard deviation."""
-        found: NDArray[np.float64] = np.sqrt(self.squares / np.maximum(self.count, 1))
-        return found
+    def by_channel(self) -> tuple[Statistics, ...]:
+        """Statistics of each channel."""
+        deviation, top = np.sqrt(self.squares / np.maximum(self.count, 1)), float(self.greatest.max())
+        rows = zip(self.least, self.greatest, self.mean, deviation, self.samples, strict=True)
+        return tuple(
+            Statistics(float(low), float(high), top, float(mean), float(apart), some)
+            for low, high, mean, apart, some in rows
+        )
 
     @classmethod
     def _of_part(cls, part: NDArray[np.generic], every: int) -> "_Seen":
