@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from condseg_app.data import (
     Image,
@@ -63,9 +63,10 @@ def plan_preprocessing(images: Sequence[Image], preset: str) -> Preprocessing:
     return replace(plan, window=_fitting_window(images, plan))
 
 
-@dataclass(frozen=True)
-class _Settings:
+class _Settings(BaseModel):
     """A user's settings; `low` and `high` alone are those of a window."""
+
+    model_config = ConfigDict(extra="forbid")
 
     window: tuple[int, int, int] | None = None
     spacing: tuple[float, float, float] | None = None
@@ -85,7 +86,7 @@ def with_settings(plan: Preprocessing, settings: Mapping[str, Any]) -> Preproces
         ModelError: no such setting, or an impossible value.
     """
     try:
-        wanted = TypeAdapter(_Settings, config=ConfigDict(extra="forbid")).validate_python(dict(settings))
+        wanted = _Settings.model_validate(dict(settings))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import Geometry, Image, Percentile, Preprocessing, Reorient, Spacing, UnitRange, Window
+from condseg_app.data import Geometry, Image, Percentile, Preprocessing, Reorient, Spacing, UnitRange, Window, ZScore
 from condseg_app.engine.intensity import IntensityMap
+from condseg_app.engine.plan import with_settings
 from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.engine.resample import InterpolationWeights
 from condseg_app.errors import ModelError
@@ -185,3 +186,36 @@ def test_intensities_beyond_single_precision_do_no_harm_and_no_library_warns_of_
         scaled = normalise(voxels, PLAIN)
     assert np.isfinite(scaled).all()
     assert scaled.std() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("chosen", "changes"),
+    [
+        ({}, {}),
+        ({"window": [8, 16, 24], "spacing": (1, 2, 3.5)}, {"window": (8, 16, 24), "spacing": Spacing((1.0, 2.0, 3.5))}),
+        ({"intensity": "window", "low": -10, "high": 20.5}, {"intensity": (Window(-10.0, 20.5),) * 2}),
+        ({"low": -10, "high": 20.5}, {"intensity": (Window(-10.0, 20.5),) * 2}),
+        ({"intensity": "percentile", "low": 1, "high": 99}, {"intensity": (Percentile(1.0, 99.0),) * 2}),
+        ({"intensity": "unit"}, {"intensity": (UnitRange(),) * 2}),
+    ],
+)
+def test_a_users_settings_replace_planned_ones(chosen: dict[str, Any], changes: dict[str, Any]) -> None:
+    plan = Preprocessing("3D", (16, 16, 16), (ZScore(), ZScore()), Reorient("RAS"), spacing=Spacing((1.0, 1.0, 1.0)))
+    assert with_settings(plan, chosen) == replace(plan, **changes)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"loudness": 3}, "'loudness' is wrong"),
+        ({"window": [8, 8]}, "'window.* is wrong"),
+        ({"window": [8, 8, 0]}, "8 x 8 x 0 voxels"),
+        ({"spacing": [1, 1, "wide"]}, "'spacing.* is wrong"),
+        ({"spacing": [1, 1, -1]}, "1 x 1 x -1 mm"),
+        ({"intensity": "loud"}, "no intensity 'loud'"),
+        ({"intensity": "window", "low": 3, "high": 3}, "give the lower first"),
+    ],
+)
+def test_impossible_settings_are_told_in_a_sentence(chosen: dict[str, Any], told: str) -> None:
+    with pytest.raises(ModelError, match=told):
+        with_settings(PLAIN, chosen)
