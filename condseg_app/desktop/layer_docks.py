@@ -1,5 +1,6 @@
 """napari's docks at the left: shown while the image keeps half of the window, or as the person wants."""
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
@@ -61,7 +62,8 @@ class LayerDocks:
 
     def _on_visibility(self, _visible: bool) -> None:
         """Note that the person closed a dock with its button, or opened a dock from the menu of a dock's title."""
-        if not self._is_arranging and self._has_image and self._window.isVisible():
+        alive = isalive(self._window)  # type: ignore[no-untyped-call]
+        if alive and not self._is_arranging and self._has_image and self._window.isVisible():
             hidden = [dock.isHidden() for dock in self._docks]
             if all(hidden) or not any(hidden):
                 self._wanted = not all(hidden)

@@ -33,11 +33,11 @@ class EveryMove(QObject):
     milliseconds. Quick strokes came to dots. With the brush in hand Qt therefore drops nothing, and the moves are
     passed on one after another, with a mouse's usual time between. A press soon after another press is passed on
     as a plain press: a brush draws nothing at a double-click.
-    as such: a brush draws nothing at a double-click.
 
-    viewer: the viewer with the canvas.
-        annotation: the painted layer.
+    Args:
+        viewer: the viewer with the canvas.
         annotation: the layer that is painted on.
+        parent: ends this object when destroyed.
     """
 
     def __init__(self, viewer: ViewerModel, annotation: AnnotationLayer, parent: QObject) -> None:

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 from weakref import ReferenceType
 
-from app_model.expressions import Context
+from app_model.expressions import Context, get_context
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from napari.settings import get_settings
@@ -51,9 +51,8 @@ class Leftovers(QObject):
 
     def release(self) -> None:
         """Release everything that is kept of objects that are gone."""
-        for context in self._viewer.layers._ctx.maps:
-            if isinstance(context, Context):
-                forget_dead_contexts(context)
+        if self._canvas is not None:
+            forget_dead_contexts(self._canvas.viewer)
         forget_dead_settings()
         return_freed_memory()
 
@@ -67,13 +66,14 @@ class Leftovers(QObject):
             own_validators(canvas)
 
 
-def forget_dead_contexts(context: Context) -> None:
-    """Disconnect a context from children that are gone: of copies of napari's list of layers."""
-    signal = context.changed
-    for slot in tuple(signal._slots):  # psygnal disconnects live functions only
-        child = getattr(slot.dereference(), "__self__", None)
-        if isinstance(child, SignalInstance) and child.instance is None:
-            signal._slots.remove(slot)
+def forget_dead_contexts(viewer: ViewerModel) -> None:
+    """Disconnect app-model's root context from contexts that are gone: of copies of the viewer's list of layers."""
+    own = get_context(viewer.layers)
+    for root in [] if own is None else [found for found in own.maps if isinstance(found, Context)]:
+        for slot in tuple(root.changed._slots):  # psygnal disconnects live functions only
+            child = getattr(slot.dereference(), "__self__", None)
+            if isinstance(child, SignalInstance) and child.instance is None:
+                root.changed._slots.remove(slot)
 
 
 def forget_dead_settings() -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from pytestqt.qtbot import QtBot
+from qtpy import shiboken
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from condseg_app.data import Image
-from condseg_app.desktop.layer_docks import fitted
+from condseg_app.desktop.layer_docks import LayerDocks, fitted
 from condseg_app.desktop.window import MainWindow
 from condseg_app.qt import Panel
 from condseg_app.qt.focus_ring import RING, Ring
@@ -52,6 +53,17 @@ def test_the_layer_list_is_where_the_person_wants_it(
     window.resize(1366, 768)
     qtbot.wait(50)
     assert not window.layer_docks.are_shown
+
+
+def test_docks_may_outlive_their_window(qtbot: QtBot) -> None:
+    window, dock = QMainWindow(), QDockWidget("layer list")
+    layer_docks = LayerDocks(window, (dock,), QDockWidget(window))
+    layer_docks.follow(has_image=True)
+    dock.show()
+    shiboken.delete(window)  # as at the end of a program that an exception ends
+    with qtbot.capture_exceptions() as raised:
+        dock.hide()
+    assert raised == []
 
 
 def test_a_window_is_no_larger_than_its_screen(app_window: MainWindow) -> None:
