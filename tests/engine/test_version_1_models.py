@@ -1,9 +1,10 @@
 """Model files of format version 1: the shipped ones prepare and predict what the program of their time did.
 
-`version_1_predictions.npz` holds every second voxel of the levels that commit a67497a predicted on the images below.
+`version_1_predictions.npz` holds every second voxel of the levels that commit a67497a predicted on the images below,
+and every third of the prepared voxels. The bits were the same where the file was made; the processor's vector
+instructions decide the last bit of a sum, so another processor is granted one level, and 1e-5 of the prepared units.
 """
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,6 @@ from condseg_app.engine.preprocess import WorkingGrid, prepare
 from condseg_app.io import find_model, read_model
 
 KEPT = Path(__file__).with_name("version_1_predictions.npz")
-PREPARED = {
-    "hippocampus": "479c5c3d847b16c33183a1520e33dc417dfda8bdaa6e1deae316badccbbdac0d",
-    "phantom_ct": "be407980f4f6b74c0e5f00b923086bcf8d87eb6a847be20c0286883857c65b2c",
-    "phantom_scene": "383165894b624666f5a5ab6c3da88d657551c5f9b9e77821102f6bf01a5bc885",
-}
 TRUNKS = {
     "hippocampus": "5caedc29decc1f0881e0e6304e3346c391c11c4cbb889924e1402123bc726756",
     "phantom_ct": "d0067618309bfd3f0b0ec5af299a686b849810e7811dda155e230cc49a0660a9",
@@ -54,21 +50,24 @@ def image_for(name: str) -> Image:
     return Image(voxels, Geometry.of_picture(70, 60), name, ("red", "green", "blue"))
 
 
-@pytest.mark.parametrize("name", sorted(PREPARED))
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_model_of_version_1_prepares_images_as_ever(name: str) -> None:
     model, image = read_model(find_model(name)), image_for(name)
     assert model.preprocessing.intensity == STEPS[name]
     grid = WorkingGrid.of_image(image, model.preprocessing)
     prepared = prepare(image, IntensityMap.of(image, model.preprocessing, grid.source_box), grid).numpy()
-    assert hashlib.sha256(prepared.tobytes()).hexdigest() == PREPARED[name]
+    with np.load(KEPT) as kept:
+        expected = kept[f"prepared_{name}"]
+    assert np.ptp(expected) > 0.5
+    np.testing.assert_allclose(prepared[:, ::3, ::3, ::3], expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(PREPARED))
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_class_files_for_a_model_of_version_1_still_fit(name: str) -> None:
     assert trunk_hash(read_model(find_model(name))) == TRUNKS[name]
 
 
-@pytest.mark.parametrize("name", sorted(PREPARED))
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_a_model_of_version_1_predicts_as_ever(name: str) -> None:
     model, image = read_model(find_model(name)), image_for(name)
     found = predict_whole(model, image, model.classes.names)
@@ -76,4 +75,4 @@ def test_a_model_of_version_1_predicts_as_ever(name: str) -> None:
     with np.load(KEPT) as kept:
         expected = kept[name]
     assert expected.max() > 50
-    assert np.array_equal(levels, expected)
+    assert np.abs(levels.astype(int) - expected).max() <= 1
