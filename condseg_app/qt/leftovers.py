@@ -51,8 +51,7 @@ class Leftovers(QObject):
 
     def release(self) -> None:
         """Release everything that is kept of objects that are gone."""
-        if self._canvas is not None:
-            forget_dead_contexts(self._canvas.viewer)
+        forget_dead_contexts(self._viewer)
         forget_dead_settings()
         return_freed_memory()
 

@@ -333,11 +333,11 @@ class LayerBinding:
             self.annotation.refresh()
 
     def _clear(self) -> None:
+        self.placement = None  # first, as putting the brush down passes waiting moves of the mouse on
         self.annotation.remove()
         self.conflicts.clear()
         self.class_map.clear()
         self.source.clear()
-        self.placement = None
         self._labels.forget()
         self._leave_reduced()  # a layer of the user's that comes back would be drawn whole
 

@@ -55,6 +55,24 @@ def test_readout_names_voxel_value_and_class(stage: Any, scan: Image) -> None:
     binding.close()
 
 
+def test_nothing_is_read_out_between_two_images(stage: Any, scan: Image) -> None:
+    """Moves of the mouse that wait while painting are passed on as the brush is put down for another image."""
+    viewer = ViewerModel()
+    binding = LayerBinding(stage.session, viewer)
+    stage.session.images.show(scan)
+    assert binding.placement is not None
+    last = tuple(n - 1 for n in scan.geometry.shape)
+    world = tuple(viewer.layers[0].data_to_world(binding.placement.position(last)))
+    assert readout(binding, world) != ""
+    binding.begin_painting(stage.session.state.classes.names[0])
+    told: list[str] = []
+    binding.annotation.in_hand.connect(lambda _: told.append(readout(binding, world)), check_nargs=False)
+    smaller = replace(scan.geometry, shape=(scan.geometry.shape[0], scan.geometry.shape[1], 2))
+    stage.session.images.show(replace(scan, array=scan.voxels()[..., :2], geometry=smaller))
+    assert told == [""]
+    binding.close()
+
+
 def test_a_ct_is_shown_as_soft_tissue(scan: Image) -> None:
     hu = np.linspace(-1000, 1500, scan.voxels().size).reshape(scan.voxels().shape)
     rng = np.random.default_rng(0)
