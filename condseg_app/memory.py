@@ -1,8 +1,10 @@
 """Free memory of this process."""
 
+import ctypes
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -12,6 +14,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
 # Smaller pieces are taken without a check, which would take longer than reading.
 _WORTH_A_LOOK = 1 << 26
+_M_MMAP_THRESHOLD, _LARGE = -3, 1 << 20  # the former of glibc's malloc.h
 
 
 def free_memory() -> int:
@@ -77,3 +80,19 @@ def _left_in(group: Path) -> int | None:
         return None
     cached = int(stat.get("active_file", 0)) + int(stat.get("inactive_file", 0))
     return limit - current + cached
+
+
+def give_large_blocks_back() -> None:
+    """Have large blocks returned to the system when they are freed; glibc only.
+
+    By itself glibc moves the limit up to the largest block ever freed, cuts all blocks below from one heap, and the
+    window's pictures of some megabytes then leave holes there.
+    """
+    mallopt = allocator_function("mallopt")
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def allocator_function(name: str) -> Any:
+    """A function of glibc's allocator; None with other systems' allocators."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

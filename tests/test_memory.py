@@ -68,3 +68,21 @@ def test_small_pieces_are_not_asked_for_and_large_ones_refused() -> None:
     memory.require_memory(1, Path("a.nii"))
     with pytest.raises(OutOfMemory, match=r"a\.nii: its voxels need .* more than is free"):
         memory.require_memory(1 << 60, Path("a.nii"))
+
+
+@LINUX
+def test_large_blocks_are_given_back_from_between_small_ones() -> None:
+    program = """
+import numpy as np, psutil
+from condseg_app.memory import give_large_blocks_back
+give_large_blocks_back()
+freed = np.ones(20 << 17)  # 20 MiB, by whose end glibc would take all smaller blocks for small from now on
+del freed
+blocks = [(np.ones(2 << 17), np.ones(1 << 13)) for _ in range(50)]
+full = psutil.Process().memory_info().rss
+small = [small for _, small in blocks]
+del blocks
+assert full - psutil.Process().memory_info().rss > 90 << 20, full
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from condseg_app.data import Annotation, Geometry, Image, Shape
 from condseg_app.desktop.main import choose_how_to_draw
 from condseg_app.io import read_case, read_data_set
 from condseg_app.io.image_files import write_image
+from condseg_app.memory import give_large_blocks_back
 from condseg_app.remote import EngineLike
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def need_a_screen() -> None:
 @contextmanager
 def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
     """The app's window, with nothing remembered; the real engine if none is given."""
+    give_large_blocks_back()
     choose_how_to_draw()
     from napari.qt import get_qapp
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from condseg_app.log import start_log
+from condseg_app.memory import give_large_blocks_back
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] = ()) -> int:
         0, or 1 where the tour met a problem.
     """
     arguments = _parser().parse_args(list(argv))
+    give_large_blocks_back()
     choose_how_to_draw()
     start_log()
     from napari.qt import get_qapp

@@ -1,7 +1,5 @@
 """Release of all that napari, Qt and the memory allocator keep of removed layers."""
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterator
 from inspect import getclosurevars
 from threading import Thread
@@ -15,6 +13,7 @@ from napari.settings import get_settings
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, QTimer
 
+from condseg_app.memory import allocator_function
 from condseg_app.qt.graphics import canvas_of
 
 _AFTER_MS = 2000
@@ -93,14 +92,9 @@ def own_validators(canvas: QtViewer) -> None:
 
 def return_freed_memory() -> None:
     """Give freed memory back to the system, in the background; glibc only."""
-    if sys.platform == "linux":
-        Thread(target=_trim, name="trim", daemon=True).start()
-
-
-def _trim() -> None:
-    trim: Any = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = allocator_function("malloc_trim")
     if trim is not None:
-        trim(0)
+        Thread(target=trim, args=(0,), name="trim", daemon=True).start()
 
 
 def _references(callback: Callable[..., object]) -> Iterator["ReferenceType[Any]"]:

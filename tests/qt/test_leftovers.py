@@ -13,7 +13,6 @@ from app_model.expressions import Context, get_context
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from napari.settings import get_settings
-from napari.utils._proxies import PublicOnlyProxy
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QIntValidator
@@ -99,18 +98,6 @@ def test_a_removed_layer_is_freed(canvas: QtViewer, leftovers: Leftovers) -> Non
     leftovers.release()
     gc.collect()
     assert removed() is None
-
-
-def test_plugins_get_at_the_contexts_by_napari_s_public_ways(canvas: QtViewer) -> None:
-    """What napari hands to plugins warns of everything private, and such a warning is an error in these tests."""
-    owner = QObject()
-    made = Leftovers(PublicOnlyProxy(canvas.viewer), owner)
-    before = kept(canvas)
-    for _ in range(3):
-        change_image(canvas.viewer)
-    made.release()
-    made.close()
-    assert grown(canvas, before) == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
