@@ -6,8 +6,8 @@ from pathlib import Path
 
 from condseg_app.data import Image, Pick
 from condseg_app.io import ExportFormat, can_read
+from condseg_app.io.data_sets.generated import is_sample
 from condseg_app.io.file_start import name_of
-from condseg_app.viewer.samples import SAMPLES
 
 
 def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
@@ -21,7 +21,7 @@ def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
     called = Path(image.name)  # a layer's name may be the file's name
     name = name_of(called) if can_read(called) else image.name
     beside = image.source.parent if image.source is not None else Path.home()
-    usable = os.access(beside, os.W_OK) and beside not in {sample.path.parent for sample in SAMPLES}
+    usable = os.access(beside, os.W_OK) and not is_sample(image)
     there = folder if folder is not None and folder.is_dir() else None
     where = there or (beside if usable else Path.home())
     return form.named(where, name + _chosen(image.pick))

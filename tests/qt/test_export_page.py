@@ -17,9 +17,11 @@ from qtpy.QtWidgets import QMessageBox
 
 from condseg_app.data import ClassTable, Image, Pick
 from condseg_app.io import EXPORT_FORMATS, export_files, read_image, read_label_map, read_model, write_model
+from condseg_app.io.data_sets.generated import SAMPLE_IMAGES
 from condseg_app.io.exports.provenance import read_registry
 from condseg_app.io.image_files import write_image
 from condseg_app.qt import Panel
+from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.text import counted
 from condseg_app.session import fusing
 
@@ -326,3 +328,10 @@ def test_another_image_with_other_classes_leaves_no_ticks_behind(
     assert panel.export.chosen_names() == []
     stage.predict_all()
     assert panel.export.chosen_names() == ["sky", "road", "tree"]
+
+
+def test_masks_of_a_sample_opened_by_a_relative_path_are_not_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SAMPLE_IMAGES)
+    image = read_image(Path("street.png"))
+    form = next(form for form in EXPORT_FORMATS if form.is_for(image))
+    assert Path.home() in suggested(image, form, None).parents

@@ -6,7 +6,7 @@ from condseg_app.data import Image
 from condseg_app.errors import ReadError
 from condseg_app.io.data_sets.dataset_json import read_dataset_json
 
-SAMPLE_IMAGES = Path(__file__).parents[2] / "viewer" / "sample_images"
+SAMPLE_IMAGES = Path(__file__).resolve().parents[2] / "viewer" / "sample_images"
 """The samples that come with the program."""
 
 _MADE_BY = ("reference", "CondSeg")
@@ -24,5 +24,5 @@ def is_generated(image: Image) -> bool:
 
 
 def is_sample(image: Image) -> bool:
-    """Whether an image comes with the program; no file is read."""
-    return image.source is not None and image.source.parent == SAMPLE_IMAGES
+    """Whether an image comes with the program, however its path is written; no file is read."""
+    return image.source is not None and image.source.resolve().parent == SAMPLE_IMAGES
