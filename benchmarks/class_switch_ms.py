@@ -105,7 +105,7 @@ class Clicks(Drawings):
         """Note which class, by the present probabilities, was drawn."""
         self.shown = None
         binding, session = self.window.binding, self.window.session
-        layer, visible, name = binding.class_map.layer, binding.visible_slice(), session.state.current_class
+        layer, visible, name = binding.results.class_map.layer, binding.visible_slice(), session.state.current_class
         if layer is not None and name is not None and visible is not None and binding.placement is not None:
             levels = binding.placement.to_display(fusing.corrected(session.state, name, visible))[0]
             reached = levels >= as_level(session.state.threshold(name))

@@ -262,7 +262,7 @@ class MainWindow(QMainWindow):
 
     def toggle_3d(self) -> None:
         """Turn between slices and the whole volume."""
-        self.binding.turn()
+        self.binding.volume_view.turn()
 
     def toggle_layers(self) -> None:
         """Show or hide napari's docks."""

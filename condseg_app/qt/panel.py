@@ -53,7 +53,7 @@ class Panel(QWidget):
         self._start_timers()
         keep_own_context(binding.viewer)
         release_replaced_views(binding.viewer)
-        self.turning = Turning(binding.viewer, binding.turn)
+        self.turning = Turning(binding.viewer, binding.volume_view.turn)
         self._leftovers = Leftovers(binding.viewer, self)
         self.moves = EveryMove(binding.viewer, binding.annotation, self)
         self.brush = ReadyBrush(binding, self)

@@ -3,23 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
-from numpy.typing import NDArray
 
 from condseg_app.data import EVERYWHERE, Region
-from condseg_app.session import Session, fusing
+from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
-from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
 from condseg_app.viewer.painting import Painting
 from condseg_app.viewer.placement import Placement
-from condseg_app.viewer.reduced import ReducedVolume, nothing_in
-from condseg_app.viewer.shown import Shown, ShownLabels, View, resolve
+from condseg_app.viewer.reduced import ReducedVolume
+from condseg_app.viewer.results import Results
 from condseg_app.viewer.sight import Sight, Upright, overlaps
-from condseg_app.viewer.source import METADATA_KEY, SourceLayers, channel_of, image_of
+from condseg_app.viewer.source import SourceLayers, channel_of, image_of
 from condseg_app.viewer.throttle import Throttle
+from condseg_app.viewer.volume_view import VolumeView
 
 _REFRESH_SECONDS = 0.08
 
@@ -35,18 +33,15 @@ class LayerBinding:
     def __init__(self, session: Session, viewer: ViewerModel) -> None:
         self.session = session
         self.viewer = viewer
-        self.placement: Placement | None = None
         self.source = SourceLayers(viewer)
-        self.class_map = ClassMapLayer(viewer)
-        self.conflicts = ConflictLayer(viewer)
-        self.reduced = ReducedVolume(viewer)
+        self.reduced = ReducedVolume(viewer, self.source)
         self.annotation = AnnotationLayer(viewer)
+        self.results = Results(session, viewer, self.source, self.annotation, self.reduced)
+        self.volume_view = VolumeView(viewer, self.reduced, self.results, session.notice)
         self.painting = Painting(session, self.annotation)
         self._upright = Upright(viewer)
-        self._adopting: Layer | None = None
-        self._adopted_placement: Placement | None = None
+        self._adopting: tuple[Layer, Placement] | None = None
         self._marks_are_old = False
-        self._labels = ShownLabels()
         self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
         for signal, slot in self._connections():
             signal.connect(slot)
@@ -99,14 +94,12 @@ class LayerBinding:
                 image = channel_of(layer, image)
         else:
             image, placement = image_from_layer(layer)
-        self._adopting, self._adopted_placement = layer, placement
+        self._adopting = layer, placement
         self.session.images.show(image)
 
     def owns(self, layer: Layer) -> bool:
         """Whether a layer is the session's image or a result."""
-        own = (self.class_map.layer, self.conflicts.layer)
-        groups = (self.source, self.reduced, self.annotation)
-        return any(layer in group for group in groups) or any(layer == one for one in own if one is not None)
+        return any(layer in group for group in (self.source, self.results, self.reduced, self.annotation))
 
     def get_ready(self) -> None:
         """Add the brush's layer now, which would delay taking up the brush."""
@@ -120,7 +113,7 @@ class LayerBinding:
         image = self.session.state.image
         if self.placement is None or image is None:
             return
-        self._leave_reduced()  # there is nothing to paint on
+        self.volume_view.leave_reduced()  # there is nothing to paint on
         self.painting.begin(name, self.placement, image)
         self._redraw.request()
 
@@ -149,6 +142,11 @@ class LayerBinding:
     # the view
 
     @property
+    def placement(self) -> Placement | None:
+        """Layout of the image in the viewer; None without an image."""
+        return self.source.placement
+
+    @property
     def sight(self) -> Sight | None:
         """The viewer's view of the image; None without an image."""
         layer = self.source.main
@@ -171,23 +169,21 @@ class LayerBinding:
     # the session's signals
 
     def _on_image(self) -> None:
-        layer, placement = self._adopting, self._adopted_placement
-        self._adopting = self._adopted_placement = None
+        adopting, self._adopting = self._adopting, None
         self._clear()
         image = self.session.state.image
         if image is None:
             self._upright.set_on(False)
             return
-        self.placement = placement if placement is not None else Placement.of(image.geometry)
-        if layer is not None:
-            self.source.adopt(layer)
+        if adopting is not None:
+            self.source.adopt(*adopting)
         else:
             self.viewer.dims.ndisplay = 2
             self.source.show(image)
             self.viewer.reset_view()
             if self.sight is not None:
                 self.sight.go_to_first_slice(image)
-        self._upright.set_on(self.placement.anatomical)
+        self._upright.set_on(self.placement is not None and self.placement.anatomical)
         self._on_classes()
         self.tell_view()
 
@@ -203,9 +199,9 @@ class LayerBinding:
         self._redraw.request()
 
     def _on_prediction(self, name: str, region: Region | None) -> None:
-        if self.class_map.layer is None:
+        if self.results.class_map.layer is None:
             self._show()
-        self._labels.forget()
+        self.results.forget()
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._marks_are_old |= name == self.annotation.class_name
@@ -222,126 +218,47 @@ class LayerBinding:
         is_painted = name == self.annotation.class_name
         if is_painted:
             self.painting.follow_annotation()
-        if not is_painted or self.class_map.layer is None:
+        if not is_painted or self.results.class_map.layer is None:
             self._show()
         elif self.session.state.shows_conflicts:  # the map shows no painting
             self._redraw.request()
 
     def _on_ndisplay(self) -> None:
         self.tell_view()
-        self.conflicts.draw_in_2d_only()
-        if not self.reduced.is_due(self.placement):
-            self.reduced.clear()
-        elif not self.reduced.is_on:  # not by `turn`
-            self._prepare_reduced()
-            self.reduced.hide(self.source.layers)
-        if self.reduced.is_on:
-            self.session.notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
+        self.volume_view.follow()
         self._redraw.request()
-
-    def turn(self) -> None:
-        """Switch between slices and the whole volume; a large volume is reduced before napari reads the data."""
-        dims = self.viewer.dims
-        into_3d = dims.ndisplay == 2 and dims.ndim >= 3
-        if self.reduced.is_on and into_3d:  # being prepared: asked twice
-            self.reduced.clear()
-            self.session.notice.emit("")
-            return
-        if into_3d and self.reduced.is_needed(self.placement):
-            self.session.notice.emit("Preparing the 3D view…")
-            self._prepare_reduced()
-            return
-        if not into_3d:
-            self.reduced.end()  # or napari would look at it in 2D first
-        dims.ndisplay = 3 if into_3d else 2
-        self.viewer.reset_view()
-
-    def _prepare_reduced(self) -> None:
-        if self.placement is None:
-            return
-        hidden = (self.class_map.layer, self.annotation.layer)
-        self.reduced.prepare(self.source.layers, hidden, self._fused, self.placement)
 
     def _on_removed(self, event: object) -> None:
         """The user took a layer away in napari's list."""
         layer = getattr(event, "value", None)
         if self.annotation.layer is not None and layer == self.annotation.layer:
             self.stop_painting()
-        elif self.conflicts.layer is not None and layer == self.conflicts.layer:
+        elif self.results.conflicts.layer is not None and layer == self.results.conflicts.layer:
             self.session.classes.show_conflicts(False)
         elif layer in self.source:
             self.session.images.close()
 
     # drawing
 
-    def _shown(self) -> Shown:
-        """Content of the layers at present."""
-        in_3d, is_reduced = self.viewer.dims.ndisplay == 3, self.reduced.is_due(self.placement)
-        return resolve(self.session.state, View(in_3d, is_reduced, self.annotation.class_name))
-
     def _show(self) -> None:
         """Add the layers that are due, remove others, and draw the present state."""
-        self._labels.forget()  # a new layer, or new colours, look at the data at once
-        shown = self._shown()
-        if self.placement is None or not len(shown.classes):
-            self.class_map.clear()
-        else:
-            if self.class_map.layer is None and shown.has_results:
-                self._add_map(shown, self.placement)
-            self.class_map.color(shown.classes, shown.hidden)
-        if self.placement is None or not shown.conflicts:
-            self.conflicts.clear()
-        else:
-            self.conflicts.show(lambda region: fusing.conflicts(self.session.state, region), self.placement)
+        self.results.show()
         self._redraw.request()
-
-    def _add_map(self, shown: Shown, placement: Placement) -> None:
-        small = max(entry.value for entry in shown.classes) <= 255
-        dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self.session.state.image}
-        self.class_map.show(self._drawn, self._fused, placement, dtype, carried)
-        self.annotation.come_to_top()
-        if self.reduced.is_due(placement) and self.class_map.layer is not None:
-            self.reduced.hide([self.class_map.layer])
-
-    def _fused(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """All classes in a single map."""
-        return fusing.labels(self.session.state, None, region).values
-
-    def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
-        """The map as it is to be seen."""
-        shown, state = self._shown(), self.session.state
-        if state.image is not None and self.reduced.is_due(self.placement):
-            return nothing_in(region, state.image.geometry.shape)  # the reduced volume is seen
-        return self._labels.draw(state, shown, region)
 
     def _redraw_all(self) -> None:
         """Draw all possible changes in any class."""
-        self._labels.forget()
+        self.results.forget()
         self._redraw.request()
 
     def _refresh(self) -> None:
-        if self.reduced.is_on:
-            self.reduced.draw(None if self.class_map.layer is None else self.class_map.layer.colormap)
-        if self.reduced.is_due(self.placement):
-            return
-        self.class_map.refresh(
-            thumbnail=not self._labels.is_kept
-        )  # a millisecond that a switch of classes does without
-        self.conflicts.refresh()
-        if self._marks_are_old:
+        self.results.refresh()
+        if self._marks_are_old and not self.reduced.is_due:
             self._marks_are_old = False
             self.annotation.refresh()
 
     def _clear(self) -> None:
-        self.placement = None  # first, as putting the brush down passes waiting moves of the mouse on
+        self.source.placement = None  # first, as putting the brush down passes waiting moves of the mouse on
         self.annotation.remove()
-        self.conflicts.clear()
-        self.class_map.clear()
+        self.results.clear()
         self.source.clear()
-        self._labels.forget()
-        self._leave_reduced()  # a layer of the user's that comes back would be drawn whole
-
-    def _leave_reduced(self) -> None:
-        if self.reduced.is_on:
-            self.viewer.dims.ndisplay = 2
-            self.reduced.clear()
+        self.volume_view.leave_reduced()  # a layer of the user's that comes back would be drawn whole

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from condseg_app.data import Region
 from condseg_app.viewer.overlay import add_quietly, remove
 from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.source import SourceLayers
 
 MOST_VOXELS = 2**25
 """Largest volume that a graphics card draws in 3D, and napari reads, without a halt."""
@@ -30,12 +31,16 @@ class ReducedVolume:
     The reduced volume is read in short moments on the caller's thread, so that no data changes meanwhile: call
     `advance` from a timer.
 
+    Args:
+        viewer: the viewer.
+        source: layers of the image.
+
     Attributes:
         most_voxels: largest volume that is drawn whole.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: ViewerModel, source: SourceLayers) -> None:
+        self._viewer, self._source = viewer, source
         self.most_voxels = MOST_VOXELS
         self._images: list[Layer] = []
         self._labels: Labels | None = None
@@ -59,26 +64,28 @@ class ReducedVolume:
         """Whether `advance` has something to do."""
         return self._work is not None or self._labels_are_old
 
-    def is_due(self, placement: Placement | None) -> bool:
+    @property
+    def is_due(self) -> bool:
         """Whether the viewer shows a volume in 3D that is too large to be drawn whole."""
-        return self._viewer.dims.ndisplay == 3 and self.is_needed(placement)
+        return self._viewer.dims.ndisplay == 3 and self.is_needed
 
-    def is_needed(self, placement: Placement | None) -> bool:
-        """Whether a volume is too large to be drawn whole."""
+    @property
+    def is_needed(self) -> bool:
+        """Whether the image is too large to be drawn whole."""
+        placement = self._source.placement
         return placement is not None and placement.ndim == 3 and int(np.prod(placement.shape)) > self.most_voxels
 
-    def prepare(self, images: Sequence[Layer], others: Sequence[Layer | None], read: ReadLabels, at: Placement) -> None:
+    def prepare(self, covers: Sequence[Layer | None], read: ReadLabels) -> None:
         """Begin to read the reduced volume; once read, it replaces the image's layers and others, in 3D.
 
         Args:
-            images: the image's layers.
-            others: further layers to hide.
+            covers: further layers to hide.
             read: the label map in a region of the image.
-            at: layout of the image.
         """
         self.clear()
-        self._read, self._placement = read, at
-        self._work = self._show(images, [layer for layer in (*images, *others) if layer is not None])
+        self._read, self._placement = read, self._source.placement
+        images = self._source.layers
+        self._work = self._show(images, [layer for layer in (*images, *covers) if layer is not None])
 
     def draw(self, colormap: DirectLabelColormap | None) -> None:
         """Draw the present classes, in a map's colours, as soon as they are read; nothing without a map."""
@@ -102,6 +109,10 @@ class ReducedVolume:
         self._hidden += [(layer, layer.visible) for layer in layers if layer not in known]
         for layer in layers:
             layer.visible = False
+
+    def hide_images(self) -> None:
+        """Hide the image's layers until `clear`."""
+        self.hide(self._source.layers)
 
     def end(self) -> None:
         """Remove the reduced volume, and work no more."""

@@ -61,10 +61,15 @@ def channel_of(layer: Layer, image: Image) -> Image:
 
 
 class SourceLayers:
-    """The layers of the session's image: its own, or an existing layer of the user's."""
+    """The layers of the session's image: its own, or an existing layer of the user's.
+
+    Attributes:
+        placement: layout of the image in the layers; None without an image.
+    """
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
+        self.placement: Placement | None = None
         self._layers: list[Layer] = []
         self._adopted = False
         self._left: list[Layer] = []
@@ -87,21 +92,21 @@ class SourceLayers:
         self.clear()
         for layer in self._left:
             layer.visible = False
-        self._layers = list(image_layers(image))
+        self._layers, self.placement = list(image_layers(image)), Placement.of(image.geometry)
         for position, layer in enumerate(self._layers):
             self._viewer.layers.insert(position, layer)
 
-    def adopt(self, layer: Layer) -> None:
+    def adopt(self, layer: Layer, placement: Placement) -> None:
         """Use a layer that is in the viewer already; the layer stays the user's."""
         self.clear()
         for hidden in self._left:
             hidden.visible = hidden.visible or hidden == layer
-        self._layers, self._adopted = [layer], True
+        self._layers, self._adopted, self.placement = [layer], True, placement
 
     def clear(self) -> None:
         """Remove the own layers; an adopted layer stays."""
         layers, adopted = [layer for layer in self._layers if layer in self._viewer.layers], self._adopted
-        self._layers, self._adopted = [], False
+        self._layers, self._adopted, self.placement = [], False, None
         if adopted:
             self._left = layers
             return

@@ -55,7 +55,7 @@ def test_a_large_volume_is_reduced_before_napari_reads_it(
     assert [layer.name for layer in viewer.layers if layer.visible] == ["mine, reduced"]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert viewer.dims.ndisplay == 2
-    assert [layer.name for layer in viewer.layers] == ["mine"]
+    assert [layer.name for layer in viewer.layers if layer not in widget.panel.binding.annotation] == ["mine"]
 
     viewer.window.remove_dock_widget(dock)
     widget.deleteLater()

@@ -105,8 +105,8 @@ def test_what_is_written_names_the_order(qtbot: QtBot, page: Any, stage: Any, tm
 def test_conflicts_are_switched_on_and_off(qtbot: QtBot, page: Any, panel: Panel, stage: Any) -> None:
     box = page.overlap.conflicts
     qtbot.mouseClick(box, LEFT)
-    assert panel.binding.conflicts.layer is not None
-    panel.binding.viewer.layers.remove(panel.binding.conflicts.layer)
+    assert panel.binding.results.conflicts.layer is not None
+    panel.binding.viewer.layers.remove(panel.binding.results.conflicts.layer)
     assert not box.isChecked()
     stage.session.classes.show_conflicts(True)
     assert box.isChecked()

@@ -45,7 +45,7 @@ def opened(binding: LayerBinding, scan: Image) -> LayerBinding:
 
 def shown(binding: LayerBinding, name: str) -> np.ndarray:
     """Where a class is drawn, in the image's own axes."""
-    layer = binding.class_map.layer
+    layer = binding.results.class_map.layer
     assert layer is not None
     assert layer.visible
     assert binding.placement is not None
@@ -96,7 +96,7 @@ def test_the_class_in_hand_is_drawn_by_its_threshold(opened: LayerBinding, scan:
 
 def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: LayerBinding) -> None:
     drawn: list[object] = []
-    layer = opened.class_map.layer
+    layer = opened.results.class_map.layer
     assert layer is not None
     layer.events.set_data.connect(drawn.append)
     for value in np.linspace(0.1, 0.9, 20):
@@ -113,7 +113,7 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
     binding.session.images.show(scan)
     binding.session.classes.add("cyst")
     binding.begin_painting("cyst")
-    assert binding.class_map.layer is None
+    assert binding.results.class_map.layer is None
     layer = binding.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
@@ -160,7 +160,7 @@ def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: V
 
 
 def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan: Image) -> None:
-    layer = opened.class_map.layer
+    layer = opened.results.class_map.layer
     assert layer is not None
     assert opened.placement is not None
     assert np.array_equal(opened.placement.to_source(np.asarray(layer.data)), scan.voxels()[0])
@@ -180,8 +180,8 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
 def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
     before = list(viewer.layers)
     colored: list[object] = []
-    assert opened.class_map.layer is not None
-    opened.class_map.layer.events.colormap.connect(colored.append)
+    assert opened.results.class_map.layer is not None
+    opened.results.class_map.layer.events.colormap.connect(colored.append)
     opened.session.classes.choose("kidney")
     assert list(viewer.layers) == before
     assert np.array_equal(shown(opened, "kidney"), scan.voxels()[0] == 3)
@@ -339,8 +339,8 @@ def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, vie
     binding.session.classes.choose("spleen")
     stage.predict_all()
     assert np.array_equal(shown(binding, "spleen").transpose(2, 1, 0), data == 2)
-    assert binding.class_map.layer is not None
-    assert binding.class_map.layer.scale.tolist() == mine.scale.tolist()
+    assert binding.results.class_map.layer is not None
+    assert binding.results.class_map.layer.scale.tolist() == mine.scale.tolist()
     binding.close()
     assert list(viewer.layers) == [mine]
 
@@ -462,7 +462,7 @@ def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: 
 def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding) -> None:
     """They are at one depth, where the second layer that is tested for depth is not drawn."""
     opened.begin_painting("liver")
-    layer, beneath = opened.annotation.layer, opened.class_map.layer
+    layer, beneath = opened.annotation.layer, opened.results.class_map.layer
     assert layer is not None
     assert beneath is not None
     assert {layer.blending, beneath.blending} != {"translucent"}
@@ -474,7 +474,7 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     session, before = opened.session, len(viewer.layers)
     session.classes.set_threshold("spleen", 0.01)  # it claims every voxel: the stand-in says 10 of 255 where it is not
     session.classes.show_conflicts(True)
-    layer = opened.conflicts.layer
+    layer = opened.results.conflicts.layer
     assert layer is not None
     assert (len(viewer.layers), layer.name, layer.editable) == (before + 1, "conflicts", False)
     assert opened.owns(layer)
@@ -495,14 +495,14 @@ def test_conflicts_go_with_3d_and_come_back_with_another_image(
     opened: LayerBinding, viewer: ViewerModel, photo: Image
 ) -> None:
     opened.session.classes.show_conflicts(True)
-    first = opened.conflicts.layer
+    first = opened.results.conflicts.layer
     assert first is not None
     viewer.dims.ndisplay = 3
     assert not first.visible
     viewer.dims.ndisplay = 2
     assert first.visible
     opened.session.images.show(photo)
-    second = opened.conflicts.layer
+    second = opened.results.conflicts.layer
     assert second is not None
     assert second is not first
     assert second.ndim == 2
@@ -511,7 +511,7 @@ def test_conflicts_go_with_3d_and_come_back_with_another_image(
 
 
 def test_the_map_follows_the_order_of_classes(opened: LayerBinding, scan: Image) -> None:
-    layer = opened.class_map.layer
+    layer = opened.results.class_map.layer
     assert layer is not None
     assert opened.placement is not None
     opened.session.classes.set_threshold("kidney", 0.01)

@@ -94,7 +94,7 @@ def test_the_map_of_all_classes_and_the_brush_are_saved_with_their_names(stage: 
     stage.predict_all()
     stage.session.classes.rename("liver", "Leber")
     binding.begin_painting("Leber")
-    drawn, brush = binding.class_map.layer, binding.annotation.layer
+    drawn, brush = binding.results.class_map.layer, binding.annotation.layer
     assert drawn is not None
     assert brush is not None
     assert label_map_of(drawn).classes == stage.session.state.classes

@@ -70,25 +70,25 @@ def test_the_turn_into_3d_is_prepared_in_moments_and_slices_are_seen_meanwhile(b
             return read[key]
 
     viewer.layers[0]._data = Counted()
-    binding.turn()
+    binding.volume_view.turn()
     binding.flush()
     assert seen == [2], "one slow slice fills the moment"
     assert list(viewer.layers) == before
-    binding.turn()
+    binding.volume_view.turn()
     drawn_by_now(binding)
     assert viewer.dims.ndisplay == 2, "asked again while preparing: stays"
     assert list(viewer.layers) == before
-    binding.turn()
+    binding.volume_view.turn()
     drawn_by_now(binding)
     assert viewer.dims.ndisplay == 3
     assert set(seen) == {2}
-    binding.turn()
+    binding.volume_view.turn()
     assert viewer.dims.ndisplay == 2
     assert list(viewer.layers) == before
 
 
 def test_the_brush_taken_up_while_3d_is_prepared_stays_in_2d(binding: LayerBinding) -> None:
-    binding.turn()
+    binding.volume_view.turn()
     binding.begin_painting("liver")
     drawn_by_now(binding)
     assert binding.viewer.dims.ndisplay == 2

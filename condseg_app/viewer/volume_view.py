@@ -1,0 +1,58 @@
+"""The turn between slices and the whole volume in 3D."""
+
+from napari.components import ViewerModel
+from psygnal import SignalInstance
+
+from condseg_app.viewer.reduced import ReducedVolume
+from condseg_app.viewer.results import Results
+
+
+class VolumeView:
+    """Turns into 3D and back; a large volume is reduced before napari reads all of it.
+
+    Args:
+        viewer: the viewer.
+        reduced: stands in for a large volume.
+        results: layers that the reduced volume replaces.
+        notice: emits messages to the user.
+    """
+
+    def __init__(self, viewer: ViewerModel, reduced: ReducedVolume, results: Results, notice: SignalInstance) -> None:
+        self._viewer, self._reduced, self._results, self._notice = viewer, reduced, results, notice
+
+    def turn(self) -> None:
+        """Switch between slices and the whole volume."""
+        dims, reduced = self._viewer.dims, self._reduced
+        into_3d = dims.ndisplay == 2 and dims.ndim >= 3
+        if reduced.is_on and into_3d:  # being prepared: asked twice
+            reduced.clear()
+            self._notice.emit("")
+            return
+        if into_3d and reduced.is_needed:
+            self._notice.emit("Preparing the 3D view…")
+            self._prepare()
+            return
+        if not into_3d:
+            reduced.end()  # or napari would look at it in 2D first
+        dims.ndisplay = 3 if into_3d else 2
+        self._viewer.reset_view()
+
+    def follow(self) -> None:
+        """Take over napari's turn into 3D or back."""
+        self._results.conflicts.draw_in_2d_only()
+        if not self._reduced.is_due:
+            self._reduced.clear()
+        elif not self._reduced.is_on:  # not by `turn`
+            self._prepare()
+            self._reduced.hide_images()
+        if self._reduced.is_on:
+            self._notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
+
+    def leave_reduced(self) -> None:
+        """Turn back to slices if the volume is reduced, or about to be."""
+        if self._reduced.is_on:
+            self._viewer.dims.ndisplay = 2
+            self._reduced.clear()
+
+    def _prepare(self) -> None:
+        self._reduced.prepare(self._results.covers(), self._results.fused)
