@@ -74,19 +74,19 @@ def registry(plan: ExportPlan) -> io.Registry:
     )
 
 
-class ExportJob(FileJob):
-    """An export under way; the result is the paths.
+class ExportWriter:
+    """Writes an export in a job, whose result is the paths.
 
     The formats' writers ask for classes or slices in turn. Each request updates the progress, and stops the
     writer after a cancellation: then nothing is written.
     """
 
     def __init__(self, plan: ExportPlan) -> None:
-        super().__init__(f"Exporting {plan.path.name}", self._steps_of_writing)
+        self.job = FileJob(f"Exporting {plan.path.name}", self._steps)
         self.plan = plan
         self._reached = Progress(0.0)
 
-    def _steps_of_writing(self) -> Steps:
+    def _steps(self) -> Steps:
         with ThreadPoolExecutor(1, "condseg: writing") as thread:
             written = thread.submit(self._write)
             while wait([written], _LOOK_EVERY).not_done:
@@ -124,6 +124,6 @@ class ExportJob(FileJob):
         return LabelMap(values, geometry, classes)
 
     def _note(self, fraction: float, text: str) -> None:
-        if not self.is_wanted:
+        if not self.job.is_wanted:
             raise Cancelled("the export was cancelled")
         self._reached = Progress(fraction, text)

@@ -10,8 +10,8 @@ from psygnal import Signal
 from condseg_app.jobs import JobEnd, Progress
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.command import command
-from condseg_app.session.exporting import ExportJob, ExportPlan
-from condseg_app.session.jobs import Jobs
+from condseg_app.session.exporting import ExportPlan, ExportWriter
+from condseg_app.session.jobs import FileJob, Jobs
 from condseg_app.session.store import Store
 from condseg_app.session.unsaved import plans_of_marks
 
@@ -32,7 +32,7 @@ class Exports:
 
     def __init__(self, store: Store, jobs: Jobs, annotations: Annotations) -> None:
         self._store, self._jobs, self._annotations = store, jobs, annotations
-        self._running: list[ExportJob] = []
+        self._running: list[FileJob] = []
 
     @property
     def progress(self) -> Progress | None:
@@ -67,7 +67,7 @@ class Exports:
             self.changed.emit()
 
     def _begin(self, plan: ExportPlan) -> None:
-        job = ExportJob(plan)
+        job = ExportWriter(plan).job
         self._running.append(job)
         ended, progressed = partial(self._on_end, job), partial(self._on_progress, job)
         self._jobs.run(job, partial(self._on_paths, plan), ended, progressed)
@@ -77,11 +77,11 @@ class Exports:
         self._annotations.keep(plan.kept_marks)
         self.written.emit(paths)
 
-    def _on_progress(self, job: ExportJob, _progress: Progress) -> None:
+    def _on_progress(self, job: FileJob, _progress: Progress) -> None:
         if job in self._running:
             self.changed.emit()
 
-    def _on_end(self, job: ExportJob, end: JobEnd) -> None:
+    def _on_end(self, job: FileJob, end: JobEnd) -> None:
         if job in self._running:
             self._running.remove(job)
             self.changed.emit()
