@@ -15,9 +15,13 @@ class LazyArray(Protocol):
     """Array of voxels: numpy, a memory map, zarr, or a file that is read on use."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
     @property
-    def dtype(self) -> np.dtype[np.generic]: ...  # noqa: D102
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of the voxels."""
+
     def __getitem__(self, key: Any, /) -> Any: ...
 
 

@@ -94,12 +94,14 @@ class _SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
+        """Sum over processes, of any shape."""
         out = x.clone()
         torch.distributed.all_reduce(out)
         return out
 
     @staticmethod
     def backward(ctx: object, gradient: Tensor) -> Tensor:
+        """Sum the gradients over processes, too."""
         out = gradient.clone()
         torch.distributed.all_reduce(out)
         return out

@@ -98,6 +98,7 @@ class _Image:
 
     @cached_property
     def foreground(self) -> NDArray[np.bool_]:
+        """The foreground of the whole image."""
         return foreground(self._image)
 
     @cached_property
@@ -109,6 +110,7 @@ class _Image:
         return _Seen.of(self._image, self._box, self.foreground).by_channel()
 
     def channel(self, number: int) -> Channel:
+        """A channel, with statistics that are computed on first use."""
         kind = self._image.array.dtype
         return Channel(kind, lambda: self._everywhere[number], lambda: self._inside[number])
 

@@ -50,6 +50,7 @@ class _Service:
 
     @property
     def of_a_window(self) -> bool:
+        """Whether a window started the service for itself."""
         return not self.devices
 
 

@@ -93,9 +93,11 @@ class _Turns:
         self._seconds, self._again = seconds, float("-inf")
 
     def is_due(self) -> bool:
+        """Whether the rest is over."""
         return time.monotonic() >= self._again
 
     def rest(self, took: float) -> None:
+        """Begin a rest after a repetition that took so many seconds."""
         self._again = time.monotonic() + max(self._seconds, 2 * took)
 
 

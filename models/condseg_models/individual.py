@@ -43,5 +43,6 @@ class _SingleClass(DenseTrunk):
         self.head = last_layer(settings, self.out_channels, 1)
 
     def forward(self, features: Features) -> Tensor:
+        """Logits (B, 1, *spatial) of the class."""
         logits: Tensor = self.head(self.up(self.down(features[0])))
         return logits

@@ -75,5 +75,6 @@ class _Head(nn.Module):
         self.last = last_layer(settings, channels, 1)
 
     def forward(self, skips: Features) -> Tensor:
+        """Logits (B, 1, *spatial) of the class from the encoder's features."""
         logits: Tensor = self.last(go_up(self.trunk, way_up(self.ups, self.up_blocks), skips, None))
         return logits

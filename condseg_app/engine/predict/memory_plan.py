@@ -154,6 +154,7 @@ class _Needs:
 
     @classmethod
     def of(cls, model: Model, image: Image, classes: int, *, whole: bool) -> "_Needs":
+        """The needs of a model on an image."""
         network = prediction_network(model, torch.device("cpu"))
         grid = WorkingGrid.of_image(image, model.preprocessing)
         windows = WindowGrid.over(grid.shape, model, network.stride)
@@ -162,6 +163,7 @@ class _Needs:
         return cls(grid, windows, model.preprocessing.neighbours, channels, classes, whole, taken, features)
 
     def tile(self, part: Region) -> Tile:
+        """The tile of a part of the image."""
         return Tile.of(part, self.grid, self.windows, self.neighbours)
 
     def plan(self, tile: Tile, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:

@@ -215,6 +215,7 @@ class _InPieces(io.BufferedReader):
     """A reader that refuses to read a whole file: pydicom does so for deflated files, which may inflate without end."""
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read a limited number of bytes, or raise a ReadError."""
         if size is None or size < 0:
             raise ReadError(
                 "is deflated as a whole, which is not read; save it with another transfer syntax",

@@ -21,8 +21,11 @@ _SPAN = 1 << 16
 class Readable(Protocol):
     """A file opened for reading bytes."""
 
-    def readinto(self, room: Any, /) -> int | None: ...  # noqa: D102
-    def seek(self, position: int, /) -> int: ...  # noqa: D102
+    def readinto(self, room: Any, /) -> int | None:
+        """Fill an array with the next bytes; returns their number."""
+
+    def seek(self, position: int, /) -> int:
+        """Go to a position in bytes, and return the position."""
 
 
 @dataclass(frozen=True)

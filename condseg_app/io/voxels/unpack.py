@@ -96,9 +96,11 @@ class _Inflated(io.RawIOBase):
         self._file, self._unpacker = file, zlib.decompressobj(_ZLIB_OR_GZIP)
 
     def readable(self) -> bool:
+        """The file can be read."""
         return True
 
     def readinto(self, room: Any, /) -> int:
+        """Fill an array with the next unpacked bytes; returns their number."""
         unpacker, size = self._unpacker, len(room)
         while size and not unpacker.eof:
             packed = unpacker.unconsumed_tail or self._file.read(1 << 16)
