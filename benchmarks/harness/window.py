@@ -1,5 +1,6 @@
 """The real window with the real engine, on a real CT; on a virtual screen where there is none."""
 
+import gc
 import os
 import shutil
 import sys
@@ -57,6 +58,7 @@ def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[Ma
     window = MainWindow(session, Settings(), None, models_available)
     window.ask_before_closing = False
     window.show()
+    gc.freeze()  # as the app does once its window is shown
     session.computing.find_device()
     yield window
     window.close()

@@ -1,6 +1,7 @@
 """A person's annotation of a class in an open image, stored in chunks and edited box by box."""
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,10 @@ UNDECIDED, ABSENT, PRESENT = 0, 1, 2
 
 Said = NDArray[np.uint8]
 _CHUNK = 32
+_BLOCK = 64
+"""Edge of the blocks that are completed at once: of fewer, larger arrays."""
 _SLABS = 32
+_MOST = np.iinfo(np.uint8).max
 Counts = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -72,7 +76,8 @@ class ChunkedAnnotation:
         before, change = self.read(region), _Change(self)
         for place, inside, beside in self._grid.meetings(region):
             change.put(place, inside, values[beside])
-        change.count(self._grid.bounds(region), before, values)
+        change.count_decided(region, before, values)
+        change.count_present(region, before, values)
         return change.made()
 
     def completed(
@@ -85,17 +90,19 @@ class ChunkedAnnotation:
             shown: the shown mask of a part of the image, existing annotation included.
             may_be_in: whether the class may be shown in a part without annotation.
         """
-        change = _Change(self)
-        for place, inside, _ in self._grid.meetings(region):
-            part = _within(self._grid.region_of(place), inside)
-            if place in self.chunks or may_be_in(part):
-                values = np.where(shown(part), np.uint8(PRESENT), np.uint8(ABSENT))
-                change.count([(p.start, p.stop) for p in part], self.read(part), values)
-            else:
-                values = uniform(_lengths(inside), ABSENT)
-                change.count_decided(part)
-            change.put(place, inside, values)
-        return change.made()
+        change, blocks = _Change(self), ChunkGrid(self.shape, _BLOCK)
+        is_whole = blocks.shape_of(region) == self.shape
+        for block, inside, _ in blocks.meetings(region):
+            part = _within(blocks.region_of(block), inside)
+            is_seen = may_be_in(part) or self._may_be_present_in(part)
+            values = np.where(shown(part), np.uint8(PRESENT), np.uint8(ABSENT)) if is_seen else _absent(part)
+            if is_seen:
+                change.count_present(part, self.read(part), values)
+            if not is_whole:
+                change.count_decided(part, self.read(part), values)
+            for place, within, beside in self._grid.meetings(part):
+                change.put(place, within, values[beside])
+        return change.made(is_complete=is_whole)
 
     @property
     def state(self) -> State:
@@ -103,6 +110,11 @@ class ChunkedAnnotation:
         if not self.decided:
             return "unlabelled"
         return "present" if self.present else "absent"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every voxel is decided."""
+        return self.decided == math.prod(self.shape)
 
     @property
     def decided(self) -> int:
@@ -153,6 +165,12 @@ class ChunkedAnnotation:
         kept: Mapping[Shape, Said] = {} if other is None else other.chunks
         return sum(bytes_of(chunk) for place, chunk in self.chunks.items() if kept.get(place) is not chunk)
 
+    def _may_be_present_in(self, region: Region) -> bool:
+        """Whether the class may be annotated in a region, by the counts; False is certain."""
+        return self.may_be_in(region) and all(
+            along[part].any() for along, part in zip(self.present_on, region, strict=True)
+        )
+
     @property
     def _grid(self) -> ChunkGrid:
         return ChunkGrid(self.shape, _CHUNK)
@@ -169,15 +187,15 @@ class _Change:
     """The chunks and counts of an annotation that is being edited."""
 
     def __init__(self, base: ChunkedAnnotation) -> None:
-        self._base = base
+        self._base, self._grid = base, ChunkGrid(base.shape, _CHUNK)
         self._chunks = dict(base.chunks)
         self._decided, self._present = _copied(base.decided_on), _copied(base.present_on)
 
     def put(self, place: Shape, inside: Region, values: Said) -> None:
         """Say something else in a part of a chunk."""
-        chunk, shape = self._chunks.get(place), ChunkGrid(self._base.shape, _CHUNK).chunk_shape(place)
+        chunk, shape = self._chunks.get(place), self._grid.chunk_shape(place)
         if values.shape == shape and is_uniform(values):
-            self._chunks[place] = values
+            self._chunks[place] = uniform(shape, int(values[0, 0, 0]))
             return
         if chunk is None and not values.any():
             return
@@ -188,24 +206,29 @@ class _Change:
             made[inside] = values
         self._chunks[place] = compact(made)
 
-    def count(self, bounds: list[tuple[int, int]], before: Said, after: Said) -> None:
-        """Update the counts for a changed box."""
-        _add(self._decided, bounds, before != UNDECIDED, after != UNDECIDED)
-        _add(self._present, bounds, before == PRESENT, after == PRESENT)
+    def count_decided(self, region: Region, before: Said, after: Said) -> None:
+        """Update the counts of decided voxels for a changed box."""
+        _add(self._decided, region, -1, _on_slices(before, ABSENT))
+        _add(self._decided, region, 1, _on_slices(after, ABSENT))
 
-    def count_decided(self, part: Region) -> None:
-        """Count a box that was not decided at all as decided."""
-        i, j, k = _lengths(part)
-        for along, within, slice_size in zip(self._decided, part, (j * k, i * k, i * j), strict=True):
-            along[within] += slice_size
+    def count_present(self, region: Region, before: Said, after: Said) -> None:
+        """Update the counts of the class's voxels for a changed box."""
+        _add(self._present, region, -1, _on_slices(before, PRESENT))
+        _add(self._present, region, 1, _on_slices(after, PRESENT))
 
-    def made(self) -> ChunkedAnnotation:
-        """The annotation with all changes."""
-        return replace(self._base, chunks=self._chunks, decided_on=self._decided, present_on=self._present)
+    def made(self, is_complete: bool = False) -> ChunkedAnnotation:
+        """The annotation with all changes; which decide every voxel where that is said, counted or not."""
+        decided = _all_counts(self._base.shape) if is_complete else self._decided
+        return replace(self._base, chunks=self._chunks, decided_on=decided, present_on=self._present)
 
 
 def _no_counts(shape: Shape) -> Counts:
     i, j, k = (np.zeros(n, np.int64) for n in shape)
+    return i, j, k
+
+
+def _all_counts(shape: Shape) -> Counts:
+    i, j, k = (np.full(n, math.prod(shape) // n, np.int64) for n in shape)
     return i, j, k
 
 
@@ -214,17 +237,27 @@ def _copied(counts: Counts) -> Counts:
     return i, j, k
 
 
-def _add(counts: Counts, bounds: list[tuple[int, int]], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> None:
-    """Add the change from `before` to `after` to the counts along each axis."""
-    more = after.view(np.int8) - before.view(np.int8)
-    in_rows = more.sum(axis=2, dtype=np.int64)
-    sums = (in_rows.sum(axis=1), in_rows.sum(axis=0), more.sum(axis=(0, 1), dtype=np.int64))
-    for along, (start, stop), added in zip(counts, bounds, sums, strict=True):
-        along[start:stop] += added
+def _add(counts: Counts, region: Region, sign: int, numbers: Sequence[NDArray[np.int64] | int]) -> None:
+    """Add the voxels on the slices of a box, times a sign, to the counts along each axis."""
+    for along, within, number in zip(counts, region, numbers, strict=True):
+        along[within] += sign * number
 
 
-def _lengths(part: Region) -> tuple[int, ...]:
-    return tuple(s.stop - s.start for s in part)
+def _on_slices(values: Said, least: int) -> Sequence[NDArray[np.int64] | int]:
+    """Along each axis, voxels of each slice with at least a value; a number where all slices have as many."""
+    alike = is_uniform(values)  # numpy compares these more slowly than others
+    found = values[:1, :1, :1] >= least if alike else values >= least
+    number = int(np.count_nonzero(found)) * (values.size if alike else 1)
+    if number in (0, values.size):
+        return [number // n if number else 0 for n in values.shape]
+    added = found.view(np.uint8)
+    kept = np.uint8 if max(values.shape) <= _MOST else np.int32  # numpy is slow to add up in another type
+    over_i, over_j = added.sum(axis=0, dtype=kept), added.sum(axis=1, dtype=kept)
+    return [over_j.sum(axis=1, dtype=np.int64), over_i.sum(axis=1, dtype=np.int64), over_i.sum(axis=0, dtype=np.int64)]
+
+
+def _absent(part: Region) -> Said:
+    return uniform(tuple(s.stop - s.start for s in part), ABSENT)
 
 
 def _within(chunk: Region, inside: Region) -> Region:

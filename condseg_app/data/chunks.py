@@ -52,8 +52,8 @@ class ChunkGrid:
 
     def chunk_shape(self, place: Shape) -> Shape:
         """(i, j, k) of a chunk."""
-        i, j, k = (min(self.size, n - self.size * at) for at, n in zip(place, self.shape, strict=True))
-        return i, j, k
+        size, (i, j, k), (last_i, last_j, last_k) = self.size, place, self.shape
+        return min(size, last_i - size * i), min(size, last_j - size * j), min(size, last_k - size * k)
 
     def region_of(self, place: Shape) -> Region:
         """Region of a chunk."""
@@ -84,7 +84,7 @@ def uniform(shape: tuple[int, ...], value: int) -> NDArray[np.uint8]:
 
 def is_uniform(chunk: NDArray[np.uint8]) -> bool:
     """Whether a chunk was made by `uniform`."""
-    return chunk.strides[-1] == 0
+    return not any(chunk.strides)
 
 
 def bytes_of(chunk: NDArray[np.uint8]) -> int:

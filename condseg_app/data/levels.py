@@ -26,13 +26,14 @@ class ClassLevels:
         self.shape = shape
         self._grid = ChunkGrid(shape, _CHUNK)
         self._chunks: Mapping[Shape, NDArray[np.uint8]] = {}
+        self._highest: dict[Shape, int] = {}
         self._counts = np.zeros(_STEPS, np.int64)
 
     def copy(self) -> "ClassLevels":
         """A copy, for pasting without a change of the original."""
         copied = ClassLevels(self.shape)
         copied._chunks = {place: chunk if is_uniform(chunk) else chunk.copy() for place, chunk in self._chunks.items()}
-        copied._counts = self._counts.copy()
+        copied._highest, copied._counts = dict(self._highest), self._counts.copy()
         return copied
 
     def paste(self, region: Region, levels: NDArray[np.uint8]) -> None:
@@ -52,6 +53,7 @@ class ClassLevels:
                 chunk = chunk.copy()
             chunk[inside] = piece
             new[place] = compact(chunk)
+            self._highest[place] = int(new[place].max())
         if new:  # a new dictionary, so that other threads can finish iterating over the old dictionary
             self._chunks = {**self._chunks, **new}
 
@@ -73,10 +75,15 @@ class ClassLevels:
         for place, chunk in self._chunks.items():
             yield self._grid.region_of(place), chunk
 
-    def may_be_in(self, region: Region) -> bool:
-        """Whether a region shares a chunk with the class; otherwise the class is absent there."""
-        chunks = self._chunks
-        return any(place in chunks for place in self._grid.touched(region))
+    def may_be_in(self, region: Region, level: int = 1) -> bool:
+        """Whether a region shares a chunk with voxels of at least a level; otherwise it has none."""
+        highest = self._highest
+        return any(highest.get(place, 0) >= level for place in self._grid.touched(region))
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Number of voxels at each level of 1 to 255, a new array; what it says of level 0 is without meaning."""
+        return self._counts.copy()
 
     def reaching(self, level: int) -> int:
         """Number of voxels with at least a level of 1 to 255, from running counts."""
@@ -90,7 +97,13 @@ class ClassLevels:
 
 def level_counts(levels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Number of voxels at each level of 0 to 255."""
-    return np.bincount(levels.ravel(), minlength=_STEPS)
+    if levels.size == 0:
+        return np.zeros(_STEPS, np.int64)
+    most = levels.flat[levels.size // 2]  # mostly one level, and to count all the others takes long
+    others = levels[levels != most]
+    counts = np.bincount(others, minlength=_STEPS)
+    counts[most] = levels.size - others.size
+    return counts
 
 
 class Levels(Mapping[str, NDArray[np.uint8]]):

@@ -50,11 +50,14 @@ class VoxelCounts:
         """Predicted voxels inside the supervised mask, by their level."""
         if annotation is None:
             return _none()
+        if annotation.is_complete:
+            return levels.counts
         before, counts = self._decided.get(levels, (None, _none()))
         if before is not annotation:
-            counts = counts.copy()
-            for part in annotation.changes_from(before):
-                counts += _decided(levels, annotation, part) - _decided(levels, before, part)
+            changed, all_parts = list(annotation.changes_from(before)), list(annotation.changes_from(None))
+            if len(all_parts) < len(changed):  # as after undoing that all of the image is complete
+                before, counts, changed = None, _none(), all_parts
+            counts = sum((_more_decided(levels, before, annotation, part) for part in changed), counts)
             self._decided[levels] = annotation, counts
         return counts
 
@@ -64,6 +67,19 @@ def _decided(levels: ClassLevels | None, annotation: ChunkedAnnotation | None, r
     if levels is None or annotation is None or not levels.may_be_in(region) or not annotation.may_be_in(region):
         return _none()
     return level_counts(levels.read(region)[annotation.read(region) > 0])
+
+
+def _more_decided(
+    levels: ClassLevels, before: ChunkedAnnotation | None, after: ChunkedAnnotation, region: Region
+) -> Counts:
+    """Voxels of a region that another annotation decides in addition, less those it no longer does, by their level."""
+    if not levels.may_be_in(region):
+        return _none()
+    found, now = levels.read(region), after.read(region) > 0
+    if before is None or not before.may_be_in(region):
+        return level_counts(found[now])
+    then = before.read(region) > 0
+    return level_counts(found[now & ~then]) - level_counts(found[then & ~now])
 
 
 def _none() -> Counts:

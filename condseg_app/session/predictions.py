@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import Measure, Region, measure
+from condseg_app.data import Measure, Region, as_level, measure
 from condseg_app.jobs import Job
 from condseg_app.session import fusing
 from condseg_app.session.command import command
@@ -124,7 +124,7 @@ class Predictions:
     def may_be_predicted_in(self, name: str, region: Region) -> bool:
         """Whether a region may hold a predicted class, without reading voxels; False is certain."""
         levels = self._state.levels_of(name)
-        return levels is not None and levels.may_be_in(region)
+        return levels is not None and levels.may_be_in(region, as_level(self._state.threshold(name)))
 
     def _windows_of_what_is_open(self) -> WindowQueue:
         if self._windows is None:

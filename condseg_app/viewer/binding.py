@@ -133,10 +133,10 @@ class LayerBinding:
         return self.painting.complete(EVERYWHERE)
 
     def flush(self) -> None:
-        """Draw all pending changes."""
-        self._redraw.flush()
+        """Draw all pending changes, unless a stroke is being drawn, which is not to wait for them."""
         self.painting.flush()
-        if not self.annotation.stroking:  # a stroke ends in 2D
+        if not self.annotation.stroking:  # a stroke ends in 2D, too
+            self._redraw.flush()
             self.reduced.advance()
 
     # the view
@@ -205,7 +205,8 @@ class LayerBinding:
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._marks_are_old |= name == self.annotation.class_name
-            self._redraw.request()
+            self._redraw.later()
+            self.flush()
 
     def _on_threshold(self, name: str) -> None:
         self._marks_are_old |= name == self.annotation.class_name

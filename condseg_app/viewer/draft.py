@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from condseg_app.data import ChunkedAnnotation, ClassEntry, Region
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, Region
 from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 
 
@@ -56,7 +56,8 @@ class Draft:
 
     def shown(self, region: Region) -> NDArray[np.bool_]:
         """Present mask of the class in a region: a new array."""
-        return _shown(self._predictions.predicted_in(self.class_name, region), self.annotation.read(region))
+        predicted = self._predictions.predicted_in(self.class_name, region)
+        return _shown(predicted, self.annotation.read(region)) if self.annotation.may_be_in(region) else predicted
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
         """Paint a region: the class is present where its `value` is."""
@@ -74,6 +75,9 @@ class Draft:
         """Declare a region complete: voxels without annotation become absent."""
         name, predicted = self.class_name, self._predictions.may_be_predicted_in
         self.annotation = self.annotation.completed(region, self.shown, lambda part: predicted(name, part))
+        if region == EVERYWHERE:
+            self._known = self.annotation
+            return
         known = self._known
         self._known = known.completed(region, lambda part: known.read(part) == PRESENT, lambda part: False)
 

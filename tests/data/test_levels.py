@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassLevels, Levels, Shape
+from condseg_app.data import EVERYWHERE, ClassLevels, Levels, Shape, level_counts
 
 Box = tuple[slice, slice, slice]
 
@@ -53,6 +53,8 @@ def test_a_part_is_read_as_it_is_in_the_whole(case: tuple[Shape, list[Box]], see
         part = levels.read(box)
         np.testing.assert_array_equal(part, whole[box])
         assert levels.may_be_in(box) or not part.any()
+        for level in (3, 128, 255):
+            assert levels.may_be_in(box, level) or (part < level).all()
         part[...] = 77
     np.testing.assert_array_equal(levels.whole(), whole, "what is read is the reader's own")
 
@@ -110,3 +112,25 @@ def test_the_order_of_blocks_is_of_no_account_to_what_is_nearly_nothing() -> Non
         for region, block in blocks:
             levels.paste(region, block)
     np.testing.assert_array_equal(one.whole(), other.whole())
+
+
+def test_a_class_that_is_only_faint_in_a_place_does_not_reach_the_threshold_there() -> None:
+    levels, faint = ClassLevels((128, 64, 64)), np.full((128, 64, 64), 10, np.uint8)
+    faint[100, 3, 3] = 200
+    levels.paste(EVERYWHERE, faint)
+    left, right = (slice(0, 64), *EVERYWHERE[1:]), (slice(64, 128), *EVERYWHERE[1:])
+    assert levels.may_be_in(left)
+    assert not levels.may_be_in(left, 128)
+    assert levels.may_be_in(right, 128)
+    copied = levels.copy()
+    levels.paste(right, np.full((64, 64, 64), 10, np.uint8))  # as when a lesson's preview comes again
+    assert not levels.may_be_in(right, 128)
+    assert copied.may_be_in(right, 128)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.integers(0, 255))
+def test_levels_are_counted_as_numpy_counts_them(seed: int, part: float, most: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels = np.where(rng.random((9, 4, 5)) < part, most, rng.integers(0, 256, (9, 4, 5))).astype(np.uint8)
+    for view in (levels, levels[::2, 1:3], levels[:0]):
+        np.testing.assert_array_equal(level_counts(view), np.bincount(view.ravel(), minlength=256))

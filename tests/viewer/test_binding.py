@@ -548,3 +548,20 @@ def test_the_first_slice_shows_something(stage: Any, viewer: ViewerModel, scan: 
     binding.session.images.show(scan)
     assert binding.near() == tuple(n // 2 for n in scan.geometry.shape)
     binding.close()
+
+
+def test_what_is_predicted_during_a_stroke_is_drawn_after_it(opened: LayerBinding) -> None:
+    opened.begin_painting("spleen")
+    while opened._redraw.pending:
+        opened.flush()
+    drawn: list[object] = []
+    assert opened.class_map.layer is not None
+    opened.class_map.layer.events.set_data.connect(drawn.append)
+    opened.annotation.stroking = True
+    opened.session.predictions.changed.emit("liver", EVERYWHERE)
+    opened._redraw._again = 0.0
+    opened.flush()
+    assert drawn == []
+    opened.annotation.stroking = False
+    opened.flush()
+    assert len(drawn) == 1
