@@ -206,7 +206,8 @@ class LayerBinding:
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
             self._marks_are_old |= name == self.annotation.class_name
             self._redraw.later()
-            self.flush()
+            if not self.annotation.stroking:
+                self._redraw.flush()
 
     def _on_threshold(self, name: str) -> None:
         self._marks_are_old |= name == self.annotation.class_name

@@ -38,7 +38,8 @@ class Desk:
     def __init__(self, seed: int) -> None:
         self.rng, self.counts = np.random.default_rng(seed), VoxelCounts()
         classes = ClassTable((ClassEntry(1, "a", (1, 2, 3)),))
-        self.state = State(IMAGE, classes=classes, asked_as={"a": "a"}, levels={"a": ClassLevels(SHAPE)})
+        self.levels = ClassLevels(SHAPE)
+        self.state = State(IMAGE, classes=classes, levels={classes["a"].id: self.levels})
         self.annotation = ChunkedAnnotation.empty("a", SHAPE)
         self.before = [self.annotation]
 
@@ -53,7 +54,7 @@ class Desk:
         block[self.rng.random(shape) < self.rng.choice([0, 0.3])] = 200
 
         def fill(state: State) -> State:
-            state.levels["a"].paste(box, block)
+            self.levels.paste(box, block)
             return replace(state)
 
         self.state = self.counts.following(self.state, ["a"], box, fill)
@@ -63,7 +64,7 @@ class Desk:
         self.put(self.annotation.edited(box, self.rng.integers(0, 3, shape, dtype=np.uint8)))
 
     def complete(self, box: Region) -> None:
-        state, levels = self.state, self.state.levels["a"]
+        state, levels = self.state, self.levels
         reaches = as_level(state.threshold("a"))
         self.put(
             self.annotation.completed(
@@ -116,7 +117,7 @@ def test_undoing_that_all_is_complete_does_not_look_at_all_of_the_image() -> Non
     desk.counts.voxels(desk.state, "a")
     desk.complete_all(EVERYWHERE)
     looked_at: list[Region] = []
-    levels = desk.state.levels["a"]
+    levels = desk.levels
     read = levels.read
     levels.read = lambda region: looked_at.append(region) or read(region)  # type: ignore[method-assign,func-returns-value]
     desk.counts.voxels(desk.state, "a")
