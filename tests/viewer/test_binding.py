@@ -555,8 +555,8 @@ def test_what_is_predicted_during_a_stroke_is_drawn_after_it(opened: LayerBindin
     while opened._redraw.pending:
         opened.flush()
     drawn: list[object] = []
-    assert opened.class_map.layer is not None
-    opened.class_map.layer.events.set_data.connect(drawn.append)
+    assert opened.results.class_map.layer is not None
+    opened.results.class_map.layer.events.set_data.connect(drawn.append)
     opened.annotation.stroking = True
     opened.session.predictions.changed.emit("liver", EVERYWHERE)
     opened._redraw._again = 0.0
