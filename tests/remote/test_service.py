@@ -266,7 +266,10 @@ def test_each_device_has_a_worker_of_its_own(tmp_path: Path) -> None:
     command = [sys.executable, str(script), "engine", "--devices", "cuda:0,cpu"]
     with running(tmp_path / "engine.pem", command=command) as both:
         engine = Engine(address=both.address, certificate=both.certificate)
-        assert engine.device().name.endswith(" and 1 more")
+        end = time.monotonic() + 60  # on a busy machine the scheduler may take a worker for lost, and have it again
+        while not (name := engine.device().name).endswith(" and 1 more") and time.monotonic() < end:
+            time.sleep(0.5)
+        assert name.endswith(" and 1 more")
         engine.close()
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nibabel
@@ -73,6 +74,6 @@ def test_the_other_images_are_segmented(tmp_path: Path, monkeypatch: pytest.Monk
             yield Stage((), outcome=Outcome(file, None, CondsegError("segmented")))
 
     monkeypatch.setattr(predict_folder, "check_untrusted", check)
-    request: Any = type("Request", (), {"pick": Pick()})
+    request: Any = SimpleNamespace(options=SimpleNamespace(pick=Pick()))
     ends = [stage.outcome for stage in checked_first(segment_all)([bad, good], request)]
     assert [(end.file, str(end.answer)) for end in ends if end] == [(bad, f"{bad}: is damaged"), (good, "segmented")]
