@@ -1,8 +1,9 @@
 """Choosing where to compute: on this computer, or with an engine that runs on another."""
 
+from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -24,6 +25,7 @@ from condseg_app.qt.text import device_text
 from condseg_app.remote import Endpoint, Engine, own_certificate
 from condseg_app.remote.endpoint import host_and_port
 from condseg_app.session import Session
+from condseg_app.session.arrivals import Arrivals
 from condseg_app.session.settings import remember_place
 
 _EXPLANATION = (
@@ -34,6 +36,7 @@ _EXPLANATION = (
 )
 _TEST_HINT = "Ask the engine there what it computes on"
 _WIDTH, _THREE_LINES = 600, 64
+_LOOK_EVERY_MS = 20
 
 
 class EngineDialog(QDialog):
@@ -49,6 +52,9 @@ class EngineDialog(QDialog):
     def __init__(self, place: Endpoint | None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._test: Job | None = None
+        self._arrivals = Arrivals()
+        self._look = QTimer(self)
+        self._look.timeout.connect(lambda: self._arrivals.take_in(0.01))
         self.setObjectName("engine_dialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Where to compute")
@@ -121,10 +127,12 @@ class EngineDialog(QDialog):
             return
         self._forget_test()
         self._test = Job("Testing the connection", lambda: _asking(place))
-        self._test.delivered.connect(self._on_device, thread="current")
-        self._test.ended.connect(self._on_end, thread="current")
+        self._arrivals = Arrivals()  # answers to an earlier question stay in its own
+        self._test.delivered.connect(partial(self._arrivals.add, self._on_device))
+        self._test.ended.connect(partial(self._arrivals.add, self._on_end))
         self.answer.setText(f"Connecting to {place.host}…")
         self._test.start()
+        self._look.start(_LOOK_EVERY_MS)
         allow(self.test, "it is being tested", "")
 
     def _check(self) -> None:
@@ -144,6 +152,7 @@ class EngineDialog(QDialog):
 
     def _on_end(self, end: JobEnd) -> None:
         self._test = None
+        self._look.stop()
         allow(self.test, None, _TEST_HINT)
         if end.error is not None:
             text = str(end.error)
