@@ -226,6 +226,7 @@ class LayerBinding:
             self._redraw.request()
 
     def _on_ndisplay(self) -> None:
+        self.annotation.rest()  # just added, the layer may still be shown, and 3D would draw a whole empty volume
         self.tell_view()
         self.volume_view.follow()
         self._redraw.request()

@@ -62,7 +62,7 @@ def kept(canvas: QtViewer) -> dict[str, int]:
     return {
         "settings": sum(len(emitter.callbacks) for group in groups for emitter in group.events.emitters.values()),
         "contexts": sum(len(context.changed) for context in contexts),
-        "validators": sum(isinstance(found, QIntValidator) for found in gc.get_objects()),
+        "validators": sum(issubclass(type(found), QIntValidator) for found in gc.get_objects()),
         "widgets": len(QApplication.allWidgets()),
     }
 
