@@ -1,7 +1,7 @@
 """A strip of advice: the proposed model, and reasons against the current model."""
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import push_button, quiet
@@ -24,12 +24,10 @@ class AdviceStrip(QFrame):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.use = push_button("use_model", "Use", self._use)
         self.use.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        row = QHBoxLayout()
-        row.addWidget(self.text, 1)
-        row.addWidget(self.use, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 2, 0, 2)
-        column.addLayout(row)
+        column.addWidget(self.text)
+        column.addWidget(self.use, 0, Qt.AlignmentFlag.AlignLeft)
         Connections(self).to(session.models.advice.changed, self._show)
         self._show()
 
