@@ -66,7 +66,7 @@ def _show_app(folder: Path) -> None:
     window.panel.export.path.setText(str(Path(tempfile.gettempdir()) / "abdomen_labels.nii.gz"))
     _grab(window.panel, "panel_export")
     window.panel.show_page("classes")
-    window.open_sample(SAMPLES[1])
+    window.opening.open_sample(SAMPLES[1])
     window.session.wait()
     _predict_all(window.panel)
     _grab(window, "app_2d_dark")

@@ -48,7 +48,7 @@ class Soak:
     def change(self, number: int) -> None:
         """Open the next image, do every action in some order, and leave the brush in hand."""
         path = self._images[number % len(self._images)]
-        self._do(lambda: self._window.open_path(path))
+        self._do(lambda: self._window.opening.open_path(path))
         self._until(lambda: self._session.state.image is not None and self._session.state.image.source == path)
         acts = [self._predict, self._paint, self._undo, self._redo, self._add_class, self._turn, self._scroll]
         acts += [self._complete, self._hide, self._move_threshold, self._show_conflicts, self._undo]
@@ -109,14 +109,14 @@ class Soak:
             self._do(lambda name=name: self._session.classes.remove(name))  # type: ignore[misc]
 
     def _undo(self) -> None:
-        self._do(self._window.undo)
+        self._do(self._window.binding.painting.undo)
 
     def _redo(self) -> None:
-        self._do(self._window.redo)
+        self._do(self._window.binding.painting.redo)
 
     def _turn(self) -> None:
-        self._do(self._window.toggle_3d)
-        self._do(self._window.toggle_3d)
+        self._do(self._window.binding.volume_view.turn)
+        self._do(self._window.binding.volume_view.turn)
 
     def _scroll(self) -> None:
         dims = self._window.canvas.model.dims

@@ -91,7 +91,7 @@ class _Before:
         """Restore image and settings; where nothing was open the sample stays."""
         window, session = self._window, self._window.session
         if window.canvas.model.dims.ndisplay == 3:
-            window.toggle_3d()
+            window.binding.volume_view.turn()
         window.panel.export.forget()
         if self._image is not None:
             session.images.show(self._image)

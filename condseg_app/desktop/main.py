@@ -42,7 +42,7 @@ def main(argv: Sequence[str] = ()) -> int:
     if arguments.tour is not None:
         return _tour(window, image, arguments.model, arguments.tour)
     if image is not None:
-        window.open_path(image)
+        window.opening.open_path(image)
     if arguments.model is not None:
         window.session.models.open(arguments.model)
     window.session.computing.find_device()

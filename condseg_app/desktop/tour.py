@@ -135,9 +135,9 @@ class Tour:
         if image_path is None and self.session.state.image is None:
             click(self.window.welcome.findChild(QPushButton, "welcome_sample"))
         elif image_path is None:
-            self.window.open_sample(SAMPLES[0])
+            self.window.opening.open_sample(SAMPLES[0])
         else:
-            self.window.open_path(image_path)
+            self.window.opening.open_path(image_path)
         self._until(lambda: self.session.state.image is not before, "the image")
         image = self.session.state.image
         if image is None:
@@ -190,11 +190,11 @@ class Tour:
         image = self.session.state.image
         if image is None or image.geometry.is_2d:
             return "a 2D image has no 3D view"
-        self.window.toggle_3d()
+        self.binding.volume_view.turn()
         self.window.canvas.model.scene.camera.angles = (10.0, 25.0, 60.0)
         self.look("in_3d")
         self.rest(1.5 if self.guides else 0.0)
-        self.window.toggle_3d()
+        self.binding.volume_view.turn()
         return "looked at it in 3D"
 
     def _move_threshold(self) -> str:

@@ -1,38 +1,32 @@
 """The app's window: napari's viewer in the middle, the panel at the right."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QStackedWidget
 
-from condseg_app.data import Pick, TeachingMode
-from condseg_app.desktop.about import about_html, keys_html
+from condseg_app.data import TeachingMode
 from condseg_app.desktop.canvas import Canvas
+from condseg_app.desktop.help_menu import help_menu
 from condseg_app.desktop.layer_docks import LayerDocks, fitted
-from condseg_app.desktop.log_window import LogWindow
-from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build, plain
-from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, folder_dialog
-from condseg_app.desktop.user_guide import GuideWindow
+from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
+from condseg_app.desktop.opening import Opening
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
-from condseg_app.io.models.class_file import is_class_file
 from condseg_app.qt import Panel
-from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
 from condseg_app.qt.style import PlainLabel
-from condseg_app.qt.text import as_it_is, file_text, listed, without_mnemonic
-from condseg_app.qt.text_dialog import TextDialog
-from condseg_app.session import Choice, LabelsFound, Session
+from condseg_app.qt.text import as_it_is, file_text, without_mnemonic
+from condseg_app.session import Session
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout
-from condseg_app.viewer.samples import SAMPLES, Sample
+from condseg_app.viewer.samples import SAMPLES
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 _CHECK = "For files from untrusted sources: each is first read in a separate process, with limited memory and time"
@@ -56,7 +50,6 @@ class MainWindow(QMainWindow):
         self.session = session
         self.settings = settings
         self._settings_file = settings_file
-        self._models = models
         self.ask_before_closing = True
         self.setObjectName("condseg_window")
         self.setWindowTitle("CondSeg")
@@ -65,8 +58,10 @@ class MainWindow(QMainWindow):
         self.binding = LayerBinding(session, self.canvas.model)
         self.panel = Panel(self.binding, models)
         self._lay_out()
+        self.opening = Opening(session, settings, models, self, self.under_mouse.setText)
         self._focus_ring = FocusRing(self)
-        self._actions, self._menus = build(self, self._menu_bar())
+        helping = help_menu(self, session, self.panel.log, self.take_tour)
+        self._actions, self._menus = build(self, (self._file_menu(), self._edit_menu(), self._view_menu(), helping))
         self._leaving = Leaving(session, self, self.close, self.binding.painting.collect)
         self._connect()
         self.panel.teach.choose_mode(settings.teaching)
@@ -96,64 +91,58 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self.under_mouse, 1)
         self.statusBar().setSizeGripEnabled(False)
 
-    def _menu_bar(self) -> tuple[Submenu, ...]:
-        samples = tuple(Entry(f"sample_{s.key}", s.title, lambda s=s: self.open_sample(s)) for s in SAMPLES)  # type: ignore[misc]
+    def _file_menu(self) -> Submenu:
+        opening = self.opening
+        samples = tuple(Entry(f"sample_{s.key}", s.title, lambda s=s: opening.open_sample(s)) for s in SAMPLES)  # type: ignore[misc]
+        return Submenu("file", "&File", (
+            Entry("open", "&Open…", opening.ask_for_image, "Ctrl+O"),
+            Entry("open_folder", "Open &folder…", opening.ask_for_folder, "Ctrl+Shift+O", hint="DICOM or OME-Zarr"),
+            Submenu("samples", "Open &sample", samples),
+            Submenu("recent", "Open &recent"),
+            Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
+            Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
+            SEPARATOR,
+            Entry("export", "&Export…", lambda: self.panel.show_page("export"), "Ctrl+S"),
+            Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
+            Entry("choose_again", "Other se&ries, frame or channel…", self.session.images.choose_again),
+            Entry("close_image", "&Close image", self.session.images.close, "Ctrl+W"),
+            SEPARATOR,
+            Entry("quit", "&Quit", self.close, "Ctrl+Q"),
+        ))  # fmt: skip
+
+    def _edit_menu(self) -> Submenu:
+        painting = self.binding.painting
+        return Submenu("edit", "&Edit", (
+            Entry("undo", "&Undo", painting.undo, "Ctrl+Z", hint="Annotations and changes of the class table"),
+            Entry("redo", "&Redo", painting.redo, "Ctrl+Shift+Z"),
+            SEPARATOR,
+            Entry("engine", "&Where to compute…", self.ask_where_to_compute, hint="Here or elsewhere"),
+        ))  # fmt: skip
+
+    def _view_menu(self) -> Submenu:
         themes = tuple(
             Entry(f"theme_{key}", text, lambda key=key: self.set_theme(key), checkable=True)  # type: ignore[misc]
             for key, text in _THEMES
         )
-        return (
-            Submenu("file", "&File", (
-                Entry("open", "&Open…", self.ask_for_image, "Ctrl+O"),
-                Entry("open_folder", "Open &folder…", self.ask_for_folder, "Ctrl+Shift+O", hint="DICOM or OME-Zarr"),
-                Submenu("samples", "Open &sample", samples),
-                Submenu("recent", "Open &recent"),
-                Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
-                Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
-                SEPARATOR,
-                Entry("export", "&Export…", lambda: self.panel.show_page("export"), "Ctrl+S"),
-                Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
-                Entry("choose_again", "Other se&ries, frame or channel…", self.session.images.choose_again),
-                Entry("close_image", "&Close image", session_call(self.session.images.close), "Ctrl+W"),
-                SEPARATOR,
-                Entry("quit", "&Quit", self.close, "Ctrl+Q"),
-            )),
-            Submenu("edit", "&Edit", (
-                Entry("undo", "&Undo", self.undo, "Ctrl+Z", hint="Annotations and changes of the class table"),
-                Entry("redo", "&Redo", self.redo, "Ctrl+Shift+Z"),
-                SEPARATOR,
-                Entry("engine", "&Where to compute…", self.ask_where_to_compute, hint="Here or elsewhere"),
-            )),
-            Submenu("view", "&View", (
-                Submenu("theme", "&Theme", themes),
-                SEPARATOR,
-                Entry("in_3d", "In &3D", self.toggle_3d, "Ctrl+Y", checkable=True),
-                Entry("fit", "&Fit to window", self.canvas.model.reset_view, "Ctrl+R"),
-                SEPARATOR,
-                Entry("show_layers", "&Layer list and controls", self.toggle_layers, checkable=True),
-                Entry("show_panel", "&CondSeg panel", self.toggle_panel, checkable=True),
-                Entry("full_screen", "F&ull screen", self.toggle_full_screen, "F11", checkable=True),
-            )),
-            Submenu("help", "&Help", (
-                Entry("tour", "Take the &tour", self.take_tour),
-                Entry("guide", "&User guide", self.show_guide, "F1"),
-                Entry("keys", "&Keys", self.show_keys, "Shift+F1"),
-                Entry("log", "&Log", self.show_log),
-                SEPARATOR,
-                Entry("about", "&About CondSeg", self.show_about),
-            )),
-        )  # fmt: skip
+        return Submenu("view", "&View", (
+            Submenu("theme", "&Theme", themes),
+            SEPARATOR,
+            Entry("in_3d", "In &3D", self.binding.volume_view.turn, "Ctrl+Y", checkable=True),
+            Entry("fit", "&Fit to window", self.canvas.model.reset_view, "Ctrl+R"),
+            SEPARATOR,
+            Entry("show_layers", "&Layer list and controls", self.layer_docks.toggle, checkable=True),
+            Entry("show_panel", "&CondSeg panel", self.toggle_panel, checkable=True),
+            Entry("full_screen", "F&ull screen", self.toggle_full_screen, "F11", checkable=True),
+        ))  # fmt: skip
 
     def _connect(self) -> None:
-        self.welcome.open_asked.connect(self.ask_for_image)
-        self.welcome.sample_asked.connect(lambda: self.open_sample(SAMPLES[0]))
+        self.welcome.open_asked.connect(self.opening.ask_for_image)
+        self.welcome.sample_asked.connect(lambda: self.opening.open_sample(SAMPLES[0]))
         self.welcome.tour_asked.connect(self.take_tour)
         self.panel.device.change_asked.connect(self.ask_where_to_compute)
         self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
         connections.to(self.session.images.changed, self._follow_image)
-        connections.to(self.session.images.choice_needed, self._ask_which)
-        connections.to(self.session.images.labels_found, self._ask_about_labels)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
@@ -163,60 +152,14 @@ class MainWindow(QMainWindow):
 
     # files
 
-    def open_path(self, path: Path, pick: Pick = EVERYTHING) -> None:
-        """Open an image or a model's file, or import a class's."""
-        if is_class_file(path):
-            self.session.models.import_class(path)
-            return
-        if path.suffix == ".safetensors":
-            self.session.models.open(path)
-            return
-        self.under_mouse.setText(f"Opening {path.name}…")
-        self.session.images.open(path, pick=pick)
-
-    def open_sample(self, sample: Sample) -> None:
-        """Open an image that comes with the program, and the image's model."""
-        known = any(file.name == sample.model for file in self._models())
-        self.session.images.open(sample.path, sample.model if known else None)
-
-    def ask_for_image(self) -> None:
-        """Ask for a file and open the file."""
-        dialog = file_dialog(self, self.settings.last_folder)
-        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
-        dialog.open()
-
-    def ask_for_folder(self) -> None:
-        """Ask for a folder that is a single image, and open the image."""
-        dialog = folder_dialog(self, self.settings.last_folder)
-        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
-        dialog.open()
-
-    def _ask_which(self, choice: Choice) -> None:
-        self.under_mouse.setText("")
-        dialog = ChoiceDialog(choice.needed, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.chosen.connect(lambda value: self.session.images.choose(choice, value))
-        dialog.open()
-
-    def _ask_about_labels(self, found: LabelsFound) -> None:
-        self.under_mouse.setText("")
-        ask_about_labels(self.session, found, self.settings.last_folder, self)
-
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Take files and folders."""
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        """Open dropped files: models first, then the last image, then label maps onto that image."""
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        models = [path for path in paths if path.suffix == ".safetensors"]
-        for path in models:
-            self.open_path(path)
-        images = [path for path in paths if path not in models]
-        if images:
-            self.under_mouse.setText(f"Opening {listed([path.name for path in images])}…")
-            self.session.images.open_files(images)
+        """Open dropped files."""
+        self.opening.open_dropped([Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()])
         event.acceptProposedAction()
 
     def _show_recent(self) -> None:
@@ -226,7 +169,7 @@ class MainWindow(QMainWindow):
             pick = self.settings.picks.get(path, EVERYTHING)
             action = menu.addAction(without_mnemonic(file_text(path, pick)))
             action.setToolTip(as_it_is(str(path)))
-            action.triggered.connect(lambda _=False, path=path, pick=pick: self.open_path(path, pick))
+            action.triggered.connect(lambda _=False, path=path, pick=pick: self.opening.open_path(path, pick))
         menu.setEnabled(bool(self.settings.recent))
 
     def toggle_check(self) -> None:
@@ -236,14 +179,6 @@ class MainWindow(QMainWindow):
         self._show_checks()
 
     # edit
-
-    def undo(self) -> None:
-        """Take back the last mark or change of the class table."""
-        self.binding.painting.undo()
-
-    def redo(self) -> None:
-        """Redo the last undone change."""
-        self.binding.painting.redo()
 
     def ask_where_to_compute(self) -> None:
         """Ask whether this computer or another computes."""
@@ -259,14 +194,6 @@ class MainWindow(QMainWindow):
         self.settings.theme = theme
         self.setStyleSheet(self.canvas.set_theme(theme))
         self._show_checks()
-
-    def toggle_3d(self) -> None:
-        """Turn between slices and the whole volume."""
-        self.binding.volume_view.turn()
-
-    def toggle_layers(self) -> None:
-        """Show or hide napari's docks."""
-        self.layer_docks.toggle()
 
     def toggle_panel(self) -> None:
         """Show or hide the panel."""
@@ -292,33 +219,9 @@ class MainWindow(QMainWindow):
         self._actions["undo"].setEnabled(self.session.can_undo)
         self._actions["redo"].setEnabled(self.session.can_redo)
 
-    # help
-
     def take_tour(self) -> None:
         """Show the program's use on the sample."""
         soon(self, self.tour_asked.emit)
-
-    def show_guide(self) -> None:
-        """Show the user guide."""
-        GuideWindow(self).show()
-
-    def show_keys(self) -> None:
-        """List the keys."""
-        keys = [(action.shortcut().toString(), plain(action.text())) for action in self._actions.values()]
-        TextDialog("keys_dialog", "Keys", keys_html((key, text) for key, text in keys if key), self).open()
-
-    def show_log(self) -> None:
-        """Show the log."""
-        LogWindow(self.panel.log, self).show()
-
-    def show_about(self) -> None:
-        """Version, device, licences."""
-        TextDialog(
-            "about_dialog",
-            "About CondSeg",
-            about_html(self.session.computing.device, self.session.computing.place),
-            self,
-        ).open()
 
     # following the session
 
@@ -364,8 +267,3 @@ class MainWindow(QMainWindow):
         self.canvas.close()
         self.session.close()
         super().closeEvent(event)
-
-
-def session_call(command: Callable[[], None]) -> Callable[[], None]:
-    """A command as a menu's function."""
-    return lambda: command()

@@ -142,7 +142,7 @@ def test_a_file_that_is_none_is_a_sentence(window: MainWindow, tmp_path: Path) -
 
 
 def test_recent_files_open(window: MainWindow, scan_file: Path, stage: Any) -> None:
-    window.open_path(scan_file)
+    window.opening.open_path(scan_file)
     assert stage.session.wait(10)
     stage.session.images.close()
     (action,) = window._menus["recent"].actions()
@@ -164,14 +164,14 @@ def test_files_are_checked_before_they_are_opened_if_that_is_wanted(
 
     monkeypatch.setattr("condseg_app.remote.untrusted.check_untrusted", check)
     action = window._actions["check_files"]
-    window.open_path(scan_file)
+    window.opening.open_path(scan_file)
     assert stage.session.wait(10)
     assert checked == []
     action.trigger()
     assert action.isChecked()
     assert window.settings.check_files
-    window.open_path(scan_file)
-    window.open_path(film)
+    window.opening.open_path(scan_file)
+    window.opening.open_path(film)
     assert stage.session.wait(10)
     # Both are read at once, each in a thread of its own.
     assert sorted(path for path, _ in checked) == sorted([scan_file, film])
@@ -205,7 +205,7 @@ def test_of_a_file_with_frames_one_is_chosen_and_remembered(
 def test_another_frame_is_chosen_in_the_menu(window: MainWindow, film: Path, stage: Any, qtbot: QtBot) -> None:
     action = window._actions["choose_again"]
     assert not action.isEnabled()
-    window.open_path(film, Pick(frame=1))
+    window.opening.open_path(film, Pick(frame=1))
     assert stage.session.wait(10)
     before = stage.session.state.image
     assert action.isEnabled()
@@ -354,7 +354,7 @@ def test_closing_asks_where_marks_would_be_lost(window: MainWindow, qtbot: QtBot
 
 
 def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path) -> None:
-    window.open_path(scan_file)
+    window.opening.open_path(scan_file)
     assert window.session.wait(10)
     window.set_theme("light")
     window.panel.show_page("teach")
@@ -373,7 +373,7 @@ def test_a_dropped_class_goes_into_the_model(window: MainWindow, stage: Any, tmp
     assert stage.session.wait(20)
     stage.session.models.remove_class("liver")
     assert stage.session.wait(20)
-    window.open_path(file)
+    window.opening.open_path(file)
     assert stage.session.wait(20)
     assert stage.session.state.can_predict("liver")
 
@@ -392,7 +392,7 @@ def test_what_nobody_expected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_masks_of_the_sample_are_not_offered_into_the_program(window: MainWindow, stage: Any) -> None:
-    window.open_sample(SAMPLES[0])
+    window.opening.open_sample(SAMPLES[0])
     assert stage.session.wait(10)
     target = window.panel.export.target()
     assert target is not None
