@@ -22,7 +22,7 @@ def widened(model: Model, classes: int) -> Model:
     """The model with rows repeated, or cut, to this number of classes."""
     rows = list(islice(cycle(range(len(model.classes))), classes))
     entries = tuple(
-        replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None)
+        replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None, id="")
         for value, row in enumerate(rows, start=1)
     )
     weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}
