@@ -20,14 +20,14 @@ CT_INTENSITY = "--intensity=-125:275"
 
 def widened(model: Model, classes: int) -> Model:
     """The model with rows repeated, or cut, to this number of classes."""
-    rows = list(islice(cycle(range(len(model.classes))), classes))
-    entries = tuple(
-        replace(model.classes.entries[row], name=f"{value} {model.classes.names[row]}", value=value, part_of=None, id="")
+    rows, entries = list(islice(cycle(range(len(model.classes))), classes)), model.classes.entries
+    repeated = tuple(
+        replace(entries[row], name=f"{value} {entries[row].name}", value=value, part_of=None, id="")
         for value, row in enumerate(rows, start=1)
     )
     weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}
     settings = {**model.settings, "classes": classes}
-    return replace(model, classes=ClassTable(entries), weights=weights, settings=settings)
+    return replace(model, classes=ClassTable(repeated), weights=weights, settings=settings)
 
 
 @dataclass(frozen=True)
