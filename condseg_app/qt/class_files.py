@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.models.class_file import CLASS_SUFFIX
-from condseg_app.qt.style import without_icons
+from condseg_app.qt.confirmation import Question, confirm
 from condseg_app.session import Session
 
 _FILES = f"Classes (*{CLASS_SUFFIX})"
@@ -39,23 +39,15 @@ class ClassFiles(QObject):
         model = self._session.state.model
         if model is None:
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
+        question = Question(
+            "remove_class_dialog",
             "Remove class from the model",
             f"Go on with a model without '{name}'?",
-            QMessageBox.StandardButton.Cancel,
-            self._over,
-        )
-        box.setObjectName("remove_class_dialog")
-        box.setInformativeText(
             f"A new model is made that no longer knows {name}. Its prediction here goes, its annotation stays. "
-            f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this."
+            f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this.",
+            "Remove",
         )
-        button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
-        button.clicked.connect(lambda: self._session.models.remove_class(name))
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        confirm(question, lambda: self._session.models.remove_class(name), self._over)
 
     def _dialog(self, title: str, file: str) -> QFileDialog:
         dialog = QFileDialog(self._over, title, file, _FILES)

@@ -2,14 +2,14 @@
 
 from qtpy.QtCore import QEvent, QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QMessageBox, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QTableView, QWidget
 
 from condseg_app.qt import glyphs
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import NAME_ROLE, ClassModel, Column, Index
+from condseg_app.qt.confirmation import Question, confirm
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
 from condseg_app.session.may import Action, why_not
@@ -247,25 +247,17 @@ class ClassView(QTableView):
 
     def remove(self, name: str) -> None:
         """Remove a class after naming the loss."""
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Remove class",
-            f"Remove '{name}' from the table?",
-            QMessageBox.StandardButton.Cancel,
-            self,
-        )
-        box.setObjectName("remove_dialog")
         others = len(self._session.state.marked_elsewhere(name))
         where = f", on this image and on {counted(others, 'other')}," if others else ""
-        box.setInformativeText(
+        question = Question(
+            "remove_dialog",
+            "Remove class",
+            f"Remove '{name}' from the table?",
             f"Its prediction and its annotation{where} go with it; undo brings them back while this image is in view. "
-            "The model's file stays as it is."
+            "The model's file stays as it is.",
+            "Remove",
         )
-        button = box.addButton("Remove", QMessageBox.ButtonRole.AcceptRole)
-        button.clicked.connect(lambda: self._session.classes.remove(name))
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        confirm(question, lambda: self._session.classes.remove(name), self)
 
     # following the session
 

@@ -29,10 +29,17 @@ class Connections:
             signal.disconnect(slot, missing_ok=True)
 
 
-def soon(owner: QObject, do: Callable[[], object]) -> None:
-    """Call a function when Qt is idle, unless the owner is gone by then."""
+def delay(owner: QObject, milliseconds: int, do: Callable[[], object]) -> QTimer:
+    """A timer that calls a function so long after each start, and ends with its owner."""
     timer = QTimer(owner)
     timer.setSingleShot(True)
-    timer.timeout.connect(lambda: do())
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(do)
+    return timer
+
+
+def soon(owner: QObject, do: Callable[[], object]) -> None:
+    """Call a function when Qt is idle, unless the owner is gone by then."""
+    timer = delay(owner, 0, lambda: do())
     timer.timeout.connect(timer.deleteLater)
-    timer.start(0)
+    timer.start()

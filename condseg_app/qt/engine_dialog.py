@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -25,7 +25,6 @@ from condseg_app.qt.text import device_text
 from condseg_app.remote import Endpoint, Engine, own_certificate
 from condseg_app.remote.endpoint import host_and_port
 from condseg_app.session import Session
-from condseg_app.session.arrivals import Arrivals
 from condseg_app.session.settings import remember_place
 
 _EXPLANATION = (
@@ -36,30 +35,27 @@ _EXPLANATION = (
 )
 _TEST_HINT = "Ask the engine there what it computes on"
 _WIDTH, _THREE_LINES = 600, 64
-_LOOK_EVERY_MS = 20
 
 
 class EngineDialog(QDialog):
     """Asks for a place, with a test before the choice.
 
     Args:
-        place: the present place; None for this computer.
+        session: runs the test, and knows the present place.
     """
 
     chosen = Signal(object)
     """An `Endpoint`, or None for this computer."""
 
-    def __init__(self, place: Endpoint | None, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self._test: Job | None = None
-        self._arrivals = Arrivals()
-        self._look = QTimer(self)
-        self._look.timeout.connect(lambda: self._arrivals.take_in(0.01))
         self.setObjectName("engine_dialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Where to compute")
         self.setMinimumWidth(_WIDTH)
-        self._build(place)
+        self._build(session.computing.place)
         self._check()
         self.destroyed.connect(lambda: self._forget_test())
 
@@ -125,14 +121,9 @@ class EngineDialog(QDialog):
         place = self.place
         if place is None:
             return
-        self._forget_test()
-        self._test = Job("Testing the connection", lambda: _asking(place))
-        self._arrivals = Arrivals()  # answers to an earlier question stay in its own
-        self._test.delivered.connect(partial(self._arrivals.add, self._on_device))
-        self._test.ended.connect(partial(self._arrivals.add, self._on_end))
+        test = self._test = Job("Testing the connection", lambda: _asking(place))
         self.answer.setText(f"Connecting to {place.host}…")
-        self._test.start()
-        self._look.start(_LOOK_EVERY_MS)
+        self._session.jobs.run(test, partial(self._on_device, test), partial(self._on_end, test))
         allow(self.test, "it is being tested", "")
 
     def _check(self) -> None:
@@ -146,13 +137,14 @@ class EngineDialog(QDialog):
         allow(self.test, wrong if there else "this computer needs no connection", _TEST_HINT)
         allow(self.ok, wrong, "From the next prediction or lesson on; work under way finishes where it is")
 
-    def _on_device(self, device: object) -> None:
-        if isinstance(device, DeviceInfo):
+    def _on_device(self, test: Job, device: DeviceInfo) -> None:
+        if test is self._test:
             self.answer.setText(f"It answers, and computes on {device_text(device, self.place)}.")
 
-    def _on_end(self, end: JobEnd) -> None:
+    def _on_end(self, test: Job, end: JobEnd) -> None:
+        if test is not self._test:
+            return
         self._test = None
-        self._look.stop()
         allow(self.test, None, _TEST_HINT)
         if end.error is not None:
             text = str(end.error)
@@ -160,10 +152,7 @@ class EngineDialog(QDialog):
 
     def _forget_test(self) -> None:
         """Ignore a test's late answer: the dialog is gone, or asks for something else by now."""
-        test, self._test = self._test, None
-        if test is not None:
-            test.delivered.disconnect()
-            test.ended.disconnect()
+        self._test = None
 
     def _ask_for_file(self) -> None:
         dialog = QFileDialog(self, "Certificate of the engine", "", "Certificates (*.pem);;All files (*)")
@@ -181,7 +170,7 @@ def ask_where_to_compute(session: Session, settings_file: Path | None, parent: Q
             remember_place(place, settings_file)
         session.computing.use_engine(Engine.at(place))
 
-    dialog = EngineDialog(session.computing.place, parent)
+    dialog = EngineDialog(session, parent)
     dialog.chosen.connect(take)
     dialog.open()
 

@@ -4,10 +4,11 @@ import time
 from collections import deque
 
 from napari.components import ViewerModel
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
+from condseg_app.qt.connections import delay
 from condseg_app.qt.graphics import canvas_of
 from condseg_app.viewer import AnnotationLayer
 
@@ -48,11 +49,8 @@ class EveryMove(QObject):
         self._sending = False
         self._handed_on_at = 0
         self._undrawn_since: float | None = None
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_SHORTEST_MS)
+        self._rest = delay(self, _SHORTEST_MS, self._hand_on)
         self._rest.setTimerType(Qt.TimerType.PreciseTimer)
-        self._rest.timeout.connect(self._hand_on)
         widget = canvas_of(viewer)
         if widget is not None:
             self._canvas = widget.canvas.native

@@ -250,10 +250,7 @@ class ExportPage(QWidget):
         self.chosen.blockSignals(True)
         self.chosen.clear()
         for entry in self._session.state.classes:
-            if (
-                self._session.state.state_of(entry.name) == "not asked"
-                and entry.name not in self._session.state.annotations
-            ):
+            if not self._session.state.has_result(entry.name):
                 continue
             item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
             item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)

@@ -1,12 +1,12 @@
 """The current job: progress, time left, and a stop button."""
 
-from qtpy.QtCore import QRectF, Qt, QTimer, Signal
+from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from condseg_app.jobs import Progress
 from condseg_app.qt import glyphs
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.lesson_question import stop_work
 from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
 from condseg_app.qt.text import as_it_is, device_hint, device_text, time_text
@@ -58,10 +58,7 @@ class JobLine(QStackedWidget):
         self.addWidget(self.notice)
         self.work = self._work()
         self.addWidget(self.work)
-        self._fade = QTimer(self)
-        self._fade.setSingleShot(True)
-        self._fade.setInterval(_NOTICE_MS)
-        self._fade.timeout.connect(lambda: self._say(""))
+        self._fade = delay(self, _NOTICE_MS, lambda: self._say(""))
         connections = Connections(self)
         connections.to(session.jobs.changed, self._on_job)
         connections.to(session.jobs.progressed, self._on_progress)

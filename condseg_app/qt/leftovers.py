@@ -11,9 +11,10 @@ from napari.components import ViewerModel
 from napari.qt import QtViewer
 from napari.settings import get_settings
 from psygnal import SignalInstance
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from condseg_app.memory import allocator_function
+from condseg_app.qt.connections import delay
 from condseg_app.qt.graphics import canvas_of
 
 _AFTER_MS = 2000
@@ -35,10 +36,7 @@ class Leftovers(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in, which warns below
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_AFTER_MS)
-        self._timer.timeout.connect(self.release)
+        self._timer = delay(self, _AFTER_MS, self.release)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndim.connect(self._on_axes, position="last")  # after napari's own
         self._on_axes()

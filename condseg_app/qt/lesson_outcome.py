@@ -7,7 +7,8 @@ from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from condseg_app.data import Certificate
 from condseg_app.qt.changes_table import ChangesTable, lost
-from condseg_app.qt.style import PlainLabel, heading, push_button, quiet, without_icons
+from condseg_app.qt.confirmation import Question, confirm
+from condseg_app.qt.style import PlainLabel, heading, push_button, quiet
 from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
 
@@ -73,19 +74,15 @@ class LessonOutcome(QWidget):
         if not worse:
             self._use()
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
+        losses = listed([f"{c.name} ({(c.before or 0) - c.after:.3f})" for c in worse])
+        question = Question(
+            "worse_dialog",
             "Use the new model",
-            f"{listed([f'{c.name} ({(c.before or 0) - c.after:.3f})' for c in worse])} lost Dice. Use it anyway?",
-            QMessageBox.StandardButton.Cancel,
-            self,
+            f"{losses} lost Dice. Use it anyway?",
+            "The former model stays as it is; you can choose it again at any time.",
+            "Use it",
         )
-        box.setObjectName("worse_dialog")
-        box.setInformativeText("The former model stays as it is; you can choose it again at any time.")
-        box.addButton("Use it", QMessageBox.ButtonRole.AcceptRole).clicked.connect(self._use)
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        confirm(question, self._use, self)
 
     def _use(self) -> None:
         result = self._session.state.lesson_result
@@ -98,19 +95,15 @@ class LessonOutcome(QWidget):
         result = self._session.state.lesson_result
         if result is None:
             return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
+        question = Question(
+            "discard_dialog",
             "Discard",
             f"Discard {result.class_name} as it was taught?",
-            QMessageBox.StandardButton.Cancel,
-            self,
+            "The new model's file is deleted. The former model stays as it is.",
+            "Discard",
+            QMessageBox.ButtonRole.DestructiveRole,
         )
-        box.setObjectName("discard_dialog")
-        box.setInformativeText("The new model's file is deleted. The former model stays as it is.")
-        box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole).clicked.connect(self._forget)
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        confirm(question, self._forget, self)
 
     def _forget(self) -> None:
         self._session.lessons.discard()

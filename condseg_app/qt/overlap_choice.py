@@ -74,10 +74,7 @@ class OverlapChoice(QWidget):
         self.order.setVisible(chosen and not self._kept)
         self.hint.setText(_KEPT if self._kept else _HINTS[chosen] + _ALWAYS)
         names = session.state.classes.names if session.state.in_priority is None else session.state.in_priority
-        self.order.fill([session.state.classes[name] for name in names if self._is_known(name)])
-
-    def _is_known(self, name: str) -> bool:
-        return name in self._session.state.annotations or self._session.state.state_of(name) != "not asked"
+        self.order.fill([session.state.classes[name] for name in names if session.state.has_result(name)])
 
     def _on_rule(self, row: int) -> None:
         self._session.classes.set_priority(self._session.state.classes.names if row else None)

@@ -1,8 +1,8 @@
 """The brush's layer, added before it is needed."""
 
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, Qt
 
-from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.connections import Connections, delay, soon
 from condseg_app.qt.graphics import canvas_of
 from condseg_app.viewer import LayerBinding
 
@@ -20,10 +20,7 @@ class ReadyBrush(QObject):
     def __init__(self, binding: LayerBinding, parent: QObject) -> None:
         super().__init__(parent)
         self._binding = binding
-        self._drawn = QTimer(self)
-        self._drawn.setSingleShot(True)
-        self._drawn.setInterval(_UNTIL_DRAWN_MS)
-        self._drawn.timeout.connect(binding.annotation.rest)
+        self._drawn = delay(self, _UNTIL_DRAWN_MS, binding.annotation.rest)
         self._knows_circle = False
         connections = Connections(self)
         connections.to(binding.session.images.changed, lambda: soon(self, self._get_ready))

@@ -1,10 +1,9 @@
 """Proposals of the slice to annotate next, on the image in view and on others."""
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from condseg_app.data import Region
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import ImageProposal, Proposal
@@ -31,10 +30,7 @@ class WhereNext(QWidget):
         self._image: ImageProposal | None = None
         self._asked: tuple[str, int] | None = None
         self._build()
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.setInterval(_EVERY_MS)
-        self._again.timeout.connect(self._ask)
+        self._again = delay(self, _EVERY_MS, self._ask)
         session, connections = self._session, Connections(self)
         connections.to(session.predictions.changed, self._on_prediction)
         connections.to(session.annotations.changed, self._on_annotation)

@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 
 @pytest.fixture
 def dialog(empty_panel: Panel) -> EngineDialog:
-    made = EngineDialog(None, empty_panel)
+    made = EngineDialog(empty_panel.session, empty_panel)
     made.open()
     return made
 
