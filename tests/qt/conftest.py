@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from napari.components import ViewerModel
+from napari.qt import QtViewer
 from pytestqt.qtbot import QtBot
 
 from condseg_app.data import Image
@@ -38,3 +39,13 @@ def panel(empty_panel: Panel, scan: Image) -> Panel:
     """The panel with a volume open."""
     empty_panel.session.images.show(scan)
     return empty_panel
+
+
+@pytest.fixture
+def canvas(qtbot: QtBot) -> Iterator[QtViewer]:
+    """napari's canvas without its window."""
+    widget = QtViewer(ViewerModel())
+    widget.show()
+    qtbot.waitExposed(widget)
+    yield widget
+    widget.close()

@@ -1,10 +1,8 @@
 """What napari frees of removed layers is freed where it lives: in the canvas's own OpenGL context."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pytest
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from pytestqt.qtbot import QtBot
@@ -12,15 +10,6 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QOpenGLContext
 
 from condseg_app.qt.graphics import canvas_of, draws_in_software, keep_own_context, release_replaced_views
-
-
-@pytest.fixture
-def canvas(qtbot: QtBot) -> Iterator[QtViewer]:
-    widget = QtViewer(ViewerModel())
-    widget.show()
-    qtbot.waitExposed(widget)
-    yield widget
-    widget.close()
 
 
 def run_in(canvas: QtViewer) -> list[bool]:

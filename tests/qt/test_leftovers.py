@@ -22,15 +22,6 @@ from condseg_app.qt.leftovers import Leftovers, return_freed_memory
 
 
 @pytest.fixture
-def canvas(qtbot: QtBot) -> Iterator[QtViewer]:
-    widget = QtViewer(ViewerModel())
-    widget.show()
-    qtbot.waitExposed(widget)
-    yield widget
-    widget.close()
-
-
-@pytest.fixture
 def leftovers(canvas: QtViewer) -> Iterator[Leftovers]:
     owner = QObject()
     made = Leftovers(canvas.viewer, owner)

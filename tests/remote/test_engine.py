@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-import ssl
 import subprocess
 import sys
 import textwrap
@@ -25,8 +23,9 @@ from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost
 from condseg_app.io.image_files import write_image
 from condseg_app.remote import Engine
-from condseg_app.remote.certificate import make_certificate, security
+from condseg_app.remote.certificate import make_certificate
 from condseg_app.remote.process import EngineProcess
+from tests.remote.handshake import answers
 
 CLASSES = ("leaf", "stone")
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
@@ -277,22 +276,6 @@ def test_only_this_computer_can_reach_it_and_only_with_its_certificate() -> None
             assert answers(connection.laddr.port, process.certificate)
     finally:
         process.stop()
-
-
-def answers(port: int, certificate: str | None) -> bool:
-    """Whether anything is heard after a TLS handshake with a certificate, or without any."""
-    if certificate is None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    else:
-        context = security(certificate).get_connection_args("client")["ssl_context"]
-        context.verify_mode = ssl.CERT_NONE  # we would trust it; does it trust us?
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as secure:
-            secure.settimeout(5)
-            return bool(secure.recv(1))
-    except OSError:
-        return False
 
 
 def test_a_process_that_cannot_start_says_so() -> None:

@@ -3,7 +3,6 @@
 import datetime
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import textwrap
@@ -26,9 +25,10 @@ from condseg_app.engine.networks import new_model
 from condseg_app.engine.predict.predictor import Predictor
 from condseg_app.errors import CondsegError, EngineLost, ReadError, WriteError
 from condseg_app.remote import Engine
-from condseg_app.remote.certificate import make_certificate, read_certificate, security, write_certificate
+from condseg_app.remote.certificate import make_certificate, read_certificate, write_certificate
 from condseg_app.remote.devices import environment, pick_devices
 from condseg_app.remote.service import serve
+from tests.remote.handshake import answers
 
 COMMAND = (sys.executable, "-m", "condseg_app", "engine", "--devices", "cpu")
 SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
@@ -94,22 +94,6 @@ def refusal(address: str, certificate: Path) -> CondsegError:
 def strange_certificate(path: Path) -> Path:
     write_certificate(path, make_certificate())
     return path
-
-
-def answers(port: int, certificate: str | None) -> bool:
-    """Whether anything is heard after a TLS handshake with a certificate, or without any."""
-    if certificate is None:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    else:
-        context = security(certificate).get_connection_args("client")["ssl_context"]
-        context.verify_mode = ssl.CERT_NONE  # we would trust it; does it trust us?
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as secure:
-            secure.settimeout(5)
-            return bool(secure.recv(1))
-    except OSError:
-        return False
 
 
 def test_an_engine_elsewhere_is_sent_all_it_needs(
