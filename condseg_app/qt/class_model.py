@@ -159,7 +159,7 @@ class ClassModel(QAbstractTableModel):
         if column == Column.COLOR:
             return self._drawn_once(entry.color, lambda: glyphs.swatch(entry.color, self.text_color))
         if column == Column.SHOWN:
-            eye = glyphs.closed_eye if entry.name in self._session.state.hidden_classes else glyphs.eye
+            eye = glyphs.closed_eye if self._is_hidden(entry) else glyphs.eye
             return self._drawn_once(eye, lambda: glyphs.icon(eye, self.text_color))
         if column == Column.STATE:
             state, _ = self._state(entry.name)
@@ -199,4 +199,4 @@ class ClassModel(QAbstractTableModel):
         return f"{entry.name}: click to predict; right-click for more"
 
     def _is_hidden(self, entry: ClassEntry) -> bool:
-        return entry.name in self._session.state.hidden_classes
+        return entry.id in self._session.state.hidden

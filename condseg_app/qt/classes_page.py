@@ -71,7 +71,7 @@ class ClassesPage(QWidget):
         for signal in (session.classes.current_changed, session.classes.visibility_changed):
             connections.to(signal, self._update)
         connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.annotations.changed, self._update)
         connections.to(session.classes.threshold_changed, self._on_threshold)
         self._update()
 
@@ -203,15 +203,11 @@ class ClassesPage(QWidget):
         if name == self._session.state.current_class:
             self._show_threshold()
 
-    def _on_annotation(self, name: str) -> None:
-        del name
-        self._update()
-
     def _show_threshold(self) -> None:
         name = self._session.state.current_class
         known = name is not None and name in self._session.state.classes
         with QSignalBlocker(self.threshold):
-            self.threshold.setValue(self._session.state.threshold(name) if known and name is not None else 0.5)
+            self.threshold.setValue(self._session.state.threshold(name or ""))
         self.threshold.setEnabled(known)
         hint = f"Voxels from this probability on are {name}" if known else "Choose a class first"
         self.threshold.setToolTip(as_it_is(hint))

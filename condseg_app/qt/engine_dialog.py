@@ -19,12 +19,13 @@ from qtpy.QtWidgets import (
 
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import CondsegError
-from condseg_app.jobs import Job, JobEnd, Progress, Step, Steps
+from condseg_app.jobs import Job, JobEnd, Steps
 from condseg_app.qt.style import allow, push_button, quiet, without_icons
 from condseg_app.qt.text import device_text
 from condseg_app.remote import Endpoint, Engine, own_certificate
 from condseg_app.remote.endpoint import host_and_port
 from condseg_app.session import Session
+from condseg_app.session.computing import device_steps
 from condseg_app.session.settings import remember_place
 
 _EXPLANATION = (
@@ -178,7 +179,7 @@ def ask_where_to_compute(session: Session, settings_file: Path | None, parent: Q
 def _asking(place: Endpoint) -> Steps:
     engine = Engine.at(place)
     try:
-        yield Step(Progress(1.0), engine.device())
+        yield from device_steps(engine)
     finally:
         engine.close()
 

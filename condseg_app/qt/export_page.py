@@ -47,7 +47,7 @@ class ExportPage(QWidget):
         connections.to(session.images.changed, self._on_image)
         for signal in (session.classes.changed, session.models.changed, session.jobs.changed):
             connections.to(signal, self._fill)
-        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.annotations.changed, self._fill)
         connections.to(session.predictions.changed, self._on_prediction)
         connections.to(session.exports.changed, self._show_outcome)
         connections.to(session.exports.written, self._on_exported)
@@ -233,10 +233,6 @@ class ExportPage(QWidget):
         if form is not None and image is not None:
             self.path.setText(str(suggested(image, form, self._folders.get(image.key))))
         self._update()
-
-    def _on_annotation(self, name: str) -> None:
-        del name
-        self._fill()
 
     def _on_prediction(self, name: str, region: object) -> None:
         """List a class as soon as there is a first prediction."""

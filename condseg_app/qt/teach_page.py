@@ -52,7 +52,7 @@ class TeachPage(QWidget):
         for signal in (session.classes.current_changed, session.lessons.changed):
             connections.to(signal, self._update)
         connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotations.changed, self._on_annotation)
+        connections.to(session.annotations.changed, self._update)
         connections.to(session.lessons.progressed, self._on_progress)
         connections.to(session.lessons.ended, self._on_end)
         self._update()
@@ -210,10 +210,6 @@ class TeachPage(QWidget):
             self._session.jobs.pause()
 
     # following the session
-
-    def _on_annotation(self, name: str) -> None:
-        del name
-        self._update()
 
     def _on_progress(self, progress: TrainingProgress) -> None:
         self.figures.show()

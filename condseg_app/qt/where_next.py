@@ -2,7 +2,6 @@
 
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from condseg_app.data import Region
 from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
@@ -32,8 +31,8 @@ class WhereNext(QWidget):
         self._build()
         self._again = delay(self, _EVERY_MS, self._ask)
         session, connections = self._session, Connections(self)
-        connections.to(session.predictions.changed, self._on_prediction)
-        connections.to(session.annotations.changed, self._on_annotation)
+        for changed in (session.predictions.changed, session.annotations.changed):
+            connections.to(changed, self._on_result)
         connections.to(session.proposals.slice_proposed, self._on_slice)
         connections.to(session.proposals.image_proposed, self._on_image)
         connections.to(session.jobs.changed, self._update)
@@ -83,10 +82,7 @@ class WhereNext(QWidget):
 
     # following the session
 
-    def _on_prediction(self, name: str, _region: Region | None) -> None:
-        self._on_annotation(name)
-
-    def _on_annotation(self, name: str) -> None:
+    def _on_result(self, name: str) -> None:
         if name == self._session.state.current_class and not self._again.isActive():
             self._again.start()
 

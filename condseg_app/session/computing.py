@@ -47,7 +47,7 @@ class Computing:
     @command
     def find_device(self) -> None:
         """Ask the engine in the background for its device, which also prepares the engine."""
-        job = Job("Starting the engine", partial(_device_steps, self.engine))
+        job = Job("Starting the engine", partial(device_steps, self.engine))
         self._finding = job
         self._jobs.run(job, partial(self._on_device, job))
 
@@ -88,5 +88,6 @@ class Computing:
             self.changed.emit()
 
 
-def _device_steps(engine: EngineLike) -> Steps:
+def device_steps(engine: EngineLike) -> Steps:
+    """Ask an engine for its device."""
     yield Step(Progress(1.0), engine.device())

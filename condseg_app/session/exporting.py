@@ -124,6 +124,6 @@ class ExportWriter:
         return LabelMap(values, geometry, classes)
 
     def _note(self, fraction: float, text: str) -> None:
-        if not self.job.is_wanted:
+        if self.job.is_cancelled:
             raise Cancelled("the export was cancelled")
         self._reached = Progress(fraction, text)

@@ -60,9 +60,8 @@ def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
 
     A whole and a part do not conflict; nor do classes where any is annotated.
     """
-    shape = state.opened_image().geometry.shape
     known = [name for name in in_order(state.classes.names, state.classes) if _may_be_in(state, name, region)]
-    contested = np.zeros([len(range(*part.indices(n))) for part, n in zip(region, shape, strict=True)], np.bool_)
+    contested = np.zeros(state.opened_image().geometry.part(region).shape, np.bool_)
     claimed = contested.copy()
     in_parts: dict[str, NDArray[np.bool_]] = {}
     for name in reversed(known):  # parts before their wholes

@@ -27,13 +27,6 @@ def ignore(*_: object) -> None:
 class FileJob(Job):
     """A job that ends in a file: the program should not be closed before."""
 
-    is_wanted = True
-
-    def cancel(self) -> None:
-        """Stop before the next step; the file is wanted no more."""
-        self.is_wanted = False
-        super().cancel()
-
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -91,7 +84,7 @@ class Jobs:
     @property
     def writing(self) -> tuple[str, ...]:
         """Titles of the jobs that end in a file."""
-        return tuple(job.title for job in self._running if isinstance(job, FileJob) and job.is_wanted)
+        return tuple(job.title for job in self._running if isinstance(job, FileJob) and not job.is_cancelled)
 
     def run(
         self,

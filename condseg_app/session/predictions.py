@@ -77,8 +77,8 @@ class Predictions:
         missing = [name for name in current_first if self._state.state_of(name) != "complete"]
         if not missing:
             return
-        if self._state.is_teaching:
-            self._store.notice.emit("A class is being taught; stop the lesson to predict, or wait until it ends.")
+        text = "A class is being taught; stop the lesson to predict, or wait until it ends."
+        if self._store.refuses_while_teaching(text):
             return
         own = [self._state.model_class(name) for name in missing]
         self._groups = regrouped(own, self._asked, self._finished)

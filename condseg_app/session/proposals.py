@@ -85,7 +85,7 @@ class Proposals:
         state = self._store.state
         state.classes.row(name)
         job = Job("Looking for the least certain slice", partial(proposal_steps, state, name, axis))
-        self._jobs.run(job, self._on_slice)
+        self._jobs.run(job, self.slice_proposed.emit)
 
     @command
     def find_image(self, name: str, axis: int) -> None:
@@ -101,13 +101,7 @@ class Proposals:
             return
         self._jobs.leave()  # the engine may be another from here on
         steps = partial(next_image_steps, self._computing.engine, state, name, axis)
-        self._jobs.start(Work(Job(f"Looking where {name} is least certain", steps), "search", self._on_image))
-
-    def _on_slice(self, proposal: Proposal) -> None:
-        self.slice_proposed.emit(proposal)
-
-    def _on_image(self, proposal: ImageProposal) -> None:
-        self.image_proposed.emit(proposal)
+        self._jobs.start(Work(Job(f"Looking where {name} is least certain", steps), "search", self.image_proposed.emit))
 
 
 def proposal_steps(state: State, name: str, axis: int) -> Steps:

@@ -12,6 +12,8 @@ from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.history import History
 from condseg_app.session.state import State
 
+_TEACHING = "A class is being taught already; stop that lesson first, or wait until it ends."
+
 
 class Store:
     """Holds the state for all parts of the session. Signals are emitted after a change, on the calling thread."""
@@ -80,10 +82,10 @@ class Store:
                 "The annotations of this image are on another grid; open the image as it was to have them again."
             )
 
-    def refuses_while_teaching(self) -> bool:
+    def refuses_while_teaching(self, text: str = _TEACHING) -> bool:
         """Say so where a lesson is under way, which other work must not end."""
         if self.state.is_teaching:
-            self.notice.emit("A class is being taught already; stop that lesson first, or wait until it ends.")
+            self.notice.emit(text)
         return self.state.is_teaching
 
     def fill(self, names: Sequence[str], block: Block, fill: Callable[[State], State]) -> None:

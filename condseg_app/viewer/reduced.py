@@ -1,7 +1,7 @@
 """A large volume in 3D: the image and its classes subsampled at regular steps."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,7 +12,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from condseg_app.data import Region
-from condseg_app.viewer.overlay import add_quietly, remove
+from condseg_app.viewer.overlay import ReadLabels, add_quietly, remove
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import SourceLayers
 
@@ -20,7 +20,6 @@ MOST_VOXELS = 2**25
 """Largest volume that a graphics card draws in 3D, and napari reads, without a halt."""
 MOST_VOXELS_IN_SOFTWARE = 2**21
 """Largest volume for a processor: about half a second a frame on two idle cores."""
-ReadLabels = Callable[[Region], NDArray[np.unsignedinteger]]
 _BOX = 32  # voxels of the reduced volume along an edge of a box that is read at once
 _MOMENT = 0.015  # seconds of reading at a time; the window is drawn and used in between
 

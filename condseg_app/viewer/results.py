@@ -92,16 +92,15 @@ class Results:
         return resolve(self._session.state, View(in_3d, self._reduced.is_due, self._annotation.class_name))
 
     def _add_map(self, shown: Shown, placement: Placement) -> None:
-        small = max(entry.value for entry in shown.classes) <= 255
-        dtype, carried = np.uint8 if small else np.uint16, {METADATA_KEY: self._session.state.image}
-        self.class_map.show(self._drawn, self.fused, placement, dtype, carried)
+        carried = {METADATA_KEY: self._session.state.image}
+        self.class_map.show(self._drawn, self.fused, placement, shown.classes.value_type, carried)
         self._annotation.come_to_top()
         if self._reduced.is_due and self.class_map.layer is not None:
             self._reduced.hide([self.class_map.layer])
 
     def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
         """The map as it is to be seen."""
-        shown, state = self._shown(), self._session.state
+        state = self._session.state
         if state.image is not None and self._reduced.is_due:
             return nothing_in(region, state.image.geometry.shape)  # the reduced volume is seen
-        return self._labels.draw(state, shown, region)
+        return self._labels.draw(state, self._shown(), region)
