@@ -87,7 +87,7 @@ class Masks:
         extra = tasks.predict_image.record_of(self.file, self.request.model.name, self.classes, settings).extra()
         if self.found.labels is not None:
             return io.write_label_map(Path(path), self.found.labels, extra)
-        suffix = ".png" if self.found.geometry.unit == "pixel" else ".nii.gz"
+        suffix = io.usual_suffix(self.found.geometry)
         masks = {name: self.found.mask(name) for name in self.classes.names}
         return io.write_binary_masks(Path(path), masks, self.found.geometry, self.classes, suffix, extra)
 
@@ -204,7 +204,7 @@ def teach(
         ClassTableError: no voxel of the class is annotated.
     """
     loaded = _loaded(model)
-    entry = loaded.classes[name] if name in loaded.classes else loaded.classes.propose_new(name)
+    entry = loaded.classes.row_or_new(name)
     shown = [(image, (drawn,)) for image, drawn in examples]
     for step in tasks.teach.teach_model(tasks.teach.Teaching(loaded, entry, shown, mode, steps, device)):
         if isinstance(step, tasks.teach.TeachingResult):

@@ -193,6 +193,10 @@ class ClassTable:
         """A row for a class that is in no file yet, with a fresh id."""
         return replace(self.propose(name, color), id=fresh_id())
 
+    def row_or_new(self, name: str) -> ClassEntry:
+        """The class's row, or a row for a new class of the name."""
+        return self[name] if name in self else self.propose_new(name)
+
     def adding(self, entry: ClassEntry) -> "ClassTable":
         """The table with another row at the end."""
         return ClassTable((*self.entries, entry))

@@ -10,7 +10,7 @@ from condseg_app.io.exports.write import Export, write_export
 from condseg_app.io.images import read_image
 from condseg_app.io.labels.parts import LabelParts, label_map_by_parts
 from condseg_app.io.labels.reader import read_binary_mask, read_label_map
-from condseg_app.io.labels.writer import write_binary_masks, write_label_map, write_overlapping_masks
+from condseg_app.io.labels.writer import usual_suffix, write_binary_masks, write_label_map, write_overlapping_masks
 from condseg_app.io.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from condseg_app.io.models.model_file import file_hash, read_model, read_model_description, write_model
 from condseg_app.io.models.zoo import ModelFile, find_model, models_available, user_models_folder
@@ -46,6 +46,7 @@ __all__ = [
     "read_model_description",
     "read_registry",
     "user_models_folder",
+    "usual_suffix",
     "write_binary_masks",
     "write_checkpoint",
     "write_export",

@@ -16,6 +16,7 @@ from condseg_app.log import engine_log_path
 from condseg_app.remote.certificate import make_certificate
 from condseg_app.remote.devices import all_cores
 from condseg_app.remote.endpoint import LOOPBACK
+from condseg_app.remote.own_command import own_command
 
 _STARTING_TAKES = 120.0  # seconds; two or three on a computer that has nothing else to do
 _ENDING_TAKES = 3.0
@@ -23,14 +24,6 @@ _LOG_MAX_BYTES = 2_000_000
 _NO_WINDOW = 0x08000000 if sys.platform == "win32" else 0  # a console would flash up
 
 _logger = logging.getLogger(__name__)
-
-
-def engine_command() -> list[str]:
-    """The command that runs `condseg engine` with this very installation."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "engine"]
-    # -P: a file in the working directory must not stand in for a module.
-    return [sys.executable, "-P", "-m", "condseg_app", "engine"]
 
 
 class EngineProcess:
@@ -45,7 +38,7 @@ class EngineProcess:
 
     def __init__(self, command: Sequence[str] | None = None) -> None:
         self.certificate = make_certificate()
-        self._process = _start(engine_command() if command is None else command)
+        self._process = _start(own_command("engine") if command is None else command)
         self.pid = self._process.pid
         try:
             self._input.write(self.certificate)  # in no file, where others might find it

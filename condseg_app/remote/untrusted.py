@@ -12,6 +12,7 @@ from pathlib import Path
 from condseg_app.data import Pick
 from condseg_app.errors import OutOfMemory, ReadError
 from condseg_app.io.choices import CHOICE_NEEDED, EVERYTHING
+from condseg_app.remote.own_command import own_command
 
 MEMORY = 8 << 30
 """Bytes that the process may take: a large CT (512 x 512 x 1,000 voxels of 16 bits) takes less than a quarter."""
@@ -62,10 +63,8 @@ def check_untrusted(path: Path, pick: Pick = EVERYTHING, memory: int = MEMORY, s
 
 def _command(path: Path, pick: Pick) -> list[str]:
     """`condseg info` of this very installation."""
-    frozen = getattr(sys, "frozen", False)
-    start = [sys.executable] if frozen else [sys.executable, "-P", "-m", "condseg_app"]
     chosen = [f"--{name}={value}" for name, value in asdict(pick).items() if value is not None]
-    return [*start, "info", "--json", *chosen, "--", str(path)]
+    return own_command("info", "--json", *chosen, "--", str(path))
 
 
 def _limit(pid: int, memory: int) -> None:

@@ -4,10 +4,12 @@
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name.startswith("_"):
-        raise AttributeError(f"module 'condseg_app.tasks' has no attribute '{name}'")
-    return import_module(f"condseg_app.tasks.{name}")
+    path = f"{__name__}.{name}"
+    if name.startswith("_") or find_spec(path) is None:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return import_module(path)

@@ -26,13 +26,13 @@ from condseg_app.data import (
 )
 from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
-from condseg_app.io import find_model, read_data_set, read_image, read_model, write_label_map
+from condseg_app.io import find_model, read_data_set, read_model, write_label_map
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.data_sets.dataset_json import CLASS_ID, write_dataset_json
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.image_files import write_image
 from condseg_app.io.labels.reader import MACHINE_UNKNOWN
-from condseg_app.io.labels.writer import new_folder
+from condseg_app.io.labels.writer import new_folder, usual_suffix
 from condseg_app.tasks.image_warnings import CaseReader
 from condseg_app.tasks.training_data import Choice, choose
 
@@ -128,28 +128,38 @@ def _complete(
     case: Case, data: DataSet, table: ClassTable, wanted: tuple[str, ...], model: Model, plan: CompletionPlan
 ) -> dict[str, Any]:
     """Write a case's files; returns their paths."""
-    name = as_file_name(case.name)
-    image_file = f"{IMAGES}/{name}{_suffix(case.image)}"
-    missing = [c for c in wanted if c not in case.labelled]
-    grid = read_image(case.image).geometry
-    ending = ".png" if grid.is_2d and grid.unit == "pixel" else ".nii.gz"
-    machine = {c: f"{MACHINE}/{name}_{as_file_name(c)}{ending}" for c in missing}
-    labels_file = f"{LABELS}/{name}{_suffix(case.labels) if case.labels else ending}"
-    described = {"image": image_file, "label": labels_file, "human": sorted(case.labelled), "machine": machine}
-    if all((plan.output / path).exists() for path in (image_file, labels_file, *machine.values())):
-        return described
+    for ending in (".nii.gz", ".png"):  # a finished case is not read again
+        described = _described(case, wanted, ending)
+        paths = described["image"], described["label"], *described["machine"].values()
+        if all((plan.output / path).exists() for path in paths):
+            return described
     image, annotations = CaseReader(data.name)(case, data.classes)
-    _place(case.image, plan.output / image_file)
+    described = _described(case, wanted, usual_suffix(image.geometry))
+    _place(case.image, plan.output / described["image"])
+    labels_file = plan.output / described["label"]
     if case.labels is not None:
-        _place(case.labels, plan.output / labels_file)
+        _place(case.labels, labels_file)
     else:
-        write_label_map(plan.output / labels_file, _label_map(image, annotations, data.classes))
-    if missing:
-        prediction = predict_whole(model, image, missing, plan.device)
+        write_label_map(labels_file, _label_map(image, annotations, data.classes))
+    machine = described["machine"]
+    if machine:
+        prediction = predict_whole(model, image, list(machine), plan.device)
         for class_name, path in machine.items():
             marks = gated(prediction, class_name, annotations, table, plan.confidence)
             write_image(plan.output / path, replace(image, array=marks[None], channels=("mask",)))
     return described
+
+
+def _described(case: Case, wanted: tuple[str, ...], ending: str) -> dict[str, Any]:
+    """Paths of a case's files, with this ending for those that are made."""
+    name = as_file_name(case.name)
+    missing = [c for c in wanted if c not in case.labelled]
+    return {
+        "image": f"{IMAGES}/{name}{_suffix(case.image)}",
+        "label": f"{LABELS}/{name}{_suffix(case.labels) if case.labels else ending}",
+        "human": sorted(case.labelled),
+        "machine": {c: f"{MACHINE}/{name}_{as_file_name(c)}{ending}" for c in missing},
+    }
 
 
 def gated(

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from condseg_app.data import Model
-from condseg_app.engine.class_rows import taught_class, with_class, without_class
 from condseg_app.errors import ClassTableError, ModelError
 from condseg_app.io import file_hash, find_model, read_model, write_model
 from condseg_app.io.models.class_file import read_class, write_class
@@ -12,6 +11,8 @@ from condseg_app.io.models.class_file import read_class, write_class
 
 def export_class(model: str, name: str, output: Path) -> None:
     """Write a class of a model into a class file."""
+    from condseg_app.engine.class_rows import taught_class  # torch: renaming needs none
+
     write_class(output, taught_class(read_model(find_model(model)), name))
 
 
@@ -25,6 +26,8 @@ def import_class(file: Path, model: str, output: Path, name: str | None = None) 
     taught = read_class(file)
     named = taught if name is None else replace(taught, entry=replace(taught.entry, name=name))
     path = find_model(model)
+    from condseg_app.engine.class_rows import with_class  # torch, once both files are known to be there
+
     _write_beside(path, with_class(read_model(path), named), output)
 
 
@@ -43,6 +46,8 @@ def rename_class(model: str, old: str, new: str, output: Path) -> None:
 def remove_class(model: str, name: str, output: Path) -> None:
     """Write the model without a class."""
     path = find_model(model)
+    from condseg_app.engine.class_rows import without_class  # torch: renaming needs none
+
     _write_beside(path, without_class(read_model(path), name), output)
 
 

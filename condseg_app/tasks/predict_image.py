@@ -25,10 +25,7 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
-from condseg_app.engine.devices import describe_device
-from condseg_app.engine.predict.memory_plan import plan_memory
 from condseg_app.engine.predict.post_process import final_masks, post_process
-from condseg_app.engine.predict.whole import predict
 from condseg_app.errors import NothingToWrite, OutOfMemory, printable
 from condseg_app.io import (
     Export,
@@ -36,6 +33,7 @@ from condseg_app.io import (
     export_format,
     merge_rule,
     read_image,
+    usual_suffix,
     write_binary_masks,
     write_export,
     write_label_map,
@@ -111,6 +109,11 @@ def segment(
         ChoiceNeeded: the file holds several images, or several channels for a model of a single channel.
         OutOfMemory: free memory does not suffice even for the smallest parts.
     """
+    # torch: only where images are predicted, which with an engine elsewhere is not here
+    from condseg_app.engine.devices import describe_device
+    from condseg_app.engine.predict.memory_plan import plan_memory
+    from condseg_app.engine.predict.whole import predict
+
     began = time.perf_counter()
     image = _image(source, request)
     classes, options = request.classes, request.options
@@ -161,7 +164,7 @@ def write_segmentation(
     Raises:
         WriteError: the disk refuses, or the format cannot hold the masks.
     """
-    suffix = ".png" if found.geometry.unit == "pixel" and found.geometry.is_2d else ".nii.gz"
+    suffix = usual_suffix(found.geometry)
     registry = record_of(file, method.model, classes, method.options.post_processing, method.model_sha256)
     folder, name = target.parent, target.name
     forms = {form.named(folder, name): form for form in map(export_format, method.options.also)}

@@ -131,8 +131,7 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
     model = read_model(path)
     everything = read_data_set(plan.data).part("train")
     data = _labelled(everything, plan.class_name)
-    known = plan.class_name in model.classes
-    entry = model.classes[plan.class_name] if known else model.classes.propose_new(plan.class_name)
+    entry = model.classes.row_or_new(plan.class_name)
     shown = _shown(plan, model, data)
     beside = _beside(everything, shown) if plan.mode == "full" else ()
     yield from teach_model(Teaching(model, entry, shown, plan.mode, plan.steps, plan.device, beside), seconds)

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap
+from condseg_app.data import ClassEntry, ClassTable, Geometry, Image, LabelMap, Unit
 from condseg_app.errors import ClassTableError, GeometryError, ReadError, WriteError
 from condseg_app.io import read_binary_mask, read_image, read_label_map, write_binary_masks, write_label_map
 from condseg_app.io.labels.sidecar import itksnap_text
+from condseg_app.io.labels.writer import usual_suffix
 
 SaveNifti = Callable[..., Path]
 AFFINE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])
@@ -481,3 +482,17 @@ def test_an_export_that_fails_at_any_step_leaves_what_was_there(
     else:
         assert np.array_equal(read_label_map(path).values, changed.values)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["image.nii.gz", "out.json", "out.label.txt", "out.nii.gz"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "unit", "suffix"),
+    [((6, 5, 1), "pixel", ".png"), ((6, 5, 4), "pixel", ".nii.gz"), ((6, 5, 1), "mm", ".nii.gz")],
+)
+def test_masks_of_pictures_are_pictures_and_all_others_volumes(
+    tmp_path: Path, shape: tuple[int, int, int], unit: Unit, suffix: str
+) -> None:
+    geometry = Geometry(shape, np.eye(4), unit)
+    assert usual_suffix(geometry) == suffix
+    masks = {"a": np.ones(shape, bool)}
+    write_binary_masks(tmp_path / "masks", masks, geometry, ClassTable.from_names(["a"]), suffix)
+    assert (tmp_path / "masks" / f"a{suffix}").is_file()

@@ -78,3 +78,14 @@ def test_a_whole_session_without_torch(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == "", "a window that ends has nothing to say"
     assert (tmp_path / "out" / "masks.png").is_file()
+
+
+def test_commands_that_compute_elsewhere_or_not_at_all_load_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "import condseg_app.tasks.predict_folder, condseg_app.tasks.cluster, condseg_app.tasks.model_classes\n"
+        "from condseg_app import tasks\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert not hasattr(tasks, 'no_such_task')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

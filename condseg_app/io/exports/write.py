@@ -55,8 +55,14 @@ def write_export(form: ExportFormat, target: Path, export: Export) -> Paths:
         WriteError: the format is not for this image, cannot hold the masks, or the disk refuses.
     """
     form.check_fits(export.image.geometry, target)
-    write = _WRITERS.get(form.content) or import_module(_MODULES[form.content]).export_to
-    return cast("Paths", write(form, target, export))
+    write = _WRITERS.get(form.content) or _writer_of(form.content)
+    return write(form, target, export)
+
+
+def _writer_of(content: Content) -> Callable[[ExportFormat, Path, Export], Paths]:
+    """`export_to` of the content's module; imported on use, for most need a library."""
+    module = import_module(f"condseg_app.io.exports.{content.replace('-', '_')}")
+    return cast("Callable[[ExportFormat, Path, Export], Paths]", module.export_to)
 
 
 def _labels(form: ExportFormat, target: Path, export: Export) -> Paths:
@@ -73,15 +79,6 @@ def _segments(form: ExportFormat, target: Path, export: Export) -> Paths:
     return write_overlapping_masks(target, export.masks, geometry, registry.classes, registry.extra())
 
 
-# Modules with a function `export_to` like those above; imported on use, for most need a library.
-_MODULES: Mapping[Content, str] = {
-    "dicom-seg": "condseg_app.io.exports.dicom_seg",
-    "coco": "condseg_app.io.exports.coco",
-    "labelme": "condseg_app.io.exports.labelme",
-    "cvat": "condseg_app.io.exports.cvat",
-    "meshes": "condseg_app.io.exports.meshes",
-    "statistics": "condseg_app.io.exports.statistics",
-}
 _WRITERS: Mapping[Content, Callable[[ExportFormat, Path, Export], Paths]] = {
     "labels": _labels,
     "masks": _masks,

@@ -21,6 +21,11 @@ from condseg_app.io.voxels.regions import slabs, whole
 TABLE_OF_MASKS = "classes.json"
 
 
+def usual_suffix(geometry: Geometry) -> str:
+    """The ending of masks where none is asked for: PNG for pictures, else NIfTI."""
+    return ".png" if geometry.unit == "pixel" and geometry.is_2d else ".nii.gz"
+
+
 def write_label_map(path: Path, labels: LabelMap, extra: Mapping[str, Any] | None = None) -> tuple[Path, ...]:
     """Write a label map with the class table beside; returns all files written.
 

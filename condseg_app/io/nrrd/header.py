@@ -38,8 +38,6 @@ _TYPES = {
 _TYPE_OF = {name: code for code, names in _TYPES.items() for name in names}
 _SPATIAL = ("domain", "space")
 _TIME = ("time",)
-_CHANNELS = ("list", "vector", "covariant-vector", "normal", "point", "RGB-color", "HSV-color", "XYZ-color")
-_COLOURS = ("RGBA-color", "4-color", "3-color")
 _NO_CHANNELS = ("matrix", "quaternion", "complex", "gradient")
 
 
