@@ -96,10 +96,11 @@ class ChunkedAnnotation:
             part = _within(blocks.region_of(block), inside)
             is_seen = may_be_in(part) or self._may_be_present_in(part)
             values = np.where(shown(part), np.uint8(PRESENT), np.uint8(ABSENT)) if is_seen else _absent(part)
+            before = self.read(part) if is_seen or not is_whole else values
             if is_seen:
-                change.count_present(part, self.read(part), values)
+                change.count_present(part, before, values)
             if not is_whole:
-                change.count_decided(part, self.read(part), values)
+                change.count_decided(part, before, values)
             for place, within, beside in self._grid.meetings(part):
                 change.put(place, within, values[beside])
         return change.made(is_complete=is_whole)

@@ -50,6 +50,11 @@ class Lesson:
         """All images with their annotations; the lesson's own first."""
         return (self.image, self.annotations), *self.beside
 
+    @property
+    def annotation(self) -> Annotation:
+        """The class's annotation on the lesson's image."""
+        return next(a for a in self.annotations if a.class_name == self.entry.name)
+
     def __post_init__(self) -> None:
         marked = [a for a in self.annotations if a.class_name == self.entry.name]
         if not any(a.state == "present" for a in marked):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +66,17 @@ def with_record(model: Model, name: str, record: Mapping[str, Any]) -> Model:
 
 def has_rows(model: Model) -> bool:
     """Whether the classes of a model have rows, or room for rows, that can be learnt alone."""
-    return any(name.endswith(ROWS) for name in with_room(model, rank=1, own_encoders=True).weights)
+
+    def is_among(names: Iterable[str]) -> bool:
+        return any(name.endswith(ROWS) for name in names)
+
+    return is_among(model.weights) or is_among(with_room(model, rank=1, own_encoders=True).weights)
+
+
+def refuse_ensemble(model: Model) -> None:
+    """Raise a ModelError for an ensemble: a class would be taught to the first of its networks alone."""
+    if model.inference.members > 1:
+        raise ModelError(f"model '{model.name}' is an ensemble, which cannot be taught; choose a single network")
 
 
 def encoded_for_itself(row: Row) -> Row:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from condseg_app.data import Annotation, Image, Model, PostProcessing, voxel_size
+from condseg_app.data import Annotation, Image, Model, PostProcessing, extent_of, voxel_size
 from condseg_app.engine.predict.post_process import final_masks
 from condseg_app.engine.predict.whole import predict_whole
 
@@ -104,7 +104,9 @@ def surface_distances(
     from monai.metrics.utils import get_edge_surface_distance  # takes seconds, and few need it
 
     flat = truth.shape[2] == 1
-    box = _bounding_box(truth | predicted)
+    found = extent_of(truth | predicted) or ()
+    # A voxel to spare: surfaces at the rim stay surfaces.
+    box = tuple(slice(max(0, p.start - 1), min(n, p.stop + 1)) for p, n in zip(found, truth.shape, strict=True))
     ours, theirs = (np.ascontiguousarray(m[box][..., 0] if flat else m[box]) for m in (predicted, truth))
     steps = list(spacing[:2] if flat else spacing)
     with warnings.catch_warnings():
@@ -155,13 +157,3 @@ def _outcomes(scores: Iterable[Score]) -> Mapping[str, int]:
     for each in scores:
         counts[each.outcome] = counts.get(each.outcome, 0) + 1
     return counts
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """The box of a mask with a voxel to spare, so that surfaces at the rim stay surfaces."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(max(0, int(filled[0]) - 1), min(mask.shape[axis], int(filled[-1]) + 2)))
-    return tuple(box)

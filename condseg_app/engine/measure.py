@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from condseg_app.data import Image, Model
 from condseg_app.engine.devices import pick_device
-from condseg_app.engine.networks import build_network, condition_for
+from condseg_app.engine.networks import condition_for
 from condseg_app.engine.predict.whole import predict_whole
+from condseg_app.engine.predict.window_network import prediction_network
 from condseg_app.engine.predict.windows import network_window
 from condseg_models import count_parameters
 
@@ -42,10 +43,11 @@ def cost(model: Model, image: Image, device: str = "auto", repeats: int = 1) -> 
 
     The model should have predicted something before, for a first prediction takes longer.
     """
-    network = build_network(model, pick_device(device))
+    picked = pick_device(device)
+    network = prediction_network(model, picked)
     window = network_window(model.preprocessing, network.stride)
     spatial = window if model.preprocessing.dimensions == "3D" else window[:2]
-    shown = torch.zeros(1, model.preprocessing.network_channels, *spatial, device=pick_device(device))
+    shown = torch.zeros(1, model.preprocessing.network_channels, *spatial, device=picked)
     features = network.encode(shown)
     names = model.classes.names
 

@@ -91,6 +91,8 @@ def with_settings(plan: Preprocessing, settings: Mapping[str, Any]) -> Preproces
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ModelError(f"the preprocessing setting '{where}' is wrong: {first['msg']}") from error
+    if (wanted.low is None) != (wanted.high is None):
+        raise ModelError("an intensity range has two ends; give both 'low' and 'high'")
     ends = {} if wanted.low is None or wanted.high is None else {"low": wanted.low, "high": wanted.high}
     intensity = wanted.intensity or ("window" if ends else None)
     return replace(

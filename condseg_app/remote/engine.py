@@ -185,7 +185,7 @@ class TeacherProxy(Proxy):
 
     def __init__(self, link: "Link", host: Any, lesson: Lesson) -> None:
         super().__init__(link, host)
-        self._shown = next(a for a in lesson.annotations if a.class_name == lesson.entry.name)
+        self._shown = lesson.annotation
 
     def show(self, annotation: Annotation) -> None:
         """Go on with another annotation of the class."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from condseg_app.data import Annotation, Image, Model
+from condseg_app.data import Annotation, Image, Inference, Model
 from condseg_app.engine.class_rows import (
     row_of,
     rows_hash,
@@ -17,6 +18,7 @@ from condseg_app.engine.class_rows import (
     without_class,
 )
 from condseg_app.engine.finetune.exact import ExactTeacher, certify
+from condseg_app.engine.finetune.full import FullTeacher
 from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.engine.networks import with_room
 from condseg_app.engine.predict.whole import predict_whole
@@ -143,3 +145,14 @@ def test_what_cannot_be_taught_is_said(make_model: Callable[..., Model], make_im
     unconditioned = make_model("3D", condition_at="none")
     with pytest.raises(ModelError, match="no rows of their own"):
         ExactTeacher(unconditioned, model.classes.propose("kidney"), [(image, [marks(image)])])
+
+
+@pytest.mark.parametrize("mode", [ExactTeacher, partial(FullTeacher, steps=1)], ids=["exact", "full"])
+def test_an_ensemble_is_refused(
+    mode: Callable[..., object], make_model: Callable[..., Model], make_image: Callable[..., Image]
+) -> None:
+    model, image = make_model("3D"), make_image("3D")
+    second = {f"member 1.{name}": w for name, w in model.weights.items()}
+    ensemble = replace(model, inference=Inference(members=2), weights={**model.weights, **second})
+    with pytest.raises(ModelError, match="is an ensemble, which cannot be taught; choose a single network"):
+        mode(ensemble, model.classes.propose("kidney"), [(image, [marks(image)])])

@@ -214,6 +214,7 @@ def test_a_users_settings_replace_planned_ones(chosen: dict[str, Any], changes: 
         ({"spacing": [1, 1, -1]}, "1 x 1 x -1 mm"),
         ({"intensity": "loud"}, "no intensity 'loud'"),
         ({"intensity": "window", "low": 3, "high": 3}, "give the lower first"),
+        ({"intensity": "window", "low": 3}, "give both 'low' and 'high'"),
     ],
 )
 def test_impossible_settings_are_told_in_a_sentence(chosen: dict[str, Any], told: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
@@ -126,6 +126,7 @@ def test_another_value_representation_is_read(save_series: SaveSeries, tmp_path:
 
 
 @given(value=st.binary(max_size=30), vr=st.sampled_from(("DS", "IS", "LO", "UN", "FD", "US", "SQ", "OB")))
+@example(value=b"\0\0\0\0\0\0\0\1\0\0\0\0AU\0\0", vr="SQ")  # an item with an element of no known kind
 def test_no_value_raises(value: bytes, vr: str) -> None:
     odd: Oddities = []
     found: Any = numbers(raw("PixelSpacing", value, vr), "PixelSpacing", 2, odd)

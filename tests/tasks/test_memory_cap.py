@@ -160,7 +160,7 @@ def test_the_command_says_so_in_one_sentence(
         found = plan(*given, **more)
         return replace(found, parts=tuple(memory_plan.cut(found.parts[0], (2, 1, 1))))
 
-    monkeypatch.setattr(prediction, "plan_memory", in_parts)
+    monkeypatch.setattr(memory_plan, "plan_memory", in_parts)
     file = blobs / "imagesTr" / "case_0.nii.gz"
     command = ["predict", str(file), "--model", str(model), "--output", str(tmp_path), "--device", "cpu"]
     assert main([*command, "--keep-largest", "dark=1"]) == 2

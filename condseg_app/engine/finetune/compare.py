@@ -17,8 +17,7 @@ def compare_on_lesson(
     An annotated class is compared with the annotation; any other with the old model's own answer.
     """
     old, new = Predictor(before, lesson.image, device), Predictor(after, lesson.image, device)
-    marked = next(a for a in lesson.annotations if a.class_name == lesson.entry.name)
-    windows = new.holding_most(marked.supervised, most_windows)
+    windows = new.holding_most(lesson.annotation.supervised, most_windows)
     answers_old = _answers(old, windows, before.classes.names)
     answers_new = _answers(new, windows, after.classes.names)
     annotations = {a.class_name: a for a in lesson.annotations if a.state != "unlabelled"}

@@ -31,6 +31,7 @@ from condseg_app.engine.class_rows import (
     encoded_for_itself,
     has_rows,
     only_class,
+    refuse_ensemble,
     row_of,
     rows_hash,
     taught_class,
@@ -101,11 +102,12 @@ class ExactTeacher:
         self._recipe = recipe or ExactRecipe()
         self._device = pick_device(device)
         self._before = model
-        self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
+        refuse_ensemble(model)
         if not has_rows(model):
             raise ModelError(
                 f"the classes of model '{model.name}' have no rows of their own to learn; choose the mode 'full'"
             )
+        self._model = with_room(model, self._recipe.rank, self._recipe.own_encoder)
         self._entry, self._steps = entry, self._recipe.steps
         self._losses: list[float] = []
         self._seconds = 0.0

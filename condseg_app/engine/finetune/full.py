@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from condseg_app.data import Annotation, ClassEntry, Image, Model, Shown, TrainingProgress
-from condseg_app.engine.class_rows import has_rows
+from condseg_app.engine.class_rows import has_rows, refuse_ensemble
 from condseg_app.engine.devices import pick_device
 from condseg_app.engine.finetune.exact import ExactTeacher
 from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
@@ -63,6 +63,7 @@ class FullTeacher:
         device: str = "auto",
         beside: Iterable[Image] = (),
     ) -> None:
+        refuse_ensemble(model)
         self._before, self._entry, self._steps, self._device = model, entry, steps, device
         self._shown, self._beside = tuple(shown), tuple(beside)
         self._earlier = TrainingProgress(0, steps)

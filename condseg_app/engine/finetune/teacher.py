@@ -50,7 +50,7 @@ class Teacher:
 
     def annotation(self) -> Annotation:
         """The class's annotation on the lesson's image, as shown last."""
-        return next(a for a in self._lesson.annotations if a.class_name == self._lesson.entry.name)
+        return self._lesson.annotation
 
     def show(self, annotation: Annotation) -> None:
         """Go on with another annotation of the class on the lesson's image."""

@@ -53,11 +53,6 @@ class WindowGrid:
         i, j, k = (slice(max(a, 0), min(a + w, n)) for a, w, n in zip(start, self.window, self.shape, strict=True))
         return i, j, k
 
-    def within(self, start: Shape) -> tuple[slice, slice, slice]:
-        """The part of a window that lies on the working grid."""
-        i, j, k = (slice(p.start - a, p.stop - a) for p, a in zip(self.inside(start), start, strict=True))
-        return i, j, k
-
     def decided(self, start: Shape) -> Region:
         """The box of the working grid outside of which a window's bell is less than a hundredth of all windows'."""
         i, j, k = (parts[first] for parts, first in zip(self._decided, start, strict=True))

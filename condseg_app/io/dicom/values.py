@@ -129,6 +129,8 @@ def _meant(parts: Sequence[Any], count: int) -> tuple[float, ...] | None:
 
 
 def _text(part: Any) -> str:
+    if isinstance(part, Dataset):
+        return "a data set"  # of a sequence; writing its elements out may fail as reading them does
     plain = part.decode("latin-1") if isinstance(part, bytes) else str(part)
     return plain.replace("\0", " ").strip()
 
