@@ -42,26 +42,26 @@ def main() -> int:
 
 def _show_app(folder: Path) -> None:
     from condseg_app.desktop.tour import Tour
+    from condseg_app.desktop.tour_steps import TourSteps
     from condseg_app.viewer.samples import SAMPLES
 
     window = _open_app(folder)
-    tour = Tour(window, folder / "tour")
-    steps = dict(zip(_STEPS, (do for _, do in tour.steps(None, None)), strict=True))
-    for name in ("open", "predict one", "predict all"):
-        _logger.info(steps[name]())
+    steps = TourSteps(Tour(window, folder))
+    for do in (steps.open, steps.predict_one, steps.predict_all):
+        _logger.info(do())
     _grab(window, "app_3d_dark")
     window.set_theme("light")
     _grab(window, "app_3d_light")
     window.set_theme("dark")
     _grab(window.panel, "panel_classes")
-    for name in ("add class", "paint"):
-        _logger.info(steps[name]())
+    for do in (steps.add_class, steps.paint):
+        _logger.info(do())
     window.panel.teach.steps.setValue(_TEACHING_STEPS)
     window.panel.teach.start.click()
     _wait(lambda: window.session.state.lesson_result is not None, "the lesson")
     _grab(window.panel, "panel_teach")
     window.panel.teach.outcome.accept.click()
-    _logger.info(steps["predict taught"]())
+    _logger.info(steps.predict_taught())
     window.panel.show_page("export")
     window.panel.export.path.setText(str(Path(tempfile.gettempdir()) / "abdomen_labels.nii.gz"))
     _grab(window.panel, "panel_export")
@@ -71,13 +71,6 @@ def _show_app(folder: Path) -> None:
     _predict_all(window.panel)
     _grab(window, "app_2d_dark")
     window.close()
-
-
-# The tour's steps in order.
-_STEPS = (
-    "open", "predict one", "predict all", "look in 3D", "threshold", "add class", "paint", "teach", "predict taught",
-    "export",
-)  # fmt: skip
 
 
 def _open_app(folder: Path) -> "MainWindow":

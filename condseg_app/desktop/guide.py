@@ -2,18 +2,19 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QWidget
 
-from condseg_app.desktop.tour import Tour, TourStopped
+from condseg_app.desktop.tour import Step, Tour, TourStopped
+from condseg_app.desktop.tour_steps import TourSteps
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.style import push_button
-from condseg_app.session import Session
 
 _READ_SECONDS = 5.0
 """Shortest time for a caption; the step is done meanwhile."""
@@ -35,26 +36,25 @@ def guide(window: MainWindow) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="condseg_tour_") as folder:
         tour = Tour(window, Path(folder), guides=True)
+        steps = TourSteps(tour)
         before = _Before(window)
         caption = Caption(tour, window)
         try:
-            _take(tour, caption)
+            _take(tour, steps.all(), caption)
         except TourStopped:
             session.notice.emit("The tour was stopped.")
         except CondsegError as error:
             session.failed.emit(error)
         finally:
             caption.end()
-            _clean_up(tour, session)
+            _clean_up(tour.window, steps.own_class)
             if window.isVisible():
                 before.bring_back()
 
 
-def _take(tour: Tour, caption: "Caption") -> None:
-    session = tour.session
-    session.failed.connect(tour.problems.append)
-    try:
-        for text, do in tour.steps(None, None):
+def _take(tour: Tour, steps: Sequence[Step], caption: "Caption") -> None:
+    with tour.noticing_problems():
+        for text, do in steps:
             began = time.monotonic()
             caption.say(text)
             tour.rest(min(_LOOK_FIRST, _READ_SECONDS))
@@ -62,21 +62,20 @@ def _take(tour: Tour, caption: "Caption") -> None:
             tour.rest(began + _READ_SECONDS - time.monotonic())
         caption.say(_END)
         tour.rest(_READ_SECONDS / 2)
-    finally:
-        session.failed.disconnect(tour.problems.append)
 
 
-def _clean_up(tour: Tour, session: Session) -> None:
+def _clean_up(window: MainWindow, own_class: str) -> None:
     """Stop the tour's jobs, and remove the tour's results."""
-    for dialog in tour.window.findChildren(ClassDialog):
+    session = window.session
+    for dialog in window.findChildren(ClassDialog):
         dialog.reject()
     if session.jobs.can_cancel:
         session.jobs.cancel()
     session.exports.cancel()
     session.lessons.discard()
-    if tour.window.isVisible() and tour.own_class in session.state.classes:
-        tour.binding.stop_painting()
-        session.classes.remove(tour.own_class)
+    if window.isVisible() and own_class in session.state.classes:
+        window.binding.stop_painting()
+        session.classes.remove(own_class)
 
 
 class _Before:

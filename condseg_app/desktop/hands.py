@@ -10,6 +10,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from condseg_app.errors import CondsegError
+from condseg_app.qt.class_model import Column
+from condseg_app.qt.class_view import ClassView
+from condseg_app.session import fusing
+from condseg_app.session.state import State
+from condseg_app.viewer.binding import LayerBinding
 
 
 def free_name(name: str, names: Sequence[str]) -> str:
@@ -43,3 +48,65 @@ def busiest(target: np.ndarray, number: int) -> list[int]:
         chosen.append(best)
         areas[max(0, best - 1) : best + 2] = 0
     return chosen
+
+
+def click_class(table: ClassView, name: str) -> None:
+    """Click a class's name in the table."""
+    index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), Column.NAME))
+    table.scrollTo(index)
+    place = table.visualRect(index).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+
+def show_largest(binding: LayerBinding, state: State, names: Sequence[str]) -> None:
+    """Show the slice with the most classes, and of several such slices the slice with the largest area."""
+    placement = binding.placement
+    if placement is None or placement.ndim == 2:
+        return
+    areas = np.array([placement.to_display(fusing.mask(state, name)).sum(axis=(1, 2)) for name in names])
+    show_slice(binding, int(((areas > 0).sum(axis=0) + areas.sum(axis=0) / (areas.sum() + 1)).argmax()))
+
+
+def show_slice(binding: LayerBinding, index: int) -> None:
+    """Show a slice, in its middle."""
+    sight = binding.sight
+    if sight is not None:
+        middle = [n // 2 for n in sight.placement.display_shape]
+        sight.go_to(sight.placement.voxel([index, *middle[1:]]))
+
+
+def region_to_paint(binding: LayerBinding, state: State) -> np.ndarray:
+    """The predicted classes together, as displayed; else a box in the middle."""
+    placement = binding.placement
+    if placement is None:
+        raise CondsegError("no image is open")
+    union = np.zeros(placement.shape, bool)
+    for name in filter(state.can_predict, state.classes.names):
+        union |= fusing.mask(state, name)
+    shown = placement.to_display(union)
+    if shown.any():
+        return shown
+    grid = np.indices(shown.shape).T - (np.array(shown.shape) - 1) / 2
+    return np.asarray((np.abs(grid) < np.array(shown.shape) / 8).all(axis=-1)).T
+
+
+def brush_over(binding: LayerBinding, wanted: np.ndarray, index: int | None, fineness: int) -> None:
+    """Brush over a region of a slice with a small round brush.
+
+    Args:
+        binding: with the brush in hand.
+        wanted: (rows, columns) mask.
+        index: the slice; None in 2D.
+        fineness: brush widths along the slice's shorter edge.
+    """
+    layer = binding.annotation.layer
+    if layer is None:
+        raise CondsegError("the brush was not taken up")
+    layer.brush_size = max(1, round(min(wanted.shape) / fineness))
+    reach = max(1, int(layer.brush_size) // 2)
+    reach = reach if wanted[::reach, ::reach].any() else 1
+    with layer.block_history():
+        for row, column in np.argwhere(wanted[::reach, ::reach]) * reach:
+            at = (row, column) if index is None else (index, row, column)
+            layer.paint([float(a) for a in at], layer.selected_label, refresh=False)
+    layer.refresh()

@@ -96,7 +96,8 @@ def _window(tour: Path | None) -> "MainWindow":
 
 
 def _tour(window: "MainWindow", image: Path | None, model: str | None, output: Path) -> int:
-    from condseg_app.desktop.tour import run_tour
+    from condseg_app.desktop.tour import Tour
+    from condseg_app.desktop.tour_steps import TourSteps
 
     console = logging.StreamHandler(sys.stdout)
     console.setFormatter(logging.Formatter("%(message)s"))
@@ -104,7 +105,8 @@ def _tour(window: "MainWindow", image: Path | None, model: str | None, output: P
     logger.addHandler(console)
     logger.setLevel(logging.INFO)
     window.ask_before_closing = False
-    report = run_tour(window, image, model, output)
+    tour = Tour(window, output)
+    report = tour.take(TourSteps(tour).all(image, model))
     if report.problem is not None:
         logger.error("The tour ended early: %s", report.problem)
     else:

@@ -11,7 +11,8 @@ from qtpy.QtTest import QTest
 from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.desktop import guide as guide_module
 from condseg_app.desktop.guide import Caption, guide
-from condseg_app.desktop.tour import run_tour
+from condseg_app.desktop.tour import Tour
+from condseg_app.desktop.tour_steps import TourSteps
 from condseg_app.desktop.window import MainWindow
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.session.settings import Settings
@@ -156,7 +157,8 @@ def test_it_waits_for_a_lesson_under_way(window: MainWindow, stage: Any, scan: I
 
 def test_a_tour_of_a_closed_window_ends(window: MainWindow, stage: Any, tmp_path: Path) -> None:
     window.session.predictions.changed.connect(lambda *_: window.hide())
-    report = run_tour(window, None, None, tmp_path / "out")
+    tour = Tour(window, tmp_path / "out")
+    report = tour.take(TourSteps(tour).all())
     assert report.problem == "the window was closed"
     assert report.lines[0].startswith("opened abdomen")
     window.close()
