@@ -1,26 +1,15 @@
 """The third page: which classes, in which format, where to, and exactly which files that makes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Qt, QUrl
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
-from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.export_classes import ExportClasses
 from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.job_line import Bar
 from condseg_app.qt.overlap_choice import OverlapChoice
@@ -41,14 +30,13 @@ class ExportPage(QWidget):
         self._session = session
         self._folders: dict[str, Path] = {}
         self._written: tuple[Path, ...] = ()
+        self._misplaced: str | None = None
+        self._will_write = ""
         self.partial = PartialExport(session, self, self._show_outcome)
         self._build()
         connections = Connections(self)
+        self.classes.changed.connect(self._update)
         connections.to(session.images.changed, self._on_image)
-        for signal in (session.classes.changed, session.models.changed, session.jobs.changed):
-            connections.to(signal, self._fill)
-        connections.to(session.annotations.changed, self._fill)
-        connections.to(session.predictions.changed, self._on_prediction)
         connections.to(session.exports.changed, self._show_outcome)
         connections.to(session.exports.written, self._on_exported)
         self._on_image()
@@ -57,33 +45,13 @@ class ExportPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 6, 0, 0)
         layout.setSpacing(6)
-        layout.addLayout(self._classes(), 1)
+        self.classes = ExportClasses(self._session)
+        layout.addWidget(self.classes, 1)
         layout.addLayout(self._format())
         self.overlap = OverlapChoice(self._session)
         layout.addWidget(self.overlap)
         layout.addLayout(self._target())
         layout.addWidget(self._outcome())
-
-    def _classes(self) -> QVBoxLayout:
-        self.chosen = QListWidget()
-        self.chosen.setObjectName("export_classes")
-        self.chosen.setAccessibleName("Classes to export")
-        self.chosen.setIconSize(QSize(14, 14))
-        self.chosen.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.chosen.setMinimumHeight(60)
-        # The room that is left: the list's own size hint would make the page scroll before the list becomes shorter.
-        self.chosen.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-        self.chosen.itemChanged.connect(self._update)
-        self.every = push_button("export_all", "All", lambda: self._check_all(True))
-        self.none = push_button("export_none", "None", lambda: self._check_all(False))
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Classes to export"), 1)
-        row.addWidget(self.every)
-        row.addWidget(self.none)
-        column = QVBoxLayout()
-        column.addLayout(row)
-        column.addWidget(self.chosen, 1)
-        return column
 
     def _format(self) -> QVBoxLayout:
         self.format = narrow_box()
@@ -141,21 +109,11 @@ class ExportPage(QWidget):
         column.addWidget(self.said)
         return outcome
 
-    def choose_only(self, name: str) -> None:
-        """Tick one class only."""
-        self._fill()
-        for item in self._items():
-            item.setCheckState(Qt.CheckState.Checked if item.text() == name else Qt.CheckState.Unchecked)
-
     def forget(self) -> None:
         """Forget where the image's exports went, as if none had been made."""
         if self._session.state.image is not None:
             self._folders.pop(self._session.state.image.key, None)
         self._on_image()
-
-    def chosen_names(self) -> list[str]:
-        """The classes that are ticked."""
-        return [item.text() for item in self._items() if item.checkState() == Qt.CheckState.Checked]
 
     def chosen_format(self) -> ExportFormat | None:
         """The format in the box."""
@@ -186,7 +144,7 @@ class ExportPage(QWidget):
     def _export(self) -> None:
         form, target = self.chosen_format(), self.target()
         if form is not None and target is not None:
-            names = self.chosen_names()
+            names = self.classes.names()
             self.partial.begin(names, lambda: self._write(target, form, names))
 
     def _write(self, target: Path, form: ExportFormat, names: list[str]) -> None:
@@ -206,10 +164,6 @@ class ExportPage(QWidget):
         if self._written:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
 
-    def _check_all(self, on: bool) -> None:
-        for item in self._items():
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-
     # following the session
 
     def _on_image(self) -> None:
@@ -222,7 +176,7 @@ class ExportPage(QWidget):
                 self.format.addItem(form.title, form.key)
         self.format.blockSignals(False)
         self._written = ()
-        self._fill()  # before any question about the classes, which may be others now
+        self.classes.fill()  # before any question about the classes, which may be others now
         self._on_format()
         self._show_outcome()
 
@@ -234,54 +188,32 @@ class ExportPage(QWidget):
             self.path.setText(str(suggested(image, form, self._folders.get(image.key))))
         self._update()
 
-    def _on_prediction(self, name: str, region: object) -> None:
-        """List a class as soon as there is a first prediction."""
-        del region
-        if not self.chosen.findItems(name, Qt.MatchFlag.MatchExactly):
-            self._fill()
-
-    def _fill(self) -> None:
-        """List the classes with a prediction or annotation; ticks stay as before."""
-        off = {item.text() for item in self._items() if item.checkState() == Qt.CheckState.Unchecked}
-        self.chosen.blockSignals(True)
-        self.chosen.clear()
-        for entry in self._session.state.classes:
-            if not self._session.state.has_result(entry.name):
-                continue
-            item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
-            item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)
-            self.chosen.addItem(item)
-        self.chosen.blockSignals(False)
-        self._update()
-
-    def _items(self) -> list[QListWidgetItem]:
-        return [self.chosen.item(row) for row in range(self.chosen.count())]
-
     def _update(self) -> None:
-        form, target, names = self.chosen_format(), self.target(), self.chosen_names()
-        misplaced = None if form is None or target is None else _why_not_there(form, target)
-        reason = self._why_nothing(names) or ("Say where to" if target is None else misplaced)
-        allow(self.write, reason, "Write the files listed above")
-        self.path.setStyleSheet(_WRONG if misplaced is not None and names else "")
-        if form is None or target is None or misplaced is not None or not names:
-            self.files.setText(reason or "")
-            return
-        files = export_files(form, target, self._session.state.classes.keeping(names))
-        there = [file for file in files if file.exists()]
-        text = f"Writes {counted(len(files), 'file')}: " + ", ".join(file.name for file in files)
-        self.files.setText(
-            text + (f". Replaces {len(there)} that {'exists' if len(there) == 1 else 'exist'}." if there else ".")
-        )
+        """Look at the files that the export would write."""
+        form, target, names = self.chosen_format(), self.target(), self.classes.names()
+        self._misplaced = None if form is None or target is None else _why_not_there(form, target)
+        self.path.setStyleSheet(_WRONG if self._misplaced is not None and names else "")
+        self._will_write = ""
+        if form is not None and target is not None and self._misplaced is None and names:
+            self._will_write = _listed(export_files(form, target, self._session.state.classes.keeping(names)))
+        self._allow()
 
-    def _why_nothing(self, names: list[str]) -> str | None:
+    def _allow(self) -> None:
+        reason = self._why_nothing()
+        allow(self.write, reason, "Write the files listed above")
+        self.files.setText(self._will_write or reason or "")
+
+    def _why_nothing(self) -> str | None:
         reason = why_not(self._session.state, "export")
         if reason is not None:
             return reason
-        if not names:
+        if not self.classes.names():
             return "Tick at least one class"
         if self.partial.waits_for:
             return "It is written as soon as the prediction is complete"
-        return "One export is being written" if self._session.exports.progress is not None else None
+        if self._session.exports.progress is not None:
+            return "One export is being written"
+        return "Say where to" if self.target() is None else self._misplaced
 
     def _show_outcome(self) -> None:
         progress, paths = self._session.exports.progress, self._written
@@ -296,11 +228,18 @@ class ExportPage(QWidget):
             self.said.setText(f"Writing: {progress.text}" if progress.text else "Writing…")
         else:
             self.said.setText(f"Written: {counted(len(paths), 'file')} in {paths[0].parent}" if paths else "")
-        self._update()
+        self._allow()
 
     def _on_exported(self, paths: tuple[Path, ...]) -> None:
         self._written = paths
         self._show_outcome()
+        self._update()  # the files are there now
+
+
+def _listed(files: Sequence[Path]) -> str:
+    there = sum(file.exists() for file in files)
+    text = f"Writes {counted(len(files), 'file')}: {', '.join(file.name for file in files)}."
+    return text + (f" Replaces {there} that {'exists' if there == 1 else 'exist'}." if there else "")
 
 
 def _kept_and_lost(form: ExportFormat) -> str:

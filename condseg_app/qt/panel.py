@@ -133,7 +133,7 @@ class Panel(QWidget):
 
     def show_export(self, name: str) -> None:
         """Turn to the page for exporting a class."""
-        self.export.choose_only(name)
+        self.export.classes.choose_only(name)
         self.show_page("export")
 
     def _show_result(self, result: object) -> None:

@@ -130,7 +130,7 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
     assert panel.page == "teach"
     actions["export"].trigger()
     assert panel.page == "export"
-    assert panel.export.chosen_names() == ["spleen"]
+    assert panel.export.classes.names() == ["spleen"]
     actions["rename"].trigger()
     dialog = panel.findChildren(ClassDialog)[-1]
     dialog.name.setText("milt")

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from condseg_app.data import ClassTable, Image, Pick
+from condseg_app.data import ChunkedAnnotation, ClassTable, Image, Pick
 from condseg_app.io import EXPORT_FORMATS, export_files, read_image, read_label_map, read_model, write_model
 from condseg_app.io.data_sets.generated import SAMPLE_IMAGES
 from condseg_app.io.exports.provenance import read_registry
@@ -50,9 +50,9 @@ def test_exactly_the_files_that_were_listed_are_written(
     folder.mkdir()
     target = folder if form.one_file_a_class else folder / f"scan{form.suffix}"
     page.path.setText(str(target))
-    page.chosen.item(1).setCheckState(Qt.CheckState.Unchecked)
+    page.classes.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     names = [path.name for path in export_files(form, target, panel.session.state.classes.keeping(["liver", "kidney"]))]
-    assert page.chosen_names() == ["liver", "kidney"]
+    assert page.classes.names() == ["liver", "kidney"]
     assert all(name in page.files.text() for name in names)
     qtbot.mouseClick(page.write, LEFT)
     qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
@@ -106,6 +106,27 @@ def test_a_long_export_is_seen_and_can_be_cancelled(
     assert page.said.text() == ""
 
 
+def test_progress_and_strokes_do_not_look_at_the_files_again(
+    panel: Panel, stage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.predict_all()
+    session, looks = panel.session, list[object]()
+    panel.export.path.setText(str(tmp_path / "scan.nii.gz"))
+
+    def counted_files(*arguments: Any) -> Any:
+        looks.append(arguments)
+        return export_files(*arguments)
+
+    monkeypatch.setattr("condseg_app.qt.export_page.export_files", counted_files)
+    ones = np.ones(session.state.opened_image().geometry.shape, bool)
+    for _ in range(3):
+        session.exports.changed.emit()
+        session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    assert looks == []
+    panel.export.path.setText(str(tmp_path / "other.nii.gz"))
+    assert len(looks) == 1
+
+
 @pytest.fixture
 def half(stage: Any, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
     """Two of five windows of all classes are predicted; the others come once it is set."""
@@ -125,7 +146,10 @@ def half(stage: Any, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(stage.tools, "predictor", held)
     panel.session.predictions.start()
-    qtbot.waitUntil(lambda: panel.session.predictions.part_of("liver") == 0.4, timeout=10_000)
+    # Computed, and taken in as well: until then there is nothing to export.
+    qtbot.waitUntil(
+        lambda: panel.session.predictions.part_of("liver") == 0.4 and panel.export.write.isEnabled(), timeout=10_000
+    )
     yield gate
     gate.set()
 
@@ -289,10 +313,10 @@ def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:
         assert form is not None
         assert page.write.isEnabled() == form.one_file_a_class
     page.format.setCurrentIndex(0)
-    page.none.click()
+    page.classes.none.click()
     assert page.write.toolTip() == "Tick at least one class"
-    page.every.click()
-    assert len(page.chosen_names()) == 3
+    page.classes.every.click()
+    assert len(page.classes.names()) == 3
 
 
 def test_a_name_can_be_typed_letter_by_letter(qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path) -> None:
@@ -318,16 +342,16 @@ def test_another_image_with_other_classes_leaves_no_ticks_behind(
 ) -> None:
     """Image and classes change at once; the page must not ask for classes that are gone."""
     stage.predict_all()
-    assert panel.export.chosen_names() == ["liver", "spleen", "kidney"]
+    assert panel.export.classes.names() == ["liver", "spleen", "kidney"]
     write_image(tmp_path / "photo.png", photo)
     model = read_model(flat_model)
     write_model(flat_model, replace(model, classes=ClassTable.from_names(["sky", "road", "tree"])))
     stage.session.images.open(tmp_path / "photo.png", flat_model)
     assert stage.session.wait(20)
     assert stage.failures == []
-    assert panel.export.chosen_names() == []
+    assert panel.export.classes.names() == []
     stage.predict_all()
-    assert panel.export.chosen_names() == ["sky", "road", "tree"]
+    assert panel.export.classes.names() == ["sky", "road", "tree"]
 
 
 def test_masks_of_a_sample_opened_by_a_relative_path_are_not_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:

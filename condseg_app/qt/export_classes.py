@@ -1,0 +1,98 @@
+"""The classes with a result, each with a tick to export the class."""
+
+from collections.abc import Container
+
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from condseg_app.data import ClassEntry
+from condseg_app.qt import glyphs
+from condseg_app.qt.connections import Connections
+from condseg_app.qt.style import push_button
+from condseg_app.session import Session
+
+
+class ExportClasses(QWidget):
+    """A list that follows the session; ticks stay as they were."""
+
+    changed = Signal()
+    """The listed or ticked classes are others."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._entries: list[ClassEntry] = []
+        self._build()
+        connections = Connections(self)
+        for signal in (session.classes.changed, session.models.changed, session.jobs.changed):
+            connections.to(signal, self.fill)
+        connections.to(session.annotations.changed, self.fill)
+        connections.to(session.predictions.changed, self._on_prediction)
+
+    def _build(self) -> None:
+        self.list = QListWidget()
+        self.list.setObjectName("export_classes")
+        self.list.setAccessibleName("Classes to export")
+        self.list.setIconSize(QSize(14, 14))
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.list.setMinimumHeight(60)
+        # The room that is left: the list's own size hint would make the page scroll before the list becomes shorter.
+        self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.list.itemChanged.connect(self.changed)
+        self.every = push_button("export_all", "All", lambda: self._tick(self._session.state.classes.names))
+        self.none = push_button("export_none", "None", lambda: self._tick(()))
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Classes to export"), 1)
+        row.addWidget(self.every)
+        row.addWidget(self.none)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.list, 1)
+
+    def names(self) -> list[str]:
+        """The classes that are ticked."""
+        return [item.text() for item in self._items() if item.checkState() == Qt.CheckState.Checked]
+
+    def choose_only(self, name: str) -> None:
+        """Tick one class only."""
+        self.fill()
+        self._tick((name,))
+
+    def fill(self) -> None:
+        """List the classes with a prediction or annotation."""
+        entries = [entry for entry in self._session.state.classes if self._session.state.has_result(entry.name)]
+        if entries == self._entries:
+            return
+        self._entries = entries
+        off = {item.text() for item in self._items()} - set(self.names())
+        with QSignalBlocker(self.list):
+            self.list.clear()
+            for entry in entries:
+                item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
+                item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)
+                self.list.addItem(item)
+        self.changed.emit()
+
+    def _tick(self, names: Container[str]) -> None:
+        with QSignalBlocker(self.list):
+            for item in self._items():
+                item.setCheckState(Qt.CheckState.Checked if item.text() in names else Qt.CheckState.Unchecked)
+        self.changed.emit()
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [self.list.item(row) for row in range(self.list.count())]
+
+    def _on_prediction(self, name: str, region: object) -> None:
+        """List a class as soon as there is a first prediction, and no longer than there is any."""
+        if region is None or not any(entry.name == name for entry in self._entries):
+            self.fill()
