@@ -68,7 +68,7 @@ class EveryMove(QObject):
             return False
         if event.type() not in (_MOVE, _PRESS, _AGAIN, _RELEASE):
             return False
-        self._keep(_as_press(event) if event.type() == _AGAIN else event.clone())
+        self._keep(_copy(event))
         if not self._rest.isActive():
             self._hand_on()
         return True
@@ -121,9 +121,9 @@ class EveryMove(QObject):
             self._sending = False
 
 
-def _as_press(event: QMouseEvent) -> QMouseEvent:
-    """The press that a double-click ends in."""
-    at, on_screen = event.position(), event.globalPosition()
-    press = QMouseEvent(_PRESS, at, on_screen, event.button(), event.buttons(), event.modifiers())
-    press.setTimestamp(event.timestamp())
-    return press
+def _copy(event: QMouseEvent) -> QMouseEvent:
+    """A copy that Python frees, as PySide frees none of `clone()`; a double-click's as the press that it ends in."""
+    kind, at, on_screen = _PRESS if event.type() == _AGAIN else event.type(), event.position(), event.globalPosition()
+    copy = QMouseEvent(kind, at, on_screen, event.button(), event.buttons(), event.modifiers())
+    copy.setTimestamp(event.timestamp())
+    return copy

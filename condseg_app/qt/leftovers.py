@@ -63,13 +63,13 @@ class Leftovers(QObject):
 
 
 def forget_dead_contexts(viewer: ViewerModel) -> None:
-    """Disconnect app-model's root context from contexts that are gone: of copies of the viewer's list of layers."""
+    """Disconnect contexts that are gone, of copies of the viewer's list of layers, from the list's and its parents'."""
     own = get_context(viewer.layers)
-    for root in [] if own is None else [found for found in own.maps if isinstance(found, Context)]:
-        for slot in tuple(root.changed._slots):  # psygnal disconnects live functions only
+    for context in [] if own is None else [own, *(found for found in own.maps if isinstance(found, Context))]:
+        for slot in tuple(context.changed._slots):  # psygnal disconnects live functions only
             child = getattr(slot.dereference(), "__self__", None)
             if isinstance(child, SignalInstance) and child.instance is None:
-                root.changed._slots.remove(slot)
+                context.changed._slots.remove(slot)
 
 
 def forget_dead_settings() -> None:

@@ -4,6 +4,7 @@ import logging
 import socket
 import ssl
 
+import dask
 from distributed import Client
 from distributed.client import FutureCancelledError
 
@@ -16,6 +17,8 @@ LOST = (OSError, RuntimeError, TimeoutError, FutureCancelledError)
 
 _ANSWERING_TAKES = 5.0  # seconds; another continent is 0.3 away
 _CONNECTING_TAKES = 60.0  # seconds
+_SHORT_LOG = {"distributed.admin.low-level-log-length": 10}
+"""Number of sent messages that a connection keeps for dask's developers; by itself 1000."""
 
 
 def reach(place: Endpoint) -> tuple[str, str]:
@@ -60,12 +63,13 @@ def connect(address: str, certificate: str, direct: bool = False) -> Client:
     # dask logs a traceback for each lost connection, which becomes a sentence here.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
-        return Client(  # type: ignore[no-untyped-call]
-            address,
-            security=security(certificate),
-            timeout=_CONNECTING_TAKES,
-            set_as_default=False,  # or all dask arrays of the host would be computed there
-            direct_to_workers=direct,
-        )
+        with dask.config.set(_SHORT_LOG):
+            return Client(  # type: ignore[no-untyped-call]
+                address,
+                security=security(certificate),
+                timeout=_CONNECTING_TAKES,
+                set_as_default=False,  # or all dask arrays of the host would be computed there
+                direct_to_workers=direct,
+            )
     except (OSError, ValueError) as error:
         raise EngineLost(f"no engine answers at {address}; check the address and the certificate") from error

@@ -49,7 +49,7 @@ def kept(canvas: QtViewer) -> dict[str, int]:
     groups = (settings.application, settings.appearance, settings.experimental)
     own = get_context(canvas.viewer.layers)
     assert own is not None
-    contexts = [context for context in own.maps if isinstance(context, Context)]
+    contexts = [own, *(context for context in own.maps if isinstance(context, Context))]
     return {
         "settings": sum(len(emitter.callbacks) for group in groups for emitter in group.events.emitters.values()),
         "contexts": sum(len(context.changed) for context in contexts),

@@ -1,5 +1,6 @@
 """The engine in a process of its own: same answers, errors as sentences, and ends that are noticed."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from distributed.protocol.serialize import Serialized
 
 from condseg_app import io
 from condseg_app.data import Annotation, Block, ClassTable, Geometry, Image, Lesson, Model, Preprocessing
@@ -203,6 +205,12 @@ def test_an_engine_killed_while_idle_is_replaced_without_a_word(own_engine: Engi
     os.kill(pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     assert own_engine.device().kind
+
+
+def test_a_connection_keeps_few_of_its_messages(own_engine: Engine) -> None:
+    for _ in range(40):
+        own_engine.device()
+    assert sum(type(found) is Serialized for found in gc.get_objects()) < 20
 
 
 def test_closing_ends_the_process_for_good(own_engine: Engine) -> None:

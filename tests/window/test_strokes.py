@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from napari.layers import Labels
 from napari.qt import QtViewer
@@ -241,6 +242,15 @@ def test_strokes_that_come_at_once_from_a_busy_window_keep_their_path(brush: Bru
         brush.panel.binding.painting.undo()
         assert brush.marked().present == 0
     assert brush.panel.window().updatesEnabled()
+
+
+def test_moves_of_the_mouse_leave_no_memory_in_use(brush: Brush) -> None:
+    no, used = Qt.MouseButton.NoButton, []
+    for _ in range(3):
+        for time in range(1, 10_001):
+            brush.send(QEvent.Type.MouseMove, brush.middle, no, no, time)
+        used.append(psutil.Process().memory_info().rss)
+    assert used[2] - used[1] < 1_000_000, "a copy of each move would be 3.7 MB"
 
 
 def test_a_stroke_is_one_step_for_undo(brush: Brush) -> None:
