@@ -46,8 +46,20 @@ endif
 
 .PHONY: test
 test: setup  ## all tests but the installer's; ARGS=... goes to pytest
-	@$(if $(SCREEN)$(ON_SCREEN),,echo "No screen and no xvfb-run (package xvfb): tests that open windows are left out.")
+ifeq ($(or $(SCREEN),$(ARGS)),)
+	@$(if $(ON_SCREEN),,echo "No screen and no xvfb-run (package xvfb): tests that open windows are left out.")
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync $(if $(ON_SCREEN),test-windows) test-others
+else
 	$(ON_SCREEN) $(BIN)/python -m pytest -m "not installer$(if $(SCREEN)$(ON_SCREEN),, and not gui)" $(ARGS)
+endif
+
+# Two halves that take about as long, side by side: each has a screen of its own, for windows take the focus from each
+# other, and one core. Each tells how it went when it is through.
+.PHONY: test-windows test-others
+test-windows: HALF = gui and not slow
+test-others: HALF = $(if $(ON_SCREEN),(slow or not gui),not gui)
+test-windows test-others:
+	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -m "not installer and $(HALF)"
 
 .PHONY: soak
 soak: setup  ## every control in every state of both windows, in an order of chance; SEED=n repeats one, HOST=app|napari

@@ -1,5 +1,6 @@
 """What the tests of viewer, panel, app and plugin share: a session whose answers a test can foretell."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,13 @@ from condseg_app.session import Session
 # A busy machine must not fail a test; how fast the code is has tests of its own.
 hypothesis.settings.register_profile("condseg", deadline=None)
 hypothesis.settings.load_profile("condseg")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what is loaded: napari calls it for every layer that goes."""
+    gc.collect()
+    gc.freeze()
+
 
 NAMES = ("liver", "spleen", "kidney")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+from napari.utils.events import Event
 
 from condseg_app.data import EVERYWHERE, Region
 from condseg_app.session import Session
@@ -41,7 +42,7 @@ class LayerBinding:
         self.painting = Painting(session, self.annotation)
         self._upright = Upright(viewer)
         self._adopting: tuple[Layer, Placement] | None = None
-        self._marks_are_old = False
+        self._marks_are_old = self._in_batch = False
         self._redraw = Throttle(self._refresh, _REFRESH_SECONDS)
         for signal, slot in self._connections():
             signal.connect(slot)
@@ -63,6 +64,8 @@ class LayerBinding:
             (self.annotation.undo_asked, self.painting.undo),
             (self.annotation.redo_asked, self.painting.redo),
             (viewer.layers.events.removed, self._on_removed),
+            (viewer.layers.events.begin_batch, self._on_removed),
+            (viewer.layers.events.end_batch, self._on_removed),
             (viewer.dims.events.ndisplay, self._on_ndisplay),
             (viewer.dims.events.order, self.tell_view),
             (viewer.dims.events.current_step, self.tell_view),
@@ -121,7 +124,8 @@ class LayerBinding:
         """Keep the painting and put the brush down."""
         self.painting.collect()
         self.annotation.clear()
-        self.viewer.layers.selection.active = self.source.main
+        if not self._is_gone(self.source.main):
+            self.viewer.layers.selection.active = self.source.main
         self._redraw.request()
 
     def complete_slice(self) -> bool:
@@ -231,15 +235,20 @@ class LayerBinding:
         self.volume_view.follow()
         self._redraw.request()
 
-    def _on_removed(self, event: object) -> None:
-        """The user took a layer away in napari's list."""
-        layer = getattr(event, "value", None)
-        if self.annotation.layer is not None and layer == self.annotation.layer:
+    def _on_removed(self, event: Event) -> None:
+        """Follow the user who takes layers away in napari's list; of several none may be gone before its turn."""
+        self._in_batch = event.type == "begin_batch" or (self._in_batch and event.type == "removed")
+        if self._in_batch:
+            return
+        if self._is_gone(self.annotation.layer):
             self.stop_painting()
-        elif self.results.conflicts.layer is not None and layer == self.results.conflicts.layer:
+        if self._is_gone(self.results.conflicts.layer):
             self.session.classes.show_conflicts(False)
-        elif layer in self.source:
+        if any(map(self._is_gone, self.source.layers)):
             self.session.images.close()
+
+    def _is_gone(self, layer: Layer | None) -> bool:
+        return layer is not None and layer not in self.viewer.layers
 
     # drawing
 

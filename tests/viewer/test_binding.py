@@ -1,6 +1,7 @@
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,24 @@ def test_removing_the_image_closes_it(opened: LayerBinding, viewer: ViewerModel)
     viewer.layers.remove(viewer.layers[0])
     assert opened.session.state.image is None
     assert len(viewer.layers) == 0
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_all_layers_can_be_taken_away_at_once(opened: LayerBinding, viewer: ViewerModel, order: Sequence[int]) -> None:
+    opened.begin_painting("liver")
+    assert opened.annotation.layer is not None
+    opened.annotation.layer.data[...] = 1
+    image = opened.session.state.image
+    assert image is not None
+    with viewer.layers.batched_update():  # as napari does with what is selected, in an order of chance
+        for layer in [viewer.layers[number] for number in order]:
+            viewer.layers.remove(layer)
+    assert opened.session.state.image is None
+    assert len(viewer.layers) == 0
+    opened.session.images.show(image)
+    opened.session.predictions.start(["liver"])
+    assert opened.session.wait(20)
+    assert fusing.mask(opened.session.state, "liver").all()
 
 
 def test_a_picture_has_two_axes(
