@@ -11,6 +11,7 @@ from condseg_app.data import EVERYWHERE, Region
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
+from condseg_app.viewer.overlay import is_gone
 from condseg_app.viewer.painting import Painting
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import ReducedVolume
@@ -124,7 +125,7 @@ class LayerBinding:
         """Keep the painting and put the brush down."""
         self.painting.collect()
         self.annotation.clear()
-        if not self._is_gone(self.source.main):
+        if not is_gone(self.viewer, self.source.main):
             self.viewer.layers.selection.active = self.source.main
         self._redraw.request()
 
@@ -240,15 +241,12 @@ class LayerBinding:
         self._in_batch = event.type == "begin_batch" or (self._in_batch and event.type == "removed")
         if self._in_batch:
             return
-        if self._is_gone(self.annotation.layer):
+        if is_gone(self.viewer, self.annotation.layer):
             self.stop_painting()
-        if self._is_gone(self.results.conflicts.layer):
+        if is_gone(self.viewer, self.results.conflicts.layer):
             self.session.classes.show_conflicts(False)
-        if any(map(self._is_gone, self.source.layers)):
+        if any(is_gone(self.viewer, layer) for layer in self.source.layers):
             self.session.images.close()
-
-    def _is_gone(self, layer: Layer | None) -> bool:
-        return layer is not None and layer not in self.viewer.layers
 
     # drawing
 

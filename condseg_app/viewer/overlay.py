@@ -145,3 +145,8 @@ def remove(viewer: ViewerModel, layer: Layer | None) -> None:
     if layer is not None:
         with contextlib.suppress(ValueError):  # the user has removed the layer already
             viewer.layers.remove(layer)
+
+
+def is_gone(viewer: ViewerModel, layer: Layer | None) -> bool:
+    """Whether a layer is no longer in the viewer."""
+    return layer is not None and layer not in viewer.layers
