@@ -122,10 +122,10 @@ def test_a_voxel_size_without_end_is_passed_over(tmp_path: Path) -> None:
 
 def test_thousands_of_values_are_named_in_no_time() -> None:
     """An intensity image taken for labels has as many classes as values."""
-    start = time.process_time()
+    start = time.thread_time()  # threads of other tests may be at work
     table = ClassTable.from_names(str(n) for n in range(2000))
     assert len(table) == 2000
-    assert time.process_time() - start < 5  # names were compared each with each, for each class anew
+    assert time.thread_time() - start < 5  # names were compared each with each, for each class anew
 
 
 def test_a_segmentation_whose_kind_is_no_number_is_refused(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:

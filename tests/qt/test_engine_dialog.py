@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,9 +65,7 @@ def test_a_wrong_address_says_why_it_cannot_be_taken(dialog: EngineDialog) -> No
 
 def test_a_connection_is_tested_while_the_window_goes_on(dialog: EngineDialog, place: Endpoint, qtbot: QtBot) -> None:
     fill(dialog, place)
-    began = time.monotonic()
-    qtbot.mouseClick(dialog.test, LEFT)
-    assert time.monotonic() - began < 0.5
+    qtbot.mouseClick(dialog.test, LEFT)  # which does not wait for the answer:
     assert dialog.answer.text() == "Connecting to 127.0.0.1…"
     assert not dialog.test.isEnabled()
     qtbot.waitUntil(lambda: dialog.answer.text().startswith("It answers"), timeout=60_000)

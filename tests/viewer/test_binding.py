@@ -381,6 +381,21 @@ def test_all_layers_can_be_taken_away_at_once(opened: LayerBinding, viewer: View
     assert fusing.mask(opened.session.state, "liver").all()
 
 
+def test_the_image_is_closed_though_napari_fails_as_its_layer_goes(opened: LayerBinding, viewer: ViewerModel) -> None:
+    """It paints its list of layers meanwhile, where a histogram is open."""
+
+    def fail() -> None:
+        viewer.layers.events.removed.disconnect(fail)
+        raise AttributeError("no size")
+
+    viewer.layers.events.removed.connect(fail, position="first")
+    viewer.layers.selection.active = viewer.layers[0]
+    with pytest.raises(AttributeError, match="no size"):
+        viewer.layers.remove_selected()
+    assert opened.session.state.image is None
+    assert len(viewer.layers) == 0
+
+
 def test_a_picture_has_two_axes(
     stage: Any, binding: LayerBinding, viewer: ViewerModel, photo: Image, flat_model: Path
 ) -> None:
