@@ -56,8 +56,8 @@ endif
 # Two halves that take about as long, side by side: each has a screen of its own, for windows take the focus from each
 # other, and one core. Each tells how it went when it is through.
 .PHONY: test-windows test-others
-test-windows: HALF = gui and not slow
-test-others: HALF = $(if $(ON_SCREEN),(slow or not gui),not gui)
+test-windows: HALF = gui
+test-others: HALF = not gui
 test-windows test-others:
 	OMP_NUM_THREADS=1 $(ON_SCREEN) $(BIN)/python -m pytest -m "not installer and $(HALF)"
 

@@ -14,7 +14,7 @@ import pytest
 from condseg_app.data import Geometry, Image
 from condseg_app.io.image_files import write_image
 
-pytestmark = [pytest.mark.gui, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.gui, pytest.mark.timeout(400)]
 ROOT = Path(__file__).parents[2]
 
 APP = """
