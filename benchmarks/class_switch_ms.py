@@ -23,7 +23,7 @@ import typer
 from harness.report import DATA, report
 from harness.window import Drawings, need_a_screen, opened, redraw, rest, until
 
-from condseg_app.data import Region, as_level
+from condseg_app.data import ClassId, Region, as_level
 from condseg_app.session import fusing
 from condseg_app.viewer.sight import overlaps
 
@@ -83,46 +83,46 @@ class Clicks(Drawings):
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
-        self.shown: str | None = None
-        self.begun: str | None = None
+        self.shown: ClassId | None = None
+        self.begun: ClassId | None = None
         window.session.predictions.changed.connect(self._on_prediction)
 
-    def on(self, name: str) -> None:
+    def on(self, class_id: ClassId) -> None:
         """Click the row of a class."""
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
         table = self.window.panel.classes.table
-        row = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), 2))
+        row = table.filter.mapFromSource(table.classes.index(table.classes.row_of(class_id), 2))
         QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(row).center())
 
-    def _on_prediction(self, name: str, region: Region | None) -> None:
+    def _on_prediction(self, class_id: ClassId, region: Region | None) -> None:
         """Note a class with a new result for the slice in view, to be drawn from here on."""
-        if overlaps(region, self.window.binding.visible_slice()) and self.begun != name:
-            self.begun, self.shown = name, None
+        if overlaps(region, self.window.binding.visible_slice()) and self.begun != class_id:
+            self.begun, self.shown = class_id, None
 
     def on_draw(self) -> None:
         """Note which class, by the present probabilities, was drawn."""
         self.shown = None
         binding, session = self.window.binding, self.window.session
-        layer, visible, name = binding.results.class_map.layer, binding.visible_slice(), session.state.current_class
-        if layer is not None and name is not None and visible is not None and binding.placement is not None:
-            levels = binding.placement.to_display(fusing.corrected(session.state, name, visible))[0]
-            reached = levels >= as_level(session.state.threshold(name))
-            drawn = layer._slice.image.raw == session.state.classes[name].value
+        layer, visible, class_id = binding.results.class_map.layer, binding.visible_slice(), session.state.current_class
+        if layer is not None and class_id is not None and visible is not None and binding.placement is not None:
+            levels = binding.placement.to_display(fusing.corrected(session.state, class_id, visible))[0]
+            reached = levels >= as_level(session.state.threshold(class_id))
+            drawn = layer._slice.image.raw == session.state.entry(class_id).value
             if np.array_equal(drawn, reached):
-                self.shown = name
+                self.shown = class_id
 
 
 def switch(clicks: Clicks, count: int) -> list[float]:
     """Milliseconds of each of so many switches between complete classes, in random order."""
     session, rng = clicks.window.session, random.Random(0)
-    names, times = session.state.classes.names, []
+    classes, times = session.state.classes.ids, []
     for _ in range(count):
-        name = rng.choice([other for other in names if other != session.state.current_class])
+        class_id = rng.choice([other for other in classes if other != session.state.current_class])
         start = time.perf_counter()
-        clicks.on(name)
-        until(lambda name=name: clicks.shown == name)  # type: ignore[misc]
+        clicks.on(class_id)
+        until(lambda class_id=class_id: clicks.shown == class_id)  # type: ignore[misc]
         times.append((time.perf_counter() - start) * 1000)
         rest(0.1)
     return times
@@ -133,15 +133,15 @@ def first_slices(clicks: Clicks) -> list[float]:
     session, binding = clicks.window.session, clicks.window.binding
     slices = np.linspace(0.5, 0.9, len(session.state.classes))
     times = []
-    for name, part in zip(session.state.classes.names, slices, strict=True):
+    for class_id, part in zip(session.state.classes.ids, slices, strict=True):
         session.jobs.cancel()
         if binding.sight is not None:
             binding.sight.go_to((128, 128, int(part * session.state.image.geometry.shape[2])))  # type: ignore[union-attr]
         rest(1.5)
         clicks.begun = None
         start = time.perf_counter()
-        clicks.on(name)
-        until(lambda name=name: clicks.begun == clicks.shown == name)  # type: ignore[misc]
+        clicks.on(class_id)
+        until(lambda class_id=class_id: clicks.begun == clicks.shown == class_id)  # type: ignore[misc]
         times.append((time.perf_counter() - start) * 1000)
     return times
 

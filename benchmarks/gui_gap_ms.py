@@ -63,22 +63,23 @@ def main(
 def ask(session: "Session") -> None:
     """Predict all classes from the start."""
     session.models.open(MODEL)
-    session.classes.choose(TAUGHT)
+    session.classes.choose(session.state.classes[TAUGHT].id)
     session.predictions.start()
 
 
 def mark(session: "Session") -> None:
     """Annotate the prediction on three slices, as a person would have corrected the class."""
-    mask = fusing.mask(session.state, TAUGHT)
+    taught = session.state.classes[TAUGHT].id
+    mask = fusing.mask(session.state, taught)
     seen = np.zeros_like(mask)
     seen[..., np.argsort(mask.sum((0, 1)))[-3:]] = True
-    session.annotations.put(ChunkedAnnotation.of(TAUGHT, mask, seen))
+    session.annotations.put(taught, ChunkedAnnotation.of(mask, seen))
 
 
 def teach(session: "Session") -> None:
     """Begin a lesson; the result of an earlier lesson is dropped."""
     session.lessons.discard()
-    session.lessons.start(TAUGHT, STEPS)
+    session.lessons.start(session.state.classes[TAUGHT].id, STEPS)
 
 
 def gaps_while(window: "MainWindow", begin: Callable[[], None], seconds: float) -> list[float]:

@@ -176,11 +176,12 @@ class Painter:
     def back_and_forth(self) -> None:
         """Undo and redo the last stroke."""
         session, actions = self.window.session, self.window._actions
-        after = session.state.annotations.get(PAINTED)
+        painted = session.state.classes[PAINTED].id
+        after = session.state.annotations.get(painted)
         self.timed(actions["undo"].trigger, self.times)
-        before = session.state.annotations.get(PAINTED)
+        before = session.state.annotations.get(painted)
         self.timed(actions["redo"].trigger, self.times)
-        again = session.state.annotations.get(PAINTED)
+        again = session.state.annotations.get(painted)
         self.lost += before is after or again is None or not again.says_as(after)
 
     def look_along(self, axis: int) -> None:
@@ -208,26 +209,27 @@ class Painter:
 
     def _is(self, voxel: tuple[int, int, int], there: bool) -> bool:
         i, j, k = (slice(at, at + 1) for at in voxel)
-        return bool((fusing.corrected(self.window.session.state, PAINTED, (i, j, k)) >= 128).item() == there)
+        state = self.window.session.state
+        return bool((fusing.corrected(state, state.classes[PAINTED].id, (i, j, k)) >= 128).item() == there)
 
 
 def measured(data: Path, slices: int) -> dict[str, object]:
     """All figures for a volume of so many slices."""
     shape = (512, 512, slices)
     with opened(data, shape, KnownAnswers(data)) as window:
-        session, painter = window.session, Painter(window)
+        session, painter, classes = window.session, Painter(window), window.session.state.classes
         for _ in range(20):
             painter.timed(lambda: None, painter.redraws)
         before = start_of_memory()
-        session.classes.choose(PAINTED)
-        session.predictions.start([PAINTED])
+        session.classes.choose(classes[PAINTED].id)
+        session.predictions.start([classes[PAINTED].id])
         until(lambda: session.jobs.current is None)
         rest(1.0)
         correct = painter.timed(window.panel.classes.correct_button.click)
         rest(1.0)
         for number in range(STROKES):
             if number == STROKES // 2:
-                session.predictions.start([*BESIDE])
+                session.predictions.start([classes[name].id for name in BESIDE])
             if number % 10 == 0:
                 painter.look_along(number // 10 % 3)
             painter.stroke(erase=number % 4 == 3)
@@ -253,7 +255,8 @@ def measured(data: Path, slices: int) -> dict[str, object]:
 
 def size_is_wrong(window: "MainWindow") -> int:
     """1 if the class table tells another size than that of the mask."""
-    size, voxels = window.session.predictions.volume(PAINTED), int(fusing.mask(window.session.state, PAINTED).sum())
+    painted = window.session.state.classes[PAINTED].id
+    size, voxels = window.session.predictions.volume(painted), int(fusing.mask(window.session.state, painted).sum())
     image = window.session.state.image
     wanted = voxels * image.geometry.voxel_volume / 1000  # type: ignore[union-attr]
     return int(size is None or abs(size.value - wanted) > 1e-6 * wanted)

@@ -108,8 +108,8 @@ def _predict_all(panel: "Panel") -> None:
     session = panel.session
     _wait(lambda: session.state.model is not None and session.jobs.current is None, "the model")
     panel.classes.predict_all.click()
-    names = [name for name in session.state.classes.names if session.state.can_predict(name)]
-    _wait(lambda: all(session.state.state_of(name) == "complete" for name in names), "the prediction")
+    known = [*filter(session.state.can_predict, session.state.classes.ids)]
+    _wait(lambda: all(session.state.state_of(class_id) == "complete" for class_id in known), "the prediction")
 
 
 def _wait(ready: Callable[[], bool], what: str) -> None:

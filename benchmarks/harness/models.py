@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from harness.report import ROOT
 
-from condseg_app.data import ClassTable, Model
+from condseg_app.data import ClassId, ClassTable, Model
 from condseg_app.io import read_data_set, read_model
 from condseg_models import ROWS
 
@@ -22,7 +22,7 @@ def widened(model: Model, classes: int) -> Model:
     """The model with rows repeated, or cut, to this number of classes."""
     rows, entries = list(islice(cycle(range(len(model.classes))), classes)), model.classes.entries
     repeated = tuple(
-        replace(entries[row], name=f"{value} {entries[row].name}", value=value, part_of=None, id="")
+        replace(entries[row], name=f"{value} {entries[row].name}", value=value, part_of=None, id=ClassId(""))
         for value, row in enumerate(rows, start=1)
     )
     weights = {name: np.asarray(w[rows]) if name.endswith(ROWS) else w for name, w in model.weights.items()}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from harness.window import rest, until
 
+from condseg_app.data import ClassId
+
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
 
@@ -63,23 +65,23 @@ class Soak:
         self.actions += 1
         rest(self._chance.choice((0.0, 0.03, 0.12)))
 
-    def _name(self, known: bool = False) -> str:
+    def _class(self, known: bool = False) -> ClassId:
         """A random class, or a random class of the model."""
-        names = self._session.state.classes.names
-        return self._chance.choice([n for n in names if not known or self._session.state.can_predict(n)])
+        state = self._session.state
+        return self._chance.choice([i for i in state.classes.ids if not known or state.can_predict(i)])
 
     def _predict(self) -> None:
-        name = self._name(known=True)
-        self._session.classes.choose(name)
-        self._do(lambda: self._session.predictions.start([name], self._binding.near()))
+        class_id = self._class(known=True)
+        self._session.classes.choose(class_id)
+        self._do(lambda: self._session.predictions.start([class_id], self._binding.near()))
         end = time.monotonic() + self._chance.uniform(0, _PREDICTING)
         until(lambda: self._session.jobs.current is None or time.monotonic() > end)
         self._session.jobs.cancel()
 
     def _paint(self) -> None:
-        name = self._name()
-        self._session.classes.choose(name)
-        self._do(lambda: self._binding.begin_painting(name))
+        class_id = self._class()
+        self._session.classes.choose(class_id)
+        self._do(lambda: self._binding.begin_painting(class_id))
         for _ in range(2):
             self._do(self._stroke)
 
@@ -101,12 +103,12 @@ class Soak:
     def _add_class(self) -> None:
         name = f"added {self.actions}"
         self._do(lambda: self._session.classes.add(name))
-        self._do(lambda: self._binding.begin_painting(name))
+        self._do(lambda: self._binding.begin_painting(self._session.state.classes[name].id))
         self._do(self._stroke)
 
     def _forget_added_classes(self) -> None:
-        for name in [name for name in self._session.state.classes.names if name.startswith("added ")]:
-            self._do(lambda name=name: self._session.classes.remove(name))  # type: ignore[misc]
+        for class_id in [entry.id for entry in self._session.state.classes if entry.name.startswith("added ")]:
+            self._do(lambda class_id=class_id: self._session.classes.remove(class_id))  # type: ignore[misc]
 
     def _undo(self) -> None:
         self._do(self._window.binding.painting.undo)
@@ -126,12 +128,12 @@ class Soak:
         self._do(self._binding.complete_slice)
 
     def _hide(self) -> None:
-        name = self._name()
-        self._do(lambda: self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes))
+        class_id = self._class()
+        self._do(lambda: self._session.classes.set_hidden(class_id, class_id not in self._session.state.hidden))
 
     def _move_threshold(self) -> None:
-        name = self._name()
-        self._do(lambda: self._session.classes.set_threshold(name, self._chance.random()))
+        class_id = self._class()
+        self._do(lambda: self._session.classes.set_threshold(class_id, self._chance.random()))
 
     def _show_conflicts(self) -> None:
         self._do(lambda: self._session.classes.show_conflicts(not self._session.state.shows_conflicts))

@@ -6,6 +6,7 @@ from condseg_app.data.chunks import EVERYWHERE, Region
 from condseg_app.data.classes import (
     LONGEST_NAME,
     ClassEntry,
+    ClassId,
     ClassTable,
     as_class_name,
     listed,
@@ -69,6 +70,7 @@ __all__ = [
     "ChunkedAnnotation",
     "ClassChange",
     "ClassEntry",
+    "ClassId",
     "ClassLevels",
     "ClassTable",
     "Color",

@@ -32,31 +32,29 @@ class ChunkedAnnotation:
     kept up to date: only `mask`, `supervised` and `of` look at the whole grid.
 
     Attributes:
-        class_name: the annotated class.
         shape: (I, J, K) of the image.
         chunks: place -> `UNDECIDED`, `ABSENT` or `PRESENT` for each voxel; never written to. The rest is undecided.
         decided_on: along each axis, voxels of each slice that are decided.
         present_on: along each axis, voxels of each slice inside the class.
     """
 
-    class_name: str
     shape: Shape
     chunks: Mapping[Shape, Said]
     decided_on: Counts
     present_on: Counts
 
     @classmethod
-    def empty(cls, class_name: str, shape: Shape) -> "ChunkedAnnotation":
+    def empty(cls, shape: Shape) -> "ChunkedAnnotation":
         """Nothing is said of any voxel."""
-        return cls(class_name, shape, {}, _no_counts(shape), _no_counts(shape))
+        return cls(shape, {}, _no_counts(shape), _no_counts(shape))
 
     @classmethod
-    def of(cls, class_name: str, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> "ChunkedAnnotation":
+    def of(cls, mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> "ChunkedAnnotation":
         """Convert two arrays (I, J, K) as in an `Annotation`."""
         if mask.shape != supervised.shape or mask.ndim != 3:
             raise GeometryError(f"mask {mask.shape} and supervised voxels {supervised.shape} are not of one image")
         shape = (mask.shape[0], mask.shape[1], mask.shape[2])
-        made = cls.empty(class_name, shape)
+        made = cls.empty(shape)
         for start in range(0, shape[2], _SLABS):  # a few slices at a time, to save memory
             part = (slice(None), slice(None), slice(start, start + _SLABS))
             made = made.edited(part, said(mask[part], supervised[part]))
@@ -139,10 +137,10 @@ class ChunkedAnnotation:
         supervised: NDArray[np.bool_] = self.read(EVERYWHERE) != UNDECIDED
         return supervised
 
-    def dense(self, class_name: str | None = None) -> Annotation:
-        """As whole arrays, maybe by another name for the class."""
+    def dense(self, class_name: str) -> Annotation:
+        """As whole arrays, with a name for the class."""
         values = self.read(EVERYWHERE)
-        return Annotation(class_name or self.class_name, values == PRESENT, values != UNDECIDED)
+        return Annotation(class_name, values == PRESENT, values != UNDECIDED)
 
     def may_be_in(self, region: Region) -> bool:
         """Whether something may be said in a region; nothing is if not."""

@@ -7,11 +7,15 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NewType
 
 import numpy as np
 
 from condseg_app.data.colors import PALETTE, Color, free_color
 from condseg_app.errors import ClassTableError
+
+ClassId = NewType("ClassId", str)
+"""Identity of a class, whatever name, value and colour it gets."""
 
 LONGEST_NAME = 200
 """Letters of a class's name at most: it becomes a file's name, a column, and a tag of DICOM."""
@@ -50,7 +54,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join('"{}"'.format(n.replace('"', '""')) if "," in n or n.startswith('"') else n for n in names)
 
 
-def derived_id(name: str, value: int, further: int = 0) -> str:
+def derived_id(name: str, value: int, further: int = 0) -> ClassId:
     """The id of a class from a file without ids: 12 hexadecimal digits of the SHA-256 of name and value.
 
     Args:
@@ -59,12 +63,12 @@ def derived_id(name: str, value: int, further: int = 0) -> str:
         further: 1, 2, ... for further ids, where the first is another class's in the same table.
     """
     text = f"{name}\n{value}" + (f"\n{further}" if further else "")  # names have no line's end
-    return hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH]
+    return ClassId(hashlib.sha256(text.encode()).hexdigest()[:_ID_LENGTH])
 
 
-def fresh_id() -> str:
+def fresh_id() -> ClassId:
     """An id for a new class: 12 random hexadecimal digits."""
-    return uuid.uuid4().hex[:_ID_LENGTH]
+    return ClassId(uuid.uuid4().hex[:_ID_LENGTH])
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,7 @@ class ClassEntry:
         part_of: name of the class that contains this class (a tumour's organ), if any.
         terminology: a code of a terminology, 'SCT:10200004' for the liver, say.
         notes: free text.
-        id: identity of the class, whatever name, value and colour it gets: 1 to 64 letters, digits, '-' and '_'.
-            Derived from name and value where none is given (`derived_id`).
+        id: 1 to 64 letters, digits, '-' and '_'; derived from name and value where none is given (`derived_id`).
     """
 
     value: int
@@ -90,7 +93,7 @@ class ClassEntry:
     part_of: str | None = None
     terminology: str | None = None
     notes: str = ""
-    id: str = ""
+    id: ClassId = ClassId("")
 
     def __post_init__(self) -> None:
         wrong = why_no_class_name(self.name)
@@ -154,14 +157,19 @@ class ClassTable:
         """The row of a name; ClassTableError names those that exist."""
         return self.entries[self.row(name)]
 
-    def by_id(self, class_id: str) -> ClassEntry | None:
+    def by_id(self, class_id: ClassId | None) -> ClassEntry | None:
         """The row of an id, under whatever name; None without such a row."""
-        return self._entries_by_id.get(class_id)
+        return None if class_id is None else self._entries_by_id.get(class_id)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names in order."""
         return tuple(e.name for e in self.entries)
+
+    @property
+    def ids(self) -> tuple[ClassId, ...]:
+        """All ids in order."""
+        return tuple(self._entries_by_id)
 
     @property
     def value_type(self) -> np.dtype[np.unsignedinteger]:
@@ -179,7 +187,7 @@ class ClassTable:
         return {entry.name: row for row, entry in enumerate(self.entries)}
 
     @cached_property
-    def _entries_by_id(self) -> Mapping[str, ClassEntry]:
+    def _entries_by_id(self) -> Mapping[ClassId, ClassEntry]:
         return {entry.id: entry for entry in self.entries}
 
     def propose(self, name: str, color: Color | None = None, value: int | None = None) -> ClassEntry:

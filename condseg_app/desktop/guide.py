@@ -75,7 +75,7 @@ def _clean_up(window: MainWindow, own_class: str) -> None:
     session.lessons.discard()
     if window.isVisible() and own_class in session.state.classes:
         window.binding.stop_painting()
-        session.classes.remove(own_class)
+        session.classes.remove(session.state.classes[own_class].id)
 
 
 class _Before:

@@ -9,6 +9,7 @@ from qtpy.QtCore import QCoreApplication, QEventLoop, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
+from condseg_app.data import ClassId
 from condseg_app.errors import CondsegError
 from condseg_app.qt.class_model import Column
 from condseg_app.qt.class_view import ClassView
@@ -50,20 +51,20 @@ def busiest(target: np.ndarray, number: int) -> list[int]:
     return chosen
 
 
-def click_class(table: ClassView, name: str) -> None:
+def click_class(table: ClassView, class_id: ClassId) -> None:
     """Click a class's name in the table."""
-    index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), Column.NAME))
+    index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(class_id), Column.NAME))
     table.scrollTo(index)
     place = table.visualRect(index).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
 
-def show_largest(binding: LayerBinding, state: State, names: Sequence[str]) -> None:
+def show_largest(binding: LayerBinding, state: State, classes: Sequence[ClassId]) -> None:
     """Show the slice with the most classes, and of several such slices the slice with the largest area."""
     placement = binding.placement
     if placement is None or placement.ndim == 2:
         return
-    areas = np.array([placement.to_display(fusing.mask(state, name)).sum(axis=(1, 2)) for name in names])
+    areas = np.array([placement.to_display(fusing.mask(state, class_id)).sum(axis=(1, 2)) for class_id in classes])
     show_slice(binding, int(((areas > 0).sum(axis=0) + areas.sum(axis=0) / (areas.sum() + 1)).argmax()))
 
 
@@ -81,8 +82,8 @@ def region_to_paint(binding: LayerBinding, state: State) -> np.ndarray:
     if placement is None:
         raise CondsegError("no image is open")
     union = np.zeros(placement.shape, bool)
-    for name in filter(state.can_predict, state.classes.names):
-        union |= fusing.mask(state, name)
+    for class_id in filter(state.can_predict, state.classes.ids):
+        union |= fusing.mask(state, class_id)
     shown = placement.to_display(union)
     if shown.any():
         return shown

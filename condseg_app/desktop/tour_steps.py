@@ -6,6 +6,7 @@ from pathlib import Path
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
+from condseg_app.data import ClassId
 from condseg_app.desktop import hands
 from condseg_app.desktop.hands import click
 from condseg_app.desktop.tour import PATIENCE, Step, Tour
@@ -91,15 +92,15 @@ class TourSteps:
 
     def predict_one(self) -> str:
         """Predict the first class."""
-        name = self._state.classes.names[0]
-        began = time.monotonic()
-        hands.click_class(self.panel.classes.table, name)
-        self.tour.until(lambda: self._state.state_of(name) != "not asked", f"a part of {name}", glance=_STARTING)
+        entry = self._state.classes.entries[0]
+        class_id, name, began = entry.id, entry.name, time.monotonic()
+        hands.click_class(self.panel.classes.table, class_id)
+        self.tour.until(lambda: self._state.state_of(class_id) != "not asked", f"a part of {name}", glance=_STARTING)
         first = time.monotonic() - began
         self.tour.look("filling")
-        self.tour.until(lambda: self._is_complete(name), name, glance=_GLANCE)
+        self.tour.until(lambda: self._is_complete(class_id), name, glance=_GLANCE)
         self.tour.look("predicted")
-        size = self.session.predictions.volume(name)
+        size = self.session.predictions.volume(class_id)
         return f"predicted {name}: first part after {first:.1f} s, {measure_text(size) if size else ''} in all"
 
     def predict_all(self) -> str:
@@ -113,11 +114,15 @@ class TourSteps:
         click(self.panel.classes.predict_all)
         self.tour.until(lambda: all(map(self._is_complete, self._predictable())), "all classes", glance=glance)
 
-    def _predictable(self) -> list[str]:
-        return [name for name in self._state.classes.names if self._state.can_predict(name)]
+    def _predictable(self) -> list[ClassId]:
+        return [*filter(self._state.can_predict, self._state.classes.ids)]
 
-    def _is_complete(self, name: str) -> bool:
-        return bool(self._state.state_of(name) == "complete")
+    def _is_complete(self, class_id: ClassId) -> bool:
+        return bool(self._state.state_of(class_id) == "complete")
+
+    @property
+    def _own_id(self) -> ClassId:
+        return self._state.classes[self.own_class].id
 
     def look_in_3d(self) -> str:
         """Turn to 3D and back."""
@@ -132,7 +137,7 @@ class TourSteps:
 
     def move_threshold(self) -> str:
         """Move the current class's threshold to and fro."""
-        name = self._state.current_class or self._state.classes.names[0]
+        name = self._state.name_of(self._state.current_class or self._state.classes.ids[0])
         slider = self.panel.classes.threshold
         for value in (0.3, 0.8, slider.value()):
             slider.setValue(value)
@@ -157,7 +162,7 @@ class TourSteps:
     def paint(self) -> str:
         """Paint the added class on a few slices, each told to be complete."""
         page, fineness = self.panel.teach, 30 if self.tour.guides else 60
-        self.panel.show_teach(self.own_class)
+        self.panel.show_teach(self._own_id)
         target = hands.region_to_paint(self.binding, self._state)
         click(page.paint)
         for index in hands.busiest(target, _PAINTED_SLICES) if target.ndim == 3 else [None]:
@@ -200,7 +205,7 @@ class TourSteps:
         self.tour.look("taught")
         figures = ", ".join(
             f"{c.name} {'new' if c.before is None else f'{c.before:.2f}'} to {c.after:.2f}"
-            for c in (lesson.changes if lesson is not None else ())
+            for c in (lesson.changes.values() if lesson is not None else ())
         )
         self.tour.let_look(2.0)
         if self.tour.guides:
@@ -213,10 +218,10 @@ class TourSteps:
         """Predict the added class, and all others anew."""
         self.binding.stop_painting()
         self.panel.show_page("classes")
-        hands.click_class(self.panel.classes.table, self.own_class)
+        hands.click_class(self.panel.classes.table, self._own_id)
         if self.tour.guides:
             return "discarded the model that was taught"
-        self.tour.until(lambda: self._is_complete(self.own_class), f"'{self.own_class}'")
+        self.tour.until(lambda: self._is_complete(self._own_id), f"'{self.own_class}'")
         self._ask_for_all(None)
         self.tour.look("with_new_class")
         return f"predicted '{self.own_class}' with the model it was taught to"
@@ -226,7 +231,7 @@ class TourSteps:
         page, files = self.panel.export, self.tour.report.files
         self.panel.show_page("export")
         if self.tour.guides:
-            page.classes.choose_only(self.own_class)  # the others may be predicted in part only
+            page.classes.choose_only(self._own_id)  # the others may be predicted in part only
         for row in range(1 if self.tour.guides else page.format.count()):
             page.format.setCurrentIndex(row)
             form = page.chosen_format()

@@ -25,20 +25,20 @@ _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
 class ClassDialog(QDialog):
     """Adds a class to the session's table, or renames a class."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None, *, renamed: str | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None, *, renamed: ClassEntry | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._renamed = renamed
         self._color: Color | None = None
         self.setObjectName("class_dialog")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Add class" if renamed is None else f"Rename {renamed}")
+        self.setWindowTitle("Add class" if renamed is None else f"Rename {renamed.name}")
         self.setMinimumWidth(400)
         self._build()
         self._check()
 
     def _build(self) -> None:
-        self.name = QLineEdit(self._renamed or "")
+        self.name = QLineEdit("" if self._renamed is None else self._renamed.name)
         self.name.setObjectName("class_name")
         self.name.setAccessibleName("Name of the class")
         self.name.setPlaceholderText("liver, nucleus, road…")
@@ -80,9 +80,9 @@ class ClassDialog(QDialog):
         if self._renamed is None:
             added = self._session.classes.add(entry.name, entry.color)
             if added is not None:
-                self._session.classes.choose(added.name)
-        elif entry.name != self._renamed:
-            self._session.classes.rename(self._renamed, entry.name)
+                self._session.classes.choose(added.id)
+        else:
+            self._session.classes.rename(self._renamed.id, entry.name)
         super().accept()
 
     def _proposed(self) -> ClassEntry | str:
@@ -90,12 +90,12 @@ class ClassDialog(QDialog):
         name = self.name.text().strip()
         if not name:
             return ""
-        if name.casefold() in {e.name.casefold() for e in self._session.state.classes if e.name != self._renamed}:
+        others = ClassTable(tuple(e for e in self._session.state.classes if e != self._renamed))
+        if name.casefold() in {other.casefold() for other in others.names}:
             return f"'{name}' is taken; choose another name."
         try:
             if self._renamed is None:
                 return self._session.classes.propose(name, self._color)
-            others = ClassTable(tuple(e for e in self._session.state.classes if e.name != self._renamed))
             entry = others.propose(name)
             others.adding(entry)
         except ClassTableError as error:

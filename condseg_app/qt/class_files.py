@@ -5,6 +5,7 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.models.class_file import CLASS_SUFFIX
 from condseg_app.qt.confirmation import Question, confirm
@@ -20,11 +21,12 @@ class ClassFiles(QObject):
         super().__init__(parent)
         self._session, self._over = session, parent
 
-    def ask_to_export(self, name: str) -> None:
+    def ask_to_export(self, class_id: ClassId) -> None:
         """Ask where a class is to be written."""
+        name = self._session.state.name_of(class_id)
         dialog = self._dialog(f"Export the class {name}", f"{as_file_name(name)}{CLASS_SUFFIX}")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.fileSelected.connect(lambda path: self._session.models.export_class(name, Path(path)))
+        dialog.fileSelected.connect(lambda path: self._session.models.export_class(class_id, Path(path)))
         dialog.open()
 
     def ask_to_import(self) -> None:
@@ -34,9 +36,9 @@ class ClassFiles(QObject):
         dialog.fileSelected.connect(lambda path: self._session.models.import_class(Path(path)))
         dialog.open()
 
-    def ask_to_remove(self, name: str) -> None:
+    def ask_to_remove(self, class_id: ClassId) -> None:
         """Ask for confirmation before a class is removed, and name the loss."""
-        model = self._session.state.model
+        model, name = self._session.state.model, self._session.state.name_of(class_id)
         if model is None:
             return
         question = Question(
@@ -47,7 +49,7 @@ class ClassFiles(QObject):
             f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this.",
             "Remove",
         )
-        confirm(question, lambda: self._session.models.remove_class(name), self._over)
+        confirm(question, lambda: self._session.models.remove_class(class_id), self._over)
 
     def _dialog(self, title: str, file: str) -> QFileDialog:
         dialog = QFileDialog(self._over, title, file, _FILES)

@@ -8,14 +8,14 @@ from psygnal import Signal
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from qtpy.QtGui import QColor, QIcon
 
-from condseg_app.data import ClassEntry
+from condseg_app.data import ClassEntry, ClassId
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.text import as_it_is, measure_text
 from condseg_app.session import Session
 
 Index = QModelIndex | QPersistentModelIndex
-NAME_ROLE = Qt.ItemDataRole.UserRole + 1
+ID_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class Column(IntEnum):
@@ -56,8 +56,8 @@ class ClassModel(QAbstractTableModel):
         super().__init__()
         self._session = session
         self._rows: tuple[ClassEntry, ...] = session.state.classes.entries
-        self._sizes: dict[str, str] = {}
-        self._filling: frozenset[str] = frozenset()
+        self._sizes: dict[ClassId, str] = {}
+        self._filling: frozenset[ClassId] = frozenset()
         self._icons: dict[tuple[object, int], QIcon] = {}
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
@@ -87,8 +87,8 @@ class ClassModel(QAbstractTableModel):
         """Content of a cell for a role."""
         entry = self._rows[index.row()]
         column = Column(index.column())
-        if role == NAME_ROLE:
-            return entry.name
+        if role == ID_ROLE:
+            return entry.id
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(entry, column)
         if role == Qt.ItemDataRole.DecorationRole:
@@ -101,13 +101,9 @@ class ClassModel(QAbstractTableModel):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
 
-    def name_at(self, row: int) -> str:
-        """The class of a row."""
-        return self._rows[row].name
-
-    def row_of(self, name: str) -> int:
+    def row_of(self, class_id: ClassId) -> int:
         """The row of a class, -1 where there is none."""
-        return next((row for row, entry in enumerate(self._rows) if entry.name == name), -1)
+        return next((row for row, entry in enumerate(self._rows) if entry.id == class_id), -1)
 
     def reload(self) -> None:
         """Take the rows anew."""
@@ -124,17 +120,17 @@ class ClassModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(Column) - 1))
         self.changed.emit()
 
-    def _on_prediction(self, name: str, region: object) -> None:
+    def _on_prediction(self, class_id: ClassId, region: object) -> None:
         del region
-        filling = self._session.state.state_of(name) == "filling"
-        if filling and name in self._filling:
+        filling = self._session.state.state_of(class_id) == "filling"
+        if filling and class_id in self._filling:
             return  # the row says so already, and any painting makes Qt compose all of the window
-        self._filling = self._filling | {name} if filling else self._filling - {name}
-        self._on_class(name)
+        self._filling = self._filling | {class_id} if filling else self._filling - {class_id}
+        self._on_class(class_id)
 
-    def _on_class(self, name: str) -> None:
-        self._sizes.pop(name, None)
-        row = self.row_of(name)
+    def _on_class(self, class_id: ClassId) -> None:
+        self._sizes.pop(class_id, None)
+        row = self.row_of(class_id)
         if row >= 0:
             self.dataChanged.emit(self.index(row, 0), self.index(row, len(Column) - 1))
 
@@ -144,16 +140,16 @@ class ClassModel(QAbstractTableModel):
         if column == Column.VALUE:
             return str(entry.value)
         if column == Column.SIZE:
-            return self._size(entry.name)
+            return self._size(entry.id)
         return None
 
-    def _size(self, name: str) -> str:
-        if self._session.state.state_of(name) == "filling":
+    def _size(self, class_id: ClassId) -> str:
+        if self._session.state.state_of(class_id) == "filling":
             return "…"
-        if name not in self._sizes:
-            size = self._session.predictions.volume(name)
-            self._sizes[name] = "" if size is None else measure_text(size, short=True)
-        return self._sizes[name]
+        if class_id not in self._sizes:
+            size = self._session.predictions.volume(class_id)
+            self._sizes[class_id] = "" if size is None else measure_text(size, short=True)
+        return self._sizes[class_id]
 
     def _icon(self, entry: ClassEntry, column: Column) -> Any:
         if column == Column.COLOR:
@@ -162,7 +158,7 @@ class ClassModel(QAbstractTableModel):
             eye = glyphs.closed_eye if self._is_hidden(entry) else glyphs.eye
             return self._drawn_once(eye, lambda: glyphs.icon(eye, self.text_color))
         if column == Column.STATE:
-            state, _ = self._state(entry.name)
+            state, _ = self._state(entry.id)
             return self._drawn_once(state, lambda: glyphs.icon(state, self.text_color))
         return None
 
@@ -173,12 +169,13 @@ class ClassModel(QAbstractTableModel):
             self._icons[key] = draw()
         return self._icons[key]
 
-    def _state(self, name: str) -> tuple[glyphs.Draw, str]:
-        if name in self._session.state.annotations and self._session.state.state_of(name) != "filling":
+    def _state(self, class_id: ClassId) -> tuple[glyphs.Draw, str]:
+        state, predicted = self._session.state, self._session.state.state_of(class_id)
+        if class_id in state.annotations and predicted != "filling":
             return glyphs.pencil, "Annotated by hand"
-        if self._session.state.state_of(name) == "not asked" and not self._session.state.can_predict(name):
+        if predicted == "not asked" and not state.can_predict(class_id):
             return glyphs.not_asked, "Not known to the model yet: annotate a few slices and teach it"
-        return _STATES[self._session.state.state_of(name)]
+        return _STATES[predicted]
 
     def _hint(self, entry: ClassEntry, column: Column) -> str:
         if column == Column.COLOR:
@@ -186,13 +183,10 @@ class ClassModel(QAbstractTableModel):
         if column == Column.SHOWN:
             return f"{entry.name} is hidden; click to show" if self._is_hidden(entry) else f"Click to hide {entry.name}"
         if column == Column.STATE:
-            return self._state(entry.name)[1]
+            return self._state(entry.id)[1]
         if column == Column.SIZE:
-            size = (
-                self._session.predictions.volume(entry.name)
-                if self._session.state.state_of(entry.name) != "filling"
-                else None
-            )
+            filling = self._session.state.state_of(entry.id) == "filling"
+            size = None if filling else self._session.predictions.volume(entry.id)
             return "Size: known once it is predicted" if size is None else f"{entry.name}: {measure_text(size)}"
         if column == Column.VALUE:
             return f"Value {entry.value} in label maps; code {entry.code:g} in the network"

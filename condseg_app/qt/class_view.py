@@ -4,10 +4,11 @@ from qtpy.QtCore import QEvent, QModelIndex, QSize, QSortFilterProxyModel, Qt, S
 from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QTableView, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.qt import glyphs
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_files import ClassFiles
-from condseg_app.qt.class_model import NAME_ROLE, ClassModel, Column, Index
+from condseg_app.qt.class_model import ID_ROLE, ClassModel, Column, Index
 from condseg_app.qt.confirmation import Question, confirm
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.text import counted
@@ -29,12 +30,12 @@ _ACTIONS: dict[str, Action] = {
 
 
 class ClassFilter(QSortFilterProxyModel):
-    """Keeps the classes whose name holds a text and which are among some names."""
+    """Keeps the classes whose name holds a text and which are among some classes."""
 
     def __init__(self, model: ClassModel) -> None:
         super().__init__()
         self._text = ""
-        self._names: frozenset[str] | None = None
+        self._classes: frozenset[ClassId] | None = None
         self.setSourceModel(model)
 
     def set_text(self, text: str) -> None:
@@ -43,16 +44,17 @@ class ClassFilter(QSortFilterProxyModel):
         self._text = text.strip().casefold()
         self.endFilterChange()
 
-    def set_names(self, names: frozenset[str] | None) -> None:
+    def set_classes(self, classes: frozenset[ClassId] | None) -> None:
         """Keep only these; None keeps all."""
         self.beginFilterChange()
-        self._names = names
+        self._classes = classes
         self.endFilterChange()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802
         """Whether a class is kept."""
-        name = self.sourceModel().index(row, Column.NAME, parent).data(NAME_ROLE)
-        return self._text in name.casefold() and (self._names is None or name in self._names)
+        index = self.sourceModel().index(row, Column.NAME, parent)
+        is_asked = self._classes is None or index.data(ID_ROLE) in self._classes
+        return is_asked and self._text in index.data().casefold()
 
 
 class ClassView(QTableView):
@@ -105,13 +107,13 @@ class ClassView(QTableView):
         header.hide()
         self.setMinimumHeight(4 * _ROW)
 
-    def name_at(self, index: Index) -> str | None:
+    def class_at(self, index: Index) -> ClassId | None:
         """The class of a cell."""
-        return str(index.data(NAME_ROLE)) if index.isValid() else None
+        return ClassId(index.data(ID_ROLE)) if index.isValid() else None
 
-    def select(self, name: str | None) -> None:
+    def select(self, class_id: ClassId | None) -> None:
         """Put the cursor on a class."""
-        row = -1 if name is None else self.classes.row_of(name)
+        row = -1 if class_id is None else self.classes.row_of(class_id)
         index = self.filter.mapFromSource(self.classes.index(row, Column.NAME)) if row >= 0 else QModelIndex()
         if index.isValid() and index.row() == self.currentIndex().row() and self.selectionModel().hasSelection():
             return  # as after a click, for which Qt draws two rows instead of all
@@ -137,31 +139,31 @@ class ClassView(QTableView):
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """A click on the eye shows or hides; anywhere else asks for the class."""
         index = self.indexAt(event.position().toPoint())
-        name = self.name_at(index)
-        if name is None or event.button() != Qt.MouseButton.LeftButton:
+        class_id = self.class_at(index)
+        if class_id is None or event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif index.column() == Column.SHOWN:
-            self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes)
+            self._session.classes.set_hidden(class_id, class_id not in self._session.state.hidden)
         else:
             super().mousePressEvent(event)
-            self.asked.emit(name)
+            self.asked.emit(class_id)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Change the colour at a double click on the colour; on the eye, count two clicks."""
         index = self.indexAt(event.position().toPoint())
-        name = self.name_at(index)
-        if name is not None and index.column() == Column.COLOR:
-            self.choose_color(name)
-        elif name is not None and index.column() == Column.SHOWN:
+        class_id = self.class_at(index)
+        if class_id is not None and index.column() == Column.COLOR:
+            self.choose_color(class_id)
+        elif class_id is not None and index.column() == Column.SHOWN:
             self.mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Enter predicts the class, the space bar shows or hides; letters and digits are the viewer's keys."""
-        name = self.name_at(self.currentIndex())
-        if name is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.asked.emit(name)
-        elif name is not None and event.key() == Qt.Key.Key_Space:
-            self._session.classes.set_hidden(name, name not in self._session.state.hidden_classes)
+        class_id = self.class_at(self.currentIndex())
+        if class_id is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.asked.emit(class_id)
+        elif class_id is not None and event.key() == Qt.Key.Key_Space:
+            self._session.classes.set_hidden(class_id, class_id not in self._session.state.hidden)
         elif event.text().strip().isprintable() and event.text().strip():
             event.ignore()  # or the table would look for a class of that name
         else:
@@ -173,37 +175,37 @@ class ClassView(QTableView):
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
             index = self.currentIndex()
             place = self.viewport().mapToGlobal(self.visualRect(index).bottomLeft())
-        name = self.name_at(index)
-        (self.menu_for(name) if name is not None else self.menu_beside()).popup(place)
+        class_id = self.class_at(index)
+        (self.menu_for(class_id) if class_id is not None else self.menu_beside()).popup(place)
 
     # actions of the menu
 
-    def menu_for(self, name: str) -> QMenu:
+    def menu_for(self, class_id: ClassId) -> QMenu:
         """The menu of a class."""
         menu = QMenu(self)
         menu.setObjectName("class_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        only = {n for n in self._session.state.classes.names if n not in self._session.state.hidden_classes} == {name}
+        only = {*self._session.state.classes.ids} - self._session.state.hidden == {class_id}
         entries = (
-            ("predict", "Predict", lambda: self.asked.emit(name)),
-            ("correct", "Correct", lambda: self.correction_asked.emit(name)),
-            ("teach", "Teach…", lambda: self.lesson_asked.emit(name)),
-            ("export", "Export mask…", lambda: self.export_asked.emit(name)),
+            ("predict", "Predict", lambda: self.asked.emit(class_id)),
+            ("correct", "Correct", lambda: self.correction_asked.emit(class_id)),
+            ("teach", "Teach…", lambda: self.lesson_asked.emit(class_id)),
+            ("export", "Export mask…", lambda: self.export_asked.emit(class_id)),
             ("", "", None),
             (
                 "only",
                 "Show all" if only else "Show only this",
-                lambda: self._session.classes.show_only(None if only else name),
+                lambda: self._session.classes.show_only(None if only else class_id),
             ),
-            ("rename", "Rename…", lambda: self.rename(name)),
-            ("color", "Colour…", lambda: self.choose_color(name)),
+            ("rename", "Rename…", lambda: self.rename(class_id)),
+            ("color", "Colour…", lambda: self.choose_color(class_id)),
             ("", "", None),
-            ("clear", "Clear its annotation", lambda: self._session.annotations.clear(name)),
-            ("remove", "Remove from the table…", lambda: self.remove(name)),
+            ("clear", "Clear its annotation", lambda: self._session.annotations.clear(class_id)),
+            ("remove", "Remove from the table…", lambda: self.remove(class_id)),
             ("", "", None),
-            ("export_class", "Export class…", lambda: self.files.ask_to_export(name)),
+            ("export_class", "Export class…", lambda: self.files.ask_to_export(class_id)),
             ("import_class", "Import class…", self.files.ask_to_import),
-            ("remove_class", "Remove class from the model…", lambda: self.files.ask_to_remove(name)),
+            ("remove_class", "Remove class from the model…", lambda: self.files.ask_to_remove(class_id)),
         )
         for key, text, do in entries:
             if do is None:
@@ -214,7 +216,7 @@ class ClassView(QTableView):
             entry.triggered.connect(do)
         actions = {entry.objectName(): entry for entry in menu.actions()}
         for key, action in _ACTIONS.items():
-            actions[key].setEnabled(why_not(self._session.state, action, name) is None)
+            actions[key].setEnabled(why_not(self._session.state, action, class_id) is None)
         return menu
 
     def menu_beside(self) -> QMenu:
@@ -228,43 +230,44 @@ class ClassView(QTableView):
         action.triggered.connect(lambda: self.files.ask_to_import())
         return menu
 
-    def rename(self, name: str) -> None:
+    def rename(self, class_id: ClassId) -> None:
         """Ask for another name."""
-        ClassDialog(self._session, self, renamed=name).open()
+        ClassDialog(self._session, self, renamed=self._session.state.entry(class_id)).open()
 
-    def choose_color(self, name: str) -> None:
+    def choose_color(self, class_id: ClassId) -> None:
         """Ask for another colour."""
-        dialog = QColorDialog(QColor(*self._session.state.classes[name].color), self)
-        dialog.setWindowTitle(f"Colour of {name}")
+        entry = self._session.state.entry(class_id)
+        dialog = QColorDialog(QColor(*entry.color), self)
+        dialog.setWindowTitle(f"Colour of {entry.name}")
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
 
         def accept(color: QColor) -> None:
-            self._session.classes.recolor(name, (color.red(), color.green(), color.blue()))
+            self._session.classes.recolor(class_id, (color.red(), color.green(), color.blue()))
 
         dialog.colorSelected.connect(accept)
         dialog.open()
 
-    def remove(self, name: str) -> None:
+    def remove(self, class_id: ClassId) -> None:
         """Remove a class after naming the loss."""
-        others = len(self._session.state.marked_elsewhere(name))
+        others = len(self._session.state.marked_elsewhere(class_id))
         where = f", on this image and on {counted(others, 'other')}," if others else ""
         question = Question(
             "remove_dialog",
             "Remove class",
-            f"Remove '{name}' from the table?",
+            f"Remove '{self._session.state.name_of(class_id)}' from the table?",
             f"Its prediction and its annotation{where} go with it; undo brings them back while this image is in view. "
             "The model's file stays as it is.",
             "Remove",
         )
-        confirm(question, lambda: self._session.classes.remove(name), self)
+        confirm(question, lambda: self._session.classes.remove(class_id), self)
 
     # following the session
 
     def _on_row(self, current: QModelIndex) -> None:
-        name = self.name_at(current)
-        if name is not None and name != self._session.state.current_class:
-            self._session.classes.choose(name)
+        class_id = self.class_at(current)
+        if class_id is not None and class_id != self._session.state.current_class:
+            self._session.classes.choose(class_id)
 
     def _follow(self) -> None:
         self.select(self._session.state.current_class)

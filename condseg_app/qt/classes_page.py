@@ -1,6 +1,7 @@
 """The first page: class table, threshold of the current class, and actions on the class."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
@@ -16,40 +17,29 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from condseg_app.data import ClassId
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_view import ClassView
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import allow, push_button
 from condseg_app.qt.text import as_it_is
-from condseg_app.session import Session
 from condseg_app.session.may import why_not
+from condseg_app.session.state import DEFAULT_THRESHOLD, State
 from condseg_app.viewer import LayerBinding
 
-Names = Callable[[Session], frozenset[str]]
+Chosen = Callable[[State], AbstractSet[ClassId]]
 
 
-def _shown(session: Session) -> frozenset[str]:
-    return frozenset(session.state.classes.names) - session.state.hidden_classes
+def _missing(state: State) -> AbstractSet[ClassId]:
+    return {class_id for class_id in state.classes.ids if state.state_of(class_id) != "complete"}
 
 
-def _missing(session: Session) -> frozenset[str]:
-    return frozenset(n for n in session.state.classes.names if session.state.state_of(n) != "complete")
-
-
-def _predicted(session: Session) -> frozenset[str]:
-    return frozenset(session.state.classes.names) - _missing(session)
-
-
-def _annotated(session: Session) -> frozenset[str]:
-    return frozenset(session.state.annotations)
-
-
-PRESETS: tuple[tuple[str, Names | None], ...] = (
+PRESETS: tuple[tuple[str, Chosen | None], ...] = (
     ("all", None),
-    ("shown", _shown),
+    ("shown", lambda state: {*state.classes.ids} - state.hidden),
     ("not predicted", _missing),
-    ("predicted", _predicted),
-    ("annotated", _annotated),
+    ("predicted", lambda state: {*state.classes.ids} - _missing(state)),
+    ("annotated", lambda state: state.annotations.keys()),
 )
 
 
@@ -147,19 +137,19 @@ class ClassesPage(QWidget):
 
     # clicks
 
-    def ask(self, name: str) -> None:
+    def ask(self, class_id: ClassId) -> None:
         """Make a class current and, if the model has the class, predict, the slice in view first."""
-        self._session.classes.choose(name)
-        if self._session.state.image is not None and self._session.state.can_predict(name):
-            self._session.predictions.start([name], self._binding.near())
+        self._session.classes.choose(class_id)
+        if self._session.state.image is not None and self._session.state.can_predict(class_id):
+            self._session.predictions.start([class_id], self._binding.near())
 
-    def correct(self, name: str) -> None:
+    def correct(self, class_id: ClassId) -> None:
         """Take up the brush for a class, or put the brush down."""
-        if self._binding.annotation.class_name == name:
+        if self._binding.annotation.class_id == class_id:
             self._binding.stop_painting()
         else:
-            self._session.classes.choose(name)
-            self._binding.begin_painting(name)
+            self._session.classes.choose(class_id)
+            self._binding.begin_painting(class_id)
         self._update()
 
     def add_class(self) -> None:
@@ -172,7 +162,7 @@ class ClassesPage(QWidget):
 
     def _predict_all(self) -> None:
         self._session.predictions.start(
-            [n for n in self._listed() if self._session.state.can_predict(n)], self._binding.near()
+            [*filter(self._session.state.can_predict, self._listed())], self._binding.near()
         )
 
     def _correct_current(self) -> None:
@@ -186,12 +176,12 @@ class ClassesPage(QWidget):
     def _filter(self) -> None:
         self.table.filter.set_text(self.search.text())
         chosen = PRESETS[self.preset.currentIndex()][1]
-        self.table.filter.set_names(None if chosen is None else chosen(self._session))
+        self.table.filter.set_classes(None if chosen is None else frozenset(chosen(self._session.state)))
         self._update()
 
-    def _listed(self) -> list[str]:
+    def _listed(self) -> list[ClassId]:
         rows = range(self.table.filter.rowCount())
-        return [name for name in (self.table.name_at(self.table.filter.index(row, 0)) for row in rows) if name]
+        return [*filter(None, (self.table.class_at(self.table.filter.index(row, 0)) for row in rows))]
 
     # following the session
 
@@ -199,34 +189,36 @@ class ClassesPage(QWidget):
         if self._session.state.current_class is not None:
             self._session.classes.set_threshold(self._session.state.current_class, value)
 
-    def _on_threshold(self, name: str) -> None:
-        if name == self._session.state.current_class:
+    def _on_threshold(self, class_id: ClassId) -> None:
+        if class_id == self._session.state.current_class:
             self._show_threshold()
 
     def _show_threshold(self) -> None:
-        name = self._session.state.current_class
-        known = name is not None and name in self._session.state.classes
+        state, current = self._session.state, self._session.state.current_class
         with QSignalBlocker(self.threshold):
-            self.threshold.setValue(self._session.state.threshold(name or ""))
-        self.threshold.setEnabled(known)
-        hint = f"Voxels from this probability on are {name}" if known else "Choose a class first"
+            self.threshold.setValue(DEFAULT_THRESHOLD if current is None else state.threshold(current))
+        reason = why_not(state, "set_threshold", current)
+        self.threshold.setEnabled(reason is None)
+        hint = reason or f"Voxels from this probability on are {current and state.name_of(current)}"
         self.threshold.setToolTip(as_it_is(hint))
         self._threshold_label.setToolTip(as_it_is(hint))
 
     def _update(self) -> None:
         self._show_threshold()
-        state, name = self._session.state, self._session.state.current_class
-        painting = name is not None and self._binding.annotation.class_name == name
-        self.correct_button.setText("Done" if painting else "Correct" if self._is_known(name) else "Annotate")
-        allow(self.predict, why_not(state, "predict", name), f"Predict {name}, the slice in view first")
-        listed = [n for n in self._listed() if self._session.state.can_predict(n)]
+        state, current = self._session.state, self._session.state.current_class
+        name = None if current is None else state.name_of(current)
+        painting = current is not None and self._binding.annotation.class_id == current
+        self.correct_button.setText("Done" if painting else "Correct" if self._is_known(current) else "Annotate")
+        allow(self.predict, why_not(state, "predict", current), f"Predict {name}, the slice in view first")
+        listed = [state.name_of(class_id) for class_id in filter(state.can_predict, self._listed())]
         reason = why_not(state, "predict_any") or (
             None if listed else "None of the listed classes is known to the model"
         )
         allow(self.predict_all, reason, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
         hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
-        allow(self.correct_button, why_not(state, "annotate", name), hint)
-        allow(self.teach, why_not(state, "prepare_lesson", name), f"Teach the model {name} from its annotation")
+        allow(self.correct_button, why_not(state, "annotate", current), hint)
+        allow(self.teach, why_not(state, "prepare_lesson", current), f"Teach the model {name} from its annotation")
 
-    def _is_known(self, name: str | None) -> bool:
-        return name is not None and (self._session.state.can_predict(name) or name in self._session.state.annotations)
+    def _is_known(self, current: ClassId | None) -> bool:
+        state = self._session.state
+        return current is not None and (state.can_predict(current) or current in state.annotations)

@@ -7,7 +7,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from condseg_app.data import ClassTable, TrainingProgress
+from condseg_app.data import ClassId, ClassTable, TrainingProgress
 from condseg_app.qt import glyphs
 
 _HEIGHT = 104
@@ -46,26 +46,26 @@ class Curves(QWidget):
         if progress.steps != self._steps:
             self._reach(progress.steps)
         self._point("", progress.step, progress.loss, classes)
-        for name, value in progress.dice.items():
-            self._point(name, progress.step, value, classes)
+        for class_id, value in progress.dice.items():
+            self._point(class_id, progress.step, value, classes)
 
     def _reach(self, steps: int) -> None:
         self._steps = steps
         self.loss.setXRange(0, max(1, steps), padding=0.02)
 
-    def _point(self, name: str, step: int, value: float, classes: ClassTable) -> None:
+    def _point(self, class_id: str, step: int, value: float, classes: ClassTable) -> None:
         if not math.isfinite(value):
             return
-        steps, values = self._values.setdefault(name, ([], []))
+        steps, values = self._values.setdefault(class_id, ([], []))
         while steps and steps[-1] >= step:
             del steps[-1], values[-1]
         steps.append(step)
         values.append(value)
-        if name not in self._lines:
-            color = QColor(*classes[name].color) if name in classes else glyphs.text_color(self)
-            pen = pyqtgraph.mkPen(color, width=2)
-            self._lines[name] = (self.dice if name else self.loss).plot(pen=pen, name=name or None)
-        self._lines[name].setData(steps, values)
+        if class_id not in self._lines:
+            entry = classes.by_id(ClassId(class_id))
+            pen = pyqtgraph.mkPen(glyphs.text_color(self) if entry is None else QColor(*entry.color), width=2)
+            self._lines[class_id] = (self.dice if class_id else self.loss).plot(pen=pen)
+        self._lines[class_id].setData(steps, values)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Take over a new theme."""

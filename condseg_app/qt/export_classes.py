@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from condseg_app.data import ClassEntry
+from condseg_app.data import ClassEntry, ClassId, ClassTable
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import push_button
@@ -48,7 +48,7 @@ class ExportClasses(QWidget):
         # The room that is left: the list's own size hint would make the page scroll before the list becomes shorter.
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.list.itemChanged.connect(self.changed)
-        self.every = push_button("export_all", "All", lambda: self._tick(self._session.state.classes.names))
+        self.every = push_button("export_all", "All", lambda: self._tick(self._session.state.classes.ids))
         self.none = push_button("export_none", "None", lambda: self._tick(()))
         row = QHBoxLayout()
         row.addWidget(QLabel("Classes to export"), 1)
@@ -59,40 +59,40 @@ class ExportClasses(QWidget):
         column.addLayout(row)
         column.addWidget(self.list, 1)
 
-    def names(self) -> list[str]:
+    def chosen(self) -> ClassTable:
         """The classes that are ticked."""
-        return [item.text() for item in self._items() if item.checkState() == Qt.CheckState.Checked]
+        return ClassTable(tuple(entry for entry, item in self._rows() if item.checkState() == Qt.CheckState.Checked))
 
-    def choose_only(self, name: str) -> None:
+    def choose_only(self, class_id: ClassId) -> None:
         """Tick one class only."""
         self.fill()
-        self._tick((name,))
+        self._tick((class_id,))
 
     def fill(self) -> None:
         """List the classes with a prediction or annotation."""
-        entries = [entry for entry in self._session.state.classes if self._session.state.has_result(entry.name)]
+        entries = [entry for entry in self._session.state.classes if self._session.state.has_result(entry.id)]
         if entries == self._entries:
             return
+        off = {entry.id for entry, _ in self._rows()} - {*self.chosen().ids}
         self._entries = entries
-        off = {item.text() for item in self._items()} - set(self.names())
         with QSignalBlocker(self.list):
             self.list.clear()
             for entry in entries:
                 item = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
-                item.setCheckState(Qt.CheckState.Unchecked if entry.name in off else Qt.CheckState.Checked)
+                item.setCheckState(Qt.CheckState.Unchecked if entry.id in off else Qt.CheckState.Checked)
                 self.list.addItem(item)
         self.changed.emit()
 
-    def _tick(self, names: Container[str]) -> None:
+    def _tick(self, classes: Container[ClassId]) -> None:
         with QSignalBlocker(self.list):
-            for item in self._items():
-                item.setCheckState(Qt.CheckState.Checked if item.text() in names else Qt.CheckState.Unchecked)
+            for entry, item in self._rows():
+                item.setCheckState(Qt.CheckState.Checked if entry.id in classes else Qt.CheckState.Unchecked)
         self.changed.emit()
 
-    def _items(self) -> list[QListWidgetItem]:
-        return [self.list.item(row) for row in range(self.list.count())]
+    def _rows(self) -> list[tuple[ClassEntry, QListWidgetItem]]:
+        return [(entry, self.list.item(row)) for row, entry in enumerate(self._entries)]
 
-    def _on_prediction(self, name: str, region: object) -> None:
+    def _on_prediction(self, class_id: ClassId, region: object) -> None:
         """List a class as soon as there is a first prediction, and no longer than there is any."""
-        if region is None or not any(entry.name == name for entry in self._entries):
+        if region is None or not any(entry.id == class_id for entry in self._entries):
             self.fill()

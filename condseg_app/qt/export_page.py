@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_classes import ExportClasses
@@ -144,15 +145,15 @@ class ExportPage(QWidget):
     def _export(self) -> None:
         form, target = self.chosen_format(), self.target()
         if form is not None and target is not None:
-            names = self.classes.names()
-            self.partial.begin(names, lambda: self._write(target, form, names))
+            classes = self.classes.chosen().ids
+            self.partial.begin(classes, lambda: self._write(target, form, classes))
 
-    def _write(self, target: Path, form: ExportFormat, names: list[str]) -> None:
+    def _write(self, target: Path, form: ExportFormat, classes: Sequence[ClassId]) -> None:
         image = self._session.state.image
         if image is not None:
             self._folders[image.key] = target.parent
         self._written = ()
-        self._session.exports.start(target, form.key, names)
+        self._session.exports.start(target, form.key, classes)
 
     def _stop(self) -> None:
         if self.partial.waits_for:
@@ -190,12 +191,12 @@ class ExportPage(QWidget):
 
     def _update(self) -> None:
         """Look at the files that the export would write."""
-        form, target, names = self.chosen_format(), self.target(), self.classes.names()
+        form, target, chosen = self.chosen_format(), self.target(), self.classes.chosen()
         self._misplaced = None if form is None or target is None else _why_not_there(form, target)
-        self.path.setStyleSheet(_WRONG if self._misplaced is not None and names else "")
+        self.path.setStyleSheet(_WRONG if self._misplaced is not None and chosen else "")
         self._will_write = ""
-        if form is not None and target is not None and self._misplaced is None and names:
-            self._will_write = _listed(export_files(form, target, self._session.state.classes.keeping(names)))
+        if form is not None and target is not None and self._misplaced is None and chosen:
+            self._will_write = _listed(export_files(form, target, chosen))
         self._allow()
 
     def _allow(self) -> None:
@@ -207,7 +208,7 @@ class ExportPage(QWidget):
         reason = why_not(self._session.state, "export")
         if reason is not None:
             return reason
-        if not self.classes.names():
+        if not self.classes.chosen():
             return "Tick at least one class"
         if self.partial.waits_for:
             return "It is written as soon as the prediction is complete"

@@ -93,7 +93,8 @@ class JobLine(QStackedWidget):
         self.setCurrentWidget(self.notice if job is None else self.work)
         if job is not None:
             self._on_progress(job.progress)
-            if job.state == "paused":
+            told = self._session.state.job
+            if told is not None and told.is_paused:
                 self._tell(f"{job.title}, paused")
 
     def _on_progress(self, progress: Progress) -> None:

@@ -148,7 +148,7 @@ def lost_lines(unsaved: Unsaved) -> list[str]:
 
 def _marks_text(marks: UnsavedMarks) -> str:
     where = "" if marks.in_view else " (not in view)"
-    return f"annotations on {marks.image.name}{where}: {listed(marks.names)}"
+    return f"annotations on {marks.image.name}{where}: {listed([entry.name for entry in marks.classes])}"
 
 
 def _how_kept(unsaved: Unsaved) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from condseg_app.data import ClassTable, TeachingMode, TrainingProgress
+from condseg_app.data import ClassId, ClassTable, TeachingMode, TrainingProgress
 from condseg_app.qt.curves import Curves
 from condseg_app.qt.style import PlainLabel, quiet
 from condseg_app.qt.text import time_text
@@ -32,7 +32,7 @@ class LessonFigures(QWidget):
         super().__init__(parent)
         self.setObjectName("lesson_figures")
         self._seen: list[tuple[int, float]] = []
-        self._begin("", "exact")
+        self._begin(ClassId(""), "exact")
         self.dice = PlainLabel()
         self.dice.setObjectName("lesson_dice")
         self.dice.setStyleSheet("font-size: 19px; font-weight: bold;")  # the app's style outdoes a font
@@ -54,9 +54,9 @@ class LessonFigures(QWidget):
         for part in (row, self.remark, self.curves):
             column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
 
-    def start(self, name: str, mode: TeachingMode, steps: int) -> None:
+    def start(self, class_id: ClassId, mode: TeachingMode, steps: int) -> None:
         """Begin with a lesson of a class."""
-        self._begin(name, mode)
+        self._begin(class_id, mode)
         self.curves.clear(steps)
         for label in (self.dice, self.meaning, self.spent, self.remark):
             label.setText("")
@@ -67,7 +67,7 @@ class LessonFigures(QWidget):
         """Show the lesson's progress."""
         self.curves.add(progress, classes)
         self.spent.setText(f"{time_text(progress.seconds)} min")
-        dice = progress.dice.get(self._name)
+        dice = progress.dice.get(self._class_id)
         if dice is not None:
             earlier = [seen for seen in self._seen if seen[0] < progress.step]
             self._seen = [*earlier, (progress.step, dice)]
@@ -76,15 +76,15 @@ class LessonFigures(QWidget):
             for label in (self.dice, self.meaning):
                 label.setToolTip(_HINTS[self._mode])
         remarks = [
-            _looks_like(progress.nearest),
+            _looks_like(progress.nearest, classes),
             stalled(self._seen) if self._mode == "exact" else "",
             _unexamined(progress) if self._mode == "exact" else "",
         ]
         self.remark.setText(" ".join(remark for remark in remarks if remark))
         self.remark.setVisible(bool(self.remark.text()))
 
-    def _begin(self, name: str, mode: TeachingMode) -> None:
-        self._name, self._mode = name, mode
+    def _begin(self, class_id: ClassId, mode: TeachingMode) -> None:
+        self._class_id, self._mode = class_id, mode
         self._seen = []
 
 
@@ -99,10 +99,11 @@ def stalled(seen: Sequence[tuple[int, float]]) -> str:
     return "It gets no better: paint a slice where it is wrong, or try Full."
 
 
-def _looks_like(nearest: tuple[str, float] | None) -> str:
-    if nearest is None or nearest[1] < _ALIKE:
+def _looks_like(nearest: tuple[str, float] | None, classes: ClassTable) -> str:
+    like = None if nearest is None else classes.by_id(ClassId(nearest[0]))
+    if nearest is None or like is None or nearest[1] < _ALIKE:
         return ""
-    return f"This looks like {nearest[0]}, Dice {nearest[1]:.2f}."
+    return f"This looks like {like.name}, Dice {nearest[1]:.2f}."
 
 
 def _unexamined(progress: TrainingProgress) -> str:

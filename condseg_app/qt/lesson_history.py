@@ -48,7 +48,7 @@ class LessonHistory(QWidget):
             if newest_is_chosen:
                 self.states.setCurrentIndex(len(states) - 1)
         self._states = states
-        self.title.setText(f"{self._session.state.lesson_class} as it was after")
+        self.title.setText(f"{self._session.state.lesson_name} as it was after")
         self.setVisible(bool(states))
         self._allow()
 

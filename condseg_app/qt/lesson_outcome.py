@@ -1,11 +1,13 @@
 """Outcome of a lesson, and the choice to keep or discard."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
-from condseg_app.data import Certificate
+from condseg_app.data import Certificate, ClassChange
 from condseg_app.qt.changes_table import ChangesTable, lost
 from condseg_app.qt.confirmation import Question, confirm
 from condseg_app.qt.style import PlainLabel, heading, push_button, quiet
@@ -54,13 +56,14 @@ class LessonOutcome(QWidget):
     def show_result(self, result: LessonResult) -> None:
         """Offer the taught class."""
         exact = result.certificate is not None
-        self.title.setText(_title(result))
+        name, changes = self._session.state.name_of(result.class_id), self._named(result)
+        self.title.setText(_title(result, name))
         self.reasons.setText("\n".join(f"• {reason}" for reason in result.reasons))
         self.reasons.setVisible(bool(result.reasons))
         self.accept.setText("Use it anyway" if result.reasons else "Use the new model")
         self.changes.setVisible(not exact)
-        self.changes.show_changes(result.changes)
-        self.verdict.setText(_how_good(result) if exact else _verdict(result))
+        self.changes.show_changes(changes)
+        self.verdict.setText(_how_good(result) if exact else _verdict(result, name, changes))
         self.certificate.setVisible(exact)
         if result.certificate is not None:
             self.certificate.setText(_certified(result.certificate, len(result.changes) - 1))
@@ -68,9 +71,14 @@ class LessonOutcome(QWidget):
             self.certificate.setStyleSheet("" if result.certificate.holds else _WRONG)
         self.show()
 
+    def _named(self, result: LessonResult) -> list[ClassChange]:
+        """The changes by the classes' names on screen."""
+        name_of = self._session.state.name_of
+        return [replace(change, name=name_of(class_id)) for class_id, change in result.changes.items()]
+
     def _accept(self) -> None:
         result = self._session.state.lesson_result
-        worse = () if result is None or result.certificate is not None else lost(result.changes)
+        worse = () if result is None or result.certificate is not None else lost(self._named(result))
         if not worse:
             self._use()
             return
@@ -89,7 +97,7 @@ class LessonOutcome(QWidget):
         self._session.lessons.accept()
         self.hide()
         if result is not None:
-            self.accepted.emit(result.class_name)
+            self.accepted.emit(result.class_id)
 
     def _discard(self) -> None:
         result = self._session.state.lesson_result
@@ -98,7 +106,7 @@ class LessonOutcome(QWidget):
         question = Question(
             "discard_dialog",
             "Discard",
-            f"Discard {result.class_name} as it was taught?",
+            f"Discard {self._session.state.name_of(result.class_id)} as it was taught?",
             "The new model's file is deleted. The former model stays as it is.",
             "Discard",
             QMessageBox.ButtonRole.DestructiveRole,
@@ -110,15 +118,15 @@ class LessonOutcome(QWidget):
         self.hide()
 
 
-def _title(result: LessonResult) -> str:
+def _title(result: LessonResult, name: str) -> str:
     if result.reasons:
         nothing = (result.dice or 0.0) < _NOTHING
-        return f"{'Nothing' if nothing else 'Little'} of {result.class_name} was learnt"
-    return "Before and after, Dice on this image" if result.certificate is None else f"{result.class_name} is taught"
+        return f"{'Nothing' if nothing else 'Little'} of {name} was learnt"
+    return "Before and after, Dice on this image" if result.certificate is None else f"{name} is taught"
 
 
 def _how_good(result: LessonResult) -> str:
-    taught = next((c for c in result.changes if c.name == result.class_name), None)
+    taught = result.changes.get(result.class_id)
     if result.held_out is not None:
         seen = f", {taught.after:.2f} on your annotation" if result.reasons and taught is not None else ""
         return f"Dice {result.held_out:.2f} on annotated slices it has not learnt from{seen}."
@@ -150,12 +158,12 @@ def _whole(certificate: Certificate) -> str:
     )
 
 
-def _verdict(result: LessonResult) -> str:
-    taught = next((c for c in result.changes if c.name == result.class_name), None)
-    said = "" if taught is None else f"{taught.name} reaches a Dice of {taught.after:.2f} on your annotation. "
-    against = any(c.reference == "prediction" for c in result.changes)
+def _verdict(result: LessonResult, name: str, changes: Sequence[ClassChange]) -> str:
+    taught = result.changes.get(result.class_id)
+    said = "" if taught is None else f"{name} reaches a Dice of {taught.after:.2f} on your annotation. "
+    against = any(c.reference == "prediction" for c in changes)
     note = " Classes without annotation here are compared with the former model's prediction." if against else ""
-    worse = lost(result.changes)
+    worse = lost(changes)
     if worse:
         return f"{said}Worse than before: {', '.join(c.name for c in worse)}.{note}"
     return f"{said}No other class has become worse.{note}"

@@ -25,7 +25,7 @@ class LessonQuestion(QMessageBox):
         runs = session.state.is_teaching
         self.setObjectName("lesson_question")
         self.setIcon(QMessageBox.Icon.Question)
-        self.setWindowTitle(f"Teaching {lesson.class_name}")
+        self.setWindowTitle(f"Teaching {lesson.name}")
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(f"{lesson_text(lesson)}. Keep what was learnt?")
         self.setInformativeText("The class is saved as a new model file; the present model stays as it is.")
@@ -73,4 +73,4 @@ def ask_about_lesson(session: Session, lesson: UnsavedLesson, parent: QWidget) -
 def lesson_text(lesson: UnsavedLesson) -> str:
     """'cyst: 14 minutes of learning, step 340 of 600'."""
     learnt = duration_text(lesson.seconds)
-    return f"{lesson.class_name}: {learnt} of learning, step {lesson.step:,} of {lesson.steps:,}"
+    return f"{lesson.name}: {learnt} of learning, step {lesson.step:,} of {lesson.steps:,}"

@@ -7,6 +7,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.priority_list import PriorityList
 from condseg_app.qt.style import narrow_box, quiet
 from condseg_app.session import Session
+from condseg_app.session.may import why_not
 
 _KEPT = "This format keeps overlaps: each class has all of its voxels."
 _HINTS = (
@@ -42,7 +43,7 @@ class OverlapChoice(QWidget):
         self.rule.addItems(["Most probable class wins", "By priority"])
         self.rule.activated.connect(self._on_rule)
         self.order = PriorityList()
-        self.order.reordered.connect(lambda names: self._session.classes.set_priority(names))
+        self.order.reordered.connect(lambda classes: self._session.classes.set_priority(classes))
         self.hint = quiet()
         self.hint.setObjectName("overlap_hint")
         self.conflicts = QCheckBox("Show conflicts in magenta")
@@ -69,12 +70,12 @@ class OverlapChoice(QWidget):
         with QSignalBlocker(self.rule), QSignalBlocker(self.conflicts):
             self.rule.setCurrentIndex(int(chosen))
             self.conflicts.setChecked(session.state.shows_conflicts)
-        self.conflicts.setEnabled(session.state.image is not None)
+        self.conflicts.setEnabled(why_not(session.state, "show_conflicts") is None)
         self._form.setRowVisible(0, not self._kept)
         self.order.setVisible(chosen and not self._kept)
         self.hint.setText(_KEPT if self._kept else _HINTS[chosen] + _ALWAYS)
-        names = session.state.classes.names if session.state.in_priority is None else session.state.in_priority
-        self.order.fill([session.state.classes[name] for name in names if session.state.has_result(name)])
+        classes = session.state.in_priority or session.state.classes.ids
+        self.order.fill([session.state.entry(class_id) for class_id in classes if session.state.has_result(class_id)])
 
     def _on_rule(self, row: int) -> None:
-        self._session.classes.set_priority(self._session.state.classes.names if row else None)
+        self._session.classes.set_priority(self._session.state.classes.ids if row else None)

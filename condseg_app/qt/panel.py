@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.errors import CondsegError
 from condseg_app.io import models_available
 from condseg_app.qt.classes_page import ClassesPage
@@ -126,14 +127,14 @@ class Panel(QWidget):
         """Turn to a page."""
         self.pages.setCurrentWidget(self._areas[page])
 
-    def show_teach(self, name: str) -> None:
+    def show_teach(self, class_id: ClassId) -> None:
         """Turn to the page for teaching a class."""
-        self.session.classes.choose(name)
+        self.session.classes.choose(class_id)
         self.show_page("teach")
 
-    def show_export(self, name: str) -> None:
+    def show_export(self, class_id: ClassId) -> None:
         """Turn to the page for exporting a class."""
-        self.export.classes.choose_only(name)
+        self.export.classes.choose_only(class_id)
         self.show_page("export")
 
     def _show_result(self, result: object) -> None:
@@ -170,16 +171,15 @@ class Panel(QWidget):
         self.keyboard.pass_on(event)
 
     def _step(self, by: int) -> None:
-        names = self.session.state.classes.names
-        if names:
-            current = self.session.state.current_class
-            row = names.index(current) + by if current is not None else 0
-            self.session.classes.choose(names[row % len(names)])
+        classes, current = self.session.state.classes.ids, self.session.state.current_class
+        if classes:
+            row = classes.index(current) + by if current is not None else 0
+            self.session.classes.choose(classes[row % len(classes)])
 
     def _hide(self) -> None:
-        name = self.session.state.current_class
-        if name is not None:
-            self.session.classes.set_hidden(name, name not in self.session.state.hidden_classes)
+        current = self.session.state.current_class
+        if current is not None:
+            self.session.classes.set_hidden(current, current not in self.session.state.hidden)
 
 
 def _scrolled(page: QWidget) -> QScrollArea:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted, listed
 from condseg_app.session import Session
+from condseg_app.session.state import State
 
 _HOLES = "Parts without a prediction would hold no class; the record beside the files says that they are partial."
 _TAUGHT = " It cannot go on while a class is being taught."
@@ -27,7 +29,7 @@ class PartialExport(QObject):
         super().__init__(page)
         self._session, self._page, self._changed = session, page, changed
         self._export: Callable[[], object] | None = None
-        self.waits_for: tuple[str, ...] = ()
+        self.waits_for: tuple[ClassId, ...] = ()
         connections = Connections(self)
         connections.to(session.jobs.changed, lambda: soon(self, self._look))
         connections.to(session.jobs.progressed, lambda _: self._changed() if self.waits_for else None)
@@ -36,16 +38,16 @@ class PartialExport(QObject):
     @property
     def text(self) -> str:
         """The predictions that the export waits for, as text."""
-        return f"Waiting for the prediction: {_parts(self._session, self.waits_for)}"
+        return f"Waiting for the prediction: {_parts(self._session.state, self.waits_for)}"
 
-    def begin(self, names: Sequence[str], export: Callable[[], object]) -> None:
+    def begin(self, classes: Sequence[ClassId], export: Callable[[], object]) -> None:
         """Export, or ask first.
 
         Args:
-            names: names of the classes.
+            classes: to export.
             export: writes the classes.
         """
-        partial = tuple(name for name in names if self._session.state.state_of(name) == "filling")
+        partial = tuple(i for i in classes if self._session.state.state_of(i) == "filling")
         if partial:
             self._ask(partial, export)
         else:
@@ -57,13 +59,13 @@ class PartialExport(QObject):
             self._export, self.waits_for = None, ()
             self._changed()
 
-    def _ask(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
+    def _ask(self, partial: tuple[ClassId, ...], export: Callable[[], object]) -> None:
         box = QMessageBox(self._page.window())
         box.setObjectName("partial_export")
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Export")
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Prediction is not complete: {_parts(self._session, partial)}.")
+        box.setText(f"Prediction is not complete: {_parts(self._session.state, partial)}.")
         can_wait = not self._session.state.is_teaching
         box.setInformativeText(_HOLES + ("" if can_wait else _TAUGHT))
         if can_wait:
@@ -77,9 +79,9 @@ class PartialExport(QObject):
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 
-    def _wait(self, partial: tuple[str, ...], export: Callable[[], object]) -> None:
+    def _wait(self, partial: tuple[ClassId, ...], export: Callable[[], object]) -> None:
         self._export, self.waits_for = export, partial
-        if not all(self._session.predictions.is_under_way(name) for name in partial):
+        if not all(map(self._session.state.will_predict, partial)):
             self._session.predictions.start(partial)
         self._changed()
         soon(self, self._look)
@@ -88,18 +90,19 @@ class PartialExport(QObject):
         """Export once all is predicted; give up where nothing is predicted any more."""
         if self._export is None:
             return
-        if all(self._session.state.state_of(name) == "complete" for name in self.waits_for):
+        if all(self._session.state.state_of(class_id) == "complete" for class_id in self.waits_for):
             export = self._export
             self.stop()
             export()
         elif self._session.jobs.current is None:
-            names = listed(self.waits_for)
+            names = listed([*map(self._session.state.name_of, self.waits_for)])
             self.stop()
             self._session.notice.emit(f"Nothing was exported: the prediction of {names} did not get to its end.")
 
 
-def _parts(session: Session, names: Sequence[str]) -> str:
+def _parts(state: State, classes: Sequence[ClassId]) -> str:
     """'liver is 40 % done', '3 classes are 40 % done'."""
-    part = sum(session.predictions.part_of(name) for name in names) / max(len(names), 1)
-    who = f"{names[0]} is" if len(names) == 1 else f"{counted(len(names), 'class', 'classes')} are"
+    part = sum(state.parts.get(class_id, 0.0) for class_id in classes) / max(len(classes), 1)
+    many = len(classes)
+    who = f"{state.name_of(classes[0])} is" if many == 1 else f"{counted(many, 'class', 'classes')} are"
     return f"{who} {int(100 * part)} % done"

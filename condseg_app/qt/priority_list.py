@@ -6,12 +6,13 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QDropEvent, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from condseg_app.data import ClassEntry
+from condseg_app.data import ClassEntry, ClassId
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import soon
 from condseg_app.qt.style import allow, push_button
 
 _ROWS_SHOWN = 4
+_ID = Qt.ItemDataRole.UserRole
 _KEYS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 
@@ -57,7 +58,7 @@ class PriorityList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._entries: dict[str, ClassEntry] = {}
+        self._entries: list[ClassEntry] = []
         self.rows = _Rows()
         self.up = push_button("priority_up", "Up", lambda: self.rows.shift(-1))
         self.down = push_button("priority_down", "Down", lambda: self.rows.shift(1))
@@ -68,29 +69,30 @@ class PriorityList(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.rows, 1)
         row.addLayout(buttons)
-        self.rows.reordered.connect(lambda: self.reordered.emit(self.names()))
+        self.rows.reordered.connect(lambda: self.reordered.emit(self.classes()))
         self.rows.currentRowChanged.connect(self._update)
         self.rows.reordered.connect(self._update)
         self._update()
 
-    def names(self) -> list[str]:
+    def classes(self) -> list[ClassId]:
         """The classes in order."""
-        return [self.rows.item(row).text() for row in range(self.rows.count())]
+        return [self.rows.item(row).data(_ID) for row in range(self.rows.count())]
 
     def fill(self, entries: Sequence[ClassEntry]) -> None:
         """Show classes in this order; the current class stays current."""
-        if [self._entries.get(name) for name in self.names()] == [*entries]:
+        if self._entries == [*entries] and self.classes() == [entry.id for entry in entries]:
             return  # a drag may be under way
-        self._entries = {entry.name: entry for entry in entries}
+        self._entries = [*entries]
         item = self.rows.currentItem()
-        current = "" if item is None else item.text()
+        current = None if item is None else item.data(_ID)
         self.rows.blockSignals(True)
         self.rows.clear()
         for entry in entries:
             row = QListWidgetItem(glyphs.swatch(entry.color, glyphs.text_color(self)), entry.name)
             row.setFlags(row.flags() & ~Qt.ItemFlag.ItemIsDropEnabled)  # drop between rows, not onto a row
+            row.setData(_ID, entry.id)
             self.rows.addItem(row)
-            if entry.name == current:
+            if entry.id == current:
                 self.rows.setCurrentItem(row)
         self.rows.blockSignals(False)
         height = max(1, self.rows.sizeHintForRow(0)) * min(max(2, len(entries)), _ROWS_SHOWN)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, TeachingMode, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, ClassId, TeachingMode, TrainingProgress
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
@@ -82,7 +82,7 @@ class TeachPage(QWidget):
         self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.which.setObjectName("teach_class")
         self.which.setAccessibleName("Class to teach")
-        self.which.activated.connect(lambda row: self._session.classes.choose(self.which.itemText(row)))
+        self.which.activated.connect(lambda row: self._session.classes.choose(self.which.itemData(row)))
         self.marked = PlainLabel()
         self.marked.setObjectName("marked")
         self.marked.setWordWrap(True)
@@ -149,21 +149,21 @@ class TeachPage(QWidget):
 
     def _ready_to_mark(self) -> bool:
         """Take up the brush, if not in hand; a class that is absent is declared without a stroke."""
-        name = self._session.state.current_class
-        if name is None or self._session.state.image is None:
+        current = self._session.state.current_class
+        if current is None or self._session.state.image is None:
             return False
-        if self._binding.annotation.class_name != name:
-            self._binding.begin_painting(name)
+        if self._binding.annotation.class_id != current:
+            self._binding.begin_painting(current)
         return True
 
     def _toggle_painting(self) -> None:
-        name = self._session.state.current_class
-        if name is None:
+        current = self._session.state.current_class
+        if current is None:
             return
-        if self._binding.annotation.class_name == name:
+        if self._binding.annotation.class_id == current:
             self._binding.stop_painting()
         else:
-            self._binding.begin_painting(name)
+            self._binding.begin_painting(current)
         self._update()
 
     def _on_mode(self, mode: TeachingMode) -> None:
@@ -172,21 +172,21 @@ class TeachPage(QWidget):
         self.mode_chosen.emit(mode)
 
     def _start(self) -> None:
-        name = self._session.state.current_class
-        if name is None:
+        current = self._session.state.current_class
+        if current is None:
             return
         unsaved = self._session.unsaved.lesson
-        if unsaved is not None and not self._may_go_on(name):  # another lesson would drop the result
+        if unsaved is not None and not self._may_go_on(current):  # another lesson would drop the result
             ask_about_lesson(self._session, unsaved, self)
             return
         self._binding.painting.collect()
         self._binding.tell_view()
         self.outcome.hide()
-        if self._may_go_on(name):
+        if self._may_go_on(current):
             self._session.lessons.go_on()
         else:
-            self.figures.start(name, self.mode.mode, self.steps.value())
-            self._session.lessons.start(name, self.steps.value(), self.mode.mode)
+            self.figures.start(current, self.mode.mode, self.steps.value())
+            self._session.lessons.start(current, self.steps.value(), self.mode.mode)
         self._update()
 
     def _cancel(self) -> None:
@@ -198,13 +198,12 @@ class TeachPage(QWidget):
         else:
             self._session.lessons.discard()
 
-    def _predict(self, name: str) -> None:
+    def _predict(self, class_id: ClassId) -> None:
         """Show the class as predicted by the accepted model."""
-        self._session.predictions.start([name], self._binding.near())
+        self._session.predictions.start([class_id], self._binding.near())
 
     def _pause(self) -> None:
-        job = self._session.jobs.current
-        if job is not None and job.state == "paused":
+        if self._is_paused:
             self._session.jobs.resume()
         else:
             self._session.jobs.pause()
@@ -219,52 +218,62 @@ class TeachPage(QWidget):
         self.outcome.show_result(result)
 
     def _update(self) -> None:
-        name, teaching = self._session.state.current_class, self._session.state.is_teaching
+        state, current, teaching = (
+            self._session.state,
+            self._session.state.current_class,
+            self._session.state.is_teaching,
+        )
         with QSignalBlocker(self.which):
             self.which.clear()
-            self.which.addItems(list(self._session.state.classes.names))
-            self.which.setCurrentIndex(-1 if name is None else self.which.findText(name))
-        annotation = None if name is None else self._session.state.annotations.get(name)
-        others = 0 if name is None else len(self._session.state.marked_elsewhere(name))
+            for entry in state.classes:
+                self.which.addItem(entry.name, entry.id)
+            self.which.setCurrentIndex(-1 if current is None else state.classes.ids.index(current))
+        annotation = None if current is None else state.annotations.get(current)
+        others = 0 if current is None else len(state.marked_elsewhere(current))
         self.marked.setText(marked_text(annotation, others))
-        painting = name is not None and self._binding.annotation.class_name == name
-        self.paint.setText("Stop painting" if painting else f"Paint {without_mnemonic(name)}" if name else "Paint")
-        reason = why_not(self._session.state, "annotate", name)
+        painting = current is not None and self._binding.annotation.class_id == current
+        name = "" if current is None else without_mnemonic(state.name_of(current))
+        self.paint.setText("Stop painting" if painting else f"Paint {name}".strip())
+        reason = why_not(state, "annotate", current)
         allow(self.paint, reason, "Paint with the left button; 1 erases, 2 paints, [ and ] change the brush")
         allow(self.slice_done, reason, "Unpainted voxels on this slice are not this class (K in the viewer)")
         is_2d = self._session.state.image is not None and self._session.state.image.geometry.is_2d
         self.slice_done.setText("This image is complete" if is_2d else "This slice is complete")
         self.volume_done.setVisible(not is_2d)
         allow(self.volume_done, reason, "Unpainted voxels anywhere are not this class (Shift+K in the viewer)")
-        self._allow_lesson(name)
+        self._allow_lesson(current)
         self.advice.setText(_MEANWHILE if teaching and self.mode.mode == "exact" else _ADVICE)
         self.before.setVisible(self._session.state.can_take_lesson_back)
         if not teaching:
             self.outcome.setVisible(self._session.state.lesson_result is not None)
 
-    def _allow_lesson(self, name: str | None) -> None:
+    def _allow_lesson(self, current: ClassId | None) -> None:
         """Enable the actions that the lesson allows now."""
-        teaching, go_on, job = self._session.state.is_teaching, self._may_go_on(name), self._session.jobs.current
+        state, teaching, go_on = self._session.state, self._session.state.is_teaching, self._may_go_on(current)
+        name = None if current is None else state.name_of(current)
         self.start.setText("Continue" if go_on else "Start")
         hint = "Go on from the last state, with the present annotation" if go_on else f"Teach the model {name}"
-        allow(self.start, why_not(self._session.state, "teach", name), f"{hint}; it is saved as a new file")
-        nothing = None if teaching else "Nothing is being taught"
+        allow(self.start, why_not(state, "teach", current), f"{hint}; it is saved as a new file")
+        nothing = why_not(state, "steer_lesson")
         allow(self.pause, nothing, "Pause the lesson, and go on later")
         allow(self.stop, nothing, "End the lesson now; the class is compared and saved")
         allow(self.cancel, None if go_on else nothing, "Forget the lesson; the model stays as it was")
-        self.pause.setText("Go on" if teaching and job is not None and job.state == "paused" else "Pause")
-        self.cancel.setVisible(
-            teaching or (go_on and self._session.state.lesson_result is None)
-        )  # or a discard button is there
+        self.pause.setText("Go on" if self._is_paused else "Pause")
+        self.cancel.setVisible(teaching or (go_on and state.lesson_result is None))  # or a discard button is there
         for button in (self.pause, self.stop):
             button.setVisible(teaching)
         for widget in (self.start, self.mode, self.steps_title, self.steps):  # the curves need the room
             widget.setVisible(not teaching)
 
-    def _may_go_on(self, name: str | None) -> bool:
+    @property
+    def _is_paused(self) -> bool:
+        job = self._session.state.job
+        return job is not None and job.is_paused
+
+    def _may_go_on(self, current: ClassId | None) -> bool:
         """Whether a lesson of the current class has ended, or lost its engine, and can go on."""
-        session = self._session
-        return session.state.can_go_on_with_lesson and session.state.lesson_class == name and self.mode.mode == "exact"
+        state = self._session.state
+        return self.mode.mode == "exact" and state.can_go_on_with_lesson and state.lesson_class == current
 
 
 def marked_text(annotation: ChunkedAnnotation | None, others: int = 0) -> str:

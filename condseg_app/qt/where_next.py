@@ -2,6 +2,7 @@
 
 from qtpy.QtWidgets import QGridLayout, QWidget
 
+from condseg_app.data import ClassId
 from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
@@ -27,7 +28,7 @@ class WhereNext(QWidget):
         self._binding, self._session = binding, binding.session
         self._proposal: Proposal | None = None
         self._image: ImageProposal | None = None
-        self._asked: tuple[str, int] | None = None
+        self._asked: tuple[ClassId, int] | None = None
         self._build()
         self._again = delay(self, _EVERY_MS, self._ask)
         session, connections = self._session, Connections(self)
@@ -64,13 +65,13 @@ class WhereNext(QWidget):
 
     def _look(self) -> None:
         """Look for an image, or open the found image."""
-        found, name, axis = self._image, self._session.state.current_class, self._axis()
+        found, current, axis = self._image, self._session.state.current_class, self._axis()
         if found is not None and found.image is not None:
             self._session.images.show(found.image)
             self._show_slice(found.slice)
-            self._session.predictions.start([found.class_name], self._binding.near())
-        elif name is not None and axis is not None:
-            self._session.proposals.find_image(name, axis)
+            self._session.predictions.start([found.class_id], self._binding.near())
+        elif current is not None and axis is not None:
+            self._session.proposals.find_image(current, axis)
 
     def _show_slice(self, proposal: Proposal) -> bool:
         """Go to a slice; False where the view is along another axis."""
@@ -82,8 +83,8 @@ class WhereNext(QWidget):
 
     # following the session
 
-    def _on_result(self, name: str) -> None:
-        if name == self._session.state.current_class and not self._again.isActive():
+    def _on_result(self, class_id: ClassId) -> None:
+        if class_id == self._session.state.current_class and not self._again.isActive():
             self._again.start()
 
     def _forget(self) -> None:
@@ -92,11 +93,11 @@ class WhereNext(QWidget):
         self._update()
 
     def _ask(self) -> None:
-        name, sight = self._session.state.current_class, self._binding.sight
+        current, sight = self._session.state.current_class, self._binding.sight
         axis = None if sight is None else sight.across()
-        if name is not None and axis is not None:
-            self._asked = name, axis
-            self._session.proposals.find_slice(name, axis)
+        if current is not None and axis is not None:
+            self._asked = current, axis
+            self._session.proposals.find_slice(current, axis)
 
     def _axis(self) -> int | None:
         """Axis of the slices: in a picture, which is a single slice, the last axis."""
@@ -107,19 +108,20 @@ class WhereNext(QWidget):
         return 2 if across is None else across
 
     def _on_slice(self, proposal: Proposal) -> None:
-        asked = (proposal.class_name, proposal.axis) == self._asked
-        if asked and proposal.class_name == self._session.state.current_class:
+        asked = (proposal.class_id, proposal.axis) == self._asked
+        if asked and proposal.class_id == self._session.state.current_class:
             self._proposal = proposal
             self._update()
 
     def _on_image(self, proposal: ImageProposal) -> None:
-        if proposal.class_name == self._session.state.current_class:
+        if proposal.class_id == self._session.state.current_class:
             self._image = proposal
             self._update()
 
     def _update(self) -> None:
-        name, text, found = self._session.state.current_class, self._slice_text(), self._image
-        has_others = self._binding.sight is not None and name is not None and self._session.state.can_predict(name)
+        state, text, found = self._session.state, self._slice_text(), self._image
+        current = state.current_class
+        has_others = self._binding.sight is not None and current is not None and state.can_predict(current)
         for widget in (self.text, self.go):
             widget.setVisible(text is not None)
         for widget in (self.others, self.look):

@@ -13,8 +13,9 @@ from condseg_app.errors import CondsegError
 from condseg_app.io import ModelFile
 from condseg_app.io.data_sets.generated import is_generated, is_sample
 from condseg_app.jobs import Job, Progress, Step, Steps
-from condseg_app.session.jobs import Jobs, ignore
+from condseg_app.session.jobs import Jobs
 from condseg_app.session.store import Store
+from condseg_app.session.work import ignore
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from condseg_app.data import ClassId
+from condseg_app.session.requests import Choice
 from condseg_app.session.state import State
 
 Change = tuple[str, tuple[object, ...]]
@@ -15,15 +17,15 @@ def changes(old: State, new: State) -> Iterator[Change]:
         if before[signal] != after[signal]:
             yield signal, ()
     for class_id in _different(old.thresholds, new.thresholds):
-        entry = new.classes.by_id(class_id)
-        if entry is not None:
-            yield "threshold_changed", (entry.name,)
-    for name in _different(old.annotations, new.annotations):
-        yield "annotation_changed", (name,)
+        yield "threshold_changed", (class_id,)
+    for class_id in _different(old.annotations, new.annotations):
+        yield "annotation_changed", (class_id,)
     if old.current_class != new.current_class:  # painting the class before ends, with the annotations of now
         yield "current_class_changed", ()
-    for name in _different(_levels(old), _levels(new)):
-        yield "prediction_changed", (name, None)
+    for class_id in _different(_levels(old), _levels(new)):
+        yield "prediction_changed", (class_id, None)
+    if new.question is not None and new.question is not old.question:
+        yield "choice_needed" if isinstance(new.question, Choice) else "labels_found", (new.question,)
 
 
 def _whole(state: State) -> Mapping[str, object]:
@@ -39,11 +41,10 @@ def _whole(state: State) -> Mapping[str, object]:
     }
 
 
-def _levels(state: State) -> Mapping[str, object]:
-    shown = {name: state.levels_of(name) for name in state.classes.names}
-    return {name: levels for name, levels in shown.items() if levels is not None}
+def _levels(state: State) -> Mapping[ClassId, object]:
+    return {class_id: levels for class_id in state.classes.ids if (levels := state.levels_of(class_id)) is not None}
 
 
-def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """Names whose values are different objects, or that one mapping lacks."""
-    return [name for name in {**old, **new} if old.get(name) is not new.get(name)]
+def _different(old: Mapping[ClassId, object], new: Mapping[ClassId, object]) -> list[ClassId]:
+    """Classes whose values are different objects, or that one mapping lacks."""
+    return [class_id for class_id in {**old, **new} if old.get(class_id) is not new.get(class_id)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from condseg_app.data import ClassEntry, Color
+from condseg_app.data import ClassEntry, ClassId, Color
 from condseg_app.session import table
 from condseg_app.session.command import command
 from condseg_app.session.state import State
@@ -28,30 +28,30 @@ class Classes:
     # The current class, and how classes are shown
 
     @command
-    def choose(self, name: str | None) -> None:
+    def choose(self, class_id: ClassId | None) -> None:
         """Choose the current class, or none."""
-        if name is not None:
-            self._state.classes.row(name)
-        self._store.become(replace(self._state, current_class=name))
+        if class_id is not None:
+            self._state.entry(class_id)
+        self._store.become(replace(self._state, current_class=class_id))
 
     @command
-    def set_threshold(self, name: str, value: float) -> None:
+    def set_threshold(self, class_id: ClassId, value: float) -> None:
         """Say from which probability on, 0 to 1, a voxel counts as the class."""
-        class_id = self._state.classes[name].id
-        thresholds = {**self._state.thresholds, class_id: float(min(max(value, 0.0), 1.0))}
+        own = self._state.entry(class_id).id
+        thresholds = {**self._state.thresholds, own: float(min(max(value, 0.0), 1.0))}
         self._store.become(replace(self._state, thresholds=thresholds))
 
     @command
-    def set_hidden(self, name: str, hidden: bool) -> None:
+    def set_hidden(self, class_id: ClassId, hidden: bool) -> None:
         """Hide a class, or show a hidden class."""
-        own, before = {self._state.classes[name].id}, self._state.hidden
+        own, before = {self._state.entry(class_id).id}, self._state.hidden
         self._store.become(replace(self._state, hidden=before | own if hidden else before - own))
 
     @command
-    def show_only(self, name: str | None) -> None:
+    def show_only(self, class_id: ClassId | None) -> None:
         """Hide all other classes; None shows all."""
-        hidden = [entry.id for entry in self._state.classes if name not in (None, entry.name)]
-        self._store.become(replace(self._state, hidden=frozenset(hidden)))
+        others = set() if class_id is None else {*self._state.classes.ids} - {class_id}
+        self._store.become(replace(self._state, hidden=frozenset(others)))
 
     @command
     def show_conflicts(self, shown: bool) -> None:
@@ -59,9 +59,9 @@ class Classes:
         self._store.become(replace(self._state, shows_conflicts=shown))
 
     @command
-    def set_priority(self, names: Sequence[str] | None) -> None:
-        """Set the priority of overlapping classes, unnamed classes last; None: the most probable class has priority."""
-        priority = None if names is None else tuple(self._state.classes[name].id for name in names)
+    def set_priority(self, classes: Sequence[ClassId] | None) -> None:
+        """Set the priority of overlapping classes, other classes last; None: the most probable class has priority."""
+        priority = None if classes is None else tuple(self._state.entry(class_id).id for class_id in classes)
         self._store.become(replace(self._state, priority=priority))
 
     # The table
@@ -78,16 +78,17 @@ class Classes:
         return entry
 
     @command
-    def rename(self, name: str, new_name: str) -> None:
+    def rename(self, class_id: ClassId, name: str) -> None:
         """Give a class another name; the model's file keeps its own."""
-        self._store.edit(table.renaming(self._state, name, new_name))
+        self._store.edit(table.renaming(self._state, class_id, name))
 
     @command
-    def recolor(self, name: str, color: Color) -> None:
+    def recolor(self, class_id: ClassId, color: Color) -> None:
         """Give a class another colour."""
+        name = self._state.entry(class_id).name
         self._store.edit(replace(self._state, classes=self._state.classes.replacing(name, color=color)))
 
     @command
-    def remove(self, name: str) -> None:
+    def remove(self, class_id: ClassId) -> None:
         """Remove a class from the table, with its annotation."""
-        self._store.edit(table.removing(self._state, name))
+        self._store.edit(table.removing(self._state, class_id))

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ChunkedAnnotation, ClassLevels, Region, as_level, level_counts
+from condseg_app.data import ChunkedAnnotation, ClassId, ClassLevels, Region, as_level, level_counts
 from condseg_app.session.state import State
 
 Counts = NDArray[np.int64]
@@ -23,27 +23,29 @@ class VoxelCounts:
     def __init__(self) -> None:
         self._decided: WeakKeyDictionary[ClassLevels, tuple[ChunkedAnnotation | None, Counts]] = WeakKeyDictionary()
 
-    def voxels(self, state: State, name: str) -> int:
+    def voxels(self, state: State, class_id: ClassId) -> int:
         """Number of voxels of a class by itself, corrections in."""
-        levels, annotation = state.levels_of(name), state.annotations.get(name)
-        reaches = as_level(state.threshold(name))
+        levels, annotation = state.levels_of(class_id), state.annotations.get(class_id)
+        reaches = as_level(state.threshold(class_id))
         count = 0 if annotation is None else annotation.present
         if levels is not None:
             count += levels.reaching(reaches) - int(self._counted(levels, annotation)[reaches:].sum())
         return count
 
-    def following(self, state: State, names: Sequence[str], region: Region, fill: Callable[[State], State]) -> State:
+    def following(
+        self, state: State, classes: Sequence[ClassId], region: Region, fill: Callable[[State], State]
+    ) -> State:
         """Let some classes be filled in a region, and count the changes there."""
         counts = {}
-        for name in names:
-            levels, annotation = state.levels_of(name), state.annotations.get(name)
+        for class_id in classes:
+            levels, annotation = state.levels_of(class_id), state.annotations.get(class_id)
             before = _none() if levels is None else self._counted(levels, annotation)
-            counts[name] = before - _decided(levels, annotation, region)
+            counts[class_id] = before - _decided(levels, annotation, region)
         filled = fill(state)
-        for name in names:
-            levels, annotation = filled.levels_of(name), filled.annotations.get(name)
+        for class_id in classes:
+            levels, annotation = filled.levels_of(class_id), filled.annotations.get(class_id)
             if levels is not None:
-                self._decided[levels] = annotation, counts[name] + _decided(levels, annotation, region)
+                self._decided[levels] = annotation, counts[class_id] + _decided(levels, annotation, region)
         return filled
 
     def _counted(self, levels: ClassLevels, annotation: ChunkedAnnotation | None) -> Counts:

@@ -19,7 +19,8 @@ def save_derived_model(made: Model, state: State, ending: str, folder: Path) -> 
     path = _new_file(folder, f"{model.name}{ending}")
     training = dict(made.training)
     if "classes" in training:
-        training["classes"] = {state.shown_class(own): record for own, record in training["classes"].items()}
+        names = {own.name: (state.classes.by_id(own.id) or own).name for own in made.classes}
+        training["classes"] = {names.get(own, own): record for own, record in training["classes"].items()}
     classes = made.classes.labelled_as(state.classes)
     kept = replace(made, name=path.stem, classes=classes, training=training, parent=io.file_hash(parent), source=None)
     try:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app import io
-from condseg_app.data import ChunkedAnnotation, LabelMap, OnDemand, Overlap
+from condseg_app.data import ChunkedAnnotation, ClassId, ClassTable, LabelMap, OnDemand, Overlap
 from condseg_app.errors import Cancelled
 from condseg_app.io.pictures.camera import orientation_of
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import fusing
-from condseg_app.session.jobs import FileJob
 from condseg_app.session.may import refuse
 from condseg_app.session.state import State
+from condseg_app.session.work import FileJob
 
 _Voxel = TypeVar("_Voxel", np.uint8, np.bool_)
 _LOOK_EVERY = 0.1
@@ -33,16 +33,16 @@ class ExportPlan:
     state: State
     path: Path
     format: io.ExportFormat
-    names: tuple[str, ...]
+    classes: ClassTable
 
     @property
     def kept_marks(self) -> tuple[ChunkedAnnotation, ...]:
         """The annotations that the files will hold and can be reopened with."""
         marked = self.state.annotations
-        return tuple(marked[name] for name in self.names if name in marked) if self.format.keeps_marks else ()
+        return tuple(marked[i] for i in self.classes.ids if i in marked) if self.format.keeps_marks else ()
 
     @classmethod
-    def of(cls, state: State, path: Path, format_key: str, names: Sequence[str] | None) -> "ExportPlan":
+    def of(cls, state: State, path: Path, format_key: str, classes: Sequence[ClassId] | None) -> "ExportPlan":
         """Check the request.
 
         Raises:
@@ -50,27 +50,28 @@ class ExportPlan:
         """
         form = io.export_format(format_key)
         form.check_fits(state.opened_image().geometry, path)
-        for name in (None,) if names is None else names:
-            refuse(state, "export", name)
-        known = [name for name in state.classes.names if state.has_result(name)]
-        return cls(state, path, form, tuple(n for n in known if names is None or n in names))
+        for class_id in (None,) if classes is None else classes:
+            refuse(state, "export", class_id)
+        known = (entry for entry in state.classes if state.has_result(entry.id))
+        return cls(state, path, form, ClassTable(tuple(e for e in known if classes is None or e.id in classes)))
 
 
 def registry(plan: ExportPlan) -> io.Registry:
     """Origin of the masks, and their classes."""
     state = plan.state
     overlap: Overlap = "keep" if plan.format.keeps_overlap else "probability" if state.priority is None else "priority"
+    priority = (state.in_priority or ()) if overlap == "priority" else ()
     return io.Registry(
         image=state.opened_image().name,
         camera_orientation=orientation_of(state.opened_image().source),
         model=None if state.model is None else state.model.name,
         model_sha256=None if state.model_path is None else io.file_hash(state.model_path),
-        thresholds={name: state.threshold(name) for name in plan.names},
+        thresholds={entry.name: state.threshold(entry.id) for entry in plan.classes},
         merge_rule=io.merge_rule(overlap, marked=True),
-        priority=tuple(n for n in state.in_priority or () if overlap == "priority" and n in plan.names),
-        incomplete=tuple(name for name in plan.names if state.state_of(name) == "filling"),
-        corrected=tuple(name for name in plan.names if name in state.annotations),
-        classes=state.classes.keeping(plan.names),
+        priority=tuple(e.name for e in map(plan.classes.by_id, priority) if e is not None),
+        incomplete=tuple(entry.name for entry in plan.classes if state.state_of(entry.id) == "filling"),
+        corrected=tuple(entry.name for entry in plan.classes if entry.id in state.annotations),
+        classes=plan.classes,
     )
 
 
@@ -98,28 +99,28 @@ class ExportWriter:
         export = io.Export(
             plan.state.opened_image(),
             registry(plan),
-            self._told(fusing.masks(plan.state, plan.names)),
+            self._told(fusing.masks(plan.state, plan.classes)),
             self._labels,
-            self._told(fusing.probabilities(plan.state, plan.names)),
+            self._told(fusing.probabilities(plan.state, plan.classes)),
         )
         return io.write_export(plan.format, plan.path, export)
 
     def _told(self, arrays: Mapping[str, NDArray[_Voxel]]) -> Mapping[str, NDArray[_Voxel]]:
         def look_up(name: str) -> NDArray[_Voxel]:
-            self._note(self.plan.names.index(name) / len(self.plan.names), name)
+            self._note(self.plan.classes.row(name) / len(self.plan.classes), name)
             return arrays[name]
 
         return OnDemand(tuple(arrays), look_up)
 
     def _labels(self) -> LabelMap:
-        state, names = self.plan.state, self.plan.names
-        geometry, classes = state.opened_image().geometry, state.classes.keeping(names)
+        state, classes = self.plan.state, self.plan.classes
+        geometry = state.opened_image().geometry
         values = np.empty(geometry.shape, classes.value_type)
         depth = geometry.shape[2]
         for start in range(0, depth, _SLICES):
             self._note(start / depth, f"slice {start + 1}")
             part = (slice(None), slice(None), slice(start, start + _SLICES))
-            values[part] = fusing.labels(state, names, part).values
+            values[part] = fusing.labels(state, classes.ids, part).values
         self._note(1.0, "writing")
         return LabelMap(values, geometry, classes)
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from psygnal import Signal
 
+from condseg_app.data import ClassId
 from condseg_app.jobs import JobEnd, Progress
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.command import command
 from condseg_app.session.exporting import ExportPlan, ExportWriter
-from condseg_app.session.jobs import FileJob, Jobs
+from condseg_app.session.jobs import Jobs
 from condseg_app.session.store import Store
 from condseg_app.session.unsaved import plans_of_marks
+from condseg_app.session.work import FileJob
 
 
 class Exports:
@@ -32,7 +34,7 @@ class Exports:
 
     def __init__(self, store: Store, jobs: Jobs, annotations: Annotations) -> None:
         self._store, self._jobs, self._annotations = store, jobs, annotations
-        self._running: list[FileJob] = []
+        self._running: list[FileJob] = []  # threads, no state
 
     @property
     def progress(self) -> Progress | None:
@@ -40,16 +42,16 @@ class Exports:
         return self._running[-1].progress if self._running else None
 
     @command
-    def start(self, path: Path, format_key: str, names: Sequence[str] | None = None) -> None:
+    def start(self, path: Path, format_key: str, classes: Sequence[ClassId] | None = None) -> None:
         """Write masks in the background, then emit `written`.
 
         Args:
             path: the file, or the folder for one file a class.
             format_key: a key of `condseg_app.io.EXPORT_FORMATS`.
-            names: classes to write; all classes with a result if None.
+            classes: to write; all classes with a result if None.
         """
         settled = replace(self._store.state, previews={})  # a preview during a lesson is no result yet
-        self._begin(ExportPlan.of(settled, Path(path), format_key, names))
+        self._begin(ExportPlan.of(settled, Path(path), format_key, classes))
 
     @command
     def keep_annotations(self, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from condseg_app.data import ClassTable
+from condseg_app.data import ClassId, ClassTable
 from condseg_app.session.state import AnnotatedImage, Annotations, State
 
 _MOST_STEPS = 100
@@ -22,7 +22,7 @@ class Edit:
     classes: ClassTable
     annotations: Annotations
     elsewhere: Mapping[str, AnnotatedImage]
-    current_class: str | None
+    current_class: ClassId | None
     nbytes: int
 
     @classmethod
@@ -104,7 +104,7 @@ class History:
 def _bytes_beside(annotations: Annotations, others: Annotations) -> int:
     """Memory for keeping some annotations where the others are kept anyway."""
     return sum(
-        annotation.bytes_beside(others.get(name))
-        for name, annotation in annotations.items()
-        if annotation is not others.get(name)
+        annotation.bytes_beside(others.get(class_id))
+        for class_id, annotation in annotations.items()
+        if annotation is not others.get(class_id)
     )

@@ -15,10 +15,7 @@ from condseg_app.session.annotations import Annotations
 from condseg_app.session.command import command
 from condseg_app.session.jobs import Jobs
 from condseg_app.session.reading import (
-    Choice,
-    LabelsFound,
     Reading,
-    Request,
     channel_choice,
     gathering_steps,
     labels_as_image_steps,
@@ -26,6 +23,7 @@ from condseg_app.session.reading import (
     renaming_steps,
     taking_steps,
 )
+from condseg_app.session.requests import Choice, LabelsFound, Request
 from condseg_app.session.segmenting import segmented, told
 from condseg_app.session.state import State, with_image
 from condseg_app.session.store import Store
@@ -40,17 +38,13 @@ class Images:
         annotations: of the session; takes labels.
     """
 
-    choice_needed = Signal(Choice)
-    """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
-    labels_found = Signal(LabelsFound)
-    """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
-
     labels_used = Signal(LabelsFound)
     """Labels have become the segmentation of the image in view."""
 
     def __init__(self, store: Store, jobs: Jobs, annotations: Annotations) -> None:
         self._store, self._jobs, self._annotations = store, jobs, annotations
         self.changed = store.image_changed
+        self.choice_needed, self.labels_found = store.choice_needed, store.labels_found
 
     @property
     def _state(self) -> State:
@@ -79,13 +73,17 @@ class Images:
         """Open a file again with a chosen option."""
         self._open_file(choice.chosen(value))
 
+    def choose_nothing(self) -> None:
+        """Leave the question open that a file brought: nothing is opened."""
+        self._ask(None)
+
     @command
     def choose_again(self) -> None:
         """Ask again for a choice among the images in the open image's file."""
         image = self._state.opened_image()
         channels = channel_choice(image)
         if channels is not None:
-            self.choice_needed.emit(channels)
+            self._ask(channels)
         elif image.source is not None:
             self._open_file(Request(image.source, taken_as="image"))
 
@@ -154,7 +152,11 @@ class Images:
         steps = partial(reading_steps, request, self._state.image, check=self._state.checks_files)
         self._begin_opening(f"Opening {request.path.name}", steps)
 
+    def _ask(self, question: Choice | LabelsFound | None) -> None:
+        self._store.become(replace(self._state, question=question))
+
     def _begin_opening(self, title: str, steps: "partial[Steps]") -> None:
+        self._ask(None)
         self._jobs.read(Job(title, steps), self._on_opened)
 
     @command
@@ -163,7 +165,7 @@ class Images:
             case Reading():
                 self._take_in(found)
             case Choice():
-                self.choice_needed.emit(found)
+                self._ask(found)
             case LabelsFound():
                 self._take_labels(found)
 
@@ -172,7 +174,7 @@ class Images:
         self._store.open(reading.onto(self._state))
         choice, model = channel_choice(reading.image), self._state.model
         if choice is not None and model is not None and model.preprocessing.channels == 1:
-            self.choice_needed.emit(choice)
+            self._ask(choice)
 
     def _take_labels(self, found: LabelsFound) -> None:
         """Use labels, after a question where needed; without anyone to ask, possible images are opened as images."""
@@ -185,14 +187,15 @@ class Images:
         elif not found.certain and not len(self.labels_found):
             self.open_labels_as_image(found)
         else:
-            self.labels_found.emit(found)
+            self._ask(found)
 
     def _mark(self, found: LabelsFound) -> None:
         """Make labels the annotations of their classes on the image in view; this can be undone."""
         before = self._state.annotations
+        self._ask(None)
         self._store.edit(segmented(self._state, found.segmentation, found.marks))
         if found.holder is None:
             now = self._state.annotations
-            self._annotations.keep(annotation for name, annotation in now.items() if annotation is not before.get(name))
+            self._annotations.keep(annotation for i, annotation in now.items() if annotation is not before.get(i))
         self.labels_used.emit(found)
         self._store.notice.emit(told(found.segmentation, self._state.opened_image()))

@@ -2,51 +2,19 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from psygnal import Signal
 
 from condseg_app.jobs import Job, JobEnd, Progress
 from condseg_app.session.arrivals import Arrivals
 from condseg_app.session.command import command
-from condseg_app.session.state import JobDescription, JobKind
+from condseg_app.session.state import JobDescription
 from condseg_app.session.store import Store
+from condseg_app.session.work import FileJob, Receive, Work, ignore
 
 _LOOK_EVERY = 0.005
-
-Receive = Callable[[Any], None]
-"""Takes the results of a job; who starts a job knows their type."""
-
-
-def ignore(*_: object) -> None:
-    """Ignore an event."""
-
-
-class FileJob(Job):
-    """A job that ends in a file: the program should not be closed before."""
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A job that the user sees, with the functions that take its results and its end.
-
-    Attributes:
-        job: the job.
-        kind: of the work.
-        receive: takes each result.
-        late: takes each result that comes after the job was left.
-        ended: called when the job has ended by itself.
-        cancelled: called when the user has stopped the job.
-    """
-
-    job: Job
-    kind: JobKind
-    receive: Receive
-    late: Receive = ignore
-    ended: Callable[[JobEnd], None] = ignore
-    cancelled: Callable[[], None] = ignore
 
 
 class Jobs:
@@ -59,6 +27,7 @@ class Jobs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        # Threads and their results on the way, no state: `State.job` describes the job that the user sees.
         self._arrivals = Arrivals()
         self._running: set[Job] = set()  # also jobs that were cancelled in the middle of a step
         self._work: Work | None = None
@@ -189,11 +158,9 @@ class Jobs:
 
     def _describe(self) -> None:
         """Note the shown job in the state."""
-        told, job = None, self.shown
-        if job is not None:
-            told = JobDescription(
-                "reading" if self._work is None else self._work.kind, job.title, job.state == "paused"
-            )
+        told = None if self._work is None else self._work.description
+        if told is None and self._reading is not None:
+            told = JobDescription("reading", self._reading.title)
         self._store.become(replace(self._store.state, job=told))
 
     def _leave_image(self) -> None:

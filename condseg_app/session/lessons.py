@@ -7,19 +7,21 @@ from pathlib import Path
 from psygnal import Signal
 
 from condseg_app import io
-from condseg_app.data import TEACHING_STEPS, LearntState, Model, Region, TeachingMode, TrainingProgress
+from condseg_app.data import TEACHING_STEPS, ClassId, LearntState, Model, Region, TeachingMode, TrainingProgress
 from condseg_app.errors import ModelError
 from condseg_app.jobs import Job, JobEnd
 from condseg_app.session import table, teaching
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
-from condseg_app.session.jobs import Jobs, Work
-from condseg_app.session.live import LessonControls, LessonUpdate, Notice, Preview
-from condseg_app.session.state import JobKind, LessonPlan, LessonRecord, LessonResult, State
+from condseg_app.session.jobs import Jobs
+from condseg_app.session.lesson_controls import LessonControls, LessonUpdate, Notice, Preview
+from condseg_app.session.lesson_record import LessonPlan, LessonRecord, LessonResult
+from condseg_app.session.state import JobKind, State
 from condseg_app.session.store import Store
-from condseg_app.session.teaching import lesson_plan, lesson_steps, shown_progress, state_steps
+from condseg_app.session.teaching import lesson_plan, lesson_steps, progress_by_id, state_steps
 from condseg_app.session.unsaved import unsaved_lesson
 from condseg_app.session.window_queue import previewed, with_predictions_of
+from condseg_app.session.work import Work
 
 Answer = LessonUpdate | Preview | Notice | TrainingProgress | LessonResult
 """A lesson's results while it runs, and at its end."""
@@ -59,19 +61,19 @@ class Lessons:
     # The lesson
 
     @command
-    def start(self, name: str, steps: int = TEACHING_STEPS, mode: TeachingMode = "exact") -> None:
+    def start(self, class_id: ClassId, steps: int = TEACHING_STEPS, mode: TeachingMode = "exact") -> None:
         """Teach the model a class from the annotations of all images that were open; the model's file stays unchanged.
 
         In the mode 'exact' the lesson takes up new annotations, and shows the class on the slice in view.
 
         Args:
-            name: the class.
+            class_id: the class.
             steps: training steps.
             mode: whether the class alone may change ('exact') or everything ('full').
         """
         if self._store.refuses_while_teaching():
             return
-        plan = lesson_plan(self._state, name, steps, self._folder, mode)
+        plan = lesson_plan(self._state, class_id, steps, self._folder, mode)
         self._forget()  # an earlier result that was neither accepted nor discarded stays among the models
         self._learn(LessonRecord(plan))
 
@@ -88,7 +90,7 @@ class Lessons:
             raise ModelError("the lesson is on another model; open that one to go on with it")
         steps, last = record.plan.steps, record.last
         steps = steps if last.step < steps else last.step + TEACHING_STEPS
-        self._learn(replace(record, plan=lesson_plan(self._state, record.plan.class_name, steps, self._folder)))
+        self._learn(replace(record, plan=lesson_plan(self._state, record.plan.entry.id, steps, self._folder)))
 
     @command
     def finish(self) -> None:
@@ -130,7 +132,7 @@ class Lessons:
             return
         model = io.read_model_description(result.path)
         self._end()
-        but = model.classes[result.class_name].id if result.kept_others and before == result.parent else None
+        but = result.class_id if result.kept_others and before == result.parent else None
         self._store.open_model(partial(_relative, path=result.path, model=model, but=but))
         self._store.become(replace(self._state, accepted=None if before is None else (result, before)))
 
@@ -141,7 +143,7 @@ class Lessons:
             return
         result, before = self._state.accepted
         same = result.kept_others and before == result.parent
-        but = self._state.model.classes[result.class_name].id if same else None
+        but = result.class_id if same else None
         self._store.become(replace(self._state, accepted=None))
         self._store.open_model(partial(_relative, path=before, model=io.read_model_description(before), but=but))
 
@@ -161,14 +163,11 @@ class Lessons:
         if self._record is not None:
             self._controls.seen = seen if self._record.plan.is_on(self._state.image) else None
 
-    def _on_annotation(self, _name: str) -> None:
-        """Tell the lesson the annotation of its class, also after a renaming."""
-        record = self._record
-        if record is None or record.plan.mode == "full" or not record.plan.is_on(self._state.image):
-            return
-        entry = self._state.classes.by_id(record.plan.entry.id)
-        if entry is not None:
-            self._controls.marks = self._state.annotations.get(entry.name)
+    def _on_annotation(self, class_id: ClassId) -> None:
+        """Tell the lesson the annotation of its class."""
+        plan = None if self._record is None else self._record.plan
+        if plan is not None and class_id == plan.entry.id and plan.mode != "full" and plan.is_on(self._state.image):
+            self._controls.marks = self._state.annotations.get(class_id)
 
     def _on_other_image(self) -> None:
         record, image = self._record, self._state.image
@@ -184,10 +183,10 @@ class Lessons:
     def _learn(self, record: LessonRecord) -> None:
         self._jobs.leave()  # the engine may be another from here on
         plan = record.plan
-        self._controls = LessonControls(self._state.annotations[plan.class_name], self._seen)
+        self._controls = LessonControls(self._state.annotations[plan.entry.id], self._seen)
         self._store.become(replace(self._state, lesson=record))
         steps = partial(lesson_steps, self._computing.engine, plan, self._controls, record.last)
-        self._start("lesson", Job(f"Teaching {plan.class_name}", steps))
+        self._start("lesson", Job(f"Teaching {plan.name}", steps))
 
     def _start(self, kind: JobKind, job: Job) -> None:
         cancelled = partial(self._on_cancelled, kind)
@@ -242,7 +241,7 @@ class Lessons:
             case TrainingProgress():
                 self._tell(record, answer)
             case LessonUpdate():
-                self._tell(_after(record, answer), shown_progress(answer.progress, record.plan))
+                self._tell(_after(record, answer), progress_by_id(answer.progress, record.plan))
             case Preview():
                 self._show(record.plan, answer)
             case LessonResult():
@@ -253,9 +252,9 @@ class Lessons:
         self.progressed.emit(progress)
 
     def _show(self, plan: LessonPlan, preview: Preview) -> None:
-        entry = self._state.classes.by_id(plan.entry.id)
-        if entry is not None and plan.is_on(self._state.image):
-            self._store.fill([entry.name], preview.block, lambda state: previewed(state, entry.name, preview.block))
+        taught, block = plan.entry.id, preview.block
+        if self._state.classes.by_id(taught) is not None and plan.is_on(self._state.image):
+            self._store.fill([taught], block, lambda state: previewed(state, taught, block))
 
     def _finish(self, record: LessonRecord, result: LessonResult) -> None:
         self._store.become(replace(self._state, lesson=replace(record, result=result)))
@@ -276,14 +275,14 @@ def _discard_late(answer: Answer) -> None:
         teaching.discard(answer)
 
 
-def _relative(state: State, path: Path, model: Model, but: str | None) -> State:
+def _relative(state: State, path: Path, model: Model, but: ClassId | None) -> State:
     """The state with a model taught from the open model, or the parent of the open model.
 
     Args:
         state: with the open model.
         path: of the other model's file.
         model: description of the other model.
-        but: the id of the only class that may answer differently; None where any may.
+        but: the only class that may answer differently; None where any may.
     """
     opened = table.with_derived_model(state, path, model)
     return opened if but is None else with_predictions_of(opened, state, but)

@@ -1,160 +1,19 @@
 """A running lesson in the mode 'exact': takes up annotations, shows the class, and goes back on request."""
 
-import threading
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-
-from condseg_app.data import Block, ChunkedAnnotation, LearntState, Lesson, Region, Shape, TrainingProgress
+from condseg_app.data import ChunkedAnnotation, LearntState, Lesson, TrainingProgress
 from condseg_app.jobs import Progress, Step
 from condseg_app.remote import TeacherLike
+from condseg_app.session.lesson_controls import LessonControls, LessonUpdate, Notice, Preview
+from condseg_app.session.preview_schedule import PreviewSchedule, Turns
 
-_LEARN_SECONDS, _LOOK_SECONDS = 0.5, 0.3  # duration of a turn
-_BETWEEN_SHOWS, _BETWEEN_LOOKS = 2.0, 3.0  # seconds, at least
+_LEARN_SECONDS = 0.5  # duration of a turn
+_BETWEEN_SHOWS = 2.0  # seconds, at least
 _STEPS_BETWEEN_STATES = 50
-# Slices that are predicted by turns, beside the slice in view, to find where the class is doubtful.
-_SURVEYED = 16
 _NOTHING_MARKED = "The class has no annotation any more; the lesson goes on with the annotation it had."
-
-
-@dataclass(frozen=True, eq=False)
-class LessonUpdate:
-    """Progress of a lesson.
-
-    Attributes:
-        progress: by the model's names.
-        state: the class at present.
-        kept: whether to keep the state for going back.
-    """
-
-    progress: TrainingProgress
-    state: LearntState
-    kept: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """Result of a class in training on a part of the image."""
-
-    block: Block
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A sentence on the lesson's response to a request."""
-
-    text: str
-
-
-class LessonControls:
-    """The user's requests to a running lesson; the lesson's thread reads them between two calls.
-
-    Attributes:
-        marks: the present annotation of the class, None if empty; replaced, never changed.
-        seen: the slice in view; None without a slice, or with another image in view.
-        stopped: whether to end the lesson now and keep the result.
-        steps: number of steps taken so far.
-    """
-
-    def __init__(self, marks: ChunkedAnnotation | None, seen: Region | None) -> None:
-        self.marks, self.seen = marks, seen
-        self.stopped = False
-        self.steps = 0
-        self._lock = threading.Lock()
-        self._state: LearntState | None = None
-        self._over = False
-
-    def go_to(self, state: LearntState) -> bool:
-        """Ask to go on from an earlier state; False if nothing is learnt any more."""
-        with self._lock:
-            if not self._over:
-                self._state, self.stopped = state, False
-            return not self._over
-
-    def taken_state(self) -> LearntState | None:
-        """The state that was asked for since the last call."""
-        with self._lock:
-            state, self._state = self._state, None
-        return state
-
-    def end(self) -> bool:
-        """Wish for nothing more; False where something is wished for still."""
-        with self._lock:
-            self._over = self._state is None
-        return self._over
-
-
-class _Turns:
-    """Schedules a repetition: after so many seconds, and after twice the last duration."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._again = seconds, float("-inf")
-
-    def is_due(self) -> bool:
-        """Whether the rest is over."""
-        return time.monotonic() >= self._again
-
-    def rest(self, took: float) -> None:
-        """Begin a rest after a repetition that took so many seconds."""
-        self._again = time.monotonic() + max(self._seconds, 2 * took)
-
-
-class PreviewSchedule:
-    """Shows the class on the slice in view repeatedly, and on a slice elsewhere in between.
-
-    Args:
-        teacher: shows the class.
-        shape: of the image.
-    """
-
-    def __init__(self, teacher: TeacherLike, shape: Shape) -> None:
-        self._teacher, self._shape = teacher, shape
-        self._turns = _Turns(_BETWEEN_LOOKS)
-        self._seen: Region | None = None
-        self._windows: list[int] = []
-        self._took = 0.0
-        self._looks = 0
-
-    def hurry(self) -> None:
-        """Look at the slice in view next, without a rest."""
-        self._seen = None
-
-    def blocks(self, seen: Region | None) -> Iterator[Block]:
-        """A few windows, if any are due."""
-        if seen is None:
-            self._windows = []
-            return
-        began = time.monotonic()
-        if seen != self._seen:
-            self._seen, self._looks = seen, 0
-            self._open(seen)
-        elif not self._windows and self._turns.is_due():
-            self._looks += 1
-            self._open(seen if self._looks % 2 == 0 else self._elsewhere(seen))
-        while self._windows and time.monotonic() < began + _LOOK_SECONDS:
-            block = self._teacher.segment(self._windows.pop(0))
-            if block is not None:
-                yield block
-            if not self._windows:
-                self._turns.rest(self._took + time.monotonic() - began)
-        self._took += time.monotonic() - began
-
-    def _open(self, part: Region) -> None:
-        self._took = 0.0
-        self._windows = list(range(self._teacher.look_at(part)))
-
-    def _elsewhere(self, seen: Region) -> Region:
-        """The next of some slices spread over the image, in turn; the slice in view if alone."""
-        across = [a for a in range(3) if self._shape[a] > 1 and seen[a].stop - seen[a].start == 1]
-        if not across:
-            return seen
-        slices = np.linspace(0, self._shape[across[0]] - 1, min(_SURVEYED, self._shape[across[0]])).astype(int)
-        at = int(slices[self._looks // 2 % len(slices)])
-        part = list(seen)
-        part[across[0]] = slice(at, at + 1)
-        return part[0], part[1], part[2]
 
 
 class LiveLesson:
@@ -175,7 +34,7 @@ class LiveLesson:
         self._seconds = 0.0 if start is None else start.seconds
         self._told = TrainingProgress(0, lesson.steps)
         self._state = self._kept = start
-        self._shows = _Turns(_BETWEEN_SHOWS)
+        self._shows = Turns(_BETWEEN_SHOWS)
         self._previews = PreviewSchedule(teacher, lesson.image.geometry.shape)
 
     def steps(self) -> Generator[Step, None, LearntState]:

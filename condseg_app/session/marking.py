@@ -2,23 +2,22 @@
 
 from dataclasses import replace
 
-from condseg_app.data import ChunkedAnnotation
+from condseg_app.data import ChunkedAnnotation, ClassId
 from condseg_app.errors import GeometryError
 from condseg_app.session.state import State
 
 
-def marking(state: State, annotation: ChunkedAnnotation) -> State:
+def marking(state: State, class_id: ClassId, annotation: ChunkedAnnotation) -> State:
     """The state with a class's annotation replaced."""
-    name = annotation.class_name
-    state.classes.row(name)
+    state.entry(class_id)
     shape = state.opened_image().geometry.shape
     if annotation.shape != shape:
         raise GeometryError(f"the mask's shape {annotation.shape} is not the image's {shape}; make it on this image")
-    return replace(state, annotations={**unmarking(state, name).annotations, name: annotation})
+    return replace(state, annotations={**unmarking(state, class_id).annotations, class_id: annotation})
 
 
-def unmarking(state: State, name: str) -> State:
+def unmarking(state: State, class_id: ClassId) -> State:
     """The state without a class's annotation; the same state if there was none."""
-    if name not in state.annotations:
+    if class_id not in state.annotations:
         return state
-    return replace(state, annotations={other: a for other, a in state.annotations.items() if other != name})
+    return replace(state, annotations={other: a for other, a in state.annotations.items() if other != class_id})

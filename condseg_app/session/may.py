@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+from condseg_app.data import ClassId
 from condseg_app.errors import CondsegError
 from condseg_app.session.state import NO_IMAGE, NO_MODEL, State
 
@@ -13,94 +14,110 @@ Action = Literal[
     "search",  # the slice or image to annotate next
     "prepare_lesson",
     "teach",
+    "steer_lesson",  # pause, stop, cancel
     "export",
     "export_class",
     "remove_from_model",
     "import_class",
     "clear_annotation",
+    "set_threshold",
+    "show_conflicts",
 ]
 
 
-def why_not(state: State, action: Action, name: str | None = None) -> str | None:
+def why_not(state: State, action: Action, class_id: ClassId | None = None) -> str | None:
     """Why an action is impossible now, a sentence with a remedy; None where possible.
 
     Args:
         state: all that is open.
         action: the action.
-        name: the class; None where none is chosen, or the action is on no class in particular.
+        class_id: the class; None where none is chosen, or the action is on no class in particular.
     """
-    return next((reason for check in _CHECKS[action] if (reason := check(state, name)) is not None), None)
+    return next((reason for check in _CHECKS[action] if (reason := check(state, class_id)) is not None), None)
 
 
-def refuse(state: State, action: Action, name: str | None = None) -> None:
+def refuse(state: State, action: Action, class_id: ClassId | None = None) -> None:
     """Raise a CondsegError with the sentence of `why_not`, and a ClassTableError for an unknown class."""
-    if name is not None:
-        state.classes.row(name)
-    reason = why_not(state, action, name)
+    if class_id is not None:
+        state.entry(class_id)
+    reason = why_not(state, action, class_id)
     if reason is not None:
         raise CondsegError(reason)
 
 
-def _image(state: State, _name: str | None) -> str | None:
+def _image(state: State, _class_id: ClassId | None) -> str | None:
     return NO_IMAGE if state.image is None else None
 
 
-def _model(state: State, _name: str | None) -> str | None:
+def _model(state: State, _class_id: ClassId | None) -> str | None:
     return NO_MODEL if state.model is None else None
 
 
-def _fits(state: State, _name: str | None) -> str | None:
+def _fits(state: State, _class_id: ClassId | None) -> str | None:
     return None if state.model is None or state.image is None else state.model.misfit(state.image)
 
 
-def _chosen(_state: State, name: str | None) -> str | None:
-    return "Choose a class in the table first" if name is None else None
+def _chosen(_state: State, class_id: ClassId | None) -> str | None:
+    return "Choose a class in the table first" if class_id is None else None
 
 
-def _known(state: State, name: str | None) -> str | None:
-    if name is None or state.can_predict(name):
+def _known(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or state.can_predict(class_id):
         return None
-    return f"The model does not know {name} yet: annotate a few slices and teach it"
+    return f"The model does not know {state.name_of(class_id)} yet: annotate a few slices and teach it"
 
 
-def _incomplete(state: State, name: str | None) -> str | None:
-    return f"{name} is predicted everywhere" if name is not None and state.state_of(name) == "complete" else None
+def _incomplete(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or state.state_of(class_id) != "complete":
+        return None
+    return f"{state.name_of(class_id)} is predicted everywhere"
 
 
-def _no_lesson(state: State, _name: str | None) -> str | None:
+def _no_lesson(state: State, _class_id: ClassId | None) -> str | None:
     return "A lesson is running" if state.is_teaching else None
 
 
-def _annotated(state: State, name: str | None) -> str | None:
-    annotation = state.annotations.get(name or "")
+def _lesson(state: State, _class_id: ClassId | None) -> str | None:
+    return None if state.is_teaching else "Nothing is being taught"
+
+
+def _annotated(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None:
+        return None
+    annotation = state.annotations.get(class_id)
     if annotation is not None and annotation.state == "present":
         return None
-    return f"{name} has no annotation on this image yet: paint it on a few slices first"
+    return f"{state.name_of(class_id)} has no annotation on this image yet: paint it on a few slices first"
 
 
-def _any_annotation(state: State, name: str | None) -> str | None:
-    return None if name in state.annotations else f"{name} has no annotation on this image"
+def _any_annotation(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or class_id in state.annotations:
+        return None
+    return f"{state.name_of(class_id)} has no annotation on this image"
 
 
-def _result(state: State, name: str | None) -> str | None:
-    if name is not None and not state.has_result(name):
-        return f"{name} has no result on this image: predict or annotate it first"
-    if not any(map(state.has_result, state.classes.names)):
+def _result(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is not None and not state.has_result(class_id):
+        return f"{state.name_of(class_id)} has no result on this image: predict or annotate it first"
+    if not any(map(state.has_result, state.classes.ids)):
         return "Nothing to export yet: predict or annotate a class first"
     return None
 
 
 _READY = (_image, _model, _fits)
-_CHECKS: Mapping[Action, tuple[Callable[[State, str | None], str | None], ...]] = {
+_CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ...]] = {
     "annotate": (_image, _chosen),
     "predict": (*_READY, _chosen, _known, _incomplete),
     "predict_any": (*_READY, _known),
     "search": (*_READY, _chosen, _known),
     "prepare_lesson": (_image, _chosen, *_READY),
     "teach": (_image, _chosen, *_READY, _no_lesson, _annotated),
+    "steer_lesson": (_lesson,),
     "export": (_image, _result),
     "export_class": (_model, _chosen, _known),
     "remove_from_model": (_model, _chosen, _known),
     "import_class": (_model,),
     "clear_annotation": (_chosen, _any_annotation),
+    "set_threshold": (_chosen,),
+    "show_conflicts": (_image,),
 }

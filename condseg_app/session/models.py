@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.data import Model
+from condseg_app.data import ClassId, Model
 from condseg_app.io.models.class_file import CLASS_SUFFIX, is_class_file, read_class, write_class
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike
@@ -17,10 +17,11 @@ from condseg_app.session.advice import ModelAdvice
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
 from condseg_app.session.derived_models import save_derived_model
-from condseg_app.session.jobs import FileJob, Jobs
+from condseg_app.session.jobs import Jobs
 from condseg_app.session.may import refuse
 from condseg_app.session.state import State
 from condseg_app.session.store import Store
+from condseg_app.session.work import FileJob
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,14 @@ class Models:
         self._store.open_model(partial(table.with_model, path=path, model=io.read_model_description(path)))
 
     @command
-    def export_class(self, name: str, path: Path) -> None:
+    def export_class(self, class_id: ClassId, path: Path) -> None:
         """Write the model's data on a class into a small file, in the background."""
         state, file = self._store.state, class_file(path)
-        refuse(state, "export_class", name)
-        steps = partial(export_class_steps, self._computing.engine, state, name, file)
+        refuse(state, "export_class", class_id)
+        steps, name = (
+            partial(export_class_steps, self._computing.engine, state, class_id, file),
+            state.name_of(class_id),
+        )
         self._jobs.run(
             FileJob(f"Exporting the class {name}", steps),
             lambda written: self._store.notice.emit(f"The class {name} was written to {written.name}."),
@@ -82,12 +86,12 @@ class Models:
         self._jobs.run(FileJob(f"Importing {file.name}", steps), self._on_derived)
 
     @command
-    def remove_class(self, name: str) -> None:
+    def remove_class(self, class_id: ClassId) -> None:
         """Derive a model from the open model without a class, and go on with the new model."""
         state = self._store.state
-        refuse(state, "remove_from_model", name)
-        steps = partial(removal_steps, self._computing.engine, state, name, self._folder)
-        self._jobs.run(FileJob(f"Removing {name}", steps), self._on_derived)
+        refuse(state, "remove_from_model", class_id)
+        steps = partial(removal_steps, self._computing.engine, state, class_id, self._folder)
+        self._jobs.run(FileJob(f"Removing {state.name_of(class_id)}", steps), self._on_derived)
 
     @command
     def _on_derived(self, derived: DerivedModel) -> None:
@@ -104,12 +108,11 @@ def class_file(path: Path) -> Path:
     return path if is_class_file(path) else path.with_name(f"{path.name}{CLASS_SUFFIX}")
 
 
-def export_class_steps(engine: EngineLike, state: State, name: str, path: Path) -> Steps:
+def export_class_steps(engine: EngineLike, state: State, class_id: ClassId, path: Path) -> Steps:
     """Write a class into a file, with the user's name and colour."""
     model, _ = state.opened_model()
-    taught = engine.class_of(model, state.model_class(name))
-    shown = state.classes[name]
-    write_class(path, replace(taught, entry=replace(taught.entry, name=name, color=shown.color)))
+    taught, shown = engine.class_of(model, state.model_class(class_id)), state.entry(class_id)
+    write_class(path, replace(taught, entry=replace(taught.entry, name=shown.name, color=shown.color)))
     yield Step(Progress(1.0), path)
 
 
@@ -120,10 +123,11 @@ def import_class_steps(engine: EngineLike, state: State, file: Path, folder: Pat
     yield _saved(engine.with_class(model, taught), state, f"+{taught.entry.name}", folder)
 
 
-def removal_steps(engine: EngineLike, state: State, name: str, folder: Path) -> Steps:
+def removal_steps(engine: EngineLike, state: State, class_id: ClassId, folder: Path) -> Steps:
     """Make a model that does not have a class."""
     model, _ = state.opened_model()
-    yield _saved(engine.without_class(model, state.model_class(name)), state, f"-{name}", folder)
+    made = engine.without_class(model, state.model_class(class_id))
+    yield _saved(made, state, f"-{state.name_of(class_id)}", folder)
 
 
 def _saved(made: Model, state: State, ending: str, folder: Path) -> Step:

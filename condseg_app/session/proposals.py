@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from condseg_app.data import ChunkedAnnotation, ClassLevels, Image, Pick, uncertainty_by_slice
+from condseg_app.data import ChunkedAnnotation, ClassId, ClassLevels, Image, Pick, uncertainty_by_slice
 from condseg_app.errors import CondsegError, EngineLost
 from condseg_app.io import is_image
 from condseg_app.io.choices import EVERYTHING
@@ -20,11 +20,13 @@ from condseg_app.jobs import Job, Progress, Step, Steps
 from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
-from condseg_app.session.jobs import Jobs, Work
+from condseg_app.session.jobs import Jobs
 from condseg_app.session.may import refuse
-from condseg_app.session.reading import Request, images_in, reading_steps
+from condseg_app.session.reading import images_in, reading_steps
+from condseg_app.session.requests import Request
 from condseg_app.session.state import AnnotatedImage, State
 from condseg_app.session.store import Store
+from condseg_app.session.work import Work
 
 # Number of images examined: a waiting user has time for some.
 _MOST_IMAGES = 8
@@ -35,12 +37,12 @@ class Proposal:
     """A slice to annotate next.
 
     Attributes:
-        class_name: of which class.
+        class_id: of which class.
         axis: the image's axis that the slices follow each other on.
         index: the slice; None where all is certain, or without a result.
     """
 
-    class_name: str
+    class_id: ClassId
     axis: int
     index: int | None
 
@@ -50,13 +52,13 @@ class ImageProposal:
     """An image to annotate next, out of several examined.
 
     Attributes:
-        class_name: the class.
+        class_id: the class.
         images: number of images examined.
         image: the image with the least certain slice of all; None where the class is found in none.
         slice: that slice.
     """
 
-    class_name: str
+    class_id: ClassId
     images: int
     image: Image | None
     slice: Proposal
@@ -80,38 +82,39 @@ class Proposals:
         self._store, self._jobs, self._computing = store, jobs, computing
 
     @command
-    def find_slice(self, name: str, axis: int) -> None:
+    def find_slice(self, class_id: ClassId, axis: int) -> None:
         """Find in the background the slice to annotate next, of those along an axis, then emit `slice_proposed`."""
         state = self._store.state
-        state.classes.row(name)
-        job = Job("Looking for the least certain slice", partial(proposal_steps, state, name, axis))
+        state.entry(class_id)
+        job = Job("Looking for the least certain slice", partial(proposal_steps, state, class_id, axis))
         self._jobs.run(job, self.slice_proposed.emit)
 
     @command
-    def find_image(self, name: str, axis: int) -> None:
+    def find_image(self, class_id: ClassId, axis: int) -> None:
         """Look for the image to annotate next and emit `image_proposed` after each image; other work gives way.
 
         Args:
-            name: a class that the model knows.
+            class_id: a class that the model knows.
             axis: slice axis of the image in view.
         """
         state = self._store.state
-        refuse(state, "search", name)
+        refuse(state, "search", class_id)
         if self._store.refuses_while_teaching():
             return
         self._jobs.leave()  # the engine may be another from here on
-        steps = partial(next_image_steps, self._computing.engine, state, name, axis)
-        self._jobs.start(Work(Job(f"Looking where {name} is least certain", steps), "search", self.image_proposed.emit))
+        steps = partial(next_image_steps, self._computing.engine, state, class_id, axis)
+        job = Job(f"Looking where {state.name_of(class_id)} is least certain", steps)
+        self._jobs.start(Work(job, "search", self.image_proposed.emit))
 
 
-def proposal_steps(state: State, name: str, axis: int) -> Steps:
+def proposal_steps(state: State, class_id: ClassId, axis: int) -> Steps:
     """Find the slice where a class is least certain, among slices without its annotation."""
-    levels = state.levels_of(name)
-    proposal = None if levels is None else _least_certain(levels, axis, state.annotations.get(name))
-    yield Step(Progress(1.0), Proposal(name, axis, None if proposal is None else proposal[0]))
+    levels = state.levels_of(class_id)
+    proposal = None if levels is None else _least_certain(levels, axis, state.annotations.get(class_id))
+    yield Step(Progress(1.0), Proposal(class_id, axis, None if proposal is None else proposal[0]))
 
 
-def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> Steps:
+def next_image_steps(engine: EngineLike, state: State, class_id: ClassId, axis: int) -> Steps:
     """Find the image where a class is least certain: brings an `ImageProposal` after each image.
 
     Candidates are images of the session with annotations, and images beside the image in view,
@@ -120,12 +123,12 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> 
     Args:
         engine: computes.
         state: with a model that knows the class.
-        name: the class.
+        class_id: the class.
         axis: the slice axis of the image in view; other images use the axis of the same direction.
     """
     image, (path, model) = state.opened_image(), state.opened_model()
     across = image.geometry.world_axes[axis]
-    found, highest, seen = ImageProposal(name, 0, None, Proposal(name, axis, None)), 0.0, 0
+    found, highest, seen = ImageProposal(class_id, 0, None, Proposal(class_id, axis, None)), 0.0, 0
     others = _others(state, image)
     for number, other in enumerate(others):
         told = name_of(other) if isinstance(other, Path) else other.image.name
@@ -135,7 +138,7 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> 
             if marked is None or model.misfit(marked.image) is not None:
                 continue
             levels = ClassLevels(marked.image.geometry.shape)
-            for part in _predicted(engine.predictor(path, marked.image), state.model_class(name), levels):
+            for part in _predicted(engine.predictor(path, marked.image), state.model_class(class_id), levels):
                 yield Step(Progress((number + part) / len(others), told))
         except EngineLost:
             raise
@@ -143,9 +146,10 @@ def next_image_steps(engine: EngineLike, state: State, name: str, axis: int) -> 
             continue
         seen += 1
         along = marked.image.geometry.world_axes.index(across)
-        least = _least_certain(levels, along, marked.annotations.get(name))
+        least = _least_certain(levels, along, marked.annotations.get(class_id))
         if least is not None and least[1] > highest:
-            highest, found = least[1], ImageProposal(name, 0, marked.image, Proposal(name, along, least[0]))
+            highest, where = least[1], Proposal(class_id, along, least[0])
+            found = ImageProposal(class_id, 0, marked.image, where)
     yield Step(Progress(1.0), replace(found, images=seen))
 
 

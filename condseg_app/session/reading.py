@@ -1,9 +1,8 @@
 """Reading an image's file, or its segmentation, as a job: a packed volume takes seconds."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from condseg_app import io
 from condseg_app.data import ChunkedAnnotation, Image, Model, Pick
@@ -19,29 +18,9 @@ from condseg_app.io.labels.segmentations import (
 )
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import table
-from condseg_app.session.segmenting import AnnotatedSlices, annotation_of
+from condseg_app.session.requests import Choice, LabelsFound, Request
+from condseg_app.session.segmenting import annotation_of
 from condseg_app.session.state import State, with_image
-
-TakenAs = Literal["unknown", "image", "labels"]
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """A file to open, with options.
-
-    Attributes:
-        path: the file or folder.
-        model: name or file of a model to open with the image; None for none.
-        pick: the choice in a file that holds several images.
-        taken_as: an image, the labels of the image in view, or either by content.
-        labels: label maps of this image, opened afterwards.
-    """
-
-    path: Path
-    model: str | Path | None = None
-    pick: Pick = EVERYTHING
-    taken_as: TakenAs = "unknown"
-    labels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,66 +34,6 @@ class Reading:
         """The state with both open."""
         opened = with_image(state, self.image)
         return opened if self.model is None else table.with_model(opened, *self.model)
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """A file that holds several images, with the request to go on after a choice.
-
-    Attributes:
-        request: the file, and earlier choices in the file.
-        needed: the options.
-    """
-
-    request: Request
-    needed: ChoiceNeeded
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.request.path
-
-    def chosen(self, value: str | int) -> Request:
-        """The file with a chosen option."""
-        return replace(self.request, pick=self.needed.picked(value, self.request.pick))
-
-
-@dataclass(frozen=True, eq=False)
-class LabelsFound:
-    """A file that holds labels, and whether they lie on the image in view.
-
-    Attributes:
-        segmentation: on the grid of the image where the labels fit, else on its own.
-        certain: whether the file itself declares labels.
-        image: the image in view at the time of reading; None without an image.
-        misfit: difference of the grid from the image's, the end of a sentence; None where the grid fits.
-        pick: the choice made in the file.
-        marks: the classes as annotations, where they lie on that image and have names.
-        holder: the layer, for example, that holds the labels; None for a file, which keeps them.
-    """
-
-    segmentation: Segmentation
-    certain: bool
-    image: Image | None
-    misfit: str | None = None
-    pick: Pick = field(default=EVERYTHING)
-    marks: AnnotatedSlices = field(default_factory=dict)
-    holder: object | None = None
-
-    @property
-    def path(self) -> Path:
-        """The file or folder."""
-        return self.segmentation.path
-
-    @property
-    def fits(self) -> bool:
-        """Whether the labels can become the segmentation of the image in view."""
-        return self.image is not None and self.misfit is None
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether the labels can be used without a question."""
-        return self.fits and self.certain and self.segmentation.named
 
 
 def reading_steps(request: Request, onto: Image | None = None, *, check: bool = False) -> Steps:

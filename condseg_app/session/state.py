@@ -5,26 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from condseg_app.data import (
-    Certificate,
-    ChunkedAnnotation,
-    ClassChange,
-    ClassEntry,
-    ClassLevels,
-    ClassTable,
-    Image,
-    LearntState,
-    Levels,
-    Model,
-    Prediction,
-    TeachingMode,
-    TrainingProgress,
-)
-from condseg_app.errors import CondsegError, ModelError
+from condseg_app.data import ChunkedAnnotation, ClassEntry, ClassId, ClassLevels, ClassTable, Image, LearntState, Model
+from condseg_app.errors import ClassTableError, CondsegError, ModelError
+from condseg_app.session.lesson_record import LessonRecord, LessonResult
+from condseg_app.session.requests import Choice, LabelsFound
 
 ClassState = Literal["not asked", "filling", "complete"]
 JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
-Annotations = Mapping[str, ChunkedAnnotation]
+Annotations = Mapping[ClassId, ChunkedAnnotation]
 
 DEFAULT_THRESHOLD = 0.5
 NO_IMAGE, NO_MODEL = "Open an image first", "Choose a model first"
@@ -51,101 +39,13 @@ class JobDescription:
         kind: of work.
         title: for the screen.
         is_paused: whether the job waits.
+        classes: of a prediction: those that are computed together, group after group.
     """
 
     kind: JobKind
     title: str
     is_paused: bool = False
-
-
-@dataclass(frozen=True)
-class LessonResult:
-    """Result of a lesson.
-
-    Attributes:
-        path: the new model's file; the parent model is untouched.
-        parent: the parent model's file.
-        class_name: the taught class.
-        changes: each class before and after.
-        certificate: that the other classes are as they were ('exact' only).
-        state: the class as saved ('exact' only).
-        reasons: why little may have been learnt, with remedies; empty where enough was.
-    """
-
-    path: Path
-    parent: Path
-    class_name: str
-    changes: tuple[ClassChange, ...]
-    certificate: Certificate | None = None
-    state: LearntState | None = None
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def dice(self) -> float | None:
-        """Dice of the class: held-out Dice where known, else on the annotated slices."""
-        if self.held_out is not None:
-            return self.held_out
-        return next((change.after for change in self.changes if change.name == self.class_name), None)
-
-    @property
-    def kept_others(self) -> bool:
-        """Whether all other classes certainly answer as before."""
-        return self.certificate is not None and self.certificate.holds
-
-    @property
-    def held_out(self) -> float | None:
-        """Held-out Dice; None where too few slices are annotated ('exact' only)."""
-        return None if self.state is None else self.state.dice
-
-
-@dataclass(frozen=True, eq=False)
-class LessonPlan:
-    """A lesson with all its inputs, regardless of later changes of the session.
-
-    Attributes:
-        state: at the beginning of the lesson.
-        shown: the image in view, and the others, with their annotations by the model's names.
-        entry: the class, by the model's name.
-        steps: training steps.
-        mode: whether the class alone may change or everything.
-        class_name: the class's name on screen.
-        folder: where the new model goes.
-    """
-
-    state: "State"
-    shown: tuple[tuple[Image, tuple[ChunkedAnnotation, ...]], ...]
-    entry: ClassEntry
-    steps: int
-    mode: TeachingMode
-    class_name: str
-    folder: Path
-
-    def is_on(self, image: Image | None) -> bool:
-        """Whether an image is the lesson's image, on the same grid."""
-        return self.is_of(image) and image is not None and image.geometry.fits(self.shown[0][0].geometry)
-
-    def is_of(self, image: Image | None) -> bool:
-        """Whether an image is of the lesson's file, maybe on another grid by now."""
-        return image is not None and image.key == self.shown[0][0].key
-
-
-@dataclass(frozen=True, eq=False)
-class LessonRecord:
-    """A lesson with its results, which outlives the engine.
-
-    Attributes:
-        plan: the lesson.
-        states: of the class, to go back to; the earliest first ('exact' only).
-        last: the class as last reported ('exact' only).
-        progress: as last reported, by the names on screen.
-        result: the saved result, which waits to be accepted or discarded.
-    """
-
-    plan: LessonPlan
-    states: tuple[LearntState, ...] = ()
-    last: LearntState | None = None
-    progress: TrainingProgress | None = None
-    result: LessonResult | None = None
+    classes: tuple[tuple[ClassId, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,18 +60,19 @@ class State:
         model: the model's description, without weights.
         model_path: the model's file.
         classes: the rows on screen: the model's, as named and coloured by the user, then the user's own.
-        levels: class id -> the class's probabilities so far.
-        complete: ids of those classes whose every voxel is computed.
-        previews: class id -> preview of a class in training, in place of its prediction.
-        annotations: class name -> annotation of the image; the latest last.
+        levels: class -> the class's probabilities so far.
+        parts: class -> computed fraction of the class's windows, 0 to 1.
+        previews: class -> preview of a class in training, in place of its prediction.
+        annotations: class -> annotation of the image; the latest last.
         elsewhere: annotated images opened earlier, by their key and shape: the same image may be
             opened on another grid.
-        thresholds: class id -> threshold, where not the default.
-        hidden: ids of classes that are not to be shown.
+        thresholds: class -> threshold, where not the default.
+        hidden: classes that are not to be shown.
         shows_conflicts: whether the voxels that several classes claim are shown.
-        priority: ids of classes in order of priority; None where the most probable class has priority.
+        priority: classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
         checks_files: whether image files are read in a process of their own first, in limited memory and time.
+        question: the choice asked for: which image of a file, or the use of labels that were found.
         job: the job that the user sees.
         lesson: the lesson that runs, or ran last.
         accepted: the lesson that made the open model, and the model's file before.
@@ -181,17 +82,18 @@ class State:
     model: Model | None = None
     model_path: Path | None = None
     classes: ClassTable = field(default_factory=ClassTable)
-    levels: Mapping[str, ClassLevels] = field(default_factory=dict)
-    complete: frozenset[str] = frozenset()
-    previews: Mapping[str, ClassLevels] = field(default_factory=dict)
+    levels: Mapping[ClassId, ClassLevels] = field(default_factory=dict)
+    parts: Mapping[ClassId, float] = field(default_factory=dict)
+    previews: Mapping[ClassId, ClassLevels] = field(default_factory=dict)
     annotations: Annotations = field(default_factory=dict)
     elsewhere: Mapping[str, AnnotatedImage] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    hidden: frozenset[str] = frozenset()
+    thresholds: Mapping[ClassId, float] = field(default_factory=dict)
+    hidden: frozenset[ClassId] = frozenset()
     shows_conflicts: bool = False
-    priority: tuple[str, ...] | None = None
-    current_class: str | None = None
+    priority: tuple[ClassId, ...] | None = None
+    current_class: ClassId | None = None
     checks_files: bool = False
+    question: Choice | LabelsFound | None = None
     job: JobDescription | None = None
     lesson: LessonRecord | None = None
     accepted: tuple[LessonResult, Path] | None = None
@@ -212,9 +114,17 @@ class State:
         return () if self.lesson is None else self.lesson.states
 
     @property
-    def lesson_class(self) -> str | None:
-        """The class of the lesson, by its name when the lesson began."""
-        return None if self.lesson is None else self.lesson.plan.class_name
+    def lesson_class(self) -> ClassId | None:
+        """The class of the lesson."""
+        return None if self.lesson is None else self.lesson.plan.entry.id
+
+    @property
+    def lesson_name(self) -> str:
+        """The name on screen of the lesson's class; empty without a lesson."""
+        if self.lesson is None:
+            return ""
+        taught = self.lesson.plan.entry
+        return (self.classes.by_id(taught.id) or taught).name
 
     @property
     def can_go_on_with_lesson(self) -> bool:
@@ -227,83 +137,71 @@ class State:
         return self.accepted is not None and self.accepted[0].path == self.model_path
 
     @property
-    def in_priority(self) -> tuple[str, ...] | None:
+    def in_priority(self) -> tuple[ClassId, ...] | None:
         """All classes in order of priority; None where the most probable class has priority."""
         if self.priority is None:
             return None
-        rows = (self.classes.by_id(class_id) for class_id in self.priority)
-        return tuple(dict.fromkeys((*(row.name for row in rows if row is not None), *self.classes.names)))
+        return tuple(dict.fromkeys((*(i for i in self.priority if self.classes.by_id(i)), *self.classes.ids)))
 
-    @property
-    def hidden_classes(self) -> frozenset[str]:
-        """Names of the classes that are not to be shown."""
-        return frozenset(entry.name for entry in self.classes if entry.id in self.hidden)
+    def entry(self, class_id: ClassId) -> ClassEntry:
+        """The row of a class; an error where the class is not in the table."""
+        entry = self.classes.by_id(class_id)
+        if entry is None:
+            raise ClassTableError("the class is not in the table any more; choose another")
+        return entry
 
-    @property
-    def prediction(self) -> Prediction | None:
-        """The prediction so far; None without an image."""
-        if self.image is None:
-            return None
-        begun = [entry for entry in self.classes if entry.id in self.levels]
-        return Prediction(
-            self.image.geometry,
-            Levels(self.image.geometry.shape, {entry.name: self.levels[entry.id] for entry in begun}),
-            frozenset(entry.name for entry in begun if entry.id in self.complete),
-        )
+    def name_of(self, class_id: ClassId) -> str:
+        """The class's name on screen, the model's where the class is not in the table, or else 'a removed class'."""
+        own = None if self.model is None else self.model.classes.by_id(class_id)
+        entry = self.classes.by_id(class_id) or own
+        return "a removed class" if entry is None else entry.name
 
-    def id_of(self, name: str) -> str:
-        """A class's id; empty for a class that is not in the table."""
-        return self.classes[name].id if name in self.classes else ""
-
-    def threshold(self, name: str) -> float:
+    def threshold(self, class_id: ClassId) -> float:
         """From which probability on a voxel counts as the class."""
-        return self.thresholds.get(self.id_of(name), DEFAULT_THRESHOLD)
+        return self.thresholds.get(class_id, DEFAULT_THRESHOLD)
 
-    def state_of(self, name: str) -> ClassState:
+    def state_of(self, class_id: ClassId) -> ClassState:
         """State of a class's prediction."""
-        class_id = self.id_of(name)
-        if class_id in self.complete:
-            return "complete"
-        return "filling" if class_id in self.levels else "not asked"
+        if class_id not in self.levels:
+            return "not asked"
+        return "complete" if self.parts.get(class_id, 0.0) == 1.0 else "filling"
 
-    def can_predict(self, name: str) -> bool:
+    def can_predict(self, class_id: ClassId) -> bool:
         """Whether the model knows a class."""
-        return self.model is not None and self.model.classes.by_id(self.id_of(name)) is not None
+        return self.model is not None and self.model.classes.by_id(class_id) is not None
 
-    def model_class(self, name: str) -> str:
+    def model_class(self, class_id: ClassId) -> str:
         """The model's name for a class, by which the engine is asked.
 
         Raises:
             CondsegError: no model is open, or the model does not know the class.
         """
         _, model = self.opened_model()
-        known = model.classes.by_id(self.classes[name].id)
+        known = model.classes.by_id(class_id)
         if known is None:
+            name = self.entry(class_id).name
             raise ModelError(f"model '{model.name}' does not know '{name}' yet; annotate it and teach it first")
         return known.name
 
-    def shown_class(self, own: str) -> str:
-        """The name on screen for a class of the model's name; the same name for a class not on screen."""
-        entry = self.model.classes[own] if self.model is not None and own in self.model.classes else None
-        shown = None if entry is None else self.classes.by_id(entry.id)
-        return own if shown is None else shown.name
+    def will_predict(self, class_id: ClassId) -> bool:
+        """Whether the prediction under way will complete a class."""
+        return self.job is not None and any(class_id in group for group in self.job.classes)
 
-    def has_result(self, name: str) -> bool:
+    def has_result(self, class_id: ClassId) -> bool:
         """Whether a class is predicted, at least in part, or annotated."""
-        return name in self.annotations or self.state_of(name) != "not asked"
+        return class_id in self.annotations or class_id in self.levels
 
-    def levels_of(self, name: str) -> ClassLevels | None:
+    def levels_of(self, class_id: ClassId) -> ClassLevels | None:
         """The probabilities shown of a class, a preview if in training; None where not requested."""
-        class_id = self.id_of(name)
         return self.previews.get(class_id, self.levels.get(class_id))
 
-    def marked_elsewhere(self, name: str) -> list[AnnotatedImage]:
+    def marked_elsewhere(self, class_id: ClassId) -> list[AnnotatedImage]:
         """The other annotated images of a class, as far as they fit the open model."""
         return [
             other
             for other in self.elsewhere.values()
-            if name in other.annotations
-            and other.annotations[name].state != "unlabelled"
+            if class_id in other.annotations
+            and other.annotations[class_id].state != "unlabelled"
             and (self.model is None or self.model.misfit(other.image) is None)
         ]
 
@@ -327,7 +225,7 @@ def with_image(state: State, image: Image | None) -> State:
         elsewhere[_key_on_grid(state.image)] = AnnotatedImage(state.image, state.annotations)
     kept = None if image is None else elsewhere.pop(_key_on_grid(image), None)
     restored: Annotations = {} if kept is None else kept.annotations
-    nothing = replace(state, levels={}, complete=frozenset(), previews={})
+    nothing = replace(state, levels={}, parts={}, previews={}, question=None)
     return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from psygnal import Signal
 
-from condseg_app.data import Block
+from condseg_app.data import Block, ClassId
 from condseg_app.errors import CondsegError
 from condseg_app.session.changes import changes
 from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.history import History
+from condseg_app.session.requests import Choice, LabelsFound
 from condseg_app.session.state import State
 
 _TEACHING = "A class is being taught already; stop that lesson first, or wait until it ends."
@@ -27,15 +28,19 @@ class Store:
     current_class_changed = Signal()
     """Another class is current."""
     prediction_changed = Signal(str, object)
-    """Class name, and the filled `Region`, or None for the whole class (also when dropped)."""
+    """Class, and the filled `Region`, or None for the whole class (also when dropped)."""
     visibility_changed = Signal()
     """The set of hidden classes, or whether conflicts are shown."""
     priority_changed = Signal()
     """The priority of overlapping classes."""
     threshold_changed = Signal(str)
-    """Class name."""
+    """Class."""
     annotation_changed = Signal(str)
-    """Class name."""
+    """Class."""
+    choice_needed = Signal(Choice)
+    """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
+    labels_found = Signal(LabelsFound)
+    """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
     job_changed = Signal()
     """A job was started, paused, resumed, or has ended."""
     lesson_changed = Signal()
@@ -88,11 +93,11 @@ class Store:
             self.notice.emit(text)
         return self.state.is_teaching
 
-    def fill(self, names: Sequence[str], block: Block, fill: Callable[[State], State]) -> None:
+    def fill(self, classes: Sequence[ClassId], block: Block, fill: Callable[[State], State]) -> None:
         """Fill new results of some classes into the state, with signals."""
-        self.state = self.counts.following(self.state, names, block.region, fill)
-        for name in names:
-            self.prediction_changed.emit(name, block.region)
+        self.state = self.counts.following(self.state, classes, block.region, fill)
+        for class_id in classes:
+            self.prediction_changed.emit(class_id, block.region)
         if block.notice:
             self.notice.emit(block.notice)
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from condseg_app.data import ClassEntry, ClassTable, Color, Model
-from condseg_app.data.classes import fresh_id
+from condseg_app.data import ClassEntry, ClassId, ClassTable, Color, Model
 from condseg_app.data.colors import free_color
 from condseg_app.errors import ClassTableError
 from condseg_app.session.state import AnnotatedImage, Annotations, State
@@ -35,30 +33,25 @@ def adding(state: State, entry: ClassEntry) -> State:
     return replace(state, classes=state.classes.adding(entry))
 
 
-def renaming(state: State, old: str, new: str) -> State:
-    """Rename a class, with its annotations."""
-    if old == new:
+def renaming(state: State, class_id: ClassId, name: str) -> State:
+    """Rename a class."""
+    old = state.entry(class_id).name
+    if old == name:
         return state
-    if not state.can_predict(old) or state.model_class(old) != new:
-        _refuse_reserved(state, new)
-    return replace(
-        state,
-        classes=state.classes.renaming(old, new),
-        annotations=_renamed(state.annotations, old, new),
-        elsewhere=_elsewhere(state, lambda annotations: _renamed(annotations, old, new)),
-        current_class=new if state.current_class == old else state.current_class,
-    )
+    if not state.can_predict(class_id) or state.model_class(class_id) != name:
+        _refuse_reserved(state, name)
+    return replace(state, classes=state.classes.renaming(old, name))
 
 
-def removing(state: State, name: str) -> State:
+def removing(state: State, class_id: ClassId) -> State:
     """Remove a row with its annotation. The model still knows the class; adding the name again restores the row."""
-    state.classes.row(name)
+    state.entry(class_id)
     return replace(
         state,
-        classes=ClassTable(tuple(entry for entry in state.classes if entry.name != name)),
-        annotations=_without(state.annotations, name),
-        elsewhere=_elsewhere(state, lambda annotations: _without(annotations, name)),
-        current_class=None if state.current_class == name else state.current_class,
+        classes=ClassTable(tuple(entry for entry in state.classes if entry.id != class_id)),
+        annotations=_without(state.annotations, class_id),
+        elsewhere=_elsewhere(state, lambda annotations: _without(annotations, class_id)),
+        current_class=None if state.current_class == class_id else state.current_class,
     )
 
 
@@ -67,7 +60,7 @@ def with_derived_model(state: State, path: Path, model: Model) -> State:
     gone = removed(state)
     state = with_model(state, path, model)
     for entry in (state.classes.by_id(entry.id) for entry in gone):
-        state = state if entry is None else removing(state, entry.name)
+        state = state if entry is None else removing(state, entry.id)
     return state
 
 
@@ -76,71 +69,55 @@ def with_model(state: State, path: Path, model: Model) -> State:
 
     A class of the same id, or else of the same name, in capitals or not, is that class of the model.
     """
-    alike = _alike(state.classes, model.classes)
-    others = [entry for entry in state.classes if entry.name not in alike]
-    known = {entry.id for entry in others if state.can_predict(entry.name)}
-    state = _as_rows(state, alike)
-    marked = {*state.annotations, *(name for other in state.elsewhere.values() for name in other.annotations)}
-    table = model.classes
-    for entry in others:
-        if entry.id not in known or entry.name in marked:
+    marked = {*state.annotations, *(i for other in state.elsewhere.values() for i in other.annotations)}
+    table, ids = model.classes, {class_id: row.id for class_id, row in _alike(state.classes, model.classes).items()}
+    for entry in state.classes:
+        if entry.id not in ids and (entry.id in marked or not state.can_predict(entry.id)):
             used = [other.color for other in table]
             color = free_color(used) if entry.color in used else entry.color
             table = appended(table, replace(entry, color=color))
-    current = state.current_class if state.current_class in table else None
+            ids[entry.id] = table.ids[-1]
     return replace(
-        state,
-        model=model,
-        model_path=path,
-        classes=table,
-        levels={},
-        complete=frozenset(),
-        previews={},
-        current_class=current,
+        _under_ids(state, ids), model=model, model_path=path, classes=table, levels={}, parts={}, previews={}
     )
 
 
-def _alike(classes: ClassTable, model: ClassTable) -> Mapping[str, ClassEntry]:
-    """Class name -> the model's row of the class; a name that is also a row's goes before another row's id."""
+def _alike(classes: ClassTable, model: ClassTable) -> Mapping[ClassId, ClassEntry]:
+    """Class -> the model's row of the class; a name that is also a row's goes before another row's id."""
     by_name = {entry.name.casefold(): entry for entry in model}
-    named = {e.name: by_name[e.name.casefold()] for e in classes if e.name.casefold() in by_name}
-    taken = {row.name for row in named.values()}
-    rows = {entry.name: model.by_id(entry.id) for entry in classes if entry.name not in named}
-    return {**named, **{name: row for name, row in rows.items() if row is not None and row.name not in taken}}
+    named = {e.id: by_name[e.name.casefold()] for e in classes if e.name.casefold() in by_name}
+    taken = {row.id for row in named.values()}
+    rows = {class_id: model.by_id(class_id) for class_id in classes.ids if class_id not in named}
+    return {**named, **{class_id: row for class_id, row in rows.items() if row is not None and row.id not in taken}}
 
 
-def _as_rows(state: State, rows: Mapping[str, ClassEntry]) -> State:
-    """The state with classes under other rows' ids and names.
+def _under_ids(state: State, ids: Mapping[ClassId, ClassId]) -> State:
+    """The state with classes under other rows' ids.
 
     Args:
         state: before.
-        rows: class name -> the class's new row.
+        ids: id before -> id of the class's new row; classes without a new row are current no more.
     """
-    ids = {state.classes[name].id: row.id for name, row in rows.items()}
-    names = {name: row.name for name, row in rows.items() if name != row.name}
-    for old, new in names.items():
-        annotations = _renamed(state.annotations, old, new)
-        elsewhere = _elsewhere(state, partial(_renamed, old=old, new=new))
-        state = replace(state, annotations=annotations, elsewhere=elsewhere)
+
+    def moved(annotations: Annotations) -> Annotations:
+        return {ids[class_id]: annotation for class_id, annotation in annotations.items()}
+
     return replace(
         state,
+        annotations=moved(state.annotations),
+        elsewhere=_elsewhere(state, moved),
         thresholds={ids.get(class_id, class_id): value for class_id, value in state.thresholds.items()},
         hidden=frozenset(ids.get(class_id, class_id) for class_id in state.hidden),
         priority=state.priority and tuple(ids.get(class_id, class_id) for class_id in state.priority),
-        current_class=names.get(state.current_class or "", state.current_class),
+        current_class=None if state.current_class is None else ids.get(state.current_class),
     )
 
 
 def appended(table: ClassTable, entry: ClassEntry) -> ClassTable:
-    """A table with a further row, which gets a free value and id if its own are taken; unchanged for a known name."""
-    if entry.name.casefold() in {name.casefold() for name in table.names}:
-        return table
-    if table.by_id(entry.id) is not None:
-        entry = replace(entry, id=fresh_id())
-    try:
-        return table.adding(entry)
-    except ClassTableError:  # the value is taken
-        return table.adding(replace(table.propose(entry.name, entry.color), notes=entry.notes, id=entry.id))
+    """A table with a further row, which gets a free value and id if its own are taken."""
+    if entry.value in {other.value for other in table}:
+        entry = replace(entry, value=table.propose(entry.name).value, code=table.propose(entry.name).code)
+    return table.adding(replace(entry, id=ClassId("")) if table.by_id(entry.id) else entry)
 
 
 def removed(state: State) -> tuple[ClassEntry, ...]:
@@ -162,12 +139,5 @@ def _elsewhere(state: State, changed: Callable[[Annotations], Annotations]) -> d
     return {key: replace(other, annotations=changed(other.annotations)) for key, other in state.elsewhere.items()}
 
 
-def _renamed(annotations: Annotations, old: str, new: str) -> Annotations:
-    return {
-        new if name == old else name: replace(annotation, class_name=new) if name == old else annotation
-        for name, annotation in annotations.items()
-    }
-
-
-def _without(annotations: Annotations, name: str) -> Annotations:
-    return {other: annotation for other, annotation in annotations.items() if other != name}
+def _without(annotations: Annotations, class_id: ClassId) -> Annotations:
+    return {other: annotation for other, annotation in annotations.items() if other != class_id}

@@ -8,6 +8,7 @@ from typing import Any
 
 from condseg_app.data import (
     Certificate,
+    ClassId,
     LearntState,
     Lesson,
     Model,
@@ -18,37 +19,40 @@ from condseg_app.errors import WriteError
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, TeacherLike
 from condseg_app.session.derived_models import save_derived_model
-from condseg_app.session.live import LessonControls, LiveLesson, shown
+from condseg_app.session.lesson_controls import LessonControls
+from condseg_app.session.lesson_record import LessonPlan, LessonResult
+from condseg_app.session.live import LiveLesson, shown
 from condseg_app.session.may import refuse
-from condseg_app.session.state import LessonPlan, LessonResult, State
+from condseg_app.session.state import State
 from condseg_app.tasks.little_learnt import ENOUGH_DICE, reasons
 
 _CALL_SECONDS = 0.5
 
 
-def lesson_plan(state: State, name: str, steps: int, folder: Path, mode: TeachingMode = "exact") -> LessonPlan:
+def lesson_plan(state: State, class_id: ClassId, steps: int, folder: Path, mode: TeachingMode = "exact") -> LessonPlan:
     """Plan to teach a class from the annotations of the image in view, and of images open before.
 
     Raises:
         CondsegError: no image, no model, no fit, or the class has no annotation.
     """
-    refuse(state, "teach", name)
-    image = state.opened_image()
-    known = {n: state.model_class(n) for n in state.classes.names if state.can_predict(n)}
-    known.setdefault(name, name)
-    entry = replace(state.classes[name], name=known[name])
-    beside = ((other.image, other.annotations) for other in state.marked_elsewhere(name))
+    refuse(state, "teach", class_id)
+    image, taught = state.opened_image(), state.entry(class_id)
+    names = {i: state.model_class(i) for i in state.classes.ids if state.can_predict(i)}
+    names.setdefault(class_id, taught.name)
+    beside = ((other.image, other.annotations) for other in state.marked_elsewhere(class_id))
     shown = tuple(
-        (on, tuple(replace(marks, class_name=known[n]) for n, marks in annotations.items() if n in known))
+        (on, {names[i]: annotation for i, annotation in annotations.items() if i in names})
         for on, annotations in ((image, state.annotations), *beside)
     )
     begun = replace(state, lesson=None)  # or every lesson would keep the lesson before
-    return LessonPlan(begun, shown, entry, steps, mode, name, folder)
+    return LessonPlan(begun, shown, replace(taught, name=names[class_id]), steps, mode, folder)
 
 
 def _lesson(plan: LessonPlan) -> Lesson:
     """The lesson with all annotations as new whole arrays: for the lesson's thread."""
-    (image, annotations), *beside = [(image, tuple(a.dense() for a in marked)) for image, marked in plan.shown]
+    (image, annotations), *beside = [
+        (image, tuple(annotation.dense(own) for own, annotation in marked.items())) for image, marked in plan.shown
+    ]
     return Lesson(plan.entry, image, annotations, plan.steps, plan.mode, tuple(beside))
 
 
@@ -99,10 +103,10 @@ def discard(result: LessonResult) -> None:
         raise WriteError(f"cannot be removed ({error.strerror}); close what uses it", path=result.path) from error
 
 
-def shown_progress(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
-    """Progress of a lesson, with the names on screen."""
-    dice = {plan.state.shown_class(own): value for own, value in progress.dice.items()}
-    nearest = progress.nearest and (plan.state.shown_class(progress.nearest[0]), progress.nearest[1])
+def progress_by_id(progress: TrainingProgress, plan: LessonPlan) -> TrainingProgress:
+    """Progress of a lesson, with the classes' ids in place of the model's names."""
+    dice = {str(plan.id_of(own)): value for own, value in progress.dice.items()}
+    nearest = progress.nearest and (plan.id_of(progress.nearest[0]), progress.nearest[1])
     return replace(progress, dice=dice, nearest=nearest)
 
 
@@ -113,7 +117,7 @@ def _train(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls) -> 
         progress = teacher.advance(_CALL_SECONDS)
         controls.steps = progress.step
         seconds += time.monotonic() - began
-        yield Step(shown(progress), shown_progress(replace(progress, seconds=seconds), plan))
+        yield Step(shown(progress), progress_by_id(replace(progress, seconds=seconds), plan))
         if progress.finished or controls.stopped:
             return
 
@@ -121,16 +125,16 @@ def _train(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls) -> 
 def _ending(teacher: TeacherLike, plan: LessonPlan, controls: LessonControls, state: LearntState | None) -> Steps:
     """Report the changes, and save the model; `state` is that of the class in the mode 'exact'."""
     yield Step(Progress(0.96, "Comparing with the model before"))
-    changes = tuple(replace(change, name=plan.state.shown_class(change.name)) for change in teacher.compare())
+    changes = {plan.id_of(change.name): change for change in teacher.compare()}
     certificate = None
     if state is not None:
         yield Step(Progress(0.97, "Checking that the other classes answer as before"))
         certificate = teacher.certificate()
     yield Step(Progress(0.98, "Saving"))
     taught = _certified(teacher.model(), plan, certificate)
-    file = save_derived_model(taught, plan.state, f"+{plan.class_name}", plan.folder)
+    file = save_derived_model(taught, plan.state, f"+{plan.name}", plan.folder)
     parent, _ = plan.state.opened_model()
-    result = LessonResult(file, parent, plan.class_name, changes, certificate, state)
+    result = LessonResult(file, parent, plan.entry.id, changes, certificate, state)
     yield Step(Progress(1.0, "Saved"), _explained(result, plan, controls))
 
 
@@ -139,14 +143,11 @@ def _explained(result: LessonResult, plan: LessonPlan, controls: LessonControls)
     if result.dice is None or result.dice >= ENOUGH_DICE:
         return result
     (_, model), own = plan.state.opened_model(), plan.entry.name
-    own_marks = [
-        (image.geometry, next((a for a in annotations if a.class_name == own), None))
-        for image, annotations in plan.shown
-    ]
+    own_marks = [(image.geometry, annotations.get(own)) for image, annotations in plan.shown]
     if controls.marks is not None and controls.marks.state == "present":
         own_marks[0] = plan.shown[0][0].geometry, controls.marks
     marks = [(grid, annotation) for grid, annotation in own_marks if annotation is not None]
-    return replace(result, reasons=reasons(plan.class_name, marks, model.preprocessing, controls.steps))
+    return replace(result, reasons=reasons(plan.name, marks, model.preprocessing, controls.steps))
 
 
 def _certified(taught: Model, plan: LessonPlan, certificate: Certificate | None) -> Model:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from condseg_app import io
-from condseg_app.data import ChunkedAnnotation, Image
+from condseg_app.data import ChunkedAnnotation, ClassEntry, Image
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.file_start import name_of
 from condseg_app.session.exporting import ExportPlan
@@ -21,12 +21,12 @@ class UnsavedMarks:
 
     Attributes:
         image: the annotated image.
-        names: of the classes.
+        classes: the annotated classes.
         in_view: whether this is the open image.
     """
 
     image: Image
-    names: tuple[str, ...]
+    classes: tuple[ClassEntry, ...]
     in_view: bool
 
 
@@ -35,13 +35,13 @@ class UnsavedLesson:
     """A lesson of which nothing is saved yet.
 
     Attributes:
-        class_name: of the class that is taught.
+        name: of the class that is taught.
         step: training steps taken.
         steps: training steps to take in all.
         seconds: spent on learning.
     """
 
-    class_name: str
+    name: str
     step: int
     steps: int
     seconds: float
@@ -74,7 +74,8 @@ def unsaved_lesson(state: State) -> UnsavedLesson | None:
         return None
     if not state.is_teaching and lesson.last is None:
         return None
-    return UnsavedLesson(lesson.plan.class_name, lesson.progress.step, lesson.progress.steps, lesson.progress.seconds)
+    done = lesson.progress
+    return UnsavedLesson(state.lesson_name, done.step, done.steps, done.seconds)
 
 
 def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterator[UnsavedMarks]:
@@ -87,9 +88,9 @@ def unsaved_marks(state: State, written: Container[ChunkedAnnotation]) -> Iterat
     images = [] if state.image is None else [(state.image, state.annotations)]
     images += [(other.image, other.annotations) for other in state.elsewhere.values()]
     for image, annotations in images:
-        names = tuple(n for n, a in annotations.items() if a.state != "unlabelled" and a not in written)
-        if names:
-            yield UnsavedMarks(image, names, image is state.image)
+        lost = [i for i, a in annotations.items() if a.state != "unlabelled" and a not in written]
+        if lost:
+            yield UnsavedMarks(image, tuple(map(state.entry, lost)), image is state.image)
 
 
 def plans_of_marks(state: State, marks: Iterable[UnsavedMarks], folder: Path) -> Iterator[ExportPlan]:
@@ -109,4 +110,4 @@ def plans_of_marks(state: State, marks: Iterable[UnsavedMarks], folder: Path) ->
             number += 1
             path = form.named(folder, f"{name} {number}")
         taken.add(path)
-        yield ExportPlan.of(shown, path, _FORMAT, one.names)
+        yield ExportPlan.of(shown, path, _FORMAT, [entry.id for entry in one.classes])

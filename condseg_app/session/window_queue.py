@@ -2,18 +2,18 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from condseg_app.data import Block, ClassLevels, Image
+from condseg_app.data import Block, ClassId, ClassLevels, Image
 from condseg_app.errors import EngineLost
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike, PredictorLike
 from condseg_app.session.state import State
 
 Voxel = tuple[int, int, int]
-Groups = list[tuple[str, ...]]
+Groups = Sequence[tuple[str, ...]]
 """Classes, by the model's names, that are decoded together, group after group."""
 
 
@@ -24,12 +24,12 @@ class Delivery:
     Attributes:
         windows: of the block's image and model; identifies blocks that arrive late, after another was opened.
         block: by the model's names.
-        finished: classes that this block completes, by the model's names.
+        parts: computed fractions of the block's classes, by the model's names.
     """
 
     windows: "WindowQueue"
     block: Block
-    finished: frozenset[str]
+    parts: Mapping[str, float]
 
 
 class WindowQueue:
@@ -37,7 +37,7 @@ class WindowQueue:
 
     Used in the threads of jobs; a job that begins during another job's last window waits for the end of
     that window. The engine adds windows up where they overlap, so an incomplete class begins again
-    after a restart of the engine.
+    after a restart of the engine. Computed windows are noted here as well as in the state, which hears of them later.
     """
 
     def __init__(self, engine: EngineLike, model: Path, image: Image) -> None:
@@ -50,11 +50,6 @@ class WindowQueue:
     def look_at(self, near: Voxel) -> None:
         """Go on with the windows nearest to a voxel, from the next window on."""
         self._near = near
-
-    def part_of(self, name: str) -> float:
-        """Computed fraction of a class, by the model's name: 0 to 1."""
-        predictor = self._predictor
-        return 0.0 if predictor is None else len(self._done.get(name, ())) / max(predictor.windows, 1)
 
     def opening(self) -> Steps:
         """Let the engine read and prepare the image, so that the first window comes sooner."""
@@ -110,8 +105,7 @@ class WindowQueue:
                 raise
             for name in wanted:
                 self._done.setdefault(name, set()).add(window)
-            whole = frozenset(name for name in wanted if len(self._done[name]) == predictor.windows)
-            return Delivery(self, block, whole)
+            return Delivery(self, block, {name: len(self._done[name]) / predictor.windows for name in wanted})
 
     def _opened(self) -> PredictorLike:
         if self._predictor is None:
@@ -124,10 +118,11 @@ class WindowQueue:
         self._predictor = None
 
 
-def regrouped(wanted: Sequence[str], groups: Groups, complete: frozenset[str]) -> Groups:
-    """Classes to compute after a new request: the requested ones, then classes unfinished earlier."""
-    rest = [tuple(n for n in group if n not in wanted and n not in complete) for group in groups]
-    return [tuple(wanted), *(group for group in rest if group)]
+def regrouped(wanted: Sequence[ClassId], state: State) -> tuple[tuple[ClassId, ...], ...]:
+    """Classes to compute after a new request: the requested ones, then unfinished classes of the prediction."""
+    groups = () if state.job is None else state.job.classes
+    rest = (tuple(i for i in group if i not in wanted and state.state_of(i) != "complete") for group in groups)
+    return tuple(wanted), *filter(None, rest)
 
 
 def pasted(state: State, delivery: Delivery) -> State:
@@ -138,30 +133,30 @@ def pasted(state: State, delivery: Delivery) -> State:
         if class_id not in levels:
             levels[class_id] = ClassLevels(state.opened_image().geometry.shape)
         levels[class_id].paste(delivery.block.region, block)
-    finished = {model.classes[name].id for name in delivery.finished}
-    return replace(state, levels=levels, complete=state.complete | finished)
+    parts = {model.classes[name].id: part for name, part in delivery.parts.items()}
+    return replace(state, levels=levels, parts={**state.parts, **parts})
 
 
-def previewed(state: State, name: str, block: Block) -> State:
+def previewed(state: State, class_id: ClassId, block: Block) -> State:
     """The state with a preview of a class in training; the prediction stays beneath."""
-    levels = state.previews.get(state.classes[name].id)
+    levels = state.previews.get(class_id)
     if levels is None:
-        beneath = state.levels_of(name)
+        beneath = state.levels_of(class_id)
         levels = ClassLevels(state.opened_image().geometry.shape) if beneath is None else beneath.copy()
     for found in block.probabilities.values():
         levels.paste(block.region, found)
-    return replace(state, previews={**state.previews, state.classes[name].id: levels})
+    return replace(state, previews={**state.previews, class_id: levels})
 
 
-def with_predictions_of(state: State, old: State, but: str) -> State:
+def with_predictions_of(state: State, old: State, but: ClassId) -> State:
     """The state with all predictions of an earlier model that answers the same.
 
     Args:
         state: with a model derived from the old model, or the old model's parent.
         old: with the model before.
-        but: the id of the only class that may answer differently.
+        but: the only class that may answer differently.
     """
     _, model = state.opened_model()
-    known = {entry.id for entry in model.classes if entry.id != but}
+    known = {*model.classes.ids} - {but}
     levels = {class_id: found for class_id, found in old.levels.items() if class_id in known}
-    return replace(state, levels=levels, complete=old.complete & known)
+    return replace(state, levels=levels, parts={class_id: old.parts[class_id] for class_id in levels})

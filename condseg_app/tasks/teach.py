@@ -198,7 +198,7 @@ def _reasons(teaching: Teaching, dice: float) -> tuple[str, ...]:
         return ()
     name = teaching.entry.name
     marks = [
-        (image.geometry, ChunkedAnnotation.of(name, a.mask, a.supervised))
+        (image.geometry, ChunkedAnnotation.of(a.mask, a.supervised))
         for image, annotations in teaching.shown
         for a in annotations
         if a.class_name == name

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from numpy.typing import DTypeLike, NDArray
 from psygnal import Signal
 
-from condseg_app.data import ClassEntry, ClassTable, Image, Region, Shape
+from condseg_app.data import ClassEntry, ClassId, ClassTable, Image, Region, Shape
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.lazy import PaintedView
 from condseg_app.viewer.overlay import add_quietly, colormap_of, remove
@@ -52,9 +52,9 @@ class AnnotationLayer:
         return self._kept is not None and layer == self._kept
 
     @property
-    def class_name(self) -> str | None:
+    def class_id(self) -> ClassId | None:
         """The class that is painted; None where the brush is down."""
-        return None if self.draft is None else self.draft.class_name
+        return None if self.draft is None else self.draft.class_id
 
     def get_ready(self, placement: Placement, image: Image, classes: ClassTable, dtype: DTypeLike = np.uint8) -> Labels:
         """The layer, added if need be: empty, and visible in 2D, so that it is drawn once before it is needed.
@@ -89,8 +89,7 @@ class AnnotationLayer:
 
     def paint_as(self, entry: ClassEntry) -> None:
         """Take over a class's name."""
-        if self.layer is not None and self.draft is not None:
-            self.draft.rename(entry.name)
+        if self.layer is not None:
             self.layer.name = f"{entry.name}, annotation"
             self.layer.metadata[CLASSES_KEY] = ClassTable((replace(entry, part_of=None),))
 

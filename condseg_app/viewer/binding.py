@@ -7,7 +7,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.utils.events import Event
 
-from condseg_app.data import EVERYWHERE, Region
+from condseg_app.data import EVERYWHERE, ClassId, Region
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
@@ -110,7 +110,7 @@ class LayerBinding:
         if self.placement is not None and self.session.state.image is not None and self.annotation.layer is None:
             self.annotation.get_ready(self.placement, self.session.state.image, self.session.state.classes)
 
-    def begin_painting(self, name: str) -> None:
+    def begin_painting(self, class_id: ClassId) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
         self.painting.collect()
         self.annotation.clear()
@@ -118,7 +118,7 @@ class LayerBinding:
         if self.placement is None or image is None:
             return
         self.volume_view.leave_reduced()  # there is nothing to paint on
-        self.painting.begin(name, self.placement, image)
+        self.painting.begin(class_id, self.placement, image)
         self._redraw.request()
 
     def stop_painting(self) -> None:
@@ -198,31 +198,31 @@ class LayerBinding:
         self._show()
 
     def _on_current_class(self) -> None:
-        painted = self.annotation.class_name
+        painted = self.annotation.class_id
         if painted is not None and painted != self.session.state.current_class:
             self.stop_painting()
         self._redraw.request()
 
-    def _on_prediction(self, name: str, region: Region | None) -> None:
+    def _on_prediction(self, class_id: ClassId, region: Region | None) -> None:
         if self.results.class_map.layer is None:
             self._show()
         self.results.forget()
         in_3d = self.viewer.dims.ndisplay == 3  # where all of the volume is drawn anew each time
         if region is None or (not in_3d and overlaps(region, self.visible_slice())):
-            self._marks_are_old |= name == self.annotation.class_name
+            self._marks_are_old |= class_id == self.annotation.class_id
             self._redraw.later()
             if not self.annotation.stroking:
                 self._redraw.flush()
 
-    def _on_threshold(self, name: str) -> None:
-        self._marks_are_old |= name == self.annotation.class_name
-        if name == self.session.state.current_class:
+    def _on_threshold(self, class_id: ClassId) -> None:
+        self._marks_are_old |= class_id == self.annotation.class_id
+        if class_id == self.session.state.current_class:
             self._redraw.request()
         else:
             self._redraw_all()
 
-    def _on_annotation(self, name: str) -> None:
-        is_painted = name == self.annotation.class_name
+    def _on_annotation(self, class_id: ClassId) -> None:
+        is_painted = class_id == self.annotation.class_id
         if is_painted:
             self.painting.follow_annotation()
         if not is_painted or self.results.class_map.layer is None:

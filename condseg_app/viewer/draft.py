@@ -1,23 +1,22 @@
 """The annotation being painted, and its supervised mask."""
 
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, Region
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, ClassId, Region
 from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 
 
 class Predictions(Protocol):
     """Predicted masks of classes at present, as `Session.predictions` gives them."""
 
-    def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
+    def predicted_in(self, class_id: ClassId, region: Region) -> NDArray[np.bool_]:
         """Voxels of a region where a class is predicted: a new array."""
 
-    def may_be_predicted_in(self, name: str, region: Region) -> bool:
+    def may_be_predicted_in(self, class_id: ClassId, region: Region) -> bool:
         """Whether a region may hold a predicted class; False is certain."""
 
 
@@ -45,24 +44,19 @@ class Draft:
         self.annotation = self._known = annotation
         self.dtype = np.dtype(np.uint8 if entry.value <= 255 else np.uint16)
 
-    @property
-    def class_name(self) -> str:
-        """The present name of the class."""
-        return self.annotation.class_name
-
     def read(self, region: Region) -> NDArray[np.unsignedinteger]:
         """The brush's voxels in a region: `value` or 0, a new array."""
         return np.where(self.shown(region), self.dtype.type(self.value), self.dtype.type(0))
 
     def shown(self, region: Region) -> NDArray[np.bool_]:
         """Present mask of the class in a region: a new array."""
-        predicted = self._predictions.predicted_in(self.class_name, region)
+        predicted = self._predictions.predicted_in(self.class_id, region)
         return _shown(predicted, self.annotation.read(region)) if self.annotation.may_be_in(region) else predicted
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
         """Paint a region: the class is present where its `value` is."""
         painted, said = np.asarray(values == self.value), self.annotation.read(region)
-        predicted = self._predictions.predicted_in(self.class_name, region)
+        predicted = self._predictions.predicted_in(self.class_id, region)
         changed = painted != _shown(predicted, said)
         if not changed.any():
             return
@@ -73,18 +67,13 @@ class Draft:
 
     def complete(self, region: Region) -> None:
         """Declare a region complete: voxels without annotation become absent."""
-        name, predicted = self.class_name, self._predictions.may_be_predicted_in
-        self.annotation = self.annotation.completed(region, self.shown, lambda part: predicted(name, part))
+        class_id, predicted = self.class_id, self._predictions.may_be_predicted_in
+        self.annotation = self.annotation.completed(region, self.shown, lambda part: predicted(class_id, part))
         if region == EVERYWHERE:
             self._known = self.annotation
             return
         known = self._known
         self._known = known.completed(region, lambda part: known.read(part) == PRESENT, lambda part: False)
-
-    def rename(self, class_name: str) -> None:
-        """Take over another name of the class."""
-        if class_name != self.class_name:
-            self.annotation = replace(self.annotation, class_name=class_name)
 
     def restart(self, annotation: ChunkedAnnotation) -> None:
         """Restart from another annotation, all of which is supervised."""

@@ -10,7 +10,7 @@ from napari.layers import Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import DTypeLike, NDArray
 
-from condseg_app.data import ClassEntry, ClassTable, Color, Region
+from condseg_app.data import ClassEntry, ClassId, ClassTable, Color, Region
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import CLASSES_KEY
@@ -34,7 +34,7 @@ class ClassMapLayer:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self.layer: Labels | None = None
-        self._colored: tuple[ClassTable, frozenset[str]] | None = None
+        self._colored: tuple[ClassTable, frozenset[ClassId]] | None = None
 
     def show(
         self,
@@ -53,7 +53,7 @@ class ClassMapLayer:
         self.layer.editable = False
         add_quietly(self._viewer, self.layer)
 
-    def color(self, classes: ClassTable, hidden: frozenset[str]) -> None:
+    def color(self, classes: ClassTable, hidden: frozenset[ClassId]) -> None:
         """Give every class its colour; a hidden class is transparent and stays in the data."""
         wanted = (classes, hidden)
         if self.layer is None or self._colored == wanted:  # setting a colormap draws the layer anew
@@ -113,11 +113,11 @@ class ConflictLayer:
         remove(self._viewer, layer)
 
 
-def colormap_of(classes: ClassTable, hidden: frozenset[str] = frozenset()) -> DirectLabelColormap:
+def colormap_of(classes: ClassTable, hidden: frozenset[ClassId] = frozenset()) -> DirectLabelColormap:
     """The classes' colours by their values; all other values, and hidden classes, are transparent."""
     clear = np.zeros(4, np.float32)
     colors: dict[int | None, NDArray[np.float32]] = {None: clear, 0: clear}
-    colors.update((entry.value, _rgba(entry.color, 0.0 if entry.name in hidden else 1.0)) for entry in classes)
+    colors.update((entry.value, _rgba(entry.color, 0.0 if entry.id in hidden else 1.0)) for entry in classes)
     return DirectLabelColormap(color_dict=colors)
 
 

@@ -1,6 +1,6 @@
 """The annotation under the brush, and its way into the session."""
 
-from condseg_app.data import ChunkedAnnotation, Image, Region, Shape
+from condseg_app.data import ChunkedAnnotation, ClassId, Image, Region, Shape
 from condseg_app.session import Session
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.draft import Draft
@@ -23,23 +23,23 @@ class Painting:
         self._is_writing = False
         self._later = Throttle(self.collect, _COLLECT_SECONDS)
 
-    def begin(self, name: str, placement: Placement, image: Image) -> None:
+    def begin(self, class_id: ClassId, placement: Placement, image: Image) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
-        entry = self._session.state.classes[name]
-        draft = Draft(self._session.predictions, entry, self._annotation(name, placement.shape))
+        entry = self._session.state.entry(class_id)
+        draft = Draft(self._session.predictions, entry, self._annotation(class_id, placement.shape))
         draft.written.connect(self._later.later)
         self._layer.begin(entry, draft, placement, image, self._session.state.classes)
 
     def collect(self) -> None:
         """Hand the painting to the session."""
         draft, state = self._layer.draft, self._session.state
-        if draft is None or draft.class_name not in state.classes:
+        if draft is None or state.classes.by_id(draft.class_id) is None:
             return
-        if draft.annotation.says_as(state.annotations.get(draft.class_name)):
+        if draft.annotation.says_as(state.annotations.get(draft.class_id)):
             return
         self._is_writing = True
         try:
-            self._session.annotations.put(draft.annotation)
+            self._session.annotations.put(draft.class_id, draft.annotation)
         finally:
             self._is_writing = False
 
@@ -80,9 +80,8 @@ class Painting:
         """Take over the effect of undo, redo or clear on the painted annotation."""
         draft = self._layer.draft
         if draft is not None and not self._is_writing:
-            draft.restart(self._annotation(draft.class_name, draft.annotation.shape))
+            draft.restart(self._annotation(draft.class_id, draft.annotation.shape))
             self._layer.refresh()
 
-    def _annotation(self, name: str, shape: Shape) -> ChunkedAnnotation:
-        annotation = self._session.state.annotations.get(name)
-        return ChunkedAnnotation.empty(name, shape) if annotation is None else annotation
+    def _annotation(self, class_id: ClassId, shape: Shape) -> ChunkedAnnotation:
+        return self._session.state.annotations.get(class_id) or ChunkedAnnotation.empty(shape)

@@ -10,7 +10,7 @@ from condseg_app.session import Session, fusing
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.overlay import ClassMapLayer, ConflictLayer
 from condseg_app.viewer.placement import Placement
-from condseg_app.viewer.reduced import ReducedVolume, nothing_in
+from condseg_app.viewer.reduced import ReducedVolume
 from condseg_app.viewer.shown import Shown, ShownLabels, View, resolve
 from condseg_app.viewer.source import METADATA_KEY, SourceLayers
 
@@ -89,7 +89,7 @@ class Results:
     def _shown(self) -> Shown:
         """Content of the layers at present."""
         in_3d = self._viewer.dims.ndisplay == 3
-        return resolve(self._session.state, View(in_3d, self._reduced.is_due, self._annotation.class_name))
+        return resolve(self._session.state, View(in_3d, self._reduced.is_due, self._annotation.class_id))
 
     def _add_map(self, shown: Shown, placement: Placement) -> None:
         carried = {METADATA_KEY: self._session.state.image}
@@ -100,7 +100,4 @@ class Results:
 
     def _drawn(self, region: Region) -> NDArray[np.unsignedinteger]:
         """The map as it is to be seen."""
-        state = self._session.state
-        if state.image is not None and self._reduced.is_due:
-            return nothing_in(region, state.image.geometry.shape)  # the reduced volume is seen
-        return self._labels.draw(state, self._shown(), region)
+        return self._labels.draw(self._session.state, self._shown(), region)

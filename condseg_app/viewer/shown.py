@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ClassTable, Region, as_level
+from condseg_app.data import ClassId, ClassTable, Region, as_level
 from condseg_app.session import fusing
 from condseg_app.session.state import State
+from condseg_app.viewer.reduced import nothing_in
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class View:
 
     in_3d: bool = False
     is_reduced: bool = False
-    painted: str | None = None
+    painted: ClassId | None = None
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,19 @@ class Shown:
 
     Attributes:
         classes: rows of the map of classes; none where there is no map.
-        hidden: names of the rows that are transparent.
+        hidden: the rows that are transparent.
         has_results: whether any class has something to be seen.
-        fused: names of the classes that are fused in the map, by priority.
+        fused: the classes that are fused in the map, by priority.
         on_top: the class that is drawn whole above the others.
         conflicts: whether the layer of conflicts is there.
         in_3d: whether the volume is seen, not a slice.
     """
 
     classes: ClassTable = field(default_factory=ClassTable)
-    hidden: frozenset[str] = frozenset()
+    hidden: frozenset[ClassId] = frozenset()
     has_results: bool = False
-    fused: tuple[str, ...] = ()
-    on_top: str | None = None
+    fused: tuple[ClassId, ...] = ()
+    on_top: ClassId | None = None
     conflicts: bool = False
     in_3d: bool = False
 
@@ -55,16 +56,16 @@ def resolve(state: State, view: View) -> Shown:
     """
     if state.image is None:
         return Shown()
-    names, current = state.classes.names, state.current_class
-    on_top = None if current is None or not state.has_result(current) or current in state.hidden_classes else current
+    classes, current = state.classes.ids, state.current_class
+    on_top = None if current is None or not state.has_result(current) or current in state.hidden else current
     if view.in_3d:
         on_top = None
     left_out = view.painted if on_top is None else on_top
     return Shown(
         state.classes,
-        state.hidden_classes,
-        any(map(state.has_result, names)),
-        () if view.is_reduced else tuple(name for name in names if name != left_out),
+        state.hidden,
+        any(map(state.has_result, classes)),
+        () if view.is_reduced else tuple(class_id for class_id in classes if class_id != left_out),
         None if view.is_reduced or on_top == view.painted else on_top,
         state.shows_conflicts,
         view.in_3d,
@@ -75,7 +76,7 @@ class ShownLabels:
     """Draws the map of classes; the classes beneath the current class are kept while only this class changes."""
 
     def __init__(self) -> None:
-        self._beneath: tuple[tuple[str, ...], Region, NDArray[np.unsignedinteger]] | None = None
+        self._beneath: tuple[tuple[ClassId, ...], Region, NDArray[np.unsignedinteger]] | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -88,11 +89,15 @@ class ShownLabels:
 
     def draw(self, state: State, shown: Shown, region: Region) -> NDArray[np.unsignedinteger]:
         """The map in a region: not to be written to."""
-        labels, name = self._fused(state, shown, region), shown.on_top
-        if name is None:
+        on_top = shown.on_top
+        if on_top is None and not shown.fused:  # the reduced volume is seen, or the brush's layer alone
+            return nothing_in(region, state.opened_image().geometry.shape)
+        labels = self._fused(state, shown, region)
+        if on_top is None:
             return labels
         labels = labels.copy()
-        labels[fusing.corrected(state, name, region) >= as_level(state.threshold(name))] = state.classes[name].value
+        reached = fusing.corrected(state, on_top, region) >= as_level(state.threshold(on_top))
+        labels[reached] = state.entry(on_top).value
         return labels
 
     def _fused(self, state: State, shown: Shown, region: Region) -> NDArray[np.unsignedinteger]:

@@ -29,7 +29,7 @@ def is_present(annotation: ChunkedAnnotation) -> Callable[[Region], NDArray[np.b
 @given(st.lists(st.tuples(boxes(), st.sampled_from(["mixed", "same", "complete"])), max_size=6), st.integers(0, 999))
 def test_edits_say_and_count_what_arrays_would(edits: list[tuple[Region, str]], seed: int) -> None:
     rng = np.random.default_rng(seed)
-    annotation, plain = ChunkedAnnotation.empty("x", SHAPE), np.zeros(SHAPE, np.uint8)
+    annotation, plain = ChunkedAnnotation.empty(SHAPE), np.zeros(SHAPE, np.uint8)
     kept = [(annotation, plain.copy())]
     for box, kind in edits:
         if kind == "complete":
@@ -57,16 +57,14 @@ def test_edits_say_and_count_what_arrays_would(edits: list[tuple[Region, str]], 
 
 
 def test_what_an_edit_did_not_touch_is_shared() -> None:
-    large = ChunkedAnnotation.of(
-        "x", np.random.default_rng(0).random((256, 256, 8)) < 0.5, np.ones((256, 256, 8), bool)
-    )
+    large = ChunkedAnnotation.of(np.random.default_rng(0).random((256, 256, 8)) < 0.5, np.ones((256, 256, 8), bool))
     small = large.edited((slice(0, 3), slice(0, 3), slice(0, 1)), np.zeros((3, 3, 1), np.uint8))
     assert large.bytes_beside(None) == 256 * 256 * 8
     assert small.bytes_beside(large) == 32 * 32 * 8
 
 
 def test_a_complete_volume_takes_no_memory_where_the_class_is_not() -> None:
-    annotation = ChunkedAnnotation.empty("x", (512, 512, 64)).completed(
+    annotation = ChunkedAnnotation.empty((512, 512, 64)).completed(
         EVERYWHERE, lambda _: pytest.fail("it was looked at"), lambda _: False
     )
     assert annotation.decided == 512 * 512 * 64
@@ -76,4 +74,4 @@ def test_a_complete_volume_takes_no_memory_where_the_class_is_not() -> None:
 
 def test_arrays_of_two_shapes_are_refused() -> None:
     with pytest.raises(GeometryError):
-        ChunkedAnnotation.of("x", np.ones((2, 2, 2), bool), np.ones((2, 2, 3), bool))
+        ChunkedAnnotation.of(np.ones((2, 2, 2), bool), np.ones((2, 2, 3), bool))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import PALETTE, ClassEntry, ClassTable, as_class_name, spread_code
+from condseg_app.data import PALETTE, ClassEntry, ClassId, ClassTable, as_class_name, spread_code
 from condseg_app.data.classes import derived_id
 from condseg_app.errors import ClassTableError
 
@@ -175,16 +175,16 @@ def test_a_derived_id_gives_way_to_the_same_id_of_another_class_always_alike() -
 
 def test_an_id_that_two_rows_were_given_is_refused() -> None:
     with pytest.raises(ClassTableError, match="'liver' and 'spleen' have the same id, abc: they are one class"):
-        ClassTable((ClassEntry(1, "liver", id="abc"), ClassEntry(2, "spleen", id="abc")))
+        ClassTable((ClassEntry(1, "liver", id=ClassId("abc")), ClassEntry(2, "spleen", id=ClassId("abc"))))
 
 
 @pytest.mark.parametrize("odd", ["../up", "a b", "x" * 65, "é"])
 def test_odd_ids_are_refused(odd: str) -> None:
     with pytest.raises(ClassTableError, match="has an id"):
-        ClassEntry(1, "liver", id=odd)
+        ClassEntry(1, "liver", id=ClassId(odd))
 
 
 def test_a_new_class_is_no_other_of_the_same_name() -> None:
     table = ClassTable.from_names(["liver"])
     assert table.propose_new("spleen").id != table.propose_new("spleen").id
-    assert table.by_id("not there") is None
+    assert table.by_id(ClassId("not there")) is None

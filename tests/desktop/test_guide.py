@@ -16,6 +16,7 @@ from condseg_app.desktop.tour_steps import TourSteps
 from condseg_app.desktop.window import MainWindow
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.session.settings import Settings
+from tests.classes import id_of
 
 pytestmark = [pytest.mark.gui, pytest.mark.timeout(200)]
 
@@ -132,11 +133,11 @@ def test_what_was_open_is_open_again_with_its_marks(
     session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
     session.classes.add("my class")
-    session.annotations.put(ChunkedAnnotation.of("my class", ones, ones))
+    session.annotations.put(id_of(session, "my class"), ChunkedAnnotation.of(ones, ones))
     guide(window)
     assert len(said) == 11
     assert session.state.image is scan
-    assert session.state.annotations["my class"].state == "present"
+    assert session.state.annotations[id_of(session, id_of(session, "my class"))].state == "present"
     assert "my class 2" not in session.state.classes
     assert session.state.model_path == stage.model_file
     window.close()
@@ -146,8 +147,8 @@ def test_it_waits_for_a_lesson_under_way(window: MainWindow, stage: Any, scan: I
     session = window.session
     session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
-    session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
-    session.lessons.start("liver", 100_000)
+    session.annotations.put(id_of(session, "liver"), ChunkedAnnotation.of(ones, ones))
+    session.lessons.start(id_of(session, id_of(session, "liver")), 100_000)
     guide(window)
     assert said == []
     assert session.state.is_teaching

@@ -16,6 +16,7 @@ from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import WriteError
 from condseg_app.session.settings import Settings
+from tests.classes import id_of
 
 pytestmark = pytest.mark.gui
 LEFT = Qt.MouseButton.LeftButton
@@ -50,7 +51,7 @@ def mark(window: MainWindow, *names: str) -> None:
     assert window.session.state.image is not None
     for name in names:
         ones = np.ones(window.session.state.image.geometry.shape, bool)
-        window.session.annotations.put(ChunkedAnnotation.of(name, ones, ones))
+        window.session.annotations.put(id_of(window.session, name), ChunkedAnnotation.of(ones, ones))
 
 
 def question(window: MainWindow) -> QMessageBox:
@@ -71,7 +72,7 @@ def lines(box: QMessageBox) -> list[str]:
 
 
 def start_lesson(qtbot: QtBot, window: MainWindow) -> None:
-    window.session.lessons.start("liver", 100_000)
+    window.session.lessons.start(id_of(window.session, "liver"), 100_000)
     qtbot.waitUntil(lambda: window.session.unsaved.lesson is not None, timeout=20_000)
 
 
@@ -102,7 +103,7 @@ def test_it_lists_images_classes_lesson_and_export(
 
 
 def test_what_is_painted_at_this_moment_counts(window: MainWindow, qtbot: QtBot) -> None:
-    window.binding.begin_painting("kidney")
+    window.binding.begin_painting(id_of(window.binding.session, "kidney"))
     layer = window.binding.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), 3)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 from condseg_app.data import Image
 from condseg_app.desktop.window import MainWindow
 from condseg_app.session.settings import Settings
+from tests.classes import id_of
 
 pytestmark = pytest.mark.gui
 LEFT = Qt.MouseButton.LeftButton
@@ -95,7 +96,7 @@ def test_the_menu_of_the_layer_list_opens_and_acts(window: MainWindow, qtbot: Qt
 
 
 def test_the_controls_of_a_layer_and_its_keys_work(window: MainWindow, qtbot: QtBot) -> None:
-    window.binding.begin_painting("liver")
+    window.binding.begin_painting(id_of(window.binding.session, "liver"))
     layer, canvas = window.binding.annotation.layer, window.canvas.widget.canvas.native
     assert isinstance(layer, Labels)
     controls = window.canvas.widget.controls.currentWidget()

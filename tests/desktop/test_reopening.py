@@ -23,6 +23,7 @@ from condseg_app.qt.labels_dialog import LabelsDialog
 from condseg_app.remote import Engine
 from condseg_app.session import Session, fusing
 from condseg_app.session.settings import Settings
+from tests.classes import id_of, names_of
 
 pytestmark = pytest.mark.gui
 
@@ -52,7 +53,7 @@ def forget(window: MainWindow) -> None:
     """As if it had been opened anew."""
     window.session.images.close()
     for name in window.session.state.classes.names:
-        window.session.classes.remove(name)
+        window.session.classes.remove(id_of(window.session, name))
     for dialog in window.findChildren(QDialog):
         dialog.close()
         dialog.setParent(None)
@@ -137,7 +138,7 @@ def drawn(shape: tuple[int, int, int]) -> Masks:
 def mark(session: Session, masks: Masks) -> None:
     for name, mask in masks.items():
         session.classes.add(name, COLORS[name])
-        session.annotations.put(ChunkedAnnotation.of(name, mask, np.ones_like(mask)))
+        session.annotations.put(id_of(session, name), ChunkedAnnotation.of(mask, np.ones_like(mask)))
 
 
 def export(window: MainWindow, key: str, folder: Path) -> Path:
@@ -184,10 +185,10 @@ def test_what_was_exported_opens_again_to_the_bit(window: MainWindow, tmp_path: 
     assert np.array_equal(fusing.labels(session.state).values, expected)
     for name in session.state.classes.names:
         assert session.state.classes[name].color == COLORS[name]
-        assert session.state.annotations[name].supervised.all()
+        assert session.state.annotations[id_of(session, name)].supervised.all()
         if form.keeps_overlap:
-            assert np.array_equal(fusing.mask(session.state, name), masks[name])
-    assert session.state.current_class == session.state.classes.names[0]
+            assert np.array_equal(fusing.mask(session.state, id_of(session, name)), masks[name])
+    assert session.state.current_class == id_of(session, session.state.classes.names[0])
     assert not session.unsaved  # the file keeps them
     session.undo()
     assert not session.state.annotations
@@ -207,7 +208,7 @@ def test_image_and_masks_dropped_together_come_in_the_right_order(window: MainWi
     drop(window, target, *beside, source)
     assert window.session.state.image is not None
     assert window.session.state.image.source == source
-    assert set(window.session.state.annotations) == masks.keys()
+    assert set(names_of(window.session, window.session.state.annotations)) == masks.keys()
 
 
 def test_one_mask_of_a_folder_is_the_class_that_its_table_says(window: MainWindow, tmp_path: Path) -> None:
@@ -220,10 +221,10 @@ def test_one_mask_of_a_folder_is_the_class_that_its_table_says(window: MainWindo
     forget(window)
     drop(window, source)
     drop(window, folder / "liver.nii.gz")
-    assert set(window.session.state.annotations) == {"liver"}
-    assert np.array_equal(fusing.mask(window.session.state, "liver"), masks["liver"])
+    assert set(names_of(window.session, window.session.state.annotations)) == {"liver"}
+    assert np.array_equal(fusing.mask(window.session.state, id_of(window.session, "liver")), masks["liver"])
     drop(window, folder / "classes.json")
-    assert set(window.session.state.annotations) == masks.keys()
+    assert set(names_of(window.session, window.session.state.annotations)) == masks.keys()
 
 
 def foreign_labels(path: Path, geometry: Geometry, values: np.ndarray) -> Path:
@@ -251,8 +252,8 @@ def test_labels_without_names_are_asked_about_and_named(window: MainWindow, tmp_
     for row, name in enumerate(("cord", "")):
         cell(dialog, row).setText(name)
     click(window, "use_labels")
-    assert set(window.session.state.annotations) == {"cord"}
-    assert np.array_equal(fusing.mask(window.session.state, "cord"), blocks(geometry.shape) == 3)
+    assert set(names_of(window.session, window.session.state.annotations)) == {"cord"}
+    assert np.array_equal(fusing.mask(window.session.state, id_of(window.session, "cord")), blocks(geometry.shape) == 3)
     window._actions["undo"].trigger()
     assert not window.session.state.annotations
 
@@ -280,7 +281,9 @@ def test_numbered_objects_become_one_class(window: MainWindow, tmp_path: Path) -
     dialog.names.as_one.setChecked(True)
     click(window, "use_labels")
     assert window.session.state.classes.names == ("nucleus",)
-    assert np.array_equal(fusing.mask(window.session.state, "nucleus"), blocks(geometry.shape) > 0)
+    assert np.array_equal(
+        fusing.mask(window.session.state, id_of(window.session, "nucleus")), blocks(geometry.shape) > 0
+    )
 
 
 def test_what_looks_like_labels_can_be_opened_as_an_image(window: MainWindow, tmp_path: Path) -> None:
@@ -351,13 +354,16 @@ def test_labels_alone_can_be_looked_at(window: MainWindow, tmp_path: Path) -> No
     drop(window, source)
     assert window.session.state.image is not None
     mark(window.session, drawn(window.session.state.image.geometry.shape))
-    target, expected = export(window, "seg-nrrd", tmp_path), fusing.mask(window.session.state, "liver")
+    target, expected = (
+        export(window, "seg-nrrd", tmp_path),
+        fusing.mask(window.session.state, id_of(window.session, "liver")),
+    )
     forget(window)
     drop(window, target)
     click(window, "labels_alone")
     assert window.session.state.image is not None
-    assert set(window.session.state.annotations) == set(COLORS)
-    assert np.array_equal(fusing.mask(window.session.state, "liver"), expected)
+    assert set(names_of(window.session, window.session.state.annotations)) == set(COLORS)
+    assert np.array_equal(fusing.mask(window.session.state, id_of(window.session, "liver")), expected)
 
 
 def test_an_indexed_picture_without_a_table_is_asked_about(window: MainWindow, tmp_path: Path) -> None:
@@ -369,7 +375,7 @@ def test_an_indexed_picture_without_a_table_is_asked_about(window: MainWindow, t
     drop(window, source)
     drop(window, tmp_path / "theirs.png")
     click(window, "use_labels")
-    assert set(window.session.state.annotations) == {"class 3", "class 7"}
+    assert set(names_of(window.session, window.session.state.annotations)) == {"class 3", "class 7"}
 
 
 def test_a_scan_over_a_scan_is_an_image(window: MainWindow, tmp_path: Path) -> None:
@@ -391,7 +397,7 @@ def test_names_come_from_the_data_set_that_the_labels_are_of(window: MainWindow,
     drop(window, source)
     drop(window, labels)
     assert window.findChild(LabelsDialog) is None
-    assert set(window.session.state.annotations) == {"spleen", "aorta"}
+    assert set(names_of(window.session, window.session.state.annotations)) == {"spleen", "aorta"}
 
 
 @pytest.mark.parametrize("part_first", [True, False])
@@ -405,8 +411,10 @@ def test_a_part_lies_on_its_whole_whatever_the_order_of_rows(
     io.write_label_map(tmp_path / "theirs.nii.gz", labels)
     drop(window, source)
     drop(window, tmp_path / "theirs.nii.gz")
-    assert np.array_equal(fusing.mask(window.session.state, "liver"), labels.values > 0)  # the cyst is in the liver
-    assert np.array_equal(fusing.mask(window.session.state, "cyst"), labels.values == 7)
+    assert np.array_equal(
+        fusing.mask(window.session.state, id_of(window.session, "liver")), labels.values > 0
+    )  # the cyst is in the liver
+    assert np.array_equal(fusing.mask(window.session.state, id_of(window.session, "cyst")), labels.values == 7)
     assert np.array_equal(fusing.labels(window.session.state).values, labels.values)
 
 
@@ -424,6 +432,6 @@ def test_a_class_of_the_model_is_that_class_whatever_its_capitals(
     cell(dialog, 1).setText("lesion")
     click(window, "use_labels")
     assert window.session.state.classes.names == ("liver", "spleen", "kidney", "lesion")
-    assert set(window.session.state.annotations) == {"spleen", "lesion"}
+    assert set(names_of(window.session, window.session.state.annotations)) == {"spleen", "lesion"}
     colors = [entry.color for entry in window.session.state.classes]
     assert len(set(colors)) == len(colors)

@@ -29,6 +29,7 @@ from condseg_app.qt.problem import ProblemDialog
 from condseg_app.remote import Endpoint
 from condseg_app.session.settings import Settings, load_settings
 from condseg_app.viewer.samples import SAMPLES
+from tests.classes import id_of
 
 pytestmark = pytest.mark.gui
 
@@ -307,8 +308,8 @@ def test_a_tall_letter_in_the_status_bar_does_not_resize_the_canvas(window: Main
 def test_undo_takes_back_a_stroke_and_a_class(window: MainWindow, scan: Image, stage: Any) -> None:
     stage.session.images.show(scan)
     stage.session.classes.add("lesion")
-    stage.session.classes.choose("lesion")
-    window.binding.begin_painting("lesion")
+    stage.session.classes.choose(id_of(stage.session, "lesion"))
+    window.binding.begin_painting(id_of(window.binding.session, "lesion"))
     draft = window.binding.annotation.draft
     assert draft is not None
     draft.write((slice(1, 2),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
@@ -341,7 +342,7 @@ def test_help(window: MainWindow, name: str, said: str) -> None:
 def test_closing_asks_where_marks_would_be_lost(window: MainWindow, qtbot: QtBot, scan: Image, stage: Any) -> None:
     stage.session.images.show(scan)
     ones = np.ones(scan.geometry.shape, bool)
-    stage.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    stage.session.annotations.put(id_of(stage.session, "liver"), ChunkedAnnotation.of(ones, ones))
     window.ask_before_closing = True
     window.close()
     assert window.isVisible()
@@ -369,13 +370,13 @@ def test_what_is_remembered(window: MainWindow, scan_file: Path, tmp_path: Path)
 
 def test_a_dropped_class_goes_into_the_model(window: MainWindow, stage: Any, tmp_path: Path) -> None:
     file = tmp_path / "liver.class.safetensors"
-    stage.session.models.export_class("liver", file)
+    stage.session.models.export_class(id_of(stage.session, "liver"), file)
     assert stage.session.wait(20)
-    stage.session.models.remove_class("liver")
+    stage.session.models.remove_class(id_of(stage.session, "liver"))
     assert stage.session.wait(20)
     window.opening.open_path(file)
     assert stage.session.wait(20)
-    assert stage.session.state.can_predict("liver")
+    assert stage.session.state.can_predict(id_of(stage.session, "liver"))
 
 
 def test_what_nobody_expected_is_a_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:

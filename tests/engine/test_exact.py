@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from condseg_app.data import Annotation, Image, Inference, Model
+from condseg_app.data import Annotation, ClassId, Image, Inference, Model
 from condseg_app.engine.class_rows import (
     row_of,
     rows_hash,
@@ -100,7 +100,7 @@ def test_a_class_goes_into_another_copy_and_answers_the_same_to_the_bit(
     with pytest.raises(ClassTableError, match="has this class already, as 'kidney'"):
         with_class(after, alone)
     with pytest.raises(ClassTableError, match="has a class 'kidney' already"):
-        with_class(after, replace(alone, entry=replace(alone.entry, id="another")))
+        with_class(after, replace(alone, entry=replace(alone.entry, id=ClassId("another"))))
     other = make_model("3D", slope=0.2)
     with pytest.raises(ModelError, match="taught to another model, 'tiny'"):
         with_class(other, alone)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import ClassEntry, ClassTable, Geometry, LabelMap, TaughtClass
+from condseg_app.data import ClassEntry, ClassId, ClassTable, Geometry, LabelMap, TaughtClass
 from condseg_app.data.classes import derived_id, fresh_id
 from condseg_app.errors import ReadError
 from condseg_app.io import (
@@ -42,7 +42,7 @@ def tables(draw: st.DrawFn) -> ClassTable:
     values = draw(st.lists(st.integers(1, 255), unique=True, min_size=len(called), max_size=len(called)))
     own = draw(st.lists(ids | st.just(""), min_size=len(called), max_size=len(called), unique_by=lambda x: x or id(x)))
     return ClassTable(
-        tuple(ClassEntry(v, n, (v, 0, 9), float(v), id=x) for v, n, x in zip(values, called, own, strict=True))
+        tuple(ClassEntry(v, n, (v, 0, 9), float(v), id=ClassId(x)) for v, n, x in zip(values, called, own, strict=True))
     )
 
 
@@ -82,7 +82,7 @@ def test_a_label_map_keeps_the_ids(tmp_path_factory: pytest.TempPathFactory, end
 @pytest.mark.parametrize("ending", [".seg.nrrd", ".zarr"])
 def test_the_label_map_alone_has_the_ids(tmp_path: Path, ending: str) -> None:
     """The sidecar is lost as soon as somebody copies the label map only."""
-    table = ClassTable((ClassEntry(3, "liver", id="abc-1"), ClassEntry(9, "spleen")))
+    table = ClassTable((ClassEntry(3, "liver", id=ClassId("abc-1")), ClassEntry(9, "spleen")))
     path = tmp_path / f"case{ending}"
     write_label_map(path, LabelMap(np.full((3, 4, 2), 3, np.uint8), Geometry((3, 4, 2), np.eye(4)), table))
     sidecar_path(path).unlink()
@@ -116,7 +116,7 @@ def test_label_maps_that_call_a_class_differently_are_refused(tmp_path: Path) ->
         (tmp_path / part).mkdir()
     for case, name in (("a", "liver"), ("b", "hepar")):
         write_image(tmp_path / "imagesTr" / f"{case}.nii.gz", image_on(VOLUME))
-        table = ClassTable((ClassEntry(len(name), name, id="abc"),))
+        table = ClassTable((ClassEntry(len(name), name, id=ClassId("abc")),))
         labels = LabelMap(np.full(VOLUME.shape, len(name), np.uint8), VOLUME, table)
         write_label_map(tmp_path / "labelsTr" / f"{case}.nii.gz", labels)
     with pytest.raises(ReadError, match=r"b\.nii\.gz: its classes are not those of the other label maps"):

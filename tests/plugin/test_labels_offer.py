@@ -22,6 +22,7 @@ from condseg_app.qt.labels_dialog import LabelsDialog
 from condseg_app.session import fusing
 from condseg_app.viewer import image_layers, label_layer, segmentation_of
 from napari_condseg.widget import CondSegWidget
+from tests.classes import id_of, names_of
 
 pytestmark = pytest.mark.gui
 SEGMENTATION_OF = "napari_condseg.labels_offer.segmentation_of"
@@ -66,8 +67,8 @@ def test_a_layer_with_names_becomes_the_segmentation(
     assert offer.text.text() == "Use the layer theirs as the segmentation of scan?"
     offer.use.click()
     assert offer.isHidden()
-    qtbot.waitUntil(lambda: set(stage.session.state.annotations) == {"cyst"})
-    assert np.array_equal(fusing.mask(stage.session.state, "cyst"), values_of(scan) == 2)
+    qtbot.waitUntil(lambda: set(names_of(stage.session, stage.session.state.annotations)) == {"cyst"})
+    assert np.array_equal(fusing.mask(stage.session.state, id_of(stage.session, "cyst")), values_of(scan) == 2)
     assert not labels.visible
     assert stage.session.unsaved.marks[0].names == ("cyst",), "no file keeps what is in a layer"
     images = [layer for layer in opened._viewer.layers if isinstance(layer, ImageLayer)]
@@ -90,8 +91,8 @@ def test_labels_without_names_are_given_names(opened: CondSegWidget, stage: Any,
     button = dialog.buttons.findChild(QPushButton, "use_labels")
     assert button is not None
     button.click()
-    qtbot.waitUntil(lambda: "nucleus" in stage.session.state.annotations)
-    assert np.array_equal(fusing.mask(stage.session.state, "nucleus"), numbered > 0)
+    qtbot.waitUntil(lambda: id_of(stage.session, "nucleus") in stage.session.state.annotations)
+    assert np.array_equal(fusing.mask(stage.session.state, id_of(stage.session, "nucleus")), numbered > 0)
 
 
 def test_reading_a_layer_is_shown_and_stopped(

@@ -34,6 +34,7 @@ from napari_condseg import reader
 from napari_condseg.reader import get_reader
 from napari_condseg.sample_data import abdomen, street
 from napari_condseg.writer import write_labels
+from tests.classes import id_of
 
 MANIFEST = Path(napari_condseg.__file__).parent / "napari.yaml"
 
@@ -207,8 +208,8 @@ def test_the_widget_uses_the_active_image_layer(
     viewer.window.add_dock_widget(widget, name="CondSeg")
     assert stage.session.state.image is not None
     assert stage.session.state.image.name == "mine"
-    widget.panel.classes.ask("liver")
-    qtbot.waitUntil(lambda: stage.session.state.state_of("liver") == "complete", timeout=10_000)
+    widget.panel.classes.ask(id_of(widget.panel.session, "liver"))
+    qtbot.waitUntil(lambda: stage.session.state.state_of(id_of(stage.session, "liver")) == "complete", timeout=10_000)
     assert [layer.name for layer in viewer.layers] == ["mine", "all classes", "brush"]
     viewer.layers.selection.active = viewer.layers["all classes"]  # a result is no image
     assert stage.session.state.image.name == "mine"
@@ -233,8 +234,8 @@ def test_closing_the_dock_leaves_the_user_s_layers(
     viewer.add_image(np.zeros((4, 5, 6)), units=("mm",) * 3, name="mine")
     widget = CondSegWidget(viewer, stage.session)
     dock = viewer.window.add_dock_widget(widget, name="CondSeg")
-    stage.session.classes.choose("liver")
-    widget.panel.classes.correct("liver")
+    stage.session.classes.choose(id_of(stage.session, "liver"))
+    widget.panel.classes.correct(id_of(widget.panel.session, "liver"))
     assert len(viewer.layers) == 2
     viewer.window.remove_dock_widget(dock)
     widget.deleteLater()
@@ -253,7 +254,7 @@ def docked(viewer: Any, stage: Any, qtbot: QtBot) -> QWidget:
     window.show()
     qtbot.waitExposed(window)
     ones = np.ones(stage.session.state.image.geometry.shape, bool)
-    stage.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    stage.session.annotations.put(id_of(stage.session, "liver"), ChunkedAnnotation.of(ones, ones))
     return window
 
 
@@ -299,9 +300,9 @@ def test_marks_wait_for_the_next_panel(
     widget = CondSegWidget(viewer, settings_file=tmp_path / "settings.json")
     viewer.window.add_dock_widget(widget, name="CondSeg")
     assert widget.session is stage.session
-    assert widget.session.state.annotations["liver"].state == "present"
+    assert widget.session.state.annotations[id_of(widget.session, "liver")].state == "present"
     assert [layer.name for layer in viewer.layers] == ["mine", "all classes"]
-    stage.session.annotations.clear("liver")
+    stage.session.annotations.clear(id_of(stage.session, "liver"))
     viewer.window.remove_dock_widget(widget)
     del widget
     qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["mine"], timeout=20_000)

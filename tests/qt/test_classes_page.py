@@ -11,11 +11,12 @@ from condseg_app.data import ChunkedAnnotation, Image
 from condseg_app.qt import Panel
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_model import Column
+from tests.classes import id_of, ids_of
 
 
 def click(qtbot: QtBot, panel: Panel, name: str, column: Column = Column.NAME) -> None:
     table = panel.classes.table
-    index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(name), column))
+    index = table.filter.mapFromSource(table.classes.index(table.classes.row_of(id_of(panel.session, name)), column))
     assert index.isValid()
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
 
@@ -27,38 +28,38 @@ def listed(panel: Panel) -> list[str]:
 
 def text(panel: Panel, name: str, column: Column) -> str:
     model = panel.classes.table.classes
-    return str(model.index(model.row_of(name), column).data())
+    return str(model.index(model.row_of(id_of(panel.session, name)), column).data())
 
 
 def test_a_click_on_a_class_predicts_it(qtbot: QtBot, panel: Panel, scan: Image) -> None:
     assert text(panel, "liver", Column.SIZE) == ""
     click(qtbot, panel, "liver")
-    assert panel.session.state.current_class == "liver"
-    qtbot.waitUntil(lambda: panel.session.state.state_of("liver") == "complete", timeout=10_000)
+    assert panel.session.state.current_class == id_of(panel.session, "liver")
+    qtbot.waitUntil(lambda: panel.session.state.state_of(id_of(panel.session, "liver")) == "complete", timeout=10_000)
     millilitres = np.count_nonzero(scan.voxels() == 1) * 6 / 1000
     assert text(panel, "liver", Column.SIZE) == f"{millilitres:.2f} ml"
-    assert panel.session.state.state_of("spleen") == "not asked"
+    assert panel.session.state.state_of(id_of(panel.session, "spleen")) == "not asked"
 
 
 def test_a_click_on_the_eye_only_hides(qtbot: QtBot, panel: Panel) -> None:
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.state.hidden_classes == {"spleen"}
+    assert panel.session.state.hidden == set(ids_of(panel.session, {"spleen"}))
     assert panel.session.state.current_class is None
     assert panel.session.jobs.current is None
     click(qtbot, panel, "spleen", Column.SHOWN)
-    assert panel.session.state.hidden_classes == frozenset()
+    assert panel.session.state.hidden == set(ids_of(panel.session, frozenset()))
 
 
 def test_the_filter_and_the_presets_list_less(qtbot: QtBot, panel: Panel) -> None:
     qtbot.keyClicks(panel.classes.search, "LE")
     assert listed(panel) == ["spleen"]
     panel.classes.search.clear()
-    panel.session.classes.set_hidden("liver", True)
+    panel.session.classes.set_hidden(id_of(panel.session, "liver"), True)
     panel.classes.preset.setCurrentText("shown")
     assert listed(panel) == ["spleen", "kidney"]
     qtbot.mouseClick(panel.classes.predict_all, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.session.state.state_of("kidney") == "complete", timeout=10_000)
-    assert panel.session.state.state_of("liver") == "not asked"
+    qtbot.waitUntil(lambda: panel.session.state.state_of(id_of(panel.session, "kidney")) == "complete", timeout=10_000)
+    assert panel.session.state.state_of(id_of(panel.session, "liver")) == "not asked"
 
 
 def test_disabled_buttons_say_why(empty_panel: Panel, scan: Image) -> None:
@@ -70,7 +71,7 @@ def test_disabled_buttons_say_why(empty_panel: Panel, scan: Image) -> None:
     assert page.predict_all.isEnabled()
     assert page.predict.toolTip() == "Choose a class in the table first"
     empty_panel.session.classes.add("lesion")
-    empty_panel.session.classes.choose("lesion")
+    empty_panel.session.classes.choose(id_of(empty_panel.session, "lesion"))
     assert not page.predict.isEnabled()
     assert "does not know lesion yet" in page.predict.toolTip()
 
@@ -80,10 +81,10 @@ def test_the_slider_moves_the_threshold_of_the_class_in_hand(qtbot: QtBot, panel
     assert not slider.isEnabled()
     click(qtbot, panel, "liver")
     slider.setValue(0.25)
-    assert panel.session.state.threshold("liver") == pytest.approx(0.25)
-    panel.session.classes.choose("spleen")
+    assert panel.session.state.threshold(id_of(panel.session, "liver")) == pytest.approx(0.25)
+    panel.session.classes.choose(id_of(panel.session, "spleen"))
     assert slider.value() == pytest.approx(0.5)
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     assert slider.value() == pytest.approx(0.25)
 
 
@@ -91,10 +92,10 @@ def test_correct_takes_up_the_brush_and_puts_it_down(qtbot: QtBot, panel: Panel)
     click(qtbot, panel, "liver")
     button = panel.classes.correct_button
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert panel.binding.annotation.class_name == "liver"
+    assert panel.binding.annotation.class_id == id_of(panel.session, "liver")
     assert button.text() == "Done"
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert panel.binding.annotation.class_name is None
+    assert panel.binding.annotation.class_id is None
     assert button.text() == "Correct"
 
 
@@ -114,23 +115,25 @@ def test_a_class_is_added_by_name(qtbot: QtBot, panel: Panel) -> None:
     assert dialog.reason.text() == ""
     assert dialog.numbers.text() == "Value 4, code -0.5"
     qtbot.mouseClick(ok, Qt.MouseButton.LeftButton)
-    assert panel.session.state.current_class == "lesion"
+    assert panel.session.state.current_class == id_of(panel.session, "lesion")
     assert listed(panel) == ["liver", "spleen", "kidney", "lesion"]
 
 
 def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -> None:
     table = panel.classes.table
     stage.predict_all()
-    actions = {action.objectName(): action for action in table.menu_for("spleen").actions()}
+    actions = {action.objectName(): action for action in table.menu_for(id_of(panel.session, "spleen")).actions()}
     assert not actions["clear"].isEnabled()
     actions["only"].trigger()
-    assert panel.session.state.hidden_classes == {"liver", "kidney"}
-    assert {a.objectName(): a.text() for a in table.menu_for("spleen").actions()}["only"] == "Show all"
+    assert panel.session.state.hidden == set(ids_of(panel.session, {"liver", "kidney"}))
+    assert {a.objectName(): a.text() for a in table.menu_for(id_of(panel.session, "spleen")).actions()}[
+        "only"
+    ] == "Show all"
     actions["teach"].trigger()
     assert panel.page == "teach"
     actions["export"].trigger()
     assert panel.page == "export"
-    assert panel.export.classes.names() == ["spleen"]
+    assert panel.export.classes.chosen().names == ("spleen",)
     actions["rename"].trigger()
     dialog = panel.findChildren(ClassDialog)[-1]
     dialog.name.setText("milt")
@@ -140,9 +143,9 @@ def test_the_menu_does_everything_else(qtbot: QtBot, panel: Panel, stage: Any) -
 
 def test_removing_says_that_marks_of_other_images_go_as_well(panel: Panel, scan: Image) -> None:
     ones = np.ones(scan.geometry.shape, bool)
-    panel.session.annotations.put(ChunkedAnnotation.of("kidney", ones, ones))
+    panel.session.annotations.put(id_of(panel.session, "kidney"), ChunkedAnnotation.of(ones, ones))
     panel.session.images.show(replace(scan, name="another"))
-    panel.classes.table.remove("kidney")
+    panel.classes.table.remove(id_of(panel.session, "kidney"))
     box = panel.findChild(QMessageBox, "remove_dialog")
     assert box is not None
     assert "on this image and on 1 other" in box.informativeText()
@@ -150,7 +153,7 @@ def test_removing_says_that_marks_of_other_images_go_as_well(panel: Panel, scan:
 
 
 def test_removing_asks_first(qtbot: QtBot, panel: Panel) -> None:
-    panel.classes.table.remove("kidney")
+    panel.classes.table.remove(id_of(panel.session, "kidney"))
     box = panel.findChild(QMessageBox, "remove_dialog")
     assert box is not None
     assert "kidney" in panel.session.state.classes
@@ -165,18 +168,20 @@ def test_keys_in_the_table(qtbot: QtBot, panel: Panel) -> None:
     table = panel.classes.table
     click(qtbot, panel, "liver")
     qtbot.keyClick(table, Qt.Key.Key_Down)
-    assert panel.session.state.current_class == "spleen"
+    assert panel.session.state.current_class == id_of(panel.session, "spleen")
     qtbot.keyClick(table, Qt.Key.Key_Space)
-    assert panel.session.state.hidden_classes == {"spleen"}
+    assert panel.session.state.hidden == set(ids_of(panel.session, {"spleen"}))
     qtbot.keyClick(table, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: panel.session.state.state_of("spleen") == "complete", timeout=10_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of(id_of(panel.session, "spleen")) == "complete", timeout=10_000)
 
 
 def test_a_class_put_down_and_taken_up_again_is_marked_in_the_table(panel: Panel) -> None:
     table = panel.classes.table
-    for name in ("liver", None, "liver"):
-        panel.session.classes.choose(name)
-        assert [table.name_at(index) for index in table.selectionModel().selectedRows(2)] == [name] * (name is not None)
+    liver = id_of(panel.session, "liver")
+    for chosen in (liver, None, liver):
+        panel.session.classes.choose(chosen)
+        marked = [table.class_at(index) for index in table.selectionModel().selectedRows(2)]
+        assert marked == ([] if chosen is None else [chosen])
 
 
 def test_a_click_beside_the_rows_does_nothing(qtbot: QtBot, panel: Panel) -> None:

@@ -24,6 +24,7 @@ from condseg_app.qt import Panel
 from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.text import counted
 from condseg_app.session import fusing
+from tests.classes import id_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -52,7 +53,10 @@ def test_exactly_the_files_that_were_listed_are_written(
     page.path.setText(str(target))
     page.classes.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     names = [path.name for path in export_files(form, target, panel.session.state.classes.keeping(["liver", "kidney"]))]
-    assert page.classes.names() == ["liver", "kidney"]
+    assert page.classes.chosen().names == (
+        "liver",
+        "kidney",
+    )
     assert all(name in page.files.text() for name in names)
     qtbot.mouseClick(page.write, LEFT)
     qtbot.waitUntil(lambda: page.said.text().startswith("Written"), timeout=10_000)
@@ -121,7 +125,7 @@ def test_progress_and_strokes_do_not_look_at_the_files_again(
     ones = np.ones(session.state.opened_image().geometry.shape, bool)
     for _ in range(3):
         session.exports.changed.emit()
-        session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+        session.annotations.put(id_of(session, "liver"), ChunkedAnnotation.of(ones, ones))
     assert looks == []
     panel.export.path.setText(str(tmp_path / "other.nii.gz"))
     assert len(looks) == 1
@@ -148,7 +152,8 @@ def half(stage: Any, panel: Panel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
     panel.session.predictions.start()
     # Computed, and taken in as well: until then there is nothing to export.
     qtbot.waitUntil(
-        lambda: panel.session.predictions.part_of("liver") == 0.4 and panel.export.write.isEnabled(), timeout=10_000
+        lambda: panel.session.state.parts.get(id_of(panel.session, "liver")) == 0.4 and panel.export.write.isEnabled(),
+        timeout=10_000,
     )
     yield gate
     gate.set()
@@ -316,7 +321,7 @@ def test_a_wrong_name_turns_red(panel: Panel, stage: Any) -> None:
     page.classes.none.click()
     assert page.write.toolTip() == "Tick at least one class"
     page.classes.every.click()
-    assert len(page.classes.names()) == 3
+    assert len(page.classes.chosen()) == 3
 
 
 def test_a_name_can_be_typed_letter_by_letter(qtbot: QtBot, panel: Panel, stage: Any, tmp_path: Path) -> None:
@@ -342,16 +347,24 @@ def test_another_image_with_other_classes_leaves_no_ticks_behind(
 ) -> None:
     """Image and classes change at once; the page must not ask for classes that are gone."""
     stage.predict_all()
-    assert panel.export.classes.names() == ["liver", "spleen", "kidney"]
+    assert panel.export.classes.chosen().names == (
+        "liver",
+        "spleen",
+        "kidney",
+    )
     write_image(tmp_path / "photo.png", photo)
     model = read_model(flat_model)
     write_model(flat_model, replace(model, classes=ClassTable.from_names(["sky", "road", "tree"])))
     stage.session.images.open(tmp_path / "photo.png", flat_model)
     assert stage.session.wait(20)
     assert stage.failures == []
-    assert panel.export.classes.names() == []
+    assert panel.export.classes.chosen().names == ()
     stage.predict_all()
-    assert panel.export.classes.names() == ["sky", "road", "tree"]
+    assert panel.export.classes.chosen().names == (
+        "sky",
+        "road",
+        "tree",
+    )
 
 
 def test_masks_of_a_sample_opened_by_a_relative_path_are_not_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from condseg_app.data import Image
 from condseg_app.qt import Panel
 from condseg_app.qt.style import PlainLabel
 from condseg_app.qt.text import as_it_is, without_mnemonic
+from tests.classes import id_of
 
 NAME = "<b>R&D</b> <img src=x>"
 
@@ -23,8 +24,8 @@ def odd_panel(panel: Panel, scan: Image, qtbot: QtBot) -> Panel:
     """A panel whose image and class in hand have such names."""
     panel.session.images.show(replace(scan, name=NAME, warnings=(f"its header names {NAME}",)))
     panel.session.classes.add(NAME)
-    panel.session.classes.choose(NAME)
-    panel.show_teach(NAME)
+    panel.session.classes.choose(id_of(panel.session, NAME))
+    panel.show_teach(id_of(panel.session, NAME))
     qtbot.wait(50)
     return panel
 
@@ -41,7 +42,7 @@ def test_a_buttons_text_has_the_whole_name(odd_panel: Panel) -> None:
 
 
 def test_questions_show_a_name_as_it_is(odd_panel: Panel, qtbot: QtBot) -> None:
-    odd_panel.classes.table.remove(NAME)
+    odd_panel.classes.table.remove(id_of(odd_panel.session, NAME))
     box = odd_panel.findChild(QMessageBox, "remove_dialog")
     assert box is not None
     for label in box.findChildren(QLabel):

@@ -8,6 +8,7 @@ from qtpy.QtGui import QDropEvent
 
 from condseg_app.io import read_registry
 from condseg_app.qt import Panel
+from tests.classes import id_of, ids_of, names_of
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -30,8 +31,8 @@ def test_the_order_is_shown_where_it_decides(page: Any, stage: Any) -> None:
     assert "most probable" in page.overlap.hint.text()
     choose_rule(page, 1)
     assert order.isVisible()
-    assert order.names() == ["liver", "spleen", "kidney"]
-    assert stage.session.state.in_priority == ("liver", "spleen", "kidney")
+    assert names_of(stage.session, order.classes()) == ["liver", "spleen", "kidney"]
+    assert stage.session.state.in_priority == tuple(ids_of(stage.session, ("liver", "spleen", "kidney")))
     choose_rule(page, 0)
     assert not order.isVisible()
     assert stage.session.state.in_priority is None
@@ -44,16 +45,16 @@ def test_keys_and_buttons_move_a_class(qtbot: QtBot, page: Any, stage: Any) -> N
     assert order.up.toolTip() == "Choose a class in the list first"
     rows.setCurrentRow(2)
     qtbot.keyClick(rows, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
-    assert stage.session.state.in_priority == ("liver", "kidney", "spleen")
+    assert stage.session.state.in_priority == tuple(ids_of(stage.session, ("liver", "kidney", "spleen")))
     assert rows.currentItem().text() == "kidney"
     qtbot.mouseClick(order.up, LEFT)
-    assert stage.session.state.in_priority == ("kidney", "liver", "spleen")
+    assert stage.session.state.in_priority == tuple(ids_of(stage.session, ("kidney", "liver", "spleen")))
     assert order.up.toolTip() == "It is the first already"
     assert not order.up.isEnabled()
     qtbot.mouseClick(order.down, LEFT)
     qtbot.keyClick(rows, Qt.Key.Key_Up)
     assert rows.currentRow() == 0, "without Alt the cursor moves"
-    assert stage.session.state.in_priority == ("liver", "kidney", "spleen")
+    assert stage.session.state.in_priority == tuple(ids_of(stage.session, ("liver", "kidney", "spleen")))
 
 
 def test_a_row_is_dragged(qtbot: QtBot, page: Any, stage: Any) -> None:
@@ -69,8 +70,11 @@ def test_a_row_is_dragged(qtbot: QtBot, page: Any, stage: Any) -> None:
     moved = rows.model().moveRows(rows.rootIndex(), 0, 1, rows.rootIndex(), 3)  # what a drop from the list itself does
     rows.dropEvent(event)
     assert moved
-    qtbot.waitUntil(lambda: stage.session.state.in_priority == ("spleen", "kidney", "liver"), timeout=2000)
-    assert page.overlap.order.names() == ["spleen", "kidney", "liver"]
+    qtbot.waitUntil(
+        lambda: stage.session.state.in_priority == tuple(ids_of(stage.session, ("spleen", "kidney", "liver"))),
+        timeout=2000,
+    )
+    assert names_of(stage.session, page.overlap.order.classes()) == ["spleen", "kidney", "liver"]
 
 
 def test_a_format_that_keeps_overlaps_has_nothing_to_choose(page: Any) -> None:
@@ -87,8 +91,8 @@ def test_a_format_that_keeps_overlaps_has_nothing_to_choose(page: Any) -> None:
 def test_a_new_name_and_colour_reach_the_order(page: Any, stage: Any) -> None:
     choose_rule(page, 1)
     page.overlap.order.rows.setCurrentRow(1)
-    stage.session.classes.rename("spleen", "Milz")
-    assert page.overlap.order.names() == ["liver", "Milz", "kidney"]
+    stage.session.classes.rename(id_of(stage.session, "spleen"), "Milz")
+    assert names_of(stage.session, page.overlap.order.classes()) == ["liver", "Milz", "kidney"]
 
 
 def test_what_is_written_names_the_order(qtbot: QtBot, page: Any, stage: Any, tmp_path: Path) -> None:

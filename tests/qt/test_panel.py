@@ -22,6 +22,7 @@ from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.keys import KEYS
+from tests.classes import id_of, ids_of
 
 
 def test_a_narrow_panel_shows_the_image_s_name_rather_than_its_spacing(panel: Panel, scan: Image) -> None:
@@ -164,7 +165,7 @@ def test_where_no_model_suits_the_panel_says_what_can_be_done(
     )
     assert panel.findChild(ProblemDialog) is None
     session.classes.add("cell")
-    session.classes.choose("cell")
+    session.classes.choose(id_of(session, "cell"))
     for button in panel.findChildren(QPushButton):
         if button.isVisible() and not button.isEnabled():
             assert button.toolTip(), f"'{button.text()}' is disabled without a reason"
@@ -221,13 +222,13 @@ def test_a_notice_stands_in_the_job_line(panel: Panel) -> None:
 
 def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     panel.session.classes.add("lesion")
-    panel.session.classes.choose("lesion")
-    panel.binding.begin_painting("lesion")
+    panel.session.classes.choose(id_of(panel.session, "lesion"))
+    panel.binding.begin_painting(id_of(panel.binding.session, "lesion"))
     draft = panel.binding.annotation.draft
     assert draft is not None
     draft.write((slice(2, 3),) * 3, np.full((1, 1, 1), draft.value, np.uint8))
     panel.binding.painting.collect()
-    panel.session.lessons.start("lesion", 100_000)
+    panel.session.lessons.start(id_of(panel.session, "lesion"), 100_000)
     qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=10_000)  # a step is done
     assert panel.job.currentIndex() == 1
     qtbot.waitUntil(lambda: "Step" in panel.job.what.full_text(), timeout=10_000)
@@ -241,7 +242,7 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
 
 
 def test_escape_cancels(qtbot: QtBot, panel: Panel) -> None:
-    panel.session.predictions.start(["liver"])
+    panel.session.predictions.start(ids_of(panel.session, ["liver"]))
     assert panel.session.jobs.current is not None
     qtbot.keyClick(panel, Qt.Key.Key_Escape)
     assert panel.session.jobs.current is None
@@ -253,13 +254,13 @@ def test_keys_act_in_the_viewer_and_are_given_back(panel: Panel) -> None:
     assert {key.sequence.replace("-", "+") for key in KEYS} <= {key.replace("-", "+") for key in bound}
     press = {key.action: bound[key.shown if key.shown in bound else key.sequence] for key in KEYS}
     press["next_class"](viewer)
-    assert panel.session.state.current_class == "liver"
+    assert panel.session.state.current_class == id_of(panel.session, "liver")
     press["previous_class"](viewer)
-    assert panel.session.state.current_class == "kidney"
+    assert panel.session.state.current_class == id_of(panel.session, "kidney")
     press["hide"](viewer)
-    assert panel.session.state.hidden_classes == {"kidney"}
+    assert panel.session.state.hidden == set(ids_of(panel.session, {"kidney"}))
     press["complete_slice"](viewer)
-    assert panel.session.state.annotations["kidney"].state == "absent"
+    assert panel.session.state.annotations[id_of(panel.session, "kidney")].state == "absent"
     panel.shut()
     assert not viewer.keymap
 
@@ -312,7 +313,7 @@ def test_the_session_outlives_the_panel(qtbot: QtBot, stage: Any, scan: Image) -
     del panel
     qtbot.wait(100)
     stage.session.images.show(scan)
-    stage.session.classes.choose("liver")
+    stage.session.classes.choose(id_of(stage.session, "liver"))
     stage.predict_all()
     assert stage.failures == []
 

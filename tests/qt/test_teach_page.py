@@ -15,6 +15,7 @@ from condseg_app.data import (
     Certificate,
     ChunkedAnnotation,
     ClassChange,
+    ClassId,
     Image,
     ImageProof,
     TeachingMode,
@@ -27,14 +28,15 @@ from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.teach_page import marked_text
 from condseg_app.session import LessonResult
+from tests.classes import id_of, ids_of
 
 LEFT = Qt.MouseButton.LeftButton
 
 
 def paint(panel: Panel, name: str) -> None:
     """A stroke with the real brush, on the slice in view."""
-    panel.show_teach(name)
-    if panel.binding.annotation.class_name != name:
+    panel.show_teach(id_of(panel.session, name))
+    if panel.binding.annotation.class_id != id_of(panel.session, name):
         panel.teach.paint.click()
     layer = panel.binding.annotation.layer
     assert layer is not None
@@ -50,9 +52,9 @@ def job_state(panel: Panel) -> str:
 
 def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
     panel.session.classes.add("lesion")
-    panel.show_teach("lesion")
+    panel.show_teach(id_of(panel.session, "lesion"))
     assert panel.teach.paint.text() == "Paint lesion"
-    panel.binding.begin_painting("lesion")
+    panel.binding.begin_painting(id_of(panel.binding.session, "lesion"))
     assert panel.teach.paint.text() == "Stop painting"
     assert panel.classes.correct_button.text() == "Done"
     panel.binding.stop_painting()
@@ -62,7 +64,7 @@ def test_both_pages_know_where_the_brush_is(panel: Panel) -> None:
 
 def test_what_is_marked_is_told(panel: Panel) -> None:
     panel.session.classes.add("lesion")
-    panel.show_teach("lesion")
+    panel.show_teach(id_of(panel.session, "lesion"))
     page = panel.teach
     assert page.which.currentText() == "lesion"
     assert page.marked.text() == "nothing yet"
@@ -85,16 +87,16 @@ def test_complete_marks_the_slice_then_the_volume(qtbot: QtBot, panel: Panel) ->
 
 def test_complete_works_without_a_stroke(qtbot: QtBot, panel: Panel) -> None:
     """A class that is absent is declared so."""
-    panel.show_teach("liver")
+    panel.show_teach(id_of(panel.session, "liver"))
     qtbot.mouseClick(panel.teach.slice_done, LEFT)
-    assert panel.session.state.annotations["liver"].state == "absent"
+    assert panel.session.state.annotations[id_of(panel.session, "liver")].state == "absent"
 
 
 def test_in_3d_no_slice_can_be_complete(qtbot: QtBot, panel: Panel, stage: Any) -> None:
-    panel.show_teach("liver")
+    panel.show_teach(id_of(panel.session, "liver"))
     panel.binding.viewer.dims.ndisplay = 3
     qtbot.mouseClick(panel.teach.slice_done, LEFT)
-    assert "liver" not in panel.session.state.annotations
+    assert id_of(panel.session, "liver") not in panel.session.state.annotations
     assert "2D" in stage.notices[-1]
 
 
@@ -118,7 +120,7 @@ def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, st
     lesson = stage.tools.lessons[-1]
     assert (lesson.mode, lesson.steps, lesson.entry.name) == ("exact", 3, "lesion")
     figures = panel.teach.figures
-    assert figures.curves._values["lesion"] == ([1, 2, 3], [0.5] * 3)
+    assert figures.curves._values[id_of(panel.session, "lesion")] == ([1, 2, 3], [0.5] * 3)
     assert figures.curves._values[""][0] == [1, 2, 3]
     assert figures.dice.text() == "0.50"
     assert figures.meaning.text() == "on annotated slices it has not learnt from"
@@ -130,7 +132,7 @@ def test_an_exact_lesson_from_start_to_acceptance(qtbot: QtBot, panel: Panel, st
     )
     assert "0.50 on annotated slices" in outcome.verdict.text()
     qtbot.mouseClick(outcome.accept, LEFT)
-    assert panel.session.state.can_predict("lesion")
+    assert panel.session.state.can_predict(id_of(panel.session, "lesion"))
     assert not outcome.isVisible()
 
 
@@ -150,7 +152,7 @@ def test_a_full_lesson_shows_all_classes_and_asks_where_some_are_worse(qtbot: Qt
         box = next(box for box in outcome.findChildren(QMessageBox, "worse_dialog") if box.isVisible())
         assert "liver (0.250)" in box.text()
         qtbot.mouseClick(next(b for b in box.buttons() if b.text().replace("&", "") == answer), LEFT)
-        assert panel.session.state.can_predict("lesion") == known
+        assert panel.session.state.can_predict(id_of(panel.session, "lesion")) == known
 
 
 def test_only_the_person_s_choice_of_a_mode_is_told(qtbot: QtBot, panel: Panel) -> None:
@@ -219,11 +221,19 @@ def test_a_lesson_that_stalls_low_is_pointed_out() -> None:
     assert stalled([]) == ""
 
 
+def changes_of(panel: Panel, taught: str, dice: float) -> dict[ClassId, ClassChange]:
+    """The outcome of a lesson of a new class."""
+    entry = panel.session.classes.add(taught)
+    assert entry is not None
+    liver = ClassChange("liver", 1.0, 1.0, "prediction")
+    return {id_of(panel.session, "liver"): liver, entry.id: ClassChange(taught, None, dice, "annotation")}
+
+
 def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
     broken = Certificate("a", "b", "c", "c")
-    changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("lesion", None, 0.9, "annotation"))
+    changes = changes_of(panel, "lesion", 0.9)
     outcome = panel.teach.outcome
-    outcome.show_result(LessonResult(Path("x"), Path("y"), "lesion", changes, broken))
+    outcome.show_result(LessonResult(Path("x"), Path("y"), id_of(panel.session, "lesion"), changes, broken))
     assert "must not happen" in outcome.certificate.text()
     assert "color" in outcome.certificate.styleSheet()
     assert "which it has learnt from" in outcome.verdict.text()
@@ -239,10 +249,12 @@ def test_a_certificate_that_does_not_hold_is_said_in_red(panel: Panel) -> None:
 )
 def test_a_lesson_that_learnt_nothing_is_not_called_taught(panel: Panel, dice: float, title: str, button: str) -> None:
     certificate = Certificate("a", "a", "c", "c", (ImageProof("scan", "1", "1"),))
-    changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
+    changes = changes_of(panel, "cyst", dice)
     why = ("cyst is < 2 mm across.", "Only 1 slice is annotated.") if dice < 0.5 else ()
     outcome = panel.teach.outcome
-    outcome.show_result(LessonResult(Path("x"), Path("y"), "cyst", changes, certificate, reasons=why))
+    outcome.show_result(
+        LessonResult(Path("x"), Path("y"), id_of(panel.session, "cyst"), changes, certificate, reasons=why)
+    )
     assert outcome.title.text() == title
     assert outcome.accept.text() == button
     assert outcome.reasons.isVisibleTo(outcome) == bool(why)
@@ -328,7 +340,7 @@ def test_another_lesson_does_not_forget_what_a_lost_engine_had_taught(
         lost = EngineLost("the engine was killed; do it again to start a new one")
         patch.setattr(stage.tools.trainers[-1], "advance", lambda _: raise_(lost))
         qtbot.waitUntil(lambda: panel.session.jobs.current is None, timeout=20_000)
-    panel.session.classes.choose("spleen")
+    panel.session.classes.choose(id_of(panel.session, "spleen"))
     paint(panel, "spleen")
     qtbot.mouseClick(panel.teach.start, LEFT)
     assert panel.session.jobs.current is None
@@ -415,7 +427,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     qtbot: QtBot, panel: Panel, stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("condseg_app.session.live._BETWEEN_SHOWS", 0.0)
-    monkeypatch.setattr("condseg_app.session.live._BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr("condseg_app.session.preview_schedule._BETWEEN_LOOKS", 0.0)
     start_long(qtbot, panel)
     draft = panel.binding.annotation.draft
     assert draft is not None
@@ -428,7 +440,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     layer.paint((1, 3, 3), panel.session.state.classes["liver"].value)
     panel.binding.painting.collect()
     trainer = stage.tools.trainers[-1]
-    marked = int(panel.session.state.annotations["liver"].supervised.sum())
+    marked = int(panel.session.state.annotations[id_of(panel.session, "liver")].supervised.sum())
     qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
     answer(qtbot, panel, "forget")
@@ -452,7 +464,7 @@ def test_earlier_states_are_listed_and_gone_back_to(qtbot: QtBot, panel: Panel) 
     assert "0.51 on annotated slices" in outcome.verdict.text()
     assert history.states.count() == 4
     assert not history.use.isEnabled()
-    page.figures.add(TrainingProgress(6, 12, 0.3, {"liver": 0.51}), panel.session.state.classes)
+    page.figures.add(TrainingProgress(6, 12, 0.3, {id_of(panel.session, "liver"): 0.51}), panel.session.state.classes)
     assert page.figures.curves._values[""][0] == [1, 2, 3, 4, 5, 6], "what came later is off the curve"
 
 
@@ -464,7 +476,7 @@ def test_after_acceptance_the_class_is_shown_and_the_model_before_is_one_click_a
     before = panel.teach.before
     assert not before.isVisible()
     qtbot.mouseClick(outcome.accept, LEFT)
-    qtbot.waitUntil(lambda: panel.session.state.state_of("lesion") == "complete", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of(id_of(panel.session, "lesion")) == "complete", timeout=20_000)
     assert before.isVisible()
     qtbot.mouseClick(before, LEFT)
     assert panel.session.state.model_path == stage.model_file
@@ -472,11 +484,11 @@ def test_after_acceptance_the_class_is_shown_and_the_model_before_is_one_click_a
 
 
 def test_the_least_certain_slice_is_one_click_away(qtbot: QtBot, panel: Panel) -> None:
-    panel.show_teach("liver")
+    panel.show_teach(id_of(panel.session, "liver"))
     place = panel.teach.next
     place._again.setInterval(10)
     assert not place.text.isVisible()
-    panel.session.predictions.start(["liver"])
+    panel.session.predictions.start(ids_of(panel.session, ["liver"]))
     qtbot.waitUntil(place.text.isVisible, timeout=20_000)
     sight, proposal = panel.binding.sight, place._proposal
     assert sight is not None
@@ -496,7 +508,7 @@ def test_the_least_certain_image_is_one_click_away(qtbot: QtBot, panel: Panel, s
     panel.session.images.show(other)
     paint(panel, "spleen")
     panel.session.images.show(scan)
-    panel.show_teach("liver")
+    panel.show_teach(id_of(panel.session, "liver"))
     place = panel.teach.next
     assert place.others.text() == "Other images of this folder"
     qtbot.mouseClick(place.look, LEFT)
@@ -510,20 +522,20 @@ def test_the_least_certain_image_is_one_click_away(qtbot: QtBot, panel: Panel, s
     seen = panel.binding.visible_slice()
     assert seen is not None
     assert seen[found.slice.axis] == slice(found.slice.index, found.slice.index + 1)
-    qtbot.waitUntil(lambda: panel.session.state.state_of("liver") == "complete", timeout=20_000)
+    qtbot.waitUntil(lambda: panel.session.state.state_of(id_of(panel.session, "liver")) == "complete", timeout=20_000)
     assert place.look.text() == "Look", "the next one has to be looked for anew"
 
 
 def test_other_images_are_not_looked_at_while_there_is_other_work(qtbot: QtBot, panel: Panel) -> None:
-    panel.show_teach("liver")
+    panel.show_teach(id_of(panel.session, "liver"))
     place = panel.teach.next
     assert place.look.isEnabled()
-    panel.session.predictions.start(["liver"])
+    panel.session.predictions.start(ids_of(panel.session, ["liver"]))
     assert not place.look.isEnabled()
     assert place.look.toolTip().startswith("Wait until")
     qtbot.waitUntil(place.look.isEnabled, timeout=20_000)
     panel.session.classes.add("lesion")
-    panel.session.classes.choose("lesion")
+    panel.session.classes.choose(id_of(panel.session, "lesion"))
     assert not place.others.isVisible(), "the model does not know it"
 
 
@@ -533,7 +545,7 @@ def test_marked_text_counts_across_the_axis_that_was_painted() -> None:
     supervised[:, 2] = True
     supervised[0, 4, 0] = True
     mask[1, 2, 3] = mask[0, 4, 0] = True
-    assert marked_text(ChunkedAnnotation.of("x", mask, supervised)) == "2 voxels on 2 slices, 1 complete"
-    flat = ChunkedAnnotation.of("x", mask[:, :, 3:4], supervised[:, :, 3:4])
+    assert marked_text(ChunkedAnnotation.of(mask, supervised)) == "2 voxels on 2 slices, 1 complete"
+    flat = ChunkedAnnotation.of(mask[:, :, 3:4], supervised[:, :, 3:4])
     assert marked_text(flat) == "1 pixel"
     assert marked_text(None) == "nothing yet"

@@ -34,7 +34,7 @@ WINDOW = """
     session.models.open(sys.argv[1])
     session.predictions.start()
     assert session.wait(200)
-    assert session.state.prediction.complete == {"leaf", "stone"}, session.state.prediction.complete
+    assert set(session.state.parts.values()) == {1.0}, session.state.parts
     session.classes.add("root")
     mask = np.zeros(session.state.image.geometry.shape, bool)
     mask[10:30, 10:30] = True

@@ -11,7 +11,8 @@ import tifffile
 from condseg_app.data import ChunkedAnnotation, Image, Pick
 from condseg_app.remote.wire import by_file, received
 from condseg_app.session import fusing
-from condseg_app.session.reading import Choice
+from condseg_app.session.requests import Choice
+from tests.classes import id_of, ids_of, names_of
 
 
 @pytest.fixture
@@ -121,23 +122,23 @@ def test_the_frame_picked_is_the_frame_predicted(desk: Any, asked: list[Choice],
     sent = by_file(desk.session.state.image)
     assert sent is not None  # its file, read again by the engine's process
     assert np.array_equal(received(sent).voxels(), volume.voxels())
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
-    assert np.array_equal(fusing.mask(desk.session.state, "liver"), volume.voxels()[0] == 1)
+    assert np.array_equal(fusing.mask(desk.session.state, id_of(desk.session, "liver")), volume.voxels()[0] == 1)
     open_frame(desk, asked, film, 0)
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
-    assert not fusing.mask(desk.session.state, "liver").any()
+    assert not fusing.mask(desk.session.state, id_of(desk.session, "liver")).any()
 
 
 def test_marks_belong_to_their_frame(desk: Any, asked: list[Choice], film: Path, volume: Image) -> None:
     open_frame(desk, asked, film, 0)
     ones = np.ones(volume.geometry.shape, bool)
-    desk.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    desk.session.annotations.put(id_of(desk.session, "liver"), ChunkedAnnotation.of(ones, ones))
     open_frame(desk, asked, film, 1)
     assert desk.session.state.annotations == {}
     open_frame(desk, asked, film, 0)
-    assert set(desk.session.state.annotations) == {"liver"}
+    assert set(names_of(desk.session, desk.session.state.annotations)) == {"liver"}
 
 
 def test_a_channel_is_asked_for_where_the_model_takes_one(desk: Any, asked: list[Choice], cells: Path) -> None:

@@ -22,6 +22,8 @@ from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.state import State
 
 SHAPE = (70, 66, 9)
+TABLE = ClassTable((ClassEntry(1, "a", (1, 2, 3)),))
+(A,) = TABLE.ids
 IMAGE = Image(np.broadcast_to(np.int16(0), (1, *SHAPE)), Geometry(SHAPE, np.eye(4)))
 
 
@@ -37,16 +39,15 @@ class Desk:
 
     def __init__(self, seed: int) -> None:
         self.rng, self.counts = np.random.default_rng(seed), VoxelCounts()
-        classes = ClassTable((ClassEntry(1, "a", (1, 2, 3)),))
         self.levels = ClassLevels(SHAPE)
-        self.state = State(IMAGE, classes=classes, levels={classes["a"].id: self.levels})
-        self.annotation = ChunkedAnnotation.empty("a", SHAPE)
+        self.state = State(IMAGE, classes=TABLE, levels={A: self.levels})
+        self.annotation = ChunkedAnnotation.empty(SHAPE)
         self.before = [self.annotation]
 
     def put(self, annotation: ChunkedAnnotation) -> None:
         self.before.append(self.annotation)
         self.annotation = annotation
-        self.state = replace(self.state, annotations={"a": annotation})
+        self.state = replace(self.state, annotations={A: annotation})
 
     def predict(self, box: Region) -> None:
         shape = self.annotation.read(box).shape
@@ -57,7 +58,7 @@ class Desk:
             self.levels.paste(box, block)
             return replace(state)
 
-        self.state = self.counts.following(self.state, ["a"], box, fill)
+        self.state = self.counts.following(self.state, [A], box, fill)
 
     def paint(self, box: Region) -> None:
         shape = self.annotation.read(box).shape
@@ -65,11 +66,11 @@ class Desk:
 
     def complete(self, box: Region) -> None:
         state, levels = self.state, self.levels
-        reaches = as_level(state.threshold("a"))
+        reaches = as_level(state.threshold(A))
         self.put(
             self.annotation.completed(
                 box,
-                lambda part: fusing.corrected(state, "a", part) >= reaches,
+                lambda part: fusing.corrected(state, A, part) >= reaches,
                 lambda part: levels.may_be_in(part, reaches),
             )
         )
@@ -84,7 +85,7 @@ class Desk:
 
     def move_threshold(self, box: Region) -> None:
         del box
-        self.state = replace(self.state, thresholds={"a": float(self.rng.choice([0.02, 0.5, 0.9]))})
+        self.state = replace(self.state, thresholds={A: float(self.rng.choice([0.02, 0.5, 0.9]))})
 
 
 ACTIONS = ("predict", "paint", "complete", "complete_all", "go_back", "move_threshold")
@@ -95,7 +96,7 @@ ACTIONS = ("predict", "paint", "complete", "complete_all", "go_back", "move_thre
 def test_after_any_series_of_changes(actions: list[tuple[str, Region]], seed: int) -> None:
     desk = Desk(seed)
     for name, box in actions:
-        mask, reached = fusing.mask(desk.state, "a"), desk.annotation.supervised
+        mask, reached = fusing.mask(desk.state, A), desk.annotation.supervised
         getattr(desk, name)(box)
         if name.startswith("complete"):  # the same voxels as before are shown, and all are decided there
             part = EVERYWHERE if name == "complete_all" else box
@@ -107,21 +108,21 @@ def test_after_any_series_of_changes(actions: list[tuple[str, Region]], seed: in
                 others = tuple(other for other in range(3) if other != axis)
                 assert desk.annotation.decided_on[axis].tolist() == reached.sum(axis=others).tolist()
                 assert desk.annotation.present_on[axis].tolist() == desk.annotation.mask.sum(axis=others).tolist()
-        assert desk.counts.voxels(desk.state, "a") == fusing.mask(desk.state, "a").sum()
+        assert desk.counts.voxels(desk.state, A) == fusing.mask(desk.state, A).sum()
 
 
 def test_undoing_that_all_is_complete_does_not_look_at_all_of_the_image() -> None:
     desk = Desk(0)
     desk.predict(EVERYWHERE)
     desk.paint((slice(0, 4), slice(0, 4), slice(0, 1)))
-    desk.counts.voxels(desk.state, "a")
+    desk.counts.voxels(desk.state, A)
     desk.complete_all(EVERYWHERE)
     looked_at: list[Region] = []
     levels = desk.levels
     read = levels.read
     levels.read = lambda region: looked_at.append(region) or read(region)  # type: ignore[method-assign,func-returns-value]
-    desk.counts.voxels(desk.state, "a")
+    desk.counts.voxels(desk.state, A)
     desk.predict((slice(60, 64), slice(60, 64), slice(0, 1)))
     desk.go_back(EVERYWHERE)
-    desk.counts.voxels(desk.state, "a")
+    desk.counts.voxels(desk.state, A)
     assert len(looked_at) <= 3, "the predicted box before and after, and the painted chunk"

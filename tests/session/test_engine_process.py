@@ -28,6 +28,7 @@ from condseg_app.engine.predict.whole import predict_whole
 from condseg_app.errors import CondsegError, EngineLost, ModelError
 from condseg_app.remote import Engine
 from condseg_app.session import LessonResult, Session, fusing
+from tests.classes import complete_names, id_of, ids_of
 
 CLASSES = ("leaf", "stone")
 AT_ONCE = 1.0
@@ -70,7 +71,7 @@ class Work:
         assert self.session.state.image is not None
         mask = np.zeros(self.session.state.image.geometry.shape, bool)
         mask[10:40, 10:30] = True
-        self.session.annotations.put(ChunkedAnnotation.of("leaf", mask, np.ones_like(mask)))
+        self.session.annotations.put(id_of(self.session, "leaf"), ChunkedAnnotation.of(mask, np.ones_like(mask)))
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +108,10 @@ def work(model_path: Path, volume: Image, tmp_path: Path) -> Iterator[Work]:
 
 
 def assert_predicted_as_without_a_window(work: Work, model_path: Path, volume: Image) -> None:
-    assert work.session.state.prediction is not None
-    assert work.session.state.prediction.complete == set(CLASSES)
+    assert complete_names(work.session) == set(CLASSES)
     expected = predict_whole(io.read_model(model_path), volume, CLASSES).probabilities
     for name in CLASSES:
-        np.testing.assert_array_equal(work.session.state.prediction.probabilities[name], expected[name])
+        np.testing.assert_array_equal(work.session.state.levels[id_of(work.session, name)].whole(), expected[name])
 
 
 def test_the_frame_that_was_picked_is_predicted(work: Work, model_path: Path, tmp_path: Path) -> None:
@@ -138,18 +138,18 @@ def test_cancelling_while_the_engine_starts_and_while_it_opens_a_large_image(wor
     time.sleep(0.3)
     work.cancel()
     work.session.images.show(volume)
-    work.session.predictions.start(["leaf"])
+    work.session.predictions.start(ids_of(work.session, ["leaf"]))
     assert work.session.wait(120)
-    assert work.session.state.state_of("leaf") == "complete"
+    assert work.session.state.state_of(id_of(work.session, "leaf")) == "complete"
     assert work.failures == []
 
 
 def test_cancelling_a_prediction_keeps_what_there_is(work: Work, model_path: Path, volume: Image) -> None:
     work.session.predictions.start()
-    work.until(lambda: work.session.state.state_of("leaf") == "filling")
+    work.until(lambda: work.session.state.state_of(id_of(work.session, "leaf")) == "filling")
     work.cancel()
     assert work.session.wait(60)
-    assert work.session.state.state_of("leaf") == "filling"
+    assert work.session.state.state_of(id_of(work.session, "leaf")) == "filling"
     work.session.predictions.start()
     assert work.session.wait(120)
     assert work.failures == []
@@ -159,7 +159,7 @@ def test_cancelling_a_prediction_keeps_what_there_is(work: Work, model_path: Pat
 @pytest.mark.parametrize("at", ["Starting", "Step", "Comparing", "Saving"])
 def test_cancelling_a_lesson_leaves_nothing_behind(work: Work, at: str) -> None:
     work.mark()
-    work.session.lessons.start("leaf", 1000 if at == "Step" else 2)
+    work.session.lessons.start(id_of(work.session, "leaf"), 1000 if at == "Step" else 2)
     work.until(lambda: work.is_at(at) or work.session.jobs.current is None)
     work.cancel()
     assert work.session.wait(60)
@@ -175,24 +175,24 @@ def test_an_engine_killed_while_it_predicts_costs_the_job_and_nothing_else(
     work: Work, model_path: Path, volume: Image
 ) -> None:
     work.mark()
-    annotation = work.session.state.annotations["leaf"]
-    work.session.predictions.start(["leaf"])
+    annotation = work.session.state.annotations[id_of(work.session, "leaf")]
+    work.session.predictions.start(ids_of(work.session, ["leaf"]))
     assert work.session.wait(120)
-    kept = fusing.mask(work.session.state, "leaf")
-    work.session.predictions.start(["stone"])
-    work.until(lambda: work.session.state.state_of("stone") == "filling")
+    kept = fusing.mask(work.session.state, id_of(work.session, "leaf"))
+    work.session.predictions.start(ids_of(work.session, ["stone"]))
+    work.until(lambda: work.session.state.state_of(id_of(work.session, "stone")) == "filling")
     work.kill()
     assert work.session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
     assert "was killed" in str(work.failures[0])
     assert "\n" not in str(work.failures[0])
-    assert work.session.state.annotations["leaf"] is annotation
-    assert work.session.state.state_of("leaf") == "complete"
-    np.testing.assert_array_equal(fusing.mask(work.session.state, "leaf"), kept)
+    assert work.session.state.annotations[id_of(work.session, "leaf")] is annotation
+    assert work.session.state.state_of(id_of(work.session, "leaf")) == "complete"
+    np.testing.assert_array_equal(fusing.mask(work.session.state, id_of(work.session, "leaf")), kept)
     work.session.predictions.start()
     assert work.session.wait(120)
     assert len(work.failures) == 1
-    work.session.annotations.clear("leaf")
+    work.session.annotations.clear(id_of(work.session, "leaf"))
     assert_predicted_as_without_a_window(work, model_path, volume)
 
 
@@ -215,13 +215,13 @@ def test_an_exact_lesson_and_what_becomes_of_its_class_keep_the_other_classes_to
     everywhere = (slice(None),) * 3
     session.predictions.start()
     assert session.wait(120)
-    before = {name: fusing.corrected(session.state, name, everywhere) for name in CLASSES}
+    before = {name: fusing.corrected(session.state, id_of(session, name), everywhere) for name in CLASSES}
     mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
     mask[10:25, 10:20] = True
     known[..., ::3] = True
     session.classes.add("moss")
-    session.annotations.put(ChunkedAnnotation.of("moss", mask, known))
-    session.lessons.start("moss", 3)
+    session.annotations.put(id_of(session, "moss"), ChunkedAnnotation.of(mask, known))
+    session.lessons.start(id_of(session, "moss"), 3)
     assert session.wait(240)
     assert work.failures == []
     (result,) = work.lessons
@@ -230,19 +230,18 @@ def test_an_exact_lesson_and_what_becomes_of_its_class_keep_the_other_classes_to
     assert len(result.certificate.images[0].after) == 64
     assert result.held_out is not None
     session.lessons.accept()
-    session.models.export_class("moss", tmp_path / "moss")
+    session.models.export_class(id_of(session, "moss"), tmp_path / "moss")
     assert session.wait(120)
     session.models.open(model_path)
-    session.annotations.clear("moss")
+    session.annotations.clear(id_of(session, "moss"))
     session.models.import_class(tmp_path / "moss.class.safetensors")
     assert session.wait(120)
     session.predictions.start()
     assert session.wait(240)
-    assert session.state.prediction is not None
-    assert session.state.prediction.complete == {*CLASSES, "moss"}
+    assert complete_names(session) == {*CLASSES, "moss"}
     for name in CLASSES:
-        np.testing.assert_array_equal(fusing.corrected(session.state, name, everywhere), before[name])
-    session.models.remove_class("moss")
+        np.testing.assert_array_equal(fusing.corrected(session.state, id_of(session, name), everywhere), before[name])
+    session.models.remove_class(id_of(session, "moss"))
     assert session.wait(120)
     assert work.failures == []
     assert session.state.classes.names == CLASSES
@@ -256,7 +255,7 @@ def test_a_model_without_rows_says_that_it_cannot_be_taught_exactly(work: Work, 
     work.session.models.open(tmp_path / "plain.safetensors")
     work.session.images.show(Image(volume.voxels()[..., :1], Geometry.of_picture(64, 64), "picture"))
     work.mark()
-    work.session.lessons.start("leaf", 2)
+    work.session.lessons.start(id_of(work.session, "leaf"), 2)
     assert work.session.wait(120)
     assert [type(failure) for failure in work.failures] == [ModelError]
     assert "choose the mode 'full'" in str(work.failures[0])
@@ -269,7 +268,7 @@ def mark_moss(work: Work, planes: list[int]) -> None:
     mask, known = np.zeros(SMALL, bool), np.zeros(SMALL, bool)
     mask[10:25, 10:20] = True
     known[..., planes] = True
-    work.session.annotations.put(ChunkedAnnotation.of("moss", mask, known))
+    work.session.annotations.put(id_of(work.session, "moss"), ChunkedAnnotation.of(mask, known))
 
 
 @pytest.fixture
@@ -281,7 +280,7 @@ def told(work: Work, tmp_path: Path) -> list[TrainingProgress]:
     mark_moss(work, [4])
     work.session.look_at((0, 0, 4), IN_VIEW)
     work.session.lessons.progressed.connect(progress.append)
-    work.session.lessons.start("moss", 10_000)
+    work.session.lessons.start(id_of(work.session, "moss"), 10_000)
     work.until(lambda: len(work.session.state.lesson_states) > 0)
     return progress
 
@@ -291,7 +290,7 @@ def test_a_class_is_taught_while_one_paints(work: Work, told: list[TrainingProgr
     assert told[-1].dice == {}, "one slice is too few to say how good it is"
     mark_moss(work, [1, 4, 7])
     work.until(lambda: bool(told[-1].dice))
-    work.until(lambda: bool(fusing.corrected(session.state, "moss", IN_VIEW).any()))
+    work.until(lambda: bool(fusing.corrected(session.state, id_of(session, "moss"), IN_VIEW).any()))
     first, step = session.state.lesson_states[0], told[-1].step
     session.lessons.use_state(first)
     work.until(lambda: told[-1].step < step)
@@ -307,7 +306,7 @@ def test_a_class_is_taught_while_one_paints(work: Work, told: list[TrainingProgr
     assert session.state.lesson_result.state is first
     session.lessons.accept()
     assert len(list(work.models.iterdir())) == 1
-    assert session.state.can_predict("moss")
+    assert session.state.can_predict(id_of(session, "moss"))
     assert work.failures == []
 
 
@@ -315,13 +314,17 @@ def test_an_engine_killed_in_a_lesson_costs_its_last_second_and_nothing_else(
     work: Work, told: list[TrainingProgress]
 ) -> None:
     session = work.session
-    annotation, model, last = session.state.annotations["moss"], session.state.model, told[-1].step
+    annotation, model, last = (
+        session.state.annotations[id_of(session, "moss")],
+        session.state.model,
+        told[-1].step,
+    )
     work.kill()
     assert session.wait(60)
     assert [type(failure) for failure in work.failures] == [EngineLost]
     assert "\n" not in str(work.failures[0])
     assert session.jobs.current is None
-    assert session.state.annotations["moss"] is annotation
+    assert session.state.annotations[id_of(session, "moss")] is annotation
     assert session.state.model is model
     assert list(work.models.glob("*")) == []
     count = len(told)
@@ -331,4 +334,4 @@ def test_an_engine_killed_in_a_lesson_costs_its_last_second_and_nothing_else(
     session.lessons.finish()
     assert session.wait(120)
     assert len(work.failures) == 1
-    assert [result.class_name for result in work.lessons] == ["moss"]
+    assert [result.class_id for result in work.lessons] == [id_of(session, "moss")]

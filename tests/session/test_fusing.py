@@ -8,13 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from condseg_app.data import ChunkedAnnotation, ClassLevels, ClassTable, Geometry, Image, Measure, as_level, measure
+from condseg_app.data import (
+    ChunkedAnnotation,
+    ClassId,
+    ClassLevels,
+    ClassTable,
+    Geometry,
+    Image,
+    Measure,
+    as_level,
+    measure,
+)
 from condseg_app.session import fusing
 from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.state import State
 
 SHAPE = (4, 3, 2)
 TABLE = ClassTable.from_names(["a", "b"])
+A, B = TABLE.ids
 AFFINE = np.array([[0.0, 2.0, 0.1, 5], [-1.5, 0, 0, 7], [0.0, 0.1, 4.0, -9], [0, 0, 0, 1]])
 LEVELS = arrays.arrays(np.uint8, SHAPE, elements=st.integers(0, 255).map(lambda n: n if n > 2 else 0))
 MASKS = arrays.arrays(np.bool_, SHAPE)
@@ -25,8 +36,8 @@ def opened(**levels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> State:
     return State(image=image, classes=TABLE, levels={TABLE[n].id: kept(levels[n]) for n in levels})
 
 
-def voxels(state: State, name: str) -> int:
-    return VoxelCounts().voxels(state, name)
+def voxels(state: State, class_id: ClassId) -> int:
+    return VoxelCounts().voxels(state, class_id)
 
 
 def kept(level: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> ClassLevels:
@@ -39,19 +50,19 @@ def kept(level: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> ClassLevels:
 def test_what_a_person_has_decided_always_wins(levels, masks, seen, threshold) -> None:  # type: ignore[no-untyped-def]
     (a, b), (mask_a, mask_b), (seen_a, seen_b) = levels, masks, seen
     state = opened(a=a, b=b)
-    marks = {"b": ChunkedAnnotation.of("b", mask_b, seen_b), "a": ChunkedAnnotation.of("a", mask_a, seen_a)}
-    state = replace(state, annotations=marks, thresholds={TABLE["a"].id: threshold})
+    marks = {B: ChunkedAnnotation.of(mask_b, seen_b), A: ChunkedAnnotation.of(mask_a, seen_a)}
+    state = replace(state, annotations=marks, thresholds={A: threshold})
     labels = fusing.labels(state).values
     marked_a, marked_b = mask_a & seen_a, mask_b & seen_b
     assert (labels[marked_a] == 1).all(), "a was marked last"
     assert (labels[marked_b & ~marked_a] == 2).all()
     assert not (labels == 1)[seen_a & ~mask_a].any()
     assert not (labels == 2)[seen_b & ~mask_b].any()
-    own = fusing.mask(state, "a")
+    own = fusing.mask(state, A)
     np.testing.assert_array_equal(own[seen_a], mask_a[seen_a])
     np.testing.assert_array_equal(own[~seen_a], (a >= as_level(threshold))[~seen_a])
-    assert voxels(state, "a") == own.sum()
-    np.testing.assert_array_equal(fusing.masks(state, ["b", "a"])["a"], own)
+    assert voxels(state, A) == own.sum()
+    np.testing.assert_array_equal(fusing.masks(state, TABLE)["a"], own)
 
 
 def test_a_class_of_many_chunks_is_measured_as_its_mask_is() -> None:
@@ -60,17 +71,17 @@ def test_a_class_of_many_chunks_is_measured_as_its_mask_is() -> None:
     level, mask, seen = (rng.integers(0, top, shape, dtype=np.uint8) for top in (255, 2, 2))
     level[:64] = 0
     image = Image(np.zeros((1, *shape), np.int16), Geometry(shape, AFFINE))
-    marks = {"a": ChunkedAnnotation.of("a", mask > 0, seen > 0)}
-    state = State(image, classes=TABLE, levels={TABLE["a"].id: kept(level)}, annotations=marks)
-    assert voxels(state, "a") == fusing.mask(state, "a").sum()
+    marks = {A: ChunkedAnnotation.of(mask > 0, seen > 0)}
+    state = State(image, classes=TABLE, levels={A: kept(level)}, annotations=marks)
+    assert voxels(state, A) == fusing.mask(state, A).sum()
     without = replace(state, annotations={})
-    assert voxels(without, "a") == (level >= 128).sum()
-    assert voxels(without, "b") == 0
+    assert voxels(without, A) == (level >= 128).sum()
+    assert voxels(without, B) == 0
 
 
 @given(LEVELS, MASKS, MASKS, st.integers(0, 3), st.integers(0, 2), st.integers(0, 1))
 def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # type: ignore[no-untyped-def]
-    state = replace(opened(a=a), annotations={"b": ChunkedAnnotation.of("b", mask, seen)})
+    state = replace(opened(a=a), annotations={B: ChunkedAnnotation.of(mask, seen)})
     whole = fusing.labels(state)
     part = fusing.labels(state, region=(slice(i, 4), slice(j, 3), slice(k, 2)))
     np.testing.assert_array_equal(part.array, whole.array[i:, j:, k:])
@@ -82,22 +93,22 @@ def test_a_region_is_cut_out_of_the_whole(a, mask, seen, i, j, k) -> None:  # ty
 @given(st.tuples(LEVELS, LEVELS), MASKS, MASKS)
 def test_by_priority_the_first_class_has_all_that_it_reaches(levels, mask, seen) -> None:  # type: ignore[no-untyped-def]
     a, b = levels
-    state = replace(opened(a=a, b=b), priority=(TABLE["b"].id, TABLE["a"].id))
+    state = replace(opened(a=a, b=b), priority=(B, A))
     labels = fusing.labels(state).values
     np.testing.assert_array_equal(labels == 2, b >= 128)
     np.testing.assert_array_equal(labels == 1, (a >= 128) & (b < 128))
-    marked = replace(state, annotations={"a": ChunkedAnnotation.of("a", mask, seen)})
+    marked = replace(state, annotations={A: ChunkedAnnotation.of(mask, seen)})
     assert (fusing.labels(marked).values[mask & seen] == 1).all(), "marks win over any order"
 
 
 @given(st.tuples(LEVELS, LEVELS), MASKS, MASKS, st.floats(0.0, 1.0), st.integers(0, 3), st.integers(0, 1))
 def test_conflicts_are_where_both_reach_their_thresholds(levels, mask, seen, threshold, i, k) -> None:  # type: ignore[no-untyped-def]
     a, b = levels
-    state = replace(opened(a=a, b=b), thresholds={TABLE["a"].id: threshold})
+    state = replace(opened(a=a, b=b), thresholds={A: threshold})
     region = (slice(i, None), slice(None), slice(k, None))
     expected = (a >= as_level(threshold)) & (b >= 128)
     np.testing.assert_array_equal(fusing.conflicts(state, region), expected[region])
-    marked = replace(state, annotations={"a": ChunkedAnnotation.of("a", mask, seen)})
+    marked = replace(state, annotations={A: ChunkedAnnotation.of(mask, seen)})
     decided = expected & ~seen  # marked as a, or as not a: then only b is left
     np.testing.assert_array_equal(fusing.conflicts(marked, region), decided[region])
 
@@ -126,24 +137,24 @@ def test_nothing_known_is_no_conflict() -> None:
 def test_making_the_map_changes_nothing() -> None:
     level = np.full(SHAPE, 200, np.uint8)
     everywhere = np.ones(SHAPE, bool)
-    state = replace(opened(a=level), annotations={"a": ChunkedAnnotation.of("a", ~everywhere, everywhere)})
+    state = replace(opened(a=level), annotations={A: ChunkedAnnotation.of(~everywhere, everywhere)})
     assert not fusing.labels(state).values.any()
-    assert not fusing.mask(state, "a").any()
-    assert (state.levels[TABLE["a"].id].whole() == 200).all()
-    assert state.threshold("a") == 0.5
+    assert not fusing.mask(state, A).any()
+    assert (state.levels[A].whole() == 200).all()
+    assert state.threshold(A) == 0.5
 
 
 def test_only_the_named_classes_take_part() -> None:
     level = np.full(SHAPE, 200, np.uint8)
     state = opened(a=level, b=level + 1)
     assert (fusing.labels(state).values == 2).all()
-    assert (fusing.labels(state, ["a"]).values == 1).all()
+    assert (fusing.labels(state, [A]).values == 1).all()
 
 
 def test_a_class_that_is_only_marked_is_in_the_map() -> None:
     mask = np.zeros(SHAPE, bool)
     mask[1, 1, 1] = True
-    state = replace(opened(), annotations={"b": ChunkedAnnotation.of("b", mask, np.ones(SHAPE, bool))})
+    state = replace(opened(), annotations={B: ChunkedAnnotation.of(mask, np.ones(SHAPE, bool))})
     labels = fusing.labels(state)
     assert labels.values.sum() == 2
     np.testing.assert_array_equal(labels.mask("b"), mask)

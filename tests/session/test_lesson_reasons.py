@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from condseg_app.data import ChunkedAnnotation, ClassChange
+from tests.classes import id_of
 
 
 @pytest.mark.parametrize("mode", ["exact", "full"])
@@ -16,10 +17,10 @@ def test_the_lessons_result_carries_them(desk: Any, mode: Any, dice: float, is_t
     shape = session.state.image.geometry.shape
     mask = np.zeros(shape, bool)
     mask[1:3, 1:3, 1] = True
-    session.annotations.put(ChunkedAnnotation.of("cyst", mask, np.ones(shape, bool)))
+    session.annotations.put(id_of(session, "cyst"), ChunkedAnnotation.of(mask, np.ones(shape, bool)))
     changes = (ClassChange("liver", 1.0, 1.0, "prediction"), ClassChange("cyst", None, dice, "annotation"))
     desk.tools.changes = changes
-    session.lessons.start("cyst", steps=20, mode=mode)
+    session.lessons.start(id_of(session, "cyst"), steps=20, mode=mode)
     desk.finish()
     result = session.state.lesson_result
     assert result.dice == dice

@@ -11,6 +11,7 @@ from condseg_app.data import ChunkedAnnotation, DeviceInfo
 from condseg_app.errors import EngineLost
 from condseg_app.remote import Endpoint
 from condseg_app.session import LessonResult, fusing
+from tests.classes import complete_names, id_of, ids_of
 
 WORKSTATION = Endpoint("workstation:8786", Path("engine.pem"))
 
@@ -42,7 +43,7 @@ def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Any, left: thread
     desk.finish()
     assert desk.tools.calls == 0
     assert elsewhere.calls > 0
-    assert desk.session.state.prediction.complete == {"liver", "spleen", "kidney"}
+    assert complete_names(desk.session) == {"liver", "spleen", "kidney"}
     desk.session.computing.use_engine(desk.tools)
     assert desk.session.computing.place is None
     assert left.wait(5), "an engine that is left is let go"
@@ -50,38 +51,40 @@ def test_a_session_at_rest_moves_at_once(desk: Any, elsewhere: Any, left: thread
 
 def test_a_prediction_under_way_finishes_where_it_began(desk: Any, elsewhere: Any) -> None:
     gate = desk.hold()
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     gate.release(1)
-    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
+    desk.until(lambda: desk.session.state.state_of(id_of(desk.session, "liver")) == "filling")
     desk.session.computing.use_engine(elsewhere)
     assert "finishes where it is" in desk.heard.notices[-1]
     assert desk.session.computing.place is None
     desk.finish()
-    assert desk.session.state.state_of("liver") == "complete"
+    assert desk.session.state.state_of(id_of(desk.session, "liver")) == "complete"
     assert elsewhere.calls == 0
     assert desk.session.computing.place == WORKSTATION
 
 
 def test_what_is_asked_meanwhile_is_computed_elsewhere(desk: Any, elsewhere: Any, volume: Any) -> None:
     gate = desk.hold()
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     gate.release(1)
-    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
+    desk.until(lambda: desk.session.state.state_of(id_of(desk.session, "liver")) == "filling")
     desk.session.computing.use_engine(elsewhere)
-    desk.session.predictions.start(["spleen"])
+    desk.session.predictions.start(ids_of(desk.session, ["spleen"]))
     assert desk.session.computing.place == WORKSTATION
     desk.finish()
     assert {name for _, name in elsewhere.asked} == {"spleen", "liver"}, "liver had not been finished"
-    assert desk.session.state.prediction.complete == {"spleen", "liver"}
-    np.testing.assert_array_equal(fusing.mask(desk.session.state, "spleen"), volume.voxels()[0] == 2)
+    assert complete_names(desk.session) == {"spleen", "liver"}
+    np.testing.assert_array_equal(
+        fusing.mask(desk.session.state, id_of(desk.session, "spleen")), volume.voxels()[0] == 2
+    )
     assert desk.heard.failures == []
 
 
 def test_a_lesson_under_way_is_not_lost(desk: Any, elsewhere: Any) -> None:
     everywhere = np.ones(desk.session.state.image.geometry.shape, bool)
-    desk.session.annotations.put(ChunkedAnnotation.of("liver", everywhere, everywhere))
+    desk.session.annotations.put(id_of(desk.session, "liver"), ChunkedAnnotation.of(everywhere, everywhere))
     gate = desk.hold()
-    desk.session.lessons.start("liver", steps=20)
+    desk.session.lessons.start(id_of(desk.session, "liver"), steps=20)
     gate.release(1)
     assert desk.tools.entered.acquire(timeout=5)
     desk.session.computing.use_engine(elsewhere)

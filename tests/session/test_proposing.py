@@ -14,6 +14,7 @@ from condseg_app import io
 from condseg_app.data import ChunkedAnnotation, Image, LabelMap
 from condseg_app.errors import EngineLost, OutOfMemory
 from condseg_app.session import ImageProposal, Proposal
+from tests.classes import id_of, ids_of
 
 # The fixture `desk` is a session with a stand-in engine: see conftest.py. Voxels of intensity 1 are liver; a slice is
 # the less certain, the more of it is liver.
@@ -26,11 +27,11 @@ def mark(desk: Any, name: str, planes: tuple[int, ...]) -> None:
     mask, known = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3] = True
     known[:, :, list(planes)] = True
-    desk.session.annotations.put(ChunkedAnnotation.of(name, mask, known))
+    desk.session.annotations.put(id_of(desk.session, name), ChunkedAnnotation.of(mask, known))
 
 
 def proposed(desk: Any, name: str, axis: int) -> Proposal:
-    desk.session.proposals.find_slice(name, axis)
+    desk.session.proposals.find_slice(id_of(desk.session, name), axis)
     desk.until(lambda: "proposals.slice_proposed" in desk.heard.names())
     proposal = desk.heard.signals.pop()[1][0]
     assert isinstance(proposal, Proposal)
@@ -39,7 +40,7 @@ def proposed(desk: Any, name: str, axis: int) -> Proposal:
 
 def test_the_least_certain_slice_is_proposed_and_marked_ones_are_left_out(desk: Any, volume: Image) -> None:
     assert proposed(desk, "liver", 2).index is None, "nothing is known yet"
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
     first = proposed(desk, "liver", 2)
     counts = [(volume.array[0, :, :, k] == desk.session.state.classes["liver"].value).sum() for k in range(4)]
@@ -47,7 +48,7 @@ def test_the_least_certain_slice_is_proposed_and_marked_ones_are_left_out(desk: 
     mark(desk, "liver", planes=(first.index,))
     assert proposed(desk, "liver", 2).index not in (None, first.index)
     mark(desk, "liver", planes=(0, 1, 2, 3))
-    assert proposed(desk, "liver", 2) == Proposal("liver", 2, None)
+    assert proposed(desk, "liver", 2) == Proposal(id_of(desk.session, "liver"), 2, None)
 
 
 def write(path: Path, counts: tuple[int, ...], orientation: str | None = None) -> Path:
@@ -82,7 +83,7 @@ def folder(desk: Any, tmp_path: Path) -> Path:
 
 def next_image(desk: Any, axis: int = 2) -> ImageProposal:
     desk.heard.signals.clear()
-    desk.session.proposals.find_image("liver", axis)
+    desk.session.proposals.find_image(id_of(desk.session, "liver"), axis)
     desk.until(lambda: desk.session.jobs.current is None)
     proposal = dict(desk.heard.signals)["proposals.image_proposed"][0]
     assert isinstance(proposal, ImageProposal)
@@ -92,11 +93,11 @@ def next_image(desk: Any, axis: int = 2) -> ImageProposal:
 @pytest.mark.usefixtures("folder")
 def test_the_least_certain_image_is_proposed_with_its_slice(desk: Any) -> None:
     found = next_image(desk)
-    assert (found.class_name, found.images) == ("liver", 3), "what cannot be read is passed over"
+    assert (found.class_id, found.images) == (id_of(desk.session, "liver"), 3), "what cannot be read is passed over"
     assert found.image is not None
     assert found.image.name == "d"
     # Its axes are S, R, P: the slices of the view follow each other on the first one.
-    assert found.slice == Proposal("liver", 0, 2)
+    assert found.slice == Proposal(id_of(desk.session, "liver"), 0, 2)
     assert desk.heard.failures == []
 
 
@@ -120,7 +121,7 @@ def test_marked_slices_of_images_of_the_session_do_not_count(desk: Any, folder: 
     desk.finish()
     known: NDArray[np.bool_] = np.zeros(desk.session.state.image.geometry.shape, bool)
     known[1:] = True
-    desk.session.annotations.put(ChunkedAnnotation.of("liver", known, known))
+    desk.session.annotations.put(id_of(desk.session, "liver"), ChunkedAnnotation.of(known, known))
     desk.session.images.open(folder / "b.nii.gz")
     desk.finish()
     found = next_image(desk)
@@ -149,7 +150,7 @@ def test_one_image_that_does_not_fit_into_memory_stops_no_other(desk: Any) -> No
 @pytest.mark.usefixtures("folder")
 def test_an_engine_that_is_lost_is_told_of(desk: Any) -> None:
     desk.tools.fail[desk.tools.calls] = EngineLost("the engine ended; try again")
-    desk.session.proposals.find_image("liver", 2)
+    desk.session.proposals.find_image(id_of(desk.session, "liver"), 2)
     desk.until(lambda: desk.session.jobs.current is None)
     assert [type(error) for error in desk.heard.failures] == [EngineLost]
     assert "proposals.image_proposed" not in desk.heard.names()
@@ -158,7 +159,7 @@ def test_an_engine_that_is_lost_is_told_of(desk: Any) -> None:
 @pytest.mark.usefixtures("folder")
 def test_it_can_be_cancelled(desk: Any) -> None:
     gate = desk.hold()
-    desk.session.proposals.find_image("liver", 2)
+    desk.session.proposals.find_image(id_of(desk.session, "liver"), 2)
     desk.tools.entered.acquire(timeout=20)
     desk.session.jobs.cancel()
     gate.release(100)
@@ -183,5 +184,5 @@ def test_without_a_file_only_images_of_the_session_are_looked_at(desk: Any, volu
 
 def test_a_class_that_the_model_does_not_know_is_refused(desk: Any) -> None:
     desk.session.classes.add("lesion")
-    desk.session.proposals.find_image("lesion", 2)
+    desk.session.proposals.find_image(id_of(desk.session, "lesion"), 2)
     assert "does not know lesion yet" in str(desk.heard.failures[-1])

@@ -18,6 +18,9 @@ from condseg_app.data import ChunkedAnnotation, ClassTable, Geometry, Image
 from condseg_app.errors import ClassTableError, CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io.image_files import write_image
 from condseg_app.session import Measure, Session, fusing
+from tests.classes import complete_names, id_of, ids_of
+
+(LIVER,) = ClassTable.from_names(["liver"]).ids
 
 
 def everywhere(image: Image) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -90,17 +93,21 @@ def test_a_host_that_chooses_a_fitting_model_at_once_hears_no_complaint(desk: An
 
 def test_thresholds_hidden_classes_and_the_class_in_hand(desk: Any) -> None:
     session: Session = desk.session
-    session.classes.choose("spleen")
-    session.classes.set_threshold("spleen", 0.7)
-    session.classes.set_threshold("spleen", 1.7)
-    session.classes.set_hidden("liver", True)
-    assert session.state.hidden_classes == {"liver"}
-    session.classes.show_only("spleen")
-    assert session.state.hidden_classes == {"liver", "kidney"}
+    session.classes.choose(id_of(session, "spleen"))
+    session.classes.set_threshold(id_of(session, "spleen"), 0.7)
+    session.classes.set_threshold(id_of(session, "spleen"), 1.7)
+    session.classes.set_hidden(id_of(session, "liver"), True)
+    assert session.state.hidden == set(ids_of(session, {"liver"}))
+    session.classes.show_only(id_of(session, "spleen"))
+    assert session.state.hidden == set(ids_of(session, {"liver", "kidney"}))
     session.classes.show_only(None)
-    assert session.state.hidden_classes == frozenset()
-    assert session.state.current_class == "spleen"
-    assert [session.state.threshold(name) for name in ("liver", "spleen", "kidney")] == [0.5, 1.0, 0.5]
+    assert session.state.hidden == set(ids_of(session, frozenset()))
+    assert session.state.current_class == id_of(session, "spleen")
+    assert [session.state.threshold(id_of(session, name)) for name in ("liver", "spleen", "kidney")] == [
+        0.5,
+        1.0,
+        0.5,
+    ]
     assert desk.heard.names() == [
         "classes.current_changed",
         "classes.threshold_changed",
@@ -116,14 +123,14 @@ def test_adding_marking_and_taking_it_all_back(desk: Any, volume: Image) -> None
     entry = session.classes.add("tumour")
     assert entry is not None
     assert entry.value == 4
-    session.annotations.put(ChunkedAnnotation.of("tumour", everywhere(volume), everywhere(volume)))
-    session.classes.rename("tumour", "lesion")
-    session.classes.recolor("lesion", (1, 2, 3))
-    session.annotations.clear("lesion")
+    session.annotations.put(id_of(session, "tumour"), ChunkedAnnotation.of(everywhere(volume), everywhere(volume)))
+    session.classes.rename(id_of(session, "tumour"), "lesion")
+    session.classes.recolor(id_of(session, "lesion"), (1, 2, 3))
+    session.annotations.clear(id_of(session, "lesion"))
     for _ in range(3):
         session.undo()
     assert session.state.classes.names[-1] == "tumour"
-    assert isinstance(session.state.annotations["tumour"], ChunkedAnnotation)
+    assert isinstance(session.state.annotations[id_of(session, "tumour")], ChunkedAnnotation)
     session.undo()
     assert session.state.annotations == {}
     session.undo()
@@ -138,31 +145,34 @@ def test_adding_marking_and_taking_it_all_back(desk: Any, volume: Image) -> None
 
 def test_undo_does_not_touch_what_is_not_an_edit(desk: Any) -> None:
     desk.session.classes.add("tumour")
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
-    desk.session.classes.set_threshold("liver", 0.9)
+    desk.session.classes.set_threshold(id_of(desk.session, "liver"), 0.9)
     desk.session.undo()
-    assert desk.session.state.state_of("liver") == "complete"
-    assert desk.session.state.threshold("liver") == 0.9
+    assert desk.session.state.state_of(id_of(desk.session, "liver")) == "complete"
+    assert desk.session.state.threshold(id_of(desk.session, "liver")) == 0.9
 
 
 def test_a_removed_class_comes_back_with_its_prediction(desk: Any) -> None:
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
-    desk.session.classes.remove("liver")
-    assert "liver" not in desk.session.state.prediction.probabilities
-    assert ("predictions.changed", ("liver", None)) in desk.heard.signals
+    liver = id_of(desk.session, "liver")
+    desk.session.classes.remove(liver)
+    assert complete_names(desk.session) == set()
+    assert ("predictions.changed", (liver, None)) in desk.heard.signals
     desk.session.undo()
-    assert desk.session.state.state_of("liver") == "complete"
+    assert desk.session.state.state_of(id_of(desk.session, "liver")) == "complete"
 
 
 def test_marks_come_back_with_their_image(desk: Any, volume: Image) -> None:
-    desk.session.annotations.put(ChunkedAnnotation.of("liver", everywhere(volume), everywhere(volume)))
+    desk.session.annotations.put(
+        id_of(desk.session, "liver"), ChunkedAnnotation.of(everywhere(volume), everywhere(volume))
+    )
     desk.session.images.show(Image(volume.array, volume.geometry, "another"))
     assert desk.session.state.annotations == {}
     assert not desk.session.can_undo, "undo must not reach into an image out of view"
     desk.session.images.show(volume)
-    assert desk.session.state.annotations["liver"].state == "present"
+    assert desk.session.state.annotations[id_of(desk.session, "liver")].state == "present"
 
 
 @pytest.mark.parametrize(
@@ -174,17 +184,17 @@ def test_marks_come_back_with_their_image(desk: Any, volume: Image) -> None:
         ("classes.add", ("Liver",), ClassTableError),
         ("classes.add", ("",), ClassTableError),
         ("classes.add", ("x", (300, 0, 0)), ClassTableError),
-        ("classes.rename", ("liver", "spleen"), ClassTableError),
+        ("classes.rename", (LIVER, "spleen"), ClassTableError),
         ("classes.rename", ("nose", "mouth"), ClassTableError),
-        ("classes.recolor", ("liver", (0, 0, 999)), ClassTableError),
+        ("classes.recolor", (LIVER, (0, 0, 999)), ClassTableError),
         ("classes.remove", ("nose",), ClassTableError),
-        ("annotations.put", (ChunkedAnnotation.empty("nose", (6, 5, 4)),), ClassTableError),
-        ("annotations.put", (ChunkedAnnotation.empty("liver", (6, 5, 1)),), GeometryError),
+        ("annotations.put", ("nose", ChunkedAnnotation.empty((6, 5, 4))), ClassTableError),
+        ("annotations.put", (LIVER, ChunkedAnnotation.empty((6, 5, 1))), GeometryError),
         ("exports.start", ("x.nii.gz", "nifti"), CondsegError),
         ("exports.start", ("x.nii.gz", "nonsense"), WriteError),
         ("exports.start", ("x.png", "png"), WriteError),
         ("exports.start", ("x.nii.gz", "nifti", ["nose"]), ClassTableError),
-        ("exports.start", ("x.nii.gz", "nifti", ["liver"]), CondsegError),
+        ("exports.start", ("x.nii.gz", "nifti", [LIVER]), CondsegError),
     ],
 )
 def test_commands_tell_instead_of_raising(desk: Any, command: str, arguments: tuple[Any, ...], kind: type) -> None:
@@ -198,32 +208,32 @@ def test_commands_tell_instead_of_raising(desk: Any, command: str, arguments: tu
 
 def test_the_volume_is_of_the_mask_in_view(desk: Any, volume: Image) -> None:
     session: Session = desk.session
-    assert session.predictions.volume("liver") is None
-    session.predictions.start(["liver"])
+    assert session.predictions.volume(id_of(session, "liver")) is None
+    session.predictions.start(ids_of(session, ["liver"]))
     desk.finish()
     voxels = int((volume.voxels()[0] == 1).sum())
     one = volume.geometry.voxel_volume / 1000
-    assert session.predictions.volume("liver") == Measure(pytest.approx(voxels * one), "ml")  # type: ignore[arg-type]
-    session.classes.set_threshold("liver", 0.01)  # the stand-in's background is 10 of 255
-    everything = session.predictions.volume("liver")
+    assert session.predictions.volume(id_of(session, "liver")) == Measure(pytest.approx(voxels * one), "ml")  # type: ignore[arg-type]
+    session.classes.set_threshold(id_of(session, "liver"), 0.01)  # the stand-in's background is 10 of 255
+    everything = session.predictions.volume(id_of(session, "liver"))
     assert everything is not None
     assert everything.value == pytest.approx(120 * one)
-    session.annotations.put(ChunkedAnnotation.of("liver", ~everywhere(volume), everywhere(volume)))
-    nothing = session.predictions.volume("liver")
+    session.annotations.put(id_of(session, "liver"), ChunkedAnnotation.of(~everywhere(volume), everywhere(volume)))
+    nothing = session.predictions.volume(id_of(session, "liver"))
     assert nothing is not None
     assert nothing.value == 0.0
     session.undo()
-    assert session.predictions.volume("liver") == everything
+    assert session.predictions.volume(id_of(session, "liver")) == everything
 
 
 def test_the_volume_grows_as_blocks_arrive(desk: Any, volume: Image) -> None:
     gate = desk.hold()
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     gate.release(1)
-    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
-    first = desk.session.predictions.volume("liver").value
+    desk.until(lambda: desk.session.state.state_of(id_of(desk.session, "liver")) == "filling")
+    first = desk.session.predictions.volume(id_of(desk.session, "liver")).value
     desk.finish()
-    assert desk.session.predictions.volume("liver").value > first > 0
+    assert desk.session.predictions.volume(id_of(desk.session, "liver")).value > first > 0
 
 
 def exported(desk: Any) -> tuple[Path, ...]:
@@ -234,12 +244,12 @@ def exported(desk: Any) -> tuple[Path, ...]:
 
 
 def test_a_label_map_is_exported_with_all_that_is_known_of_it(desk: Any, volume: Image, tmp_path: Path) -> None:
-    desk.session.predictions.start(["liver", "spleen"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver", "spleen"]))
     desk.finish()
-    desk.session.classes.set_threshold("spleen", 0.25)
+    desk.session.classes.set_threshold(id_of(desk.session, "spleen"), 0.25)
     corner = ~everywhere(volume)
     corner[0, 0, 0] = True
-    desk.session.annotations.put(ChunkedAnnotation.of("kidney", corner, corner))
+    desk.session.annotations.put(id_of(desk.session, "kidney"), ChunkedAnnotation.of(corner, corner))
     desk.session.exports.start(tmp_path / "masks.nii.gz", "nifti")
     paths = exported(desk)
     assert all(path.is_file() for path in paths)
@@ -255,15 +265,15 @@ def test_a_label_map_is_exported_with_all_that_is_known_of_it(desk: Any, volume:
 
 
 def test_one_mask_a_class_keeps_overlaps(desk: Any, volume: Image, tmp_path: Path) -> None:
-    desk.session.predictions.start(["liver", "spleen"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver", "spleen"]))
     desk.finish()
-    desk.session.classes.set_threshold("spleen", 0.01)
-    desk.session.exports.start(tmp_path / "masks", "nifti-masks", ["liver", "spleen"])
+    desk.session.classes.set_threshold(id_of(desk.session, "spleen"), 0.01)
+    desk.session.exports.start(tmp_path / "masks", "nifti-masks", ids_of(desk.session, ["liver", "spleen"]))
     exported(desk)
     for name in ("liver", "spleen"):
         mask = io.read_binary_mask(tmp_path / "masks" / f"{name}.nii.gz", volume)
-        np.testing.assert_array_equal(mask, fusing.mask(desk.session.state, name))
-    assert fusing.mask(desk.session.state, "spleen").all()
+        np.testing.assert_array_equal(mask, fusing.mask(desk.session.state, id_of(desk.session, name)))
+    assert fusing.mask(desk.session.state, id_of(desk.session, "spleen")).all()
 
 
 def test_a_pictures_masks_are_exported_as_png(empty: Any, tmp_path: Path) -> None:
@@ -272,7 +282,7 @@ def test_a_pictures_masks_are_exported_as_png(empty: Any, tmp_path: Path) -> Non
     empty.session.classes.add("leaf", (10, 200, 30))
     mask = np.zeros((8, 6, 1), bool)
     mask[5:, :2] = True
-    empty.session.annotations.put(ChunkedAnnotation.of("leaf", mask, mask))
+    empty.session.annotations.put(id_of(empty.session, "leaf"), ChunkedAnnotation.of(mask, mask))
     empty.session.exports.start(tmp_path / "leaf.png", "png")
     exported(empty)
     with PIL.Image.open(tmp_path / "leaf.png") as written:
@@ -284,18 +294,18 @@ def test_the_order_of_classes_decides_and_is_recorded(desk: Any, volume: Image, 
     desk.session.predictions.start()
     desk.finish()
     for name in desk.session.state.classes.names:
-        desk.session.classes.set_threshold(name, 0.0)  # so that each class claims every voxel
-    desk.session.classes.set_priority(["kidney", "liver"])
-    assert desk.session.state.in_priority == ("kidney", "liver", "spleen")
+        desk.session.classes.set_threshold(id_of(desk.session, name), 0.0)  # so that each class claims every voxel
+    desk.session.classes.set_priority(ids_of(desk.session, ["kidney", "liver"]))
+    assert desk.session.state.in_priority == tuple(ids_of(desk.session, ("kidney", "liver", "spleen")))
     assert ("classes.priority_changed", ()) in desk.heard.signals
     assert (fusing.labels(desk.session.state).values == 3).all()
     assert fusing.conflicts(desk.session.state, (slice(0, 2), slice(None), slice(None))).all()
-    desk.session.classes.rename("kidney", "left kidney")
-    assert desk.session.state.in_priority == ("left kidney", "liver", "spleen")
+    desk.session.classes.rename(id_of(desk.session, "kidney"), "left kidney")
+    assert desk.session.state.in_priority == tuple(ids_of(desk.session, ("left kidney", "liver", "spleen")))
     desk.session.undo()
-    assert desk.session.state.in_priority == ("kidney", "liver", "spleen")
-    desk.session.exports.start(tmp_path / "scan.nii.gz", "nifti", ["liver", "kidney"])
-    desk.session.exports.start(tmp_path / "scan_masks", "nifti-masks", ["liver", "kidney"])
+    assert desk.session.state.in_priority == tuple(ids_of(desk.session, ("kidney", "liver", "spleen")))
+    desk.session.exports.start(tmp_path / "scan.nii.gz", "nifti", ids_of(desk.session, ["liver", "kidney"]))
+    desk.session.exports.start(tmp_path / "scan_masks", "nifti-masks", ids_of(desk.session, ["liver", "kidney"]))
     desk.finish()
     one, kept = (io.read_registry(path) for path in (tmp_path / "scan.json", tmp_path / "scan_masks" / "classes.json"))
     assert one.priority == ("kidney", "liver")
@@ -303,17 +313,17 @@ def test_the_order_of_classes_decides_and_is_recorded(desk: Any, volume: Image, 
     assert (kept.priority, "whatever other classes" in kept.merge_rule) == ((), True)
     desk.session.classes.set_priority(None)
     assert desk.session.state.in_priority is None
-    desk.session.classes.set_priority(["nobody"])
+    desk.session.classes.set_priority(ids_of(desk.session, ["nobody"]))
     (failure,) = desk.heard.failures
-    assert "no class 'nobody'" in str(failure)
+    assert "not in the table" in str(failure)
 
 
 def test_figures_have_the_models_confidence(desk: Any, volume: Image, tmp_path: Path) -> None:
-    desk.session.predictions.start(["spleen"])
+    desk.session.predictions.start(ids_of(desk.session, ["spleen"]))
     desk.finish()
     none = np.zeros(volume.geometry.shape, np.bool_)
     desk.session.classes.add("cyst")
-    desk.session.annotations.put(ChunkedAnnotation.of("cyst", ~none, ~none))
+    desk.session.annotations.put(id_of(desk.session, "cyst"), ChunkedAnnotation.of(~none, ~none))
     desk.session.exports.start(tmp_path / "scan.csv", "statistics")
     desk.finish()
     assert desk.heard.failures == []
@@ -328,7 +338,7 @@ def test_figures_have_the_models_confidence(desk: Any, volume: Image, tmp_path: 
 def test_an_export_says_how_far_it_is_and_writes_nothing_once_it_is_cancelled(
     desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    desk.session.predictions.start(["liver", "spleen"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver", "spleen"]))
     desk.finish()
     asked, gate, corrected = threading.Event(), threading.Event(), fusing.corrected
 
@@ -353,20 +363,20 @@ def test_an_export_says_how_far_it_is_and_writes_nothing_once_it_is_cancelled(
 
 
 def test_an_export_that_fails_is_told(desk: Any, tmp_path: Path) -> None:
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
     (tmp_path / "file").write_text("in the way")
     desk.session.exports.start(tmp_path / "file" / "masks.nii.gz", "nifti")
     desk.finish()
     assert len(desk.heard.failures) == 1
-    assert desk.session.state.state_of("liver") == "complete"
+    assert desk.session.state.state_of(id_of(desk.session, "liver")) == "complete"
 
 
 def test_an_incomplete_class_is_recorded_as_such(desk: Any, tmp_path: Path) -> None:
     gate = desk.hold()
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     gate.release(1)
-    desk.until(lambda: desk.session.state.state_of("liver") == "filling")
+    desk.until(lambda: desk.session.state.state_of(id_of(desk.session, "liver")) == "filling")
     desk.session.jobs.cancel()
     desk.session.exports.start(tmp_path / "masks.nii.gz", "nifti")
     desk.finish()
@@ -396,7 +406,9 @@ def test_closing_stops_the_work(desk: Any) -> None:
 def test_own_classes_need_no_model(empty: Any, volume: Image) -> None:
     empty.session.images.show(volume)
     empty.session.classes.add("tumour")
-    empty.session.annotations.put(ChunkedAnnotation.of("tumour", everywhere(volume), everywhere(volume)))
+    empty.session.annotations.put(
+        id_of(empty.session, "tumour"), ChunkedAnnotation.of(everywhere(volume), everywhere(volume))
+    )
     assert fusing.labels(empty.session.state).values.all()
     (row,) = empty.session.state.classes
     assert (replace(row, id=""),) == ClassTable.from_names(["tumour"]).entries

@@ -12,6 +12,7 @@ from condseg_app import io
 from condseg_app.data import Certificate, ChunkedAnnotation, ClassTable, Image, ImageProof, TrainingProgress
 from condseg_app.errors import ClassTableError, CondsegError, EngineLost, WriteError
 from condseg_app.session import LessonResult, fusing
+from tests.classes import id_of, ids_of, names_of
 from tests.session.conftest import make_model
 
 
@@ -21,7 +22,7 @@ def mark(desk: Any, name: str) -> None:
     mask, seen = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3, 1] = True
     seen[:, :, 1] = True
-    desk.session.annotations.put(ChunkedAnnotation.of(name, mask, seen))
+    desk.session.annotations.put(id_of(desk.session, name), ChunkedAnnotation.of(mask, seen))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def taught(desk: Any) -> LessonResult:
 
 def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, model_path: Path) -> None:
     before = model_path.read_bytes()
-    lesson.session.lessons.start("tumour", steps=50)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=50)
     assert lesson.session.jobs.current.title == "Teaching tumour"
     lesson.finish()
     assert lesson.heard.failures == []
@@ -52,7 +53,7 @@ def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, mod
     assert model.classes.names == ("liver", "spleen", "kidney", "tumour")
     assert model.parent == io.file_hash(model_path)
     assert model_path.read_bytes() == before
-    assert [change.name for change in result.changes] == list(model.classes.names)
+    assert list(result.changes) == list(model.classes.ids)
     assert result.certificate is not None
     assert result.certificate.holds
     assert result.held_out == 0.51
@@ -66,38 +67,48 @@ def test_a_lesson_makes_a_new_model_file_and_leaves_the_old_one(lesson: Any, mod
 
 
 def test_accepting_goes_on_with_the_new_model_and_all_that_was_set(lesson: Any) -> None:
-    lesson.session.classes.set_threshold("tumour", 0.2)
-    lesson.session.classes.choose("tumour")
-    lesson.session.lessons.start("tumour", steps=10)
+    lesson.session.classes.set_threshold(id_of(lesson.session, "tumour"), 0.2)
+    lesson.session.classes.choose(id_of(lesson.session, "tumour"))
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
     lesson.finish()
     path = taught(lesson).path
     lesson.session.lessons.accept()
     assert lesson.session.state.lesson_result is None
     assert lesson.session.state.model_path == path
-    assert lesson.session.state.can_predict("tumour")
+    assert lesson.session.state.can_predict(id_of(lesson.session, "tumour"))
     assert lesson.session.state.classes["tumour"].color == (9, 8, 7)
-    assert lesson.session.state.current_class == "tumour"
-    assert lesson.session.state.threshold("tumour") == 0.2
-    assert lesson.session.state.annotations["tumour"].state == "present"
-    lesson.session.predictions.start(["tumour"])
+    assert lesson.session.state.current_class == id_of(lesson.session, "tumour")
+    assert lesson.session.state.threshold(id_of(lesson.session, "tumour")) == 0.2
+    assert lesson.session.state.annotations[id_of(lesson.session, "tumour")].state == "present"
+    lesson.session.predictions.start(ids_of(lesson.session, ["tumour"]))
     lesson.finish()
-    assert lesson.session.state.state_of("tumour") == "complete"
+    assert lesson.session.state.state_of(id_of(lesson.session, "tumour")) == "complete"
 
 
 def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(lesson: Any) -> None:
     session = lesson.session
-    session.classes.rename("spleen", "milt")
-    session.predictions.start(["liver", "milt"])
+    session.classes.rename(id_of(session, "spleen"), "milt")
+    session.predictions.start(ids_of(session, ["liver", "milt"]))
     lesson.finish()
-    before = {name: fusing.corrected(session.state, name, (slice(None),) * 3) for name in ("liver", "milt")}
-    session.lessons.start("tumour", steps=10)
+    before = {
+        name: fusing.corrected(session.state, id_of(session, name), (slice(None),) * 3) for name in ("liver", "milt")
+    }
+    session.lessons.start(id_of(session, "tumour"), steps=10)
     lesson.finish()
     session.lessons.accept()
     for spleen in ("milt", "spleen"):  # the model before calls it so
-        assert [session.state.state_of(n) for n in ("liver", spleen, "kidney")] == ["complete", "complete", "not asked"]
-        assert np.array_equal(fusing.corrected(session.state, "liver", (slice(None),) * 3), before["liver"])
-        assert np.array_equal(fusing.corrected(session.state, spleen, (slice(None),) * 3), before["milt"])
-        assert session.state.state_of("tumour") == "not asked"
+        assert [session.state.state_of(id_of(session, n)) for n in ("liver", spleen, "kidney")] == [
+            "complete",
+            "complete",
+            "not asked",
+        ]
+        assert np.array_equal(
+            fusing.corrected(session.state, id_of(session, "liver"), (slice(None),) * 3), before["liver"]
+        )
+        assert np.array_equal(
+            fusing.corrected(session.state, id_of(session, spleen), (slice(None),) * 3), before["milt"]
+        )
+        assert session.state.state_of(id_of(session, "tumour")) == "not asked"
         session.lessons.take_back()
     asked = len(lesson.tools.asked)
     session.predictions.start()
@@ -108,12 +119,15 @@ def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(le
 def test_a_class_that_is_taught_anew_is_predicted_anew(lesson: Any) -> None:
     session = lesson.session
     mark(lesson, "liver")
-    session.predictions.start(["liver", "spleen"])
+    session.predictions.start(ids_of(session, ["liver", "spleen"]))
     lesson.finish()
-    session.lessons.start("liver", steps=10)
+    session.lessons.start(id_of(session, "liver"), steps=10)
     lesson.finish()
     session.lessons.accept()
-    assert (session.state.state_of("liver"), session.state.state_of("spleen")) == ("not asked", "complete")
+    assert (
+        session.state.state_of(id_of(session, "liver")),
+        session.state.state_of(id_of(session, "spleen")),
+    ) == ("not asked", "complete")
 
 
 @pytest.mark.parametrize("case", ["full", "broken", "other model"])
@@ -123,16 +137,16 @@ def test_predictions_go_where_nothing_proves_them_the_same(lesson: Any, case: st
         proof = ImageProof("volume", "01", "02")
         broken = Certificate("3f2a", "3f2a", "77aa", "77aa", (proof,))
         lesson.tools.proof = broken
-    session.lessons.start("tumour", steps=10, mode="full" if case == "full" else "exact")
+    session.lessons.start(id_of(session, "tumour"), steps=10, mode="full" if case == "full" else "exact")
     lesson.finish()
     if case == "other model":
         other = tmp_path / "other.safetensors"
         io.write_model(other, make_model(ClassTable.from_names(["liver", "spleen"]), "other"))
         session.models.open(other)
-    session.predictions.start(["liver"])
+    session.predictions.start(ids_of(session, ["liver"]))
     lesson.finish()
     session.lessons.accept()
-    assert session.state.state_of("liver") == "not asked"
+    assert session.state.state_of(id_of(session, "liver")) == "not asked"
 
 
 def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
@@ -140,12 +154,12 @@ def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
     first = session.state.image
     second, flat = replace(first, name="second", source=None), replace(first, name="third", source=None)
     session.images.show(second)
-    assert len(session.state.marked_elsewhere("tumour")) == 1
+    assert len(session.state.marked_elsewhere(id_of(session, "tumour"))) == 1
     mark(lesson, "liver")
     session.images.show(flat)
     mark(lesson, "tumour")
-    session.classes.rename("tumour", "cyst")
-    session.lessons.start("cyst", steps=10)
+    session.classes.rename(id_of(session, "tumour"), "cyst")
+    session.lessons.start(id_of(session, "cyst"), steps=10)
     lesson.finish()
     given = lesson.tools.lessons[-1]
     assert given.image is flat
@@ -154,9 +168,9 @@ def test_what_is_marked_on_other_images_is_taught_as_well(lesson: Any) -> None:
     assert beside is first
     assert [(a.class_name, a.state) for a in marks] == [("cyst", "present")]
     session.images.show(first)
-    assert len(session.state.marked_elsewhere("cyst")) == 1
-    session.classes.remove("cyst")
-    assert len(session.state.marked_elsewhere("cyst")) == 0
+    assert len(session.state.marked_elsewhere(id_of(session, "cyst"))) == 1
+    session.classes.remove(id_of(session, "cyst"))
+    assert len(session.state.marked_elsewhere(id_of(session, "cyst"))) == 0
 
 
 def test_an_image_that_the_model_cannot_see_is_left_out_of_a_lesson(lesson: Any) -> None:
@@ -167,27 +181,27 @@ def test_an_image_that_the_model_cannot_see_is_left_out_of_a_lesson(lesson: Any)
     assert lesson.heard.failures == [], "the panel says in place that the model does not suit"
     mark(lesson, "tumour")
     session.images.show(first)
-    assert len(session.state.marked_elsewhere("tumour")) == 0
-    session.lessons.start("tumour", steps=10)
+    assert len(session.state.marked_elsewhere(id_of(session, "tumour"))) == 0
+    session.lessons.start(id_of(session, "tumour"), steps=10)
     lesson.finish()
     assert lesson.heard.failures == []
     assert lesson.tools.lessons[-1].beside == ()
 
 
 def test_discarding_removes_the_file(lesson: Any, model_path: Path) -> None:
-    lesson.session.lessons.start("tumour", steps=10)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
     lesson.finish()
     path = taught(lesson).path
     lesson.session.lessons.discard()
     assert not path.exists()
     assert lesson.session.state.lesson_result is None
     assert lesson.session.state.model_path == model_path
-    assert lesson.session.state.annotations["tumour"].state == "present"
+    assert lesson.session.state.annotations[id_of(lesson.session, "tumour")].state == "present"
 
 
 def test_no_model_is_ever_overwritten(lesson: Any) -> None:
     for _ in range(3):
-        lesson.session.lessons.start("tumour", steps=10)
+        lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
         lesson.finish()
     names = sorted(path.name for path in lesson.models.iterdir())
     assert names == [
@@ -200,7 +214,7 @@ def test_no_model_is_ever_overwritten(lesson: Any) -> None:
 def test_a_class_name_need_not_be_a_file_name(desk: Any) -> None:
     desk.session.classes.add("../a:b?")
     mark(desk, "../a:b?")
-    desk.session.lessons.start("../a:b?", steps=10)
+    desk.session.lessons.start(id_of(desk.session, "../a:b?"), steps=10)
     desk.finish()
     assert [path.name for path in desk.models.iterdir()] == ["abdomen+.._a_b_.safetensors"]
     assert io.read_model(taught(desk).path).classes.names[-1] == "../a:b?"
@@ -208,7 +222,7 @@ def test_a_class_name_need_not_be_a_file_name(desk: Any) -> None:
 
 def test_cancel_saves_nothing_and_says_so(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.lessons.start("tumour", steps=1000)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=1000)
     gate.release(3)
     lesson.until(lambda: "lessons.progressed" in lesson.heard.names())
     lesson.session.jobs.cancel()
@@ -221,7 +235,7 @@ def test_cancel_saves_nothing_and_says_so(lesson: Any) -> None:
 
 def test_a_lesson_cancelled_at_its_very_end_leaves_no_file(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.lessons.start("tumour", steps=10)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
     gate.release(1)
     lesson.tools.entered.acquire(timeout=5)
     assert lesson.tools.entered.acquire(timeout=5), "it compares; saving is next"
@@ -237,22 +251,22 @@ def test_a_lesson_cancelled_at_its_very_end_leaves_no_file(lesson: Any) -> None:
 
 def test_a_lesson_can_be_paused(lesson: Any) -> None:
     gate = lesson.hold()
-    lesson.session.lessons.start("tumour", steps=100)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=100)
     assert lesson.tools.entered.acquire(timeout=5)
     lesson.session.jobs.pause()
     gate.release(1)
     assert not lesson.tools.entered.acquire(timeout=0.2)
     lesson.session.jobs.resume()
     lesson.finish()
-    assert taught(lesson).class_name == "tumour"
+    assert taught(lesson).class_id == id_of(lesson.session, "tumour")
 
 
 def test_while_teaching_one_is_asked_to_wait(lesson: Any) -> None:
     lesson.hold()
-    lesson.session.lessons.start("tumour", steps=100)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=100)
     job = lesson.session.jobs.current
-    lesson.session.predictions.start(["liver"])
-    lesson.session.lessons.start("tumour")
+    lesson.session.predictions.start(ids_of(lesson.session, ["liver"]))
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"))
     assert lesson.session.jobs.current is job
     assert len(lesson.heard.notices) == 2
     assert lesson.tools.asked == []
@@ -260,31 +274,31 @@ def test_while_teaching_one_is_asked_to_wait(lesson: Any) -> None:
 
 def test_teaching_stops_a_prediction_under_way(lesson: Any) -> None:
     lesson.hold()
-    lesson.session.predictions.start(["liver"])
-    lesson.session.lessons.start("tumour", steps=10)
+    lesson.session.predictions.start(ids_of(lesson.session, ["liver"]))
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
     assert lesson.session.jobs.current.title == "Teaching tumour"
     lesson.finish()
-    assert taught(lesson).class_name == "tumour"
+    assert taught(lesson).class_id == id_of(lesson.session, "tumour")
 
 
 def test_a_lesson_goes_on_while_another_image_is_opened(lesson: Any, volume: Image, model_path: Path) -> None:
     lesson.hold()
-    lesson.session.lessons.start("tumour", steps=50)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=50)
     lesson.session.images.close()
     lesson.session.classes.add("unborn")
     lesson.finish()
     assert io.read_model(taught(lesson).path).classes.names[-1] == "tumour"
     lesson.session.images.show(volume)
-    assert lesson.session.state.annotations["tumour"].state == "present"
+    assert lesson.session.state.annotations[id_of(lesson.session, "tumour")].state == "present"
 
 
 def test_failures_leave_nothing_behind(lesson: Any) -> None:
     lesson.tools.fail[2] = EngineLost("the engine was killed")
-    lesson.session.lessons.start("tumour", steps=100)
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=100)
     lesson.finish()
 
     with lesson.full_disk():
-        lesson.session.lessons.start("tumour", steps=10)
+        lesson.session.lessons.start(id_of(lesson.session, "tumour"), steps=10)
         lesson.finish()
     assert [type(failure) for failure in lesson.heard.failures] == [EngineLost, WriteError]
     assert list(lesson.models.iterdir()) == []
@@ -293,35 +307,35 @@ def test_failures_leave_nothing_behind(lesson: Any) -> None:
 
 def test_what_cannot_be_taught_says_why(desk: Any) -> None:
     desk.session.classes.add("tumour")
-    desk.session.lessons.start("tumour")
-    desk.session.lessons.start("nose")
+    desk.session.lessons.start(id_of(desk.session, "tumour"))
+    desk.session.lessons.start(id_of(desk.session, "nose"))
     desk.session.images.close()
-    desk.session.lessons.start("tumour")
+    desk.session.lessons.start(id_of(desk.session, "tumour"))
     assert [type(f) for f in desk.heard.failures] == [CondsegError, ClassTableError, CondsegError]
     assert "paint it" in str(desk.heard.failures[0])
 
 
 def test_a_renamed_class_of_the_models_is_taught_as_that_class_and_keeps_its_new_name(desk: Any) -> None:
-    desk.session.classes.rename("liver", "Leber")
+    desk.session.classes.rename(id_of(desk.session, "liver"), "Leber")
     mark(desk, "Leber")
-    desk.session.lessons.start("Leber", steps=10)
+    desk.session.lessons.start(id_of(desk.session, "Leber"), steps=10)
     desk.finish()
     assert desk.heard.failures == []
     model = io.read_model(taught(desk).path)
     assert model.classes.names == ("Leber", "spleen", "kidney")
-    assert [change.name for change in taught(desk).changes] == ["Leber", "spleen", "kidney"]
+    assert names_of(desk.session, taught(desk).changes) == ["Leber", "spleen", "kidney"]
     desk.session.lessons.accept()
     assert desk.session.state.classes.names == ("Leber", "spleen", "kidney")
-    assert desk.session.state.annotations["Leber"].state == "present"
+    assert desk.session.state.annotations[id_of(desk.session, "Leber")].state == "present"
     assert desk.session.state.model.training["classes"].keys() == {"Leber"}
     progress = [args[0] for name, args in desk.heard.signals if name == "lessons.progressed"]
-    assert progress[-1].dice == {"Leber": 0.5}
-    assert progress[-1].nearest == ("spleen", 0.93)
+    assert progress[-1].dice == {id_of(desk.session, "Leber"): 0.5}
+    assert progress[-1].nearest == (id_of(desk.session, "spleen"), 0.93)
     assert progress[-1].seconds > 0
 
 
 def test_in_the_mode_full_nothing_is_certified(lesson: Any) -> None:
-    lesson.session.lessons.start("tumour", mode="full")
+    lesson.session.lessons.start(id_of(lesson.session, "tumour"), mode="full")
     lesson.finish()
     assert lesson.tools.lessons[-1].mode == "full"
     assert lesson.tools.lessons[-1].steps == 600

@@ -17,6 +17,7 @@ from condseg_app.io import EXPORT_FORMATS, read_label_map
 from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.unsaved import UnsavedLesson
+from tests.classes import id_of, ids_of, names_of
 from tests.session.conftest import make_model, make_volume
 
 
@@ -27,17 +28,17 @@ def mark(session: Session, *names: str, slice_number: int = 1) -> None:
     mask, seen = np.zeros(shape, bool), np.zeros(shape, bool)
     mask[1:3, 1:3, slice_number] = seen[:, :, slice_number] = True
     for name in names:
-        session.annotations.put(ChunkedAnnotation.of(name, mask.copy(), seen.copy()))
+        session.annotations.put(id_of(session, name), ChunkedAnnotation.of(mask.copy(), seen.copy()))
 
 
 def lost(session: Session) -> dict[str, tuple[str, ...]]:
     """Image -> classes whose marks would be lost."""
-    return {marks.image.name: marks.names for marks in session.unsaved.marks}
+    return {marks.image.name: tuple(entry.name for entry in marks.classes) for marks in session.unsaved.marks}
 
 
 def test_nothing_is_lost_where_nothing_was_done(desk: Any) -> None:
     assert not desk.session.unsaved
-    desk.session.predictions.start(["liver"])
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
     desk.finish()
     assert not desk.session.unsaved, "what is predicted can be predicted again"
 
@@ -59,7 +60,7 @@ def test_an_export_keeps_the_classes_and_the_image_that_it_writes_and_no_others(
     mark(session, "liver")
     session.images.show(make_volume(1, "another"))
     mark(session, "spleen", "kidney")
-    session.exports.start(tmp_path / "a.nii.gz", "nifti", ["spleen"])
+    session.exports.start(tmp_path / "a.nii.gz", "nifti", ids_of(session, ["spleen"]))
     desk.finish()
     assert lost(session) == {"another": ("kidney",), "volume": ("liver",)}
     session.exports.start(tmp_path / "a.nii.gz", "nifti")
@@ -135,7 +136,7 @@ def test_files_being_written_are_told(desk: Any, tmp_path: Path, monkeypatch: py
         session.exports.cancel()
         assert session.unsaved.writing == ()
     hold = desk.hold()
-    session.models.export_class("liver", tmp_path / "liver")
+    session.models.export_class(id_of(session, "liver"), tmp_path / "liver")
     assert session.unsaved.writing == ("Exporting the class liver",)
     hold.release(10)
     desk.finish()
@@ -148,12 +149,12 @@ def test_a_lesson_is_unsaved_from_its_first_step_until_its_file_is_written(desk:
     session.classes.add("tumour")
     mark(session, "tumour")
     hold = desk.hold()
-    session.lessons.start("tumour", steps=50, mode=mode)
+    session.lessons.start(id_of(session, "tumour"), steps=50, mode=mode)
     assert session.unsaved.lesson is None, "nothing is learnt yet"
     hold.release(2)
     desk.until(lambda: session.unsaved.lesson is not None)
     lesson: UnsavedLesson = desk.session.unsaved.lesson
-    assert (lesson.class_name, lesson.steps) == ("tumour", 50)
+    assert (lesson.name, lesson.steps) == ("tumour", 50)
     assert 0 < lesson.step <= 20
     session.lessons.keep()
     desk.finish()
@@ -166,7 +167,7 @@ def test_a_lesson_that_lost_its_engine_can_be_kept_later(desk: Any) -> None:
     session.classes.add("tumour")
     mark(session, "tumour")
     desk.tools.fail[2] = EngineLost("the engine process ended")
-    session.lessons.start("tumour", steps=500)
+    session.lessons.start(id_of(session, "tumour"), steps=500)
     desk.finish()
     assert not session.state.is_teaching
     assert session.unsaved.lesson is not None
@@ -182,7 +183,7 @@ def test_a_cancelled_lesson_is_nothing_to_lose(desk: Any) -> None:
     session.classes.add("tumour")
     mark(session, "tumour")
     hold = desk.hold()
-    session.lessons.start("tumour", steps=50)
+    session.lessons.start(id_of(session, "tumour"), steps=50)
     hold.release(2)
     desk.until(lambda: session.unsaved.lesson is not None)
     session.jobs.cancel()
@@ -224,9 +225,9 @@ def test_marks_of_every_image_are_undone_with_the_model_that_is_open(desk: Any, 
     assert session.can_undo, "opening a model took away what could be undone"
     assert session.state.classes.names == ("lung", "heart", "liver", "tumour")
     session.undo()
-    assert set(session.state.annotations) == {"liver"}
+    assert set(names_of(session, session.state.annotations)) == {"liver"}
     assert session.state.model.name == "other"
-    assert session.state.can_predict("lung")
+    assert session.state.can_predict(id_of(session, "lung"))
     assert session.state.classes.names == ("lung", "heart", "liver", "tumour")
     session.undo()
     session.undo()
@@ -234,7 +235,7 @@ def test_marks_of_every_image_are_undone_with_the_model_that_is_open(desk: Any, 
     assert session.state.classes.names == ("lung", "heart")
     for _ in range(3):
         session.redo()
-    assert set(session.state.annotations) == {"liver", "tumour"}
+    assert set(names_of(session, session.state.annotations)) == {"liver", "tumour"}
     assert desk.heard.failures == []
 
 
@@ -244,10 +245,10 @@ def test_marks_of_two_grids_of_one_image_are_both_kept(desk: Any, volume: Image)
     session.images.show(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
     mark(session, "spleen")
     session.images.show(volume)
-    assert set(session.state.annotations) == {"liver"}
+    assert set(names_of(session, session.state.annotations)) == {"liver"}
     assert len(session.unsaved.marks) == 2
     session.images.show(Image(volume.array[:, :, :, :3], Geometry.with_spacing((6, 5, 3), (1, 1, 1)), volume.name))
-    assert set(session.state.annotations) == {"spleen"}
+    assert set(names_of(session, session.state.annotations)) == {"spleen"}
     assert len(session.unsaved.marks) == 2
 
 
@@ -261,7 +262,7 @@ def test_marks_of_a_class_are_those_of_the_models_class_of_that_name_in_other_le
     session.models.open(model_path)
     assert session.state.classes.names == ("liver", "spleen", "kidney")
     assert lost(session) == {"volume": ("liver",)}
-    assert session.state.annotations["liver"].class_name == "liver"
+    assert names_of(session, session.state.annotations) == ["liver"]
 
 
 def test_closing_ends_without_a_file(desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

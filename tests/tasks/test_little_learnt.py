@@ -18,7 +18,7 @@ def marks(size: int, slices: int, *, complete: bool = True, axis: int = 2) -> Ch
     mask[10 : 10 + size, 10 : 10 + size, 2 : 2 + slices] = True
     seen[:, :, 2 : 2 + slices] = True
     seen = seen if complete else mask.copy()
-    return ChunkedAnnotation.of("cyst", np.moveaxis(mask, 2, axis), np.moveaxis(seen, 2, axis))
+    return ChunkedAnnotation.of(np.moveaxis(mask, 2, axis), np.moveaxis(seen, 2, axis))
 
 
 def why(annotation: ChunkedAnnotation, steps: int = 600, plan: Preprocessing = PLAN, grid: Geometry = GRID) -> str:
@@ -64,7 +64,7 @@ def test_a_picture_has_no_slices() -> None:
     grid = Geometry.of_picture(30, 30)
     mask = np.zeros(grid.shape, bool)
     mask[3:5, 3:5] = True
-    annotation = ChunkedAnnotation.of("cyst", mask, np.ones_like(mask))
+    annotation = ChunkedAnnotation.of(mask, np.ones_like(mask))
     flat = Preprocessing("2D", (16, 16, 1))
     assert "slice" not in why(annotation, plan=flat, grid=grid)
     assert why(annotation, plan=flat, grid=grid).startswith("Its annotation does not tell why")

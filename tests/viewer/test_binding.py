@@ -18,6 +18,7 @@ from condseg_app.session.segmenting import annotation_of
 from condseg_app.viewer import LayerBinding, Placement
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.source import image_layers
+from tests.classes import id_of, ids_of
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def binding(stage: Any, viewer: ViewerModel) -> Iterator[LayerBinding]:
 def opened(binding: LayerBinding, scan: Image) -> LayerBinding:
     """A volume that is predicted, with the liver in hand."""
     binding.session.images.show(scan)
-    binding.session.classes.choose("liver")
+    binding.session.classes.choose(id_of(binding.session, "liver"))
     binding.session.predictions.start()
     assert binding.session.wait(20)
     while binding._redraw.pending:
@@ -73,7 +74,7 @@ def test_no_qt_and_no_torch_are_imported() -> None:
 
 
 def test_every_layer_has_place_units_and_axes(opened: LayerBinding, viewer: ViewerModel) -> None:
-    opened.begin_painting("spleen")
+    opened.begin_painting(id_of(opened.session, "spleen"))
     assert len(viewer.layers) == 3
     for layer in viewer.layers:
         assert layer.scale.tolist() == [3, 2, 1]
@@ -89,9 +90,9 @@ def test_the_image_is_shown_without_a_copy(opened: LayerBinding, viewer: ViewerM
 def test_the_class_in_hand_is_drawn_by_its_threshold(opened: LayerBinding, scan: Image) -> None:
     liver = scan.voxels()[0] == 1
     assert np.array_equal(shown(opened, "liver"), liver)
-    opened.session.classes.set_threshold("liver", 0.9)  # the stand-in says 200 of 255
+    opened.session.classes.set_threshold(id_of(opened.session, "liver"), 0.9)  # the stand-in says 200 of 255
     assert not shown(opened, "liver").any()
-    opened.session.classes.set_threshold("liver", 0.01)
+    opened.session.classes.set_threshold(id_of(opened.session, "liver"), 0.01)
     assert shown(opened, "liver").all()
 
 
@@ -101,7 +102,7 @@ def test_moving_the_threshold_draws_the_slice_anew_but_not_each_time(opened: Lay
     assert layer is not None
     layer.events.set_data.connect(drawn.append)
     for value in np.linspace(0.1, 0.9, 20):
-        opened.session.classes.set_threshold("liver", float(value))
+        opened.session.classes.set_threshold(id_of(opened.session, "liver"), float(value))
     while opened._redraw.pending:
         opened.flush()
     assert 1 <= len(drawn) < 20
@@ -113,7 +114,7 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
 ) -> None:
     binding.session.images.show(scan)
     binding.session.classes.add("cyst")
-    binding.begin_painting("cyst")
+    binding.begin_painting(id_of(binding.session, "cyst"))
     assert binding.results.class_map.layer is None
     layer = binding.annotation.layer
     assert layer is not None
@@ -125,8 +126,8 @@ def test_the_brush_lies_on_top_of_a_map_that_comes_with_the_first_stroke(
 
 def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBinding, scan: Image) -> None:
     session = opened.session
-    session.classes.choose("spleen")
-    opened.begin_painting("spleen")
+    session.classes.choose(id_of(session, "spleen"))
+    opened.begin_painting(id_of(opened.session, "spleen"))
     layer = opened.annotation.layer
     assert layer is not None
     layer.paint((2, 3, 3), layer.selected_label)
@@ -137,25 +138,28 @@ def test_labels_that_are_opened_replace_what_is_being_painted(opened: LayerBindi
     session.images.use_labels(
         LabelsFound(labels, True, scan, marks={name: annotation_of(labels, name) for name in masks})
     )
-    assert session.state.current_class == "liver"
+    assert session.state.current_class == id_of(session, "liver")
     assert opened.annotation.layer is None
-    assert {name: np.array_equal(session.state.annotations[name].mask, mask) for name, mask in masks.items()} == {
+    assert {
+        name: np.array_equal(session.state.annotations[id_of(session, name)].mask, mask) for name, mask in masks.items()
+    } == {
         "liver": True,
         "spleen": True,
     }
     session.undo()
-    assert session.state.annotations["spleen"].mask.any()
-    assert "liver" not in session.state.annotations
+    assert session.state.annotations[id_of(session, "spleen")].mask.any()
+    assert id_of(session, "liver") not in session.state.annotations
 
 
 def test_the_class_in_hand_lies_on_top_of_others(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
     opened.session.annotations.put(
-        ChunkedAnnotation.of("spleen", scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool))
+        id_of(opened.session, "spleen"),
+        ChunkedAnnotation.of(scan.voxels()[0] == 1, np.ones(scan.geometry.shape, bool)),
     )
     assert not shown(opened, "spleen").any(), "the liver is in hand"
-    opened.session.classes.set_hidden("liver", True)
+    opened.session.classes.set_hidden(id_of(opened.session, "liver"), True)
     assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1)
-    opened.session.classes.set_hidden("liver", False)
+    opened.session.classes.set_hidden(id_of(opened.session, "liver"), False)
     viewer.dims.ndisplay = 3
     assert np.array_equal(shown(opened, "spleen"), scan.voxels()[0] == 1), "as it will be exported"
 
@@ -165,16 +169,16 @@ def test_the_map_holds_every_class_and_hides_by_alpha(opened: LayerBinding, scan
     assert layer is not None
     assert opened.placement is not None
     assert np.array_equal(opened.placement.to_source(np.asarray(layer.data)), scan.voxels()[0])
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     others = np.where(scan.voxels()[0] == 1, 0, scan.voxels()[0])
     assert np.array_equal(opened.placement.to_source(layer.data[:]), others), "what is painted has a layer of its own"
     opened.stop_painting()
     opened.session.classes.choose(None)
     assert np.array_equal(opened.placement.to_source(layer.data[:]), scan.voxels()[0])
     assert [layer.get_color(value)[3] for value in (1, 2, 3)] == [1, 1, 1]
-    opened.session.classes.set_hidden("spleen", True)
+    opened.session.classes.set_hidden(id_of(opened.session, "spleen"), True)
     assert layer.get_color(2)[3] == 0
-    opened.session.classes.recolor("kidney", (255, 0, 0))
+    opened.session.classes.recolor(id_of(opened.session, "kidney"), (255, 0, 0))
     assert layer.get_color(3).tolist() == [1, 0, 0, 1]
 
 
@@ -183,7 +187,7 @@ def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: V
     colored: list[object] = []
     assert opened.results.class_map.layer is not None
     opened.results.class_map.layer.events.colormap.connect(colored.append)
-    opened.session.classes.choose("kidney")
+    opened.session.classes.choose(id_of(opened.session, "kidney"))
     assert list(viewer.layers) == before
     assert np.array_equal(shown(opened, "kidney"), scan.voxels()[0] == 3)
     assert colored == []
@@ -191,18 +195,18 @@ def test_another_class_in_hand_costs_no_colormap(opened: LayerBinding, viewer: V
 
 def test_a_block_elsewhere_is_not_drawn(binding: LayerBinding, scan: Image) -> None:
     binding.session.images.show(scan)
-    binding.session.classes.choose("liver")
-    binding.session.predictions.start(["liver"])
+    binding.session.classes.choose(id_of(binding.session, "liver"))
+    binding.session.predictions.start(ids_of(binding.session, ["liver"]))
     assert binding.session.wait(20)
     binding.flush()
     binding._redraw.pending = False
     visible = binding.visible_slice()
     assert visible is not None
     elsewhere = (visible[0], visible[1], slice(visible[2].start + 1, visible[2].stop + 1))
-    binding._on_prediction("liver", elsewhere)
+    binding._on_prediction(id_of(binding.session, "liver"), elsewhere)
     assert not binding._redraw.pending
     binding._redraw._again = float("inf")
-    binding._on_prediction("liver", visible)
+    binding._on_prediction(id_of(binding.session, "liver"), visible)
     assert binding._redraw.pending
 
 
@@ -227,52 +231,52 @@ def test_the_slice_in_view_is_found_whichever_way_it_is_cut(opened: LayerBinding
 
 
 def test_painting_marks_only_what_was_touched(opened: LayerBinding) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     layer = opened.annotation.layer
     assert layer is not None
     assert layer.mode == "paint"
     assert layer.selected_label == 1
-    before = fusing.mask(opened.session.state, "liver")
+    before = fusing.mask(opened.session.state, id_of(opened.session, "liver"))
     layer.brush_size = 1
     opened.painting._later._again = 0
     layer.paint((2, 3, 3), 1)
     layer.paint((2, 3, 4), 0)
     opened.painting.collect()
-    annotation = opened.session.state.annotations["liver"]
+    annotation = opened.session.state.annotations[id_of(opened.session, "liver")]
     changed = annotation.supervised
-    assert np.array_equal(changed, fusing.mask(opened.session.state, "liver") != before)
+    assert np.array_equal(changed, fusing.mask(opened.session.state, id_of(opened.session, "liver")) != before)
     assert 0 < changed.sum() <= 2
 
 
 def test_erasing_then_undoing_in_napari_leaves_no_mark(opened: LayerBinding) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     layer = opened.annotation.layer
     assert layer is not None
     layer.brush_size = 3
     layer.paint((2, 3, 3), 0)
     layer.undo()
     opened.painting.collect()
-    annotation = opened.session.state.annotations.get("liver")
+    annotation = opened.session.state.annotations.get(id_of(opened.session, "liver"))
     assert annotation is None or annotation.state == "unlabelled"
 
 
 def test_a_complete_slice_is_the_one_on_screen(opened: LayerBinding, viewer: ViewerModel) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     viewer.dims.roll()  # along another axis
     region = opened.visible_slice()
     assert opened.complete_slice()
-    supervised = opened.session.state.annotations["liver"].supervised
+    supervised = opened.session.state.annotations[id_of(opened.session, "liver")].supervised
     assert region is not None
     assert supervised[region].all()
     assert supervised.sum() == supervised[region].size
     viewer.dims.ndisplay = 3
     assert not opened.complete_slice()
     assert opened.complete_volume()
-    assert opened.session.state.annotations["liver"].supervised.all()
+    assert opened.session.state.annotations[id_of(opened.session, "liver")].supervised.all()
 
 
 def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     draft = opened.annotation.draft
     assert draft is not None
     assert opened.annotation.layer is not None
@@ -287,7 +291,7 @@ def test_undo_in_the_session_takes_the_mark_off_the_screen(opened: LayerBinding)
 
 
 def test_the_brush_keeps_to_its_class(opened: LayerBinding) -> None:
-    opened.begin_painting("spleen")
+    opened.begin_painting(id_of(opened.session, "spleen"))
     layer = opened.annotation.layer
     assert layer is not None
     layer.selected_label = 9
@@ -297,37 +301,37 @@ def test_the_brush_keeps_to_its_class(opened: LayerBinding) -> None:
 
 
 def test_putting_the_brush_down_keeps_the_strokes(opened: LayerBinding, viewer: ViewerModel) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     draft = opened.annotation.draft
     assert draft is not None
     assert opened.annotation.layer is not None
     opened.annotation.layer.data[...] = 1  # no event at all
-    opened.session.classes.choose("kidney")
+    opened.session.classes.choose(id_of(opened.session, "kidney"))
     assert opened.annotation.layer is None
-    assert fusing.mask(opened.session.state, "liver").all()
-    opened.session.classes.choose("liver")
+    assert fusing.mask(opened.session.state, id_of(opened.session, "liver")).all()
+    opened.session.classes.choose(id_of(opened.session, "liver"))
     assert shown(opened, "liver").all()
 
 
 def test_a_layer_taken_away_by_hand_keeps_the_strokes(opened: LayerBinding, viewer: ViewerModel) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     draft, layer = opened.annotation.draft, opened.annotation.layer
     assert draft is not None
     assert layer is not None
     layer.data[...] = 1
     viewer.layers.remove(layer)
-    assert fusing.mask(opened.session.state, "liver").all()
+    assert fusing.mask(opened.session.state, id_of(opened.session, "liver")).all()
     assert opened.annotation.layer is None
 
 
 def test_a_new_class_is_painted_from_nothing(opened: LayerBinding) -> None:
     opened.session.classes.add("lesion")
-    opened.session.classes.choose("lesion")
-    opened.begin_painting("lesion")
+    opened.session.classes.choose(id_of(opened.session, "lesion"))
+    opened.begin_painting(id_of(opened.session, "lesion"))
     assert opened.annotation.draft is not None
     assert not opened.annotation.draft.shown(EVERYWHERE).any()
-    opened.session.classes.rename("lesion", "cyst")
-    assert opened.annotation.class_name == "cyst"
+    opened.session.classes.rename(id_of(opened.session, "lesion"), "cyst")
+    assert opened.annotation.class_id == id_of(opened.session, "cyst")
     assert opened.annotation.layer is not None
     assert opened.annotation.layer.name == "cyst, annotation"
 
@@ -337,7 +341,7 @@ def test_a_layer_of_the_user_is_the_image(stage: Any, binding: LayerBinding, vie
     mine = viewer.add_image(data, scale=(2, 1, 1), units=("mm",) * 3, name="mine")
     binding.use_layer(mine)
     assert binding.owns(mine)
-    binding.session.classes.choose("spleen")
+    binding.session.classes.choose(id_of(binding.session, "spleen"))
     stage.predict_all()
     assert np.array_equal(shown(binding, "spleen").transpose(2, 1, 0), data == 2)
     assert binding.results.class_map.layer is not None
@@ -401,14 +405,14 @@ def test_a_picture_has_two_axes(
 ) -> None:
     stage.session.models.open(flat_model)
     stage.session.images.show(photo)
-    stage.session.classes.choose("liver")
+    stage.session.classes.choose(id_of(stage.session, "liver"))
     stage.predict_all()
     assert viewer.layers[0].data.shape == (6, 9)
     assert np.array_equal(shown(binding, "liver"), photo.voxels()[0] == 1)
     assert binding.visible_slice() == (slice(0, 9), slice(0, 6), slice(0, 1))
-    binding.begin_painting("liver")
+    binding.begin_painting(id_of(binding.session, "liver"))
     assert binding.complete_slice()
-    assert stage.session.state.annotations["liver"].supervised.all()
+    assert stage.session.state.annotations[id_of(stage.session, "liver")].supervised.all()
 
 
 @pytest.mark.parametrize("channels", [("intensity",), ("red", "green", "blue")])
@@ -430,7 +434,7 @@ def test_a_body_stays_upright_and_unmirrored(opened: LayerBinding, viewer: Viewe
 
 
 def test_layers_of_one_image_make_room_for_the_next(opened: LayerBinding, viewer: ViewerModel, scan: Image) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     other = Image(scan.array, scan.geometry, "second")
     opened.session.images.show(other)
     assert [layer.name for layer in viewer.layers] == ["second"]
@@ -453,8 +457,8 @@ def test_scrolling_tells_the_session_where_to_go_on(
 def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBinding, scan: Image) -> None:
     session = binding.session
     session.images.show(scan)
-    session.classes.choose("liver")
-    binding.begin_painting("liver")
+    session.classes.choose(id_of(session, "liver"))
+    binding.begin_painting(id_of(binding.session, "liver"))
     layer, draft = binding.annotation.layer, binding.annotation.draft
     assert layer is not None
     assert draft is not None
@@ -463,7 +467,7 @@ def test_marks_being_painted_show_what_is_predicted_meanwhile(binding: LayerBind
     binding.painting.collect()
     painted = draft.shown(EVERYWHERE)
     assert painted.sum() == 1
-    session.predictions.start(["liver"])
+    session.predictions.start(ids_of(session, ["liver"]))
     assert session.wait(20)
     expected = (scan.voxels()[0] == session.state.classes["liver"].value) | painted
     assert np.array_equal(draft.shown(EVERYWHERE), expected)
@@ -495,7 +499,7 @@ def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: 
 
 def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding) -> None:
     """They are at one depth, where the second layer that is tested for depth is not drawn."""
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     layer, beneath = opened.annotation.layer, opened.results.class_map.layer
     assert layer is not None
     assert beneath is not None
@@ -506,7 +510,9 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     opened: LayerBinding, viewer: ViewerModel, scan: Image
 ) -> None:
     session, before = opened.session, len(viewer.layers)
-    session.classes.set_threshold("spleen", 0.01)  # it claims every voxel: the stand-in says 10 of 255 where it is not
+    session.classes.set_threshold(
+        id_of(session, "spleen"), 0.01
+    )  # it claims every voxel: the stand-in says 10 of 255 where it is not
     session.classes.show_conflicts(True)
     layer = opened.results.conflicts.layer
     assert layer is not None
@@ -518,7 +524,7 @@ def test_conflicts_are_a_layer_that_is_found_slice_by_slice(
     assert shown_on_slice.shape == (7, 6, 1)
     expected = np.isin(scan.voxels()[0], (1, 3))
     np.testing.assert_array_equal(opened.placement.to_source(np.asarray(layer.data)) > 0, expected)
-    session.classes.set_threshold("spleen", 0.5)
+    session.classes.set_threshold(id_of(session, "spleen"), 0.5)
     opened.flush()
     assert not np.asarray(layer.data).any()
     session.classes.show_conflicts(False)
@@ -548,8 +554,8 @@ def test_the_map_follows_the_order_of_classes(opened: LayerBinding, scan: Image)
     layer = opened.results.class_map.layer
     assert layer is not None
     assert opened.placement is not None
-    opened.session.classes.set_threshold("kidney", 0.01)
-    opened.session.classes.set_priority(["kidney"])
+    opened.session.classes.set_threshold(id_of(opened.session, "kidney"), 0.01)
+    opened.session.classes.set_priority(ids_of(opened.session, ["kidney"]))
     assert opened._redraw.pending
     assert (opened.placement.to_source(np.asarray(layer.data)) == 3).all()
 
@@ -585,7 +591,7 @@ def test_the_first_slice_shows_something(stage: Any, viewer: ViewerModel, scan: 
 
 
 def test_what_is_predicted_during_a_stroke_is_drawn_after_it(opened: LayerBinding) -> None:
-    opened.begin_painting("spleen")
+    opened.begin_painting(id_of(opened.session, "spleen"))
     while opened._redraw.pending:
         opened.flush()
     drawn: list[object] = []

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, Geometry, Region
+from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, ClassId, Geometry, Region
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.lazy import PaintedView
 from condseg_app.viewer.placement import Placement
 
+LIVER = ClassId("liver-1")
 SHAPE = (40, 6, 35)  # more than one chunk along two axes
 
 
@@ -22,11 +23,11 @@ class Predictions:
 
     mask: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(SHAPE, bool))
 
-    def predicted_in(self, name: str, region: Region) -> NDArray[np.bool_]:
-        assert name == "liver"
+    def predicted_in(self, class_id: ClassId, region: Region) -> NDArray[np.bool_]:
+        assert class_id == LIVER
         return self.mask[region].copy()
 
-    def may_be_predicted_in(self, name: str, region: Region) -> bool:
+    def may_be_predicted_in(self, class_id: ClassId, region: Region) -> bool:
         return bool(self.mask[region].any())
 
 
@@ -55,11 +56,11 @@ class Plain:
 
 
 def entry(value: int = 7) -> ClassEntry:
-    return ClassEntry(value, "liver", (1, 2, 3), 0.5)
+    return ClassEntry(value, "liver", (1, 2, 3), 0.5, id=LIVER)
 
 
 def begun(predictions: Predictions, value: int = 7) -> Draft:
-    return Draft(predictions, entry(value), ChunkedAnnotation.empty("liver", SHAPE))
+    return Draft(predictions, entry(value), ChunkedAnnotation.empty(SHAPE))
 
 
 def view_of(draft: Draft) -> PaintedView:
@@ -91,7 +92,7 @@ Actions = st.lists(
 def test_any_series_of_actions_comes_to_the_plain_definition(actions: list[tuple[str, Region]], seed: int) -> None:
     rng = np.random.default_rng(seed)
     predictions = Predictions(rng.random(SHAPE) < 0.3)
-    start = ChunkedAnnotation.of("liver", rng.random(SHAPE) < 0.5, rng.random(SHAPE) < 0.1)
+    start = ChunkedAnnotation.of(rng.random(SHAPE) < 0.5, rng.random(SHAPE) < 0.1)
     draft, plain = Draft(predictions, entry(), start), Plain(predictions, start.mask, start.supervised)
     before: list[ChunkedAnnotation] = []
     after: list[ChunkedAnnotation] = []

@@ -13,6 +13,7 @@ from condseg_app.viewer import LayerBinding, label_layer, label_map_of
 from condseg_app.viewer.contrast import contrast_limits
 from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES
+from tests.classes import id_of
 
 
 def test_a_label_map_comes_back_from_its_layer(scan: Image) -> None:
@@ -64,7 +65,7 @@ def test_nothing_is_read_out_between_two_images(stage: Any, scan: Image) -> None
     last = tuple(n - 1 for n in scan.geometry.shape)
     world = tuple(viewer.layers[0].data_to_world(binding.placement.position(last)))
     assert readout(binding, world) != ""
-    binding.begin_painting(stage.session.state.classes.names[0])
+    binding.begin_painting(id_of(binding.session, stage.session.state.classes.names[0]))
     told: list[str] = []
     binding.annotation.in_hand.connect(lambda _: told.append(readout(binding, world)), check_nargs=False)
     smaller = replace(scan.geometry, shape=(scan.geometry.shape[0], scan.geometry.shape[1], 2))
@@ -90,15 +91,15 @@ def test_samples_are_there_and_small() -> None:
 def test_the_map_of_all_classes_and_the_brush_are_saved_with_their_names(stage: Any, scan: Image) -> None:
     stage.session.images.show(scan)
     binding = LayerBinding(stage.session, ViewerModel())
-    stage.session.classes.choose("liver")
+    stage.session.classes.choose(id_of(stage.session, "liver"))
     stage.predict_all()
-    stage.session.classes.rename("liver", "Leber")
-    binding.begin_painting("Leber")
+    stage.session.classes.rename(id_of(stage.session, "liver"), "Leber")
+    binding.begin_painting(id_of(binding.session, "Leber"))
     drawn, brush = binding.results.class_map.layer, binding.annotation.layer
     assert drawn is not None
     assert brush is not None
     assert label_map_of(drawn).classes == stage.session.state.classes
     saved = label_map_of(brush)
     assert (saved.classes.names, saved.geometry) == (("Leber",), scan.geometry)
-    assert np.array_equal(saved.mask("Leber"), fusing.mask(stage.session.state, "Leber"))
+    assert np.array_equal(saved.mask("Leber"), fusing.mask(stage.session.state, id_of(stage.session, "Leber")))
     binding.close()

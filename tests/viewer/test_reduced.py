@@ -16,6 +16,7 @@ from condseg_app.data import Image
 from condseg_app.session import fusing
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.reduced import reduced_labels, steps_within
+from tests.classes import id_of
 
 
 @given(st.lists(st.tuples(st.integers(1, 700), st.floats(0.1, 10)), min_size=3, max_size=3), st.integers(8, 10**6))
@@ -89,7 +90,7 @@ def test_the_turn_into_3d_is_prepared_in_moments_and_slices_are_seen_meanwhile(b
 
 def test_the_brush_taken_up_while_3d_is_prepared_stays_in_2d(binding: LayerBinding) -> None:
     binding.volume_view.turn()
-    binding.begin_painting("liver")
+    binding.begin_painting(id_of(binding.session, "liver"))
     drawn_by_now(binding)
     assert binding.viewer.dims.ndisplay == 2
     assert binding.annotation.layer is not None
@@ -122,11 +123,11 @@ def test_what_changes_in_3d_is_drawn_and_painting_goes_back_to_slices(binding: L
     viewer.dims.ndisplay = 3
     drawn_by_now(binding)
     for name in binding.session.state.classes.names:
-        binding.session.classes.set_threshold(name, 0.99)
+        binding.session.classes.set_threshold(id_of(binding.session, name), 0.99)
     drawn_by_now(binding)
     (classes,) = (layer for layer in viewer.layers if layer.visible and isinstance(layer, Labels))
     assert not classes.data.any()
-    binding.begin_painting("liver")
+    binding.begin_painting(id_of(binding.session, "liver"))
     assert viewer.dims.ndisplay == 2
     assert binding.annotation.layer is not None
     assert binding.annotation.layer.visible

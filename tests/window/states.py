@@ -17,6 +17,7 @@ from condseg_app.qt import Panel
 from condseg_app.remote import PredictorLike, TeacherLike
 from condseg_app.session import Session, fusing
 from condseg_app.session.state import State
+from tests.classes import id_of, ids_of
 from tests.conftest import IntensityTools, picture, volume
 from tests.window.controls import pump
 from tests.window.explorer import close
@@ -157,19 +158,19 @@ class Scene:
 
     def mark(self, name: str = "liver") -> None:
         """Mark a class on one slice, which is complete."""
-        mask = fusing.mask(self.session.state, name)
+        mask = fusing.mask(self.session.state, id_of(self.session, name))
         supervised = np.zeros_like(mask)
         mask[1:4, 1:4, 0] = supervised[..., 0] = True
-        self.session.annotations.put(ChunkedAnnotation.of(name, mask, supervised))
+        self.session.annotations.put(id_of(self.session, name), ChunkedAnnotation.of(mask, supervised))
 
     def teach(self, steps: int, mode: TeachingMode = "exact") -> None:
         """Begin to teach a class of one's own."""
         self.open(SCAN)
         if "cyst" not in self.session.state.classes:
             self.session.classes.add("cyst")
-        self.session.classes.choose("cyst")
+        self.session.classes.choose(id_of(self.session, "cyst"))
         self.mark("cyst")
-        self.session.lessons.start("cyst", steps, mode)
+        self.session.lessons.start(id_of(self.session, "cyst"), steps, mode)
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _works(scene: Scene) -> bool:
 
 def _predicted(scene: Scene) -> None:
     scene.open(SCAN)
-    scene.session.classes.choose("liver")
+    scene.session.classes.choose(id_of(scene.session, "liver"))
     scene.session.predictions.start()
     scene.session.wait(20)
 
@@ -205,20 +206,20 @@ def _predicted(scene: Scene) -> None:
 def _predicting(scene: Scene) -> None:
     scene.open(SCAN)
     scene.tools.at_rest.clear()
-    scene.session.classes.choose("spleen")
+    scene.session.classes.choose(id_of(scene.session, "spleen"))
     scene.session.predictions.start()
 
 
 def _painting(scene: Scene) -> None:
     scene.open(SCAN)
-    scene.session.classes.choose("liver")
+    scene.session.classes.choose(id_of(scene.session, "liver"))
     scene.mark()
-    scene.panel.binding.begin_painting("liver")
+    scene.panel.binding.begin_painting(id_of(scene.panel.binding.session, "liver"))
 
 
 def _predicting_and_painting(scene: Scene) -> None:
     _predicting(scene)
-    scene.panel.binding.begin_painting("spleen")
+    scene.panel.binding.begin_painting(id_of(scene.panel.binding.session, "spleen"))
 
 
 def _in_3d(scene: Scene) -> None:
@@ -280,7 +281,7 @@ def _several(scene: Scene) -> None:
         pump()
         if image is PHOTO:
             scene.session.models.open(scene.model_files[0].path)
-    scene.session.predictions.start(["liver"])
+    scene.session.predictions.start(ids_of(scene.session, ["liver"]))
     scene.session.wait(20)
 
 
@@ -291,7 +292,7 @@ STATES: tuple[WindowState, ...] = (
     WindowState("predicted", _predicted, _has_image),
     WindowState("in 3D", _in_3d, lambda scene: _has_image(scene) and scene.panel.binding.viewer.dims.ndisplay == 3),
     WindowState("predicting", _predicting, _works),
-    WindowState("painting", _painting, lambda scene: scene.panel.binding.annotation.class_name is not None),
+    WindowState("painting", _painting, lambda scene: scene.panel.binding.annotation.class_id is not None),
     WindowState("predicting and painting", _predicting_and_painting, _works),
     WindowState("lesson running", lambda scene: scene.teach(100_000), lambda scene: scene.session.state.is_teaching),
     WindowState("lesson paused", _paused, lambda scene: scene.session.state.is_teaching),

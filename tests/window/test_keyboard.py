@@ -17,6 +17,7 @@ from condseg_app.data import ChunkedAnnotation
 from condseg_app.jobs import Progress, Step
 from condseg_app.qt import Panel
 from condseg_app.viewer.keys import COMMAND_KEYS
+from tests.classes import id_of
 
 
 def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -35,7 +36,7 @@ def click(qtbot: QtBot, widget: QWidget) -> None:
 def mark(panel: Panel) -> None:
     assert panel.session.state.image is not None
     ones = np.ones(panel.session.state.image.geometry.shape, bool)
-    panel.session.annotations.put(ChunkedAnnotation.of("liver", ones, ones))
+    panel.session.annotations.put(id_of(panel.session, "liver"), ChunkedAnnotation.of(ones, ones))
 
 
 def viewer_has_the_keys(window: QMainWindow) -> bool:
@@ -50,7 +51,7 @@ def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
     window: QMainWindow, panel: Panel, stage: Any, qtbot: QtBot
 ) -> None:
     (viewer,), session = window.findChildren(QtViewer), panel.session
-    session.classes.choose("liver")
+    session.classes.choose(id_of(session, "liver"))
     click(qtbot, panel.classes.correct_button)
     stage.tools.at_rest.clear()
     for focused in (
@@ -67,7 +68,7 @@ def test_esc_cancels_with_the_brush_in_hand_wherever_the_focus_is(
         focused.setFocus()
         press(Qt.Key.Key_Escape)
         assert session.jobs.current is None
-        assert panel.binding.annotation.class_name == "liver"
+        assert panel.binding.annotation.class_id == id_of(panel.session, "liver")
 
 
 def test_esc_cancels_a_file_being_read_and_an_export(
@@ -105,7 +106,7 @@ def test_esc_without_work_leaves_a_field(window: QMainWindow, panel: Panel) -> N
 
 
 def test_the_viewer_has_the_keys_after_a_lesson_was_started(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     panel.show_page("teach")
     click(qtbot, panel.teach.paint)
     click(qtbot, panel.teach.volume_done)
@@ -121,7 +122,7 @@ def test_the_viewer_has_the_keys_after_a_lesson_was_started(window: QMainWindow,
 
 
 def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     page = panel.classes
     for button in (page.predict, page.predict_all, page.correct_button, page.add):
         page.search.setFocus()
@@ -133,7 +134,7 @@ def test_the_viewer_has_the_keys_after_a_click(window: QMainWindow, panel: Panel
 def test_a_button_reached_with_tab_gives_the_keys_away_when_it_is_of_no_use(
     window: QMainWindow, panel: Panel, ends: str, qtbot: QtBot
 ) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     panel.show_page("teach")
     mark(panel)
     panel.teach.start.setFocus(Qt.FocusReason.TabFocusReason)
@@ -145,20 +146,20 @@ def test_a_button_reached_with_tab_gives_the_keys_away_when_it_is_of_no_use(
 
 
 def test_the_viewers_keys_work_in_the_class_table(window: QMainWindow, panel: Panel) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     panel.classes.table.setFocus()
     press(Qt.Key.Key_N)
-    assert panel.session.state.current_class == "spleen"
+    assert panel.session.state.current_class == id_of(panel.session, "spleen")
     press(Qt.Key.Key_D)
-    assert panel.binding.annotation.class_name == "spleen"
+    assert panel.binding.annotation.class_id == id_of(panel.session, "spleen")
     press(Qt.Key.Key_1)
     assert str(panel.binding.annotation.layer.mode) == "erase"  # type: ignore[union-attr]
     press(Qt.Key.Key_Down)
-    assert panel.session.state.current_class == "kidney"
+    assert panel.session.state.current_class == id_of(panel.session, "kidney")
 
 
 def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     panel.header.model.box.setFocus(Qt.FocusReason.TabFocusReason)
     seen: list[QWidget] = []
     while len(seen) < 60:
@@ -176,7 +177,7 @@ def test_tab_walks_through_the_panel_and_out(window: QMainWindow, panel: Panel) 
 
 def test_commands_have_keys_while_their_buttons_are_there(window: QMainWindow, panel: Panel) -> None:
     alt = Qt.KeyboardModifier.AltModifier
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     panel.classes.table.setFocus()
     press(Qt.Key.Key_T, alt)
     assert panel.page == "teach"
@@ -189,7 +190,7 @@ def test_commands_have_keys_while_their_buttons_are_there(window: QMainWindow, p
 
 
 def test_every_key_of_a_command_has_its_button_and_is_in_its_tip(window: QMainWindow, panel: Panel) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     for command in COMMAND_KEYS:
         (button,) = panel.findChildren(QAbstractButton, command.button)
         assert isinstance(button, QAbstractButton)

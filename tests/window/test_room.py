@@ -13,6 +13,7 @@ from condseg_app.desktop.layer_docks import LayerDocks, fitted
 from condseg_app.desktop.window import MainWindow
 from condseg_app.qt import Panel
 from condseg_app.qt.focus_ring import RING, Ring
+from tests.classes import id_of
 from tests.window.told import controls_in, nameless, unexplained
 
 NO_LESS = QSize(1, 1)
@@ -75,7 +76,7 @@ def test_a_window_is_no_larger_than_its_screen(app_window: MainWindow) -> None:
 
 
 def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     for page in range(panel.pages.count()):
         panel.pages.setCurrentIndex(page)
         for control in [control for control in controls_in(panel).values() if control.isEnabled()]:
@@ -84,7 +85,7 @@ def test_every_control_that_has_the_focus_shows_it(window: QMainWindow, panel: P
 
 
 def test_no_more_than_one_ring_is_seen(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     for control in (panel.classes.search, panel.classes.preset, panel.classes.table):
         control.setFocus(Qt.FocusReason.TabFocusReason)
         qtbot.wait(1)  # the ring before is deleted
@@ -106,7 +107,7 @@ def _distance(one: QColor, other: QColor) -> int:
 
 def test_every_control_has_a_name_and_says_why_it_is_disabled(window: QMainWindow, panel: Panel) -> None:
     for name in (None, "liver"):
-        panel.session.classes.choose(name)
+        panel.session.classes.choose(None if name is None else id_of(panel.session, name))
         for page in range(panel.pages.count()):
             panel.pages.setCurrentIndex(page)
             assert nameless(panel) == []

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from condseg_app.data import ChunkedAnnotation, ClassLevels, Geometry, Image, Region
 from condseg_app.data.chunked_annotation import PRESENT
 from condseg_app.qt import Panel
+from tests.classes import id_of, ids_of
 
 SHAPE = (512, 512, 300)
 SLICE = SHAPE[0] * SHAPE[1]
@@ -28,7 +29,7 @@ class Brush:
         (viewer,) = window.findChildren(QtViewer)
         self.canvas: QWidget = viewer.canvas.native
         self.panel, self.session, self.viewer, self.qtbot = panel, panel.session, panel.binding.viewer, qtbot
-        self.session.classes.choose("liver")
+        self.session.classes.choose(id_of(self.session, "liver"))
         qtbot.mouseClick(panel.classes.correct_button, LEFT)
         assert panel.binding.annotation.layer is not None
         self.layer: Labels = panel.binding.annotation.layer
@@ -69,7 +70,7 @@ class Brush:
     def marked(self) -> ChunkedAnnotation:
         """What the session has by now."""
         self.panel.binding.painting.collect()
-        return self.session.state.annotations.get("liver", ChunkedAnnotation.empty("liver", SHAPE))
+        return self.session.state.annotations.get(id_of(self.session, "liver"), ChunkedAnnotation.empty(SHAPE))
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         self.canvas.setFocus()
@@ -121,12 +122,12 @@ def test_correct_adds_no_layer_and_the_unused_layer_is_not_listed(
     added: list[object] = []
     colored: list[object] = []
     assert listed() == [layers[0].name]
-    panel.session.predictions.start(["liver"])
+    panel.session.predictions.start(ids_of(panel.session, ["liver"]))
     assert panel.session.wait(20)
     layers.events.inserted.connect(added.append)
     kept.events.colormap.connect(colored.append)
     for name in ("liver", "spleen"):
-        panel.session.classes.choose(name)
+        panel.session.classes.choose(id_of(panel.session, name))
         qtbot.mouseClick(panel.classes.correct_button, LEFT)
         assert binding.annotation.layer is layers[-1] is layers.selection.active is kept
         assert (kept.visible, kept.mode, kept.selected_label) == (
@@ -137,7 +138,7 @@ def test_correct_adds_no_layer_and_the_unused_layer_is_not_listed(
         assert listed() == [f"{name}, annotation", "all classes", layers[0].name]
         kept.paint((2, 3, 3), kept.selected_label)
         qtbot.mouseClick(panel.classes.correct_button, LEFT)
-        assert panel.session.state.annotations[name].state == "present"
+        assert panel.session.state.annotations[id_of(panel.session, name)].state == "present"
         assert listed() == ["all classes", layers[0].name]
         kept.undo()
         assert not np.asarray(kept.data).any(), "an unused layer has nothing to undo"
@@ -173,7 +174,7 @@ def test_quick_strokes_are_all_there_and_cost_what_they_touch(brush: Brush, monk
             assert work.voxels - before < SLICE, "of 300 slices"
     marked = brush.marked()
     assert all(says(marked, voxel) == PRESENT for voxel in passed)
-    size = brush.session.predictions.volume("liver")
+    size = brush.session.predictions.volume(id_of(brush.session, "liver"))
     assert size is not None
     assert size.value == pytest.approx(marked.mask.sum() / 1000)
 
@@ -261,9 +262,9 @@ def test_a_stroke_is_one_step_for_undo(brush: Brush) -> None:
     for point in points:
         brush.send(QEvent.Type.MouseMove, point, no, LEFT)
         binding.flush()
-        assert "liver" not in brush.session.state.annotations
+        assert id_of(brush.session, "liver") not in brush.session.state.annotations
     brush.send(QEvent.Type.MouseButtonRelease, points[-1], LEFT, no)
     binding.flush()
-    assert brush.session.state.annotations["liver"].state == "present"
+    assert brush.session.state.annotations[id_of(brush.session, "liver")].state == "present"
     binding.painting.undo()
-    assert "liver" not in brush.session.state.annotations
+    assert id_of(brush.session, "liver") not in brush.session.state.annotations

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from condseg_app.data import ClassTable, Color, LabelCoding, Split
+from condseg_app.data import ClassId, ClassTable, Color, LabelCoding, Split
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.atomic import atomic_write
 from condseg_app.io.data_sets.nnunet import ignored_of, regions_of
@@ -63,7 +63,7 @@ class DataSetFile:
             for value, name in sorted(self._moved(self._pairs())):
                 row = rows.get(name, {})
                 entry = table.propose(name, _color(row), value)
-                table = table.adding(replace(entry, part_of=whole.get(name), id=str(row.get(CLASS_ID, ""))))
+                table = table.adding(replace(entry, part_of=whole.get(name), id=ClassId(str(row.get(CLASS_ID, "")))))
         except (TypeError, ValueError, KeyError, AttributeError, ClassTableError) as error:
             raise ReadError(f"its table of labels is wrong ({error}); mend it", path=self.path) from error
         strangers = sorted({*whole, *map(str, whole.values())} - set(table.names))

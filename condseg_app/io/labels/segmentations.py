@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import (
+    ClassId,
     ClassTable,
     Geometry,
     Image,
@@ -80,9 +81,8 @@ class Segmentation:
         if not parts:
             raise ClassTableError("no label has a name; name at least one of them")
         firsts = {new: self.classes[olds[0]] for new, olds in parts.items()}
-        rows = (
-            replace(entry, name=new, part_of=None, id=entry.id if self.named else "") for new, entry in firsts.items()
-        )
+        own = {new: entry.id if self.named else ClassId("") for new, entry in firsts.items()}
+        rows = (replace(entry, name=new, part_of=None, id=own[new]) for new, entry in firsts.items())
         masks = OnDemand(tuple(parts), lambda new: np.logical_or.reduce([self.masks[old] for old in parts[new]]))
         return replace(self, classes=ClassTable(tuple(rows)), masks=masks, named=True)
 

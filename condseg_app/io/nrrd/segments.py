@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import LONGEST_NAME, ClassEntry, ClassTable, Color, LazyArray, OnDemand, as_class_name
+from condseg_app.data import LONGEST_NAME, ClassEntry, ClassId, ClassTable, Color, LazyArray, OnDemand, as_class_name
 from condseg_app.errors import ClassTableError, ReadError
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.labels.stored import StoredLabels, StoredSegments, one_class_a_voxel
@@ -180,10 +180,10 @@ def _numbered(name: str, taken: set[str]) -> Iterator[str]:
             yield f"{name} ({n})"
 
 
-def _own_id(row: Mapping[str, str]) -> str:
+def _own_id(row: Mapping[str, str]) -> ClassId:
     """The class's id in CondSeg's own files; empty in others, whose ids are unique in the file only."""
     own = _OWN_ID.fullmatch(row.get("ID", ""))
-    return own[1] if own else ""
+    return ClassId(own[1] if own else "")
 
 
 def _color(row: Mapping[str, str]) -> Color | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
-from condseg_app.data import ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
+from condseg_app.data import ClassId, ClassTable, Geometry, Shape, Unit, as_class_name, common_unit
 from condseg_app.errors import GeometryError
 from condseg_app.io.voxels.affines import are_sound, sound_sizes
 
@@ -105,7 +105,7 @@ class _LabelColor(BaseModel):
 class _LabelProperties(BaseModel):
     value: int = Field(alias="label-value", ge=0)
     name: str | None = None
-    class_id: str | None = Field(alias="condseg-id", default=None)
+    class_id: ClassId | None = Field(alias="condseg-id", default=None)
 
 
 class _ImageLabel(BaseModel):
