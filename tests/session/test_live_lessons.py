@@ -100,7 +100,7 @@ def test_where_all_marks_are_removed_it_says_so_and_goes_on(lesson: Any) -> None
     lesson.session.lessons.finish()
     lesson.finish()
     assert lesson.heard.failures == []
-    assert lesson.session.state.lesson_result.class_name == "tumour"
+    assert lesson.session.state.lesson_result.class_id == id_of(lesson.session, "tumour")
 
 
 def test_the_slice_in_view_shows_what_is_learnt_and_nothing_else_changes(lesson: Any) -> None:
