@@ -1,6 +1,7 @@
 """Changes of the class table, from one state to the next."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,11 +57,13 @@ def removing(state: State, class_id: ClassId) -> State:
 
 
 def with_derived_model(state: State, path: Path, model: Model) -> State:
-    """The state with a model taught from the open model: classes removed by the user stay out."""
-    gone = removed(state)
+    """The state with a model taught from the open model: removed classes stay out, and names and colours stay."""
+    gone, shown = removed(state), state.classes
     state = with_model(state, path, model)
     for entry in (state.classes.by_id(entry.id) for entry in gone):
         state = state if entry is None else removing(state, entry.id)
+    with suppress(ClassTableError):  # a further class of the model may have one of the names
+        state = replace(state, classes=state.classes.labelled_as(shown))
     return state
 
 

@@ -96,8 +96,8 @@ def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(le
     session.lessons.start(id_of(session, "tumour"), steps=10)
     lesson.finish()
     session.lessons.accept()
-    for spleen in ("milt", "spleen"):  # the model before calls it so
-        assert [session.state.state_of(id_of(session, n)) for n in ("liver", spleen, "kidney")] == [
+    for _ in range(2):  # with the taught model, and with the model before, which calls it spleen
+        assert [session.state.state_of(id_of(session, n)) for n in ("liver", "milt", "kidney")] == [
             "complete",
             "complete",
             "not asked",
@@ -106,7 +106,7 @@ def test_accepting_keeps_the_predictions_that_the_certificate_proves_the_same(le
             fusing.corrected(session.state, id_of(session, "liver"), (slice(None),) * 3), before["liver"]
         )
         assert np.array_equal(
-            fusing.corrected(session.state, id_of(session, spleen), (slice(None),) * 3), before["milt"]
+            fusing.corrected(session.state, id_of(session, "milt"), (slice(None),) * 3), before["milt"]
         )
         assert session.state.state_of(id_of(session, "tumour")) == "not asked"
         session.lessons.take_back()
