@@ -70,7 +70,9 @@ def test_a_layer_with_names_becomes_the_segmentation(
     qtbot.waitUntil(lambda: set(names_of(stage.session, stage.session.state.annotations)) == {"cyst"})
     assert np.array_equal(fusing.mask(stage.session.state, id_of(stage.session, "cyst")), values_of(scan) == 2)
     assert not labels.visible
-    assert stage.session.unsaved.marks[0].names == ("cyst",), "no file keeps what is in a layer"
+    assert stage.session.unsaved.marks[0].classes == stage.session.state.classes.keeping(["cyst"]).entries, (
+        "no file keeps what is in a layer"
+    )
     images = [layer for layer in opened._viewer.layers if isinstance(layer, ImageLayer)]
     opened._viewer.layers.selection.active = images[0]
     assert offer.isHidden()

@@ -123,7 +123,7 @@ class Edits(RuleBasedStateMachine):
         ids = self.session.state.classes.ids
         return ids[number % len(ids)]
 
-    @precondition(lambda self: len(self.session.state.classes))
+    @precondition(lambda self: bool(self.session.state.classes.entries))
     @rule(number=CLASSES, name=NAMES)
     def rename(self, number: int, name: str) -> None:
         chosen, before = self.one(number), self.session.state
@@ -133,7 +133,7 @@ class Edits(RuleBasedStateMachine):
         assert after.levels is before.levels
         assert after.current_class == before.current_class
 
-    @precondition(lambda self: len(self.session.state.classes))
+    @precondition(lambda self: bool(self.session.state.classes.entries))
     @rule(number=CLASSES, first=st.booleans())
     def paint(self, number: int, first: bool) -> None:
         chosen = self.one(number)
@@ -144,7 +144,7 @@ class Edits(RuleBasedStateMachine):
     def add_or_add_back(self, name: str) -> None:
         self.edit(lambda: self.session.classes.add(name))
 
-    @precondition(lambda self: len(self.session.state.classes))
+    @precondition(lambda self: bool(self.session.state.classes.entries))
     @rule(number=CLASSES)
     def remove(self, number: int) -> None:
         chosen = self.one(number)

@@ -369,7 +369,7 @@ def test_removing_the_image_closes_it(opened: LayerBinding, viewer: ViewerModel)
 
 @pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
 def test_all_layers_can_be_taken_away_at_once(opened: LayerBinding, viewer: ViewerModel, order: Sequence[int]) -> None:
-    opened.begin_painting("liver")
+    opened.begin_painting(id_of(opened.session, "liver"))
     assert opened.annotation.layer is not None
     opened.annotation.layer.data[...] = 1
     image = opened.session.state.image
@@ -380,9 +380,9 @@ def test_all_layers_can_be_taken_away_at_once(opened: LayerBinding, viewer: View
     assert opened.session.state.image is None
     assert len(viewer.layers) == 0
     opened.session.images.show(image)
-    opened.session.predictions.start(["liver"])
+    opened.session.predictions.start(ids_of(opened.session, ["liver"]))
     assert opened.session.wait(20)
-    assert fusing.mask(opened.session.state, "liver").all()
+    assert fusing.mask(opened.session.state, id_of(opened.session, "liver")).all()
 
 
 def test_the_image_is_closed_though_napari_fails_as_its_layer_goes(opened: LayerBinding, viewer: ViewerModel) -> None:
