@@ -137,7 +137,7 @@ class Edits(RuleBasedStateMachine):
     @rule(number=CLASSES, first=st.booleans())
     def paint(self, number: int, first: bool) -> None:
         chosen = self.one(number)
-        self.edit(lambda: self.session.annotations.put(chosen, ChunkedAnnotation.of(first == MASK, SEEN)))
+        self.edit(lambda: self.session.annotations.put(chosen, ChunkedAnnotation.of(MASK if first else ~MASK, SEEN)))
         assert self.session.state.annotations[chosen].mask[0, 0, 0] == first
 
     @rule(name=NAMES)
