@@ -79,6 +79,7 @@ class Opening:
         dialog = ChoiceDialog(choice.needed, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(lambda value: self._session.images.choose(choice, value))
+        dialog.rejected.connect(self._session.images.choose_nothing)
         dialog.open()
 
     def _ask_about_labels(self, found: LabelsFound) -> None:

@@ -59,7 +59,7 @@ class Keyboard(QObject):
 
     def listen(self) -> None:
         """Listen to Esc in all of the panel's present window, floating docks included."""
-        host = self._host()
+        host = host_of(self._panel)
         if self._escape is not None:
             if self._escape.parent() is host:
                 return
@@ -87,15 +87,8 @@ class Keyboard(QObject):
         else:
             viewer.keyReleaseEvent(event)
 
-    def _host(self) -> QWidget:
-        """The main window; for a floating dock the window that the dock was taken from."""
-        widget = self._panel
-        while (parent := widget.parentWidget()) is not None:
-            widget = parent
-        return widget
-
     def _viewer(self) -> QtViewer | None:
-        found: QtViewer | None = self._host().findChild(QtViewer)
+        found: QtViewer | None = host_of(self._panel).findChild(QtViewer)
         return found
 
     def _on_escape(self) -> None:
@@ -125,3 +118,10 @@ class Keyboard(QObject):
         with contextlib.suppress(RuntimeError):  # deleted since
             if not (control.isVisible() and control.isEnabled()):
                 self.focus_viewer()
+
+
+def host_of(widget: QWidget) -> QWidget:
+    """The main window; for a floating dock the window that the dock was taken from."""
+    while (parent := widget.parentWidget()) is not None:
+        widget = parent
+    return widget

@@ -85,6 +85,7 @@ class LabelsDialog(QDialog):
             )
         cancel = self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         cancel.clicked.connect(self.reject)
+        self.rejected.connect(self._session.images.choose_nothing)
 
     def _button(self, name: str, text: str, do: Callable[[], object]) -> None:
         """A button that closes the dialog, then acts; Enter presses the first button."""

@@ -74,7 +74,7 @@ class Images:
         self._open_file(choice.chosen(value))
 
     def choose_nothing(self) -> None:
-        """Leave the question open that a file brought: nothing is opened."""
+        """Drop the question that a file brought: what is open stays."""
         self._ask(None)
 
     @command

@@ -14,6 +14,7 @@ from condseg_app.qt import Panel
 from condseg_app.qt.connections import soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
+from condseg_app.qt.keyboard import host_of
 from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
@@ -74,7 +75,7 @@ class CondSegWidget(QWidget):
         """Guard unsaved work against closing of napari's window."""
         super().showEvent(event)
         if self._guard is None:
-            self._guard = Guard(self._window(), self._viewer, self.session, self.binding.painting.collect)
+            self._guard = Guard(host_of(self), self._viewer, self.session, self.binding.painting.collect)
         self._guard.collect = self.binding.painting.collect
 
     def event(self, event: QEvent) -> bool:
@@ -82,13 +83,6 @@ class CondSegWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
             soon(self, lambda: None if self.parentWidget() is not None else self.deleteLater())
         return super().event(event)
-
-    def _window(self) -> QWidget:
-        """The main window of napari, also from a floating dock, which is a window itself."""
-        widget: QWidget = self
-        while (parent := widget.parentWidget()) is not None:
-            widget = parent
-        return widget
 
     def _take_first(self) -> None:
         active = self._viewer.layers.selection.active

@@ -172,3 +172,19 @@ def test_another_frame_can_be_chosen_later(desk: Any, asked: list[Choice], film:
     desk.session.images.choose(asked[0], 1)
     assert desk.session.wait(10)
     assert desk.session.state.image.pick == Pick(frame=1)
+
+
+def test_a_question_is_part_of_the_state_until_it_is_answered_or_dropped(
+    desk: Any, asked: list[Choice], film: Path, volume: Image
+) -> None:
+    session = desk.session
+    for answer in (session.images.choose_nothing, lambda: session.images.choose(asked[-1], 1)):
+        session.images.open(film)
+        assert session.wait(10)
+        assert session.state.question is asked[-1]
+        assert session.state.image is volume
+        answer()
+        assert session.state.question is None
+    assert session.wait(10)
+    assert len(asked) == 2
+    assert session.state.image.pick.frame == 1
