@@ -9,7 +9,8 @@ from rich.text import Text
 
 from condseg_app.cli.console import CONSOLE, complain, print_json, row, show, table
 from condseg_app.cli.describing import show_description
-from condseg_app.cli.shared import AsJson, Channel, Frame, Series, Untrusted
+from condseg_app.cli.options import PickOptions, with_groups
+from condseg_app.cli.shared import AsJson, Untrusted
 from condseg_app.data import Pick
 from condseg_app.errors import CondsegError
 
@@ -17,24 +18,23 @@ if TYPE_CHECKING:
     from condseg_app.io.describe import FileDescription
 
 
+@with_groups
 def info(
     paths: Annotated[list[Path], typer.Argument(help="files and folders")],
+    *,
     as_json: AsJson = False,
     untrusted: Untrusted = False,
-    series: Series = None,
-    frame: Frame = None,
-    channel: Channel = None,
+    which: PickOptions,
 ) -> None:
     """Say what files or folders are: format, shape, spacing, orientation, warnings."""
-    pick = Pick(series, frame, channel)
     if len(paths) == 1:
-        found = _described(paths[0], pick, untrusted)
+        found = _described(paths[0], which.pick, untrusted)
         print_json(asdict(found)) if as_json else show_description(found)
         return
     rows, failed = [], 0
     for path in paths:
         try:
-            found = _described(path, pick, untrusted)
+            found = _described(path, which.pick, untrusted)
         except CondsegError as error:
             failed += 1
             rows.append({"path": str(path), "error": error.message})
