@@ -25,7 +25,7 @@ def compare(
 
     plan = tasks.comparison_config.read_comparison_config(config)
     new_folder(output)
-    runs = tasks.compare.all_runs(plan, output, only or ())
+    runs = tasks.comparison_runs.all_runs(plan, output, only or ())
     log = PacedLog()
     with progress_bar() as bar:
         task = bar.add_task("", total=1.0)
@@ -33,7 +33,6 @@ def compare(
             line = f"{run.system.name}, seed {run.seed}"
             bar.update(task, completed=part, description=line)
             log.write(f"{line}: {100 * part:.0f} %")
-    for path in tasks.comparison_report.write_report(
-        plan, tasks.compare.read_results(tasks.compare.all_runs(plan, output)), output
-    ):
+    results = tasks.comparison_runs.read_results(tasks.comparison_runs.all_runs(plan, output))
+    for path in tasks.comparison_report.write_report(plan, results, output):
         say(str(path))

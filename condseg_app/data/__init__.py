@@ -2,7 +2,6 @@
 
 from condseg_app.data.annotation import Annotation
 from condseg_app.data.chunked_annotation import ChunkedAnnotation
-from condseg_app.data.chunks import EVERYWHERE, Region
 from condseg_app.data.classes import (
     LONGEST_NAME,
     ClassEntry,
@@ -52,6 +51,7 @@ from condseg_app.data.preprocessing import (
     ZScore,
     intensity_step,
 )
+from condseg_app.data.regions import EVERYWHERE, Region
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
 from condseg_app.data.units import CommonUnit, Unit, common_unit, millimetres

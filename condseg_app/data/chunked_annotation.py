@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.annotation import Annotation, State
-from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region, bytes_of, compact, is_uniform, uniform
+from condseg_app.data.chunks import ChunkGrid, bytes_of, compact, is_uniform, uniform
 from condseg_app.data.geometry import Shape
+from condseg_app.data.regions import EVERYWHERE, Region, first_of, placed, size
 from condseg_app.errors import GeometryError
 
 UNDECIDED, ABSENT, PRESENT = 0, 1, 2
@@ -91,7 +92,7 @@ class ChunkedAnnotation:
         change, blocks = _Change(self), ChunkGrid(self.shape, _BLOCK)
         is_whole = blocks.shape_of(region) == self.shape
         for block, inside, _ in blocks.meetings(region):
-            part = _within(blocks.region_of(block), inside)
+            part = placed(inside, first_of(blocks.region_of(block)))
             is_seen = may_be_in(part) or self._may_be_present_in(part)
             values = np.where(shown(part), np.uint8(PRESENT), np.uint8(ABSENT)) if is_seen else _absent(part)
             before = self.read(part) if is_seen or not is_whole else values
@@ -256,9 +257,4 @@ def _on_slices(values: Said, least: int) -> Sequence[NDArray[np.int64] | int]:
 
 
 def _absent(part: Region) -> Said:
-    return uniform(tuple(s.stop - s.start for s in part), ABSENT)
-
-
-def _within(chunk: Region, inside: Region) -> Region:
-    i, j, k = (slice(c.start + s.start, c.start + s.stop) for c, s in zip(chunk, inside, strict=True))
-    return i, j, k
+    return uniform(size(part), ABSENT)

@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data.geometry import Shape
-
-Region = tuple[slice, slice, slice]
-
-EVERYWHERE: Region = (slice(None), slice(None), slice(None))
+from condseg_app.data.regions import Region
 
 
 @dataclass(frozen=True)

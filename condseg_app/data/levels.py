@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data.chunks import EVERYWHERE, ChunkGrid, Region, bytes_of, compact, is_uniform
+from condseg_app.data.chunks import ChunkGrid, bytes_of, compact, is_uniform
 from condseg_app.data.geometry import Shape
+from condseg_app.data.regions import EVERYWHERE, Region
 
 _CHUNK = 64
 _STEPS = 256

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data.chunks import Region
 from condseg_app.data.classes import ClassTable
 from condseg_app.data.geometry import Geometry
 from condseg_app.data.labels import LabelMap
+from condseg_app.data.regions import Region
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data.chunks import Region
 from condseg_app.data.geometry import AxisMap, Geometry, Shape
 from condseg_app.data.levels import extent_of
+from condseg_app.data.regions import Region, whole
 from condseg_app.errors import ModelError
 
 Dimensions = Literal["2D", "2.5D", "3D"]
@@ -212,8 +212,7 @@ class CropToForeground:
 
     def box(self, foreground: NDArray[np.bool_]) -> Region:
         """The foreground's box; the whole image without foreground."""
-        i, j, k = (slice(0, n) for n in foreground.shape)
-        return extent_of(foreground) or (i, j, k)
+        return extent_of(foreground) or whole(foreground.shape)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from scipy.ndimage import binary_fill_holes
 
 from condseg_app.data import EVERYWHERE, Image, Preprocessing, Region
 from condseg_app.data.preprocessing import Channel, Statistics
+from condseg_app.data.regions import lengths, whole
 from condseg_app.errors import ModelError
 
 # Voxels of a channel from which percentiles are taken; more voxels hardly change the percentiles.
@@ -81,12 +83,20 @@ class IntensityMap:
         return scaled
 
 
+_FOREGROUNDS: WeakKeyDictionary[Image, NDArray[np.uint8]] = WeakKeyDictionary()
+
+
 def foreground(image: Image) -> NDArray[np.bool_]:
-    """Voxels in which a channel is not 0, and holes in these, (I, J, K)."""
-    found = np.zeros(image.geometry.shape, bool)
+    """Voxels in which a channel is not 0, and holes in these, (I, J, K); found once an image, and kept as bits."""
+    shape = image.geometry.shape
+    kept = _FOREGROUNDS.get(image)
+    if kept is not None:
+        return np.unpackbits(kept, count=math.prod(shape)).reshape(shape).view(np.bool_)
+    found = np.zeros(shape, bool)
     for region, part in _parts(image):
         found[region] = (part != 0).any(axis=0)
     filled: NDArray[np.bool_] = binary_fill_holes(found)
+    _FOREGROUNDS[image] = np.packbits(filled)
     return filled
 
 
@@ -186,8 +196,8 @@ class _Seen:
 
 def _parts(image: Image, box: Region | None = None) -> Iterator[tuple[Region, NDArray[np.generic]]]:
     """Voxels (C, i, j, k) slab by slab with their region, along the slowest axis of files if slices are small."""
-    region = list(box or (slice(0, n) for n in image.geometry.shape))
-    shape = [part.stop - part.start for part in region]
+    region = list(box or whole(image.geometry.shape))
+    shape = lengths(region)
     little = [axis for axis in range(3) if math.prod(shape) // shape[axis] <= _AT_ONCE and shape[axis] > 1]
     axis = max(little) if little else int(np.argmax(shape))
     slab = len(image.channels) * math.prod(shape) // shape[axis]

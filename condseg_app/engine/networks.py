@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from condseg_app.data import ClassEntry, ClassTable, Model, Preprocessing
 from condseg_app.engine.predict.kernels import kernels_for
@@ -114,20 +114,33 @@ def _takes(network: str, setting: str) -> bool:
 
 
 def build_network(model: Model, device: torch.device) -> ConditionedModule:
-    """A model's network with its weights, on a device, in evaluation mode.
+    """A model's network with its weights, on a device, in evaluation mode; on 'meta' without weights.
 
     Raises:
         ModelError: the weights are missing, of another shape, or not those of the settings.
     """
-    network = _build(model)
-    wanted = network.state_dict()
-    _check_weights(model, wanted)
-    network.load_state_dict({name: torch.from_numpy(np.array(model.weights[name])) for name in wanted})
-    network.to(device)
+    if device.type == "meta":
+        with device:
+            network = _build(model)
+        device = torch.device("cpu")  # as whose the layout of memory is told
+    else:
+        network = _build(model)
+        wanted = network.state_dict()
+        _check_weights(model, wanted)
+        network.load_state_dict({name: torch.from_numpy(np.array(model.weights[name])) for name in wanted})
+        network.to(device)
     for parameter in network.parameters():
         if parameter.dim() in (4, 5):  # a network may have 2D and 3D convolutions
             parameter.data = parameter.data.contiguous(memory_format=memory_format(parameter.dim() - 2, device))
     return network.eval()
+
+
+@torch.no_grad()
+def load_changed(network: nn.Module, before: Model, after: Model) -> None:
+    """Load the tensors in which a model of the same settings differs from the model that a network was built from."""
+    for name, tensor in network.state_dict().items():
+        if after.weights[name] is not before.weights[name]:
+            tensor.copy_(torch.from_numpy(np.array(after.weights[name])))
 
 
 def member(model: Model, number: int) -> Model:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import AxisMap, Geometry, Image, Preprocessing, Region, Shape
+from condseg_app.data.regions import size, whole
 from condseg_app.engine.intensity import IntensityMap, foreground
 from condseg_app.engine.resample import InterpolationWeights, holding_any
 from condseg_app.memory import require_memory
@@ -42,7 +43,7 @@ class WorkingGrid:
         """The working grid of a box of an image, on the image's own axes; of the whole image if None."""
         axes = preprocessing.axes(source)
         turned = axes.geometry(source)
-        part = _turned(box or _whole(source.shape), axes, turned.shape)
+        part = _turned(box or whole(source.shape), axes, turned.shape)
         shape = turned.part(part).shape
         if preprocessing.spacing is not None:
             shape = preprocessing.spacing.shape(shape, turned.spacing_mm)
@@ -62,13 +63,13 @@ class WorkingGrid:
     @property
     def resampled(self) -> tuple[int, ...]:
         """The working axes on which the grids differ."""
-        whole = _whole(self.turned)
-        return tuple(n for n in range(3) if self.shape[n] != self.turned[n] or self.box[n] != whole[n])
+        everything = whole(self.turned)
+        return tuple(n for n in range(3) if self.shape[n] != self.turned[n] or self.box[n] != everything[n])
 
     @property
     def everywhere(self) -> Region:
         """All of the working grid."""
-        return _whole(self.shape)
+        return whole(self.shape)
 
     @cached_property
     def forth(self) -> tuple[InterpolationWeights, ...]:
@@ -154,10 +155,10 @@ def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Re
         OutOfMemory: so much is not free.
     """
     wanted = region or grid.everywhere
-    shape = [part.stop - part.start for part in wanted]
+    shape = size(wanted)
     require_memory(_BYTES * len(image.channels) * math.prod(shape), image.source)
     prepared = torch.empty(len(image.channels), *shape)
-    source = [part.stop - part.start for part in grid.made_of(wanted)]
+    source = size(grid.made_of(wanted))
     count = -(-len(image.channels) * int(np.prod(source)) // _AT_ONCE)
     # Files hold the image's last axis slowest: cut along it, a slab is read in few pieces.
     enough = [axis for axis in range(3) if shape[axis] >= count]
@@ -186,8 +187,3 @@ def _turned(region: Region, axes: AxisMap, shape: Shape) -> Region:
 
 def _mirrored(part: slice, n: int) -> slice:
     return slice(n - part.stop, n - part.start)
-
-
-def _whole(shape: Shape) -> Region:
-    i, j, k = (slice(0, n) for n in shape)
-    return i, j, k

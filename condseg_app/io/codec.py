@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from condseg_app.data import ClassTable, Geometry, Image, Pick
+from condseg_app.data.regions import whole
 from condseg_app.errors import WriteError
 from condseg_app.io.choices import chosen_channel
 from condseg_app.io.labels.stored import LabelGrid, StoredLabels, StoredSegments
-from condseg_app.io.voxels.regions import Put, slabs, whole
+from condseg_app.io.voxels.regions import Put, slabs
 
 ReadImage = Callable[[Path, Pick], Image]
 ReadLabels = Callable[[Path, Pick, Geometry | None], StoredLabels]

@@ -2,10 +2,9 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,67 +18,12 @@ from condseg_app.engine.train.recipes import RECIPES, changed
 from condseg_app.errors import CondsegError
 from condseg_app.io import read_case, read_data_set, read_image
 from condseg_app.io.atomic import atomic_write
-from condseg_app.tasks.comparison_config import ComparisonConfig, DataConfig, SystemConfig
-from condseg_app.tasks.comparison_report import Figures, Result
+from condseg_app.tasks.comparison_config import ComparisonConfig, DataConfig
+from condseg_app.tasks.comparison_report import Figures
+from condseg_app.tasks.comparison_runs import Run
 from condseg_app.tasks.complete_labels import CompletionPlan, complete_labels
 from condseg_app.tasks.train import Training, TrainingPlan, run
 from condseg_app.tasks.training_data import renamed
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training of a system.
-
-    Attributes:
-        config: the whole comparison.
-        system: to train.
-        seed: of weights, samples and augmentation.
-        output: the comparison's folder.
-    """
-
-    config: ComparisonConfig
-    system: SystemConfig
-    seed: int
-    output: Path
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the run's files."""
-        return self.output / "runs" / re.sub(r"[^\w.+-]+", "_", self.system.name) / f"seed{self.seed}"
-
-    @property
-    def model(self) -> Path:
-        """The trained model's file."""
-        return self.folder / "model.safetensors"
-
-    @property
-    def figures(self) -> Path:
-        """File of results; present once the run is finished."""
-        return self.folder / "figures.json"
-
-    def sibling(self, system: str) -> "Run":
-        """The same seed's run of another system."""
-        return replace(self, system=next(s for s in self.config.system if s.name == system))
-
-    def settings(self) -> dict[str, Any]:
-        """All settings that the result depends on, as plain values."""
-        config = self.config.model_dump(mode="json", exclude={"system", "seeds", "title", "text", "measure"})
-        system = self.system.model_dump(mode="json", exclude={"paper", "note"})
-        return {"comparison": config, "system": system, "seed": self.seed}
-
-
-def all_runs(config: ComparisonConfig, output: Path, only: Sequence[str] = ()) -> list[Run]:
-    """Every run, all systems of the first seed first.
-
-    Raises:
-        CondsegError: `only` names a system that is not there.
-    """
-    names = [system.name for system in config.system]
-    unknown = [name for name in only if name not in names]
-    if unknown:
-        raise CondsegError(f"there is no system '{unknown[0]}'; there are: {', '.join(names)}")
-    chosen = [system for system in config.system if not only or system.name in only]
-    return [Run(config, system, seed, output) for seed in config.seeds for system in chosen]
 
 
 def compare(runs: Sequence[Run], device: str = "auto") -> Iterator[tuple[Run, float]]:
@@ -101,12 +45,6 @@ def compare(runs: Sequence[Run], device: str = "auto") -> Iterator[tuple[Run, fl
         waiting = [each for each in waiting if not each.figures.exists()]
         if not taken:
             return  # other processes do the rest
-
-
-def read_results(runs: Sequence[Run]) -> list[Result]:
-    """Results of the finished runs."""
-    done = [each for each in runs if each.figures.exists()]
-    return [Result(r.system.name, r.seed, json.loads(r.figures.read_text(encoding="utf-8"))) for r in done]
 
 
 def _is_ready(each: Run) -> bool:

@@ -28,7 +28,7 @@ def import_class(file: Path, model: str, output: Path, name: str | None = None) 
     path = find_model(model)
     from condseg_app.engine.class_rows import with_class  # torch, once both files are known to be there
 
-    _write_beside(path, with_class(read_model(path), named), output)
+    write_derived(path, with_class(read_model(path), named), output)
 
 
 def rename_class(model: str, old: str, new: str, output: Path) -> None:
@@ -40,7 +40,7 @@ def rename_class(model: str, old: str, new: str, output: Path) -> None:
     classes = found.classes.renaming(old, new)
     records = {new if name == old else name: kept for name, kept in found.training.get("classes", {}).items()}
     training = {**found.training, **({"classes": records} if records else {})}
-    _write_beside(path, replace(found, classes=classes, training=training), output)
+    write_derived(path, replace(found, classes=classes, training=training), output)
 
 
 def remove_class(model: str, name: str, output: Path) -> None:
@@ -48,10 +48,16 @@ def remove_class(model: str, name: str, output: Path) -> None:
     path = find_model(model)
     from condseg_app.engine.class_rows import without_class  # torch: renaming needs none
 
-    _write_beside(path, without_class(read_model(path), name), output)
+    write_derived(path, without_class(read_model(path), name), output)
 
 
-def _write_beside(path: Path, changed: Model, output: Path) -> None:
+def write_derived(path: Path, changed: Model, output: Path) -> None:
+    """Write a model that was made from another's file, which is noted as the parent."""
+    refuse_own_file(path, output)
+    write_model(output, replace(changed, name=output.stem, parent=file_hash(path)))
+
+
+def refuse_own_file(path: Path, output: Path) -> None:
+    """Raise a ModelError if the file to write is the model's own."""
     if output.exists() and output.samefile(path):
         raise ModelError("the output is the model itself, which stays as it is; choose another file", path=output)
-    write_model(output, replace(changed, name=output.stem, parent=file_hash(path)))

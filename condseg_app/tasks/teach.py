@@ -27,10 +27,11 @@ from condseg_app.engine.finetune.exact import ExactTeacher, certify
 from condseg_app.engine.finetune.full import FullTeacher
 from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.errors import ModelError, ReadError
-from condseg_app.io import file_hash, find_model, read_data_set, read_image, read_model, write_model
+from condseg_app.io import find_model, read_data_set, read_image, read_model
 from condseg_app.io.models.class_file import is_class_file, write_class
 from condseg_app.tasks.image_warnings import CaseReader, ImageWarnings
 from condseg_app.tasks.little_learnt import ENOUGH_DICE, reasons
+from condseg_app.tasks.model_classes import refuse_own_file, write_derived
 
 _IMAGES_COMPARED = 3
 # Images that keep the old classes; all are held in memory.
@@ -126,8 +127,7 @@ def teach(plan: TeachingPlan, seconds: float = 2.0) -> Iterator[TrainingProgress
         ReadError: no training case labels the class.
     """
     path = find_model(plan.model)
-    if plan.output.exists() and plan.output.samefile(path):
-        raise ModelError("the output is the model that is taught; choose another file", path=plan.output)
+    refuse_own_file(path, plan.output)
     model = read_model(path)
     everything = read_data_set(plan.data).part("train")
     data = _labelled(everything, plan.class_name)
@@ -151,9 +151,8 @@ def write_result(plan: TeachingPlan, result: TeachingResult) -> None:
     """Write the model, or the class alone."""
     if is_class_file(plan.output):
         write_class(plan.output, taught_class(result.model, plan.class_name))
-        return
-    parent = file_hash(find_model(plan.model))
-    write_model(plan.output, replace(result.model, name=plan.output.stem, parent=parent))
+    else:
+        write_derived(find_model(plan.model), result.model, plan.output)
 
 
 def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgress | TeachingResult]:
@@ -166,7 +165,7 @@ def _teach_exactly(teaching: Teaching, seconds: float) -> Iterator[TrainingProgr
     images = [image for image, _ in teaching.shown[:_IMAGES_COMPARED]]
     certificate = certify(model, taught, images, device, entry.name)
     record = {**taught.training["classes"][entry.name], "certificate": asdict(certificate)}
-    dice = _of_class(entry, _compared(teaching, taught)) if held_out is None else held_out
+    dice = _compared(teaching, taught, [entry.name])[0].after if held_out is None else held_out
     final, nearest = with_record(taught, entry.name, record), teacher.progress.nearest
     yield TeachingResult(final, certificate, held_out=held_out, nearest=nearest, reasons=_reasons(teaching, dice))
 
@@ -177,19 +176,16 @@ def _teach_fully(teaching: Teaching, seconds: float) -> Iterator[TrainingProgres
     while not teacher.progress.finished:
         yield teacher.advance(seconds)
     taught = teacher.model()
-    changes = _compared(teaching, taught)
-    yield TeachingResult(taught, changes=changes, reasons=_reasons(teaching, _of_class(entry, changes)))
+    changes = _compared(teaching, taught, taught.classes.names)
+    dice = next(change.after for change in changes if change.name == entry.name)
+    yield TeachingResult(taught, changes=changes, reasons=_reasons(teaching, dice))
 
 
-def _compared(teaching: Teaching, taught: Model) -> tuple[ClassChange, ...]:
-    """Each class before and after, as means over some images."""
+def _compared(teaching: Teaching, taught: Model, names: Sequence[str]) -> tuple[ClassChange, ...]:
+    """Some classes before and after, as means over some images."""
     lessons = [Lesson(teaching.entry, image, tuple(marks)) for image, marks in teaching.shown[:_IMAGES_COMPARED]]
-    tables = [compare_on_lesson(teaching.model, taught, lesson, teaching.device) for lesson in lessons]
+    tables = [compare_on_lesson(teaching.model, taught, lesson, teaching.device, names) for lesson in lessons]
     return tuple(_mean(changes) for changes in zip(*tables, strict=True))
-
-
-def _of_class(entry: ClassEntry, changes: Sequence[ClassChange]) -> float:
-    return next(change.after for change in changes if change.name == entry.name)
 
 
 def _reasons(teaching: Teaching, dice: float) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from condseg_app.data import (
+    CropToForeground,
     CtNormalisation,
     Geometry,
     Image,
@@ -22,6 +23,7 @@ from condseg_app.data import (
     ZScore,
 )
 from condseg_app.engine.intensity import IntensityMap, foreground
+from condseg_app.engine.preprocess import WorkingGrid
 from condseg_app.errors import ModelError
 
 STEPS: tuple[IntensityStep, ...] = (
@@ -158,7 +160,24 @@ def test_the_foreground_is_where_any_channel_is_not_zero() -> None:
     voxels[0, 2, 2, 2] = 0
     expected = np.zeros((5, 5, 5), bool)
     expected[1:4, 1:4, 1:4] = expected[0, 0, 0] = True
-    assert np.array_equal(foreground(image_of(voxels)), expected)
+    image = image_of(voxels)
+    assert np.array_equal(foreground(image), expected)
+    assert np.array_equal(foreground(image), expected), "as kept"
+
+
+def test_the_foreground_is_found_once_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list[object]()
+
+    def fill(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        found.append(mask)
+        return mask
+
+    monkeypatch.setattr("condseg_app.engine.intensity.binary_fill_holes", fill)
+    image = image_of(random_voxels(0))
+    plan = Preprocessing("3D", (8, 8, 8), intensity=(ZScore(masked=True),), crop=CropToForeground())
+    for _ in range(2):
+        IntensityMap.of(image, plan, WorkingGrid.of_image(image, plan).source_box)
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)

@@ -76,6 +76,34 @@ def test_what_is_encoded_is_kept_from_one_look_to_the_next(
         np.testing.assert_array_equal(again.probabilities["liver"], block.probabilities["liver"])
 
 
+def test_a_look_at_another_row_builds_no_other_network(model: Model, image: Image) -> None:
+    preview = Preview(image, "cpu")
+    part: Region = (slice(0, 22), slice(0, 27), slice(3, 4))
+    teacher = teacher_of(model, image, [2, 5, 8])
+    preview.look_at(part, teacher.class_alone())
+    assert preview._predictor is not None
+    network = preview._predictor._network._network
+    teacher.advance(5)
+    windows = preview.look_at(part, teacher.class_alone())
+    assert preview._predictor._network._network is network
+    fresh = Preview(image, "cpu")
+    fresh.look_at(part, teacher.class_alone())
+    for window in range(windows):
+        again, anew = preview.segment(window), fresh.segment(window)
+        assert again is not None
+        assert anew is not None
+        np.testing.assert_array_equal(again.probabilities["kidney"], anew.probabilities["kidney"])
+
+
+def test_further_annotations_do_not_prepare_the_image_again(
+    model: Model, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = teacher_of(model, image, [2, 5, 8])
+    monkeypatch.setattr("condseg_app.engine.train.samples.prepare", None)
+    teacher.show([(image, [marks(image, [2, 5, 8, 11])])])
+    assert teacher.advance(0).step > 0
+
+
 def test_going_back_brings_the_same_class_and_learning_goes_on_from_there(model: Model, image: Image) -> None:
     teacher = teacher_of(model, image, [2, 5, 8])
     for _ in range(4):

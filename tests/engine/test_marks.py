@@ -4,24 +4,24 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condseg_app.data import Annotation, ClassTable, Geometry, Image, Preprocessing, Reorient, Spacing
+from condseg_app.data import Annotation, Geometry, Image, Preprocessing, Reorient, Spacing
 from condseg_app.engine.finetune.annotated_slices import AnnotatedSlices
-from condseg_app.engine.networks import new_model
+from condseg_app.engine.train.samples import PreparedImage
 
 SHAPE = (10, 8, 24)
-SMALL = {"width": 16, "growth": (16, 16), "layers": (1, 1)}
 
 
 def marks(thickness: float, slices: set[int], before: dict[tuple[str, int], int]) -> AnnotatedSlices:
     plan = Preprocessing(
         "2.5D", (16, 16, 1), orientation=Reorient("RAS"), spacing=Spacing((2.0, 2.0, 4.0)), neighbours=1
     )
-    model = new_model("m", "dense-2.5d", ClassTable.from_names(["liver"]), plan, SMALL)
     image = Image(np.zeros((1, *SHAPE), np.float32), Geometry(SHAPE, np.diag([2.0, 2.0, thickness, 1.0])), "volume")
     known = np.zeros(SHAPE, bool)
     known[..., sorted(slices)] = True
     annotation = Annotation("kidney", known & (np.arange(SHAPE[0]) < 5)[:, None, None], known)
-    return AnnotatedSlices.of(model, "kidney", [(image, [annotation])], before, 3, lambda _, a: a)
+    return AnnotatedSlices.of(
+        "kidney", [(image, [annotation])], before, 3, lambda _, a: a, lambda image: PreparedImage.of(image, plan)
+    )
 
 
 @settings(deadline=None)

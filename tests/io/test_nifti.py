@@ -13,11 +13,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from condseg_app.data import Geometry, Pick, Unit
+from condseg_app.data.regions import whole
 from condseg_app.errors import CondsegError, GeometryError, ReadError, WriteError
 from condseg_app.io import read_image
 from condseg_app.io.nifti.writer import nifti_by_parts
 from condseg_app.io.voxels import file_voxels
-from condseg_app.io.voxels.regions import whole
 
 AFFINE = np.array([[-2.0, 0.1, 0, 30], [0.1, 2.0, 0, -12.5], [0, 0, 3.5, 7], [0, 0, 0, 1]])
 SaveNifti = Callable[..., Path]

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from condseg_app.data import Region
+from condseg_app.data.regions import whole
 from condseg_app.io.voxels import boxes as voxel_file
 from condseg_app.io.voxels.boxes import VoxelGrid, read_box, write_box
-from condseg_app.io.voxels.regions import box_of, slabs, whole
+from condseg_app.io.voxels.regions import box_of, slabs
 
 SHAPE = (7, 5, 4)
 VOXELS = np.arange(140, dtype=">i2").reshape(SHAPE)

@@ -84,6 +84,7 @@ def test_commands_that_compute_elsewhere_or_not_at_all_load_no_torch() -> None:
     code = (
         "import sys\n"
         "import condseg_app.tasks.predict_folder, condseg_app.tasks.cluster, condseg_app.tasks.model_classes\n"
+        "import condseg_app.tasks.comparison_runs, condseg_app.tasks.comparison_report\n"
         "from condseg_app import tasks\n"
         "assert 'torch' not in sys.modules\n"
         "assert not hasattr(tasks, 'no_such_task')\n"

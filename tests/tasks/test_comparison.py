@@ -9,9 +9,10 @@ import pytest
 
 from condseg_app.cli import main
 from condseg_app.errors import CondsegError, ReadError
-from condseg_app.tasks.compare import all_runs, compare, read_results
+from condseg_app.tasks.compare import compare
 from condseg_app.tasks.comparison_config import ComparisonConfig, read_comparison_config
 from condseg_app.tasks.comparison_report import Result, write_report
+from condseg_app.tasks.comparison_runs import all_runs, read_results
 
 HEAD = """
 title = "Boxes"

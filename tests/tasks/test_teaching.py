@@ -1,12 +1,14 @@
 """Teaching from files, and classes as files, through the command."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from condseg_app.cli import main
 from condseg_app.data import ClassChange
+from condseg_app.engine.finetune.compare import compare_on_lesson
 from condseg_app.errors import ModelError
 from condseg_app.io import file_hash, read_case, read_data_set, read_model
 from condseg_app.io.models.class_file import read_class
@@ -84,6 +86,21 @@ def test_a_lesson_that_learnt_little_says_why(
     said = capsys.readouterr().out
     assert "It took 2 steps, where" in said
     assert ("Only 2 slices are annotated: annotate three or more" in said) == (slices == "2")
+
+
+def test_a_class_without_held_out_slices_is_compared_alone(
+    one: Path, blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[object]()
+
+    def compared(*arguments: Any) -> tuple[ClassChange, ...]:
+        asked.append(arguments[-1])
+        return compare_on_lesson(*arguments)
+
+    monkeypatch.setattr("condseg_app.tasks.teach.compare_on_lesson", compared)
+    assert main([*teaching(one, blobs, tmp_path / "two.safetensors"), "--slices", "2"]) == 0
+    assert asked
+    assert all(names == ["dark"] for names in asked)
 
 
 def test_a_model_that_forgets_is_not_written_unasked(

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from condseg_app.data import Annotation, Image, Model, Shown
-from condseg_app.engine.preprocess import WorkingGrid
-from condseg_app.engine.train.samples import PreparedCase, prepare_case
+from condseg_app.data import Annotation, Image, Shown
+from condseg_app.engine.train.samples import PreparedCase, PreparedImage
 from condseg_app.errors import ClassTableError
 
 
@@ -32,36 +31,35 @@ class AnnotatedSlices:
     @classmethod
     def of(
         cls,
-        model: Model,
         name: str,
         shown: Iterable[Shown],
         slices: Mapping[tuple[str, int], int],
         folds: int,
         with_claims: Callable[[Image, Annotation], Annotation],
+        prepare: Callable[[Image], PreparedImage],
     ) -> "AnnotatedSlices":
         """Bring annotations onto the model's grid.
 
         Args:
-            model: with its preprocessing.
             name: of the class.
             shown: images with all of their annotations.
             slices: numbers of the slices that were annotated before.
             folds: number of folds.
             with_claims: adds to an annotation the exclusion by other classes.
+            prepare: brings an image to the model's grid.
 
         Raises:
-            ModelError: the model does not fit an image.
             ClassTableError: the class is not annotated.
         """
         marked = []
         for image, annotations in shown:
-            model.check_fits(image)
             marked += [(image, (a,)) for a in annotations if a.class_name == name and a.state != "unlabelled"]
         if not any(annotation.state == "present" for _, (annotation,) in marked):
             raise ClassTableError(f"no voxel of '{name}' is annotated yet; paint it on a few slices first")
         numbers, prepared = dict(slices), []
         for image, (annotation,) in marked:
-            grid, shape = WorkingGrid.of_image(image, model.preprocessing), annotation.mask.shape
+            ready, shape = prepare(image), annotation.mask.shape
+            grid = ready.grid
             axis = grid.axes.order[2]
             box = grid.source_box[axis]
             whole = with_claims(image, annotation)
@@ -75,7 +73,7 @@ class AnnotatedSlices:
                 here = np.expand_dims(in_fold, [a for a in range(3) if a != axis])
                 parts[_kept(name, fold)] = replace(whole, supervised=whole.supervised & ~here)
                 parts[_hidden(name, fold)] = replace(annotation, supervised=annotation.supervised & here)
-            prepared.append(_prepared(image, name, parts, model))
+            prepared.append(ready.with_masks(_usable(name, parts)))
         return cls(name, tuple(marked), numbers, tuple(prepared))
 
     @property
@@ -119,11 +117,10 @@ def _hidden(name: str, fold: int) -> str:
     return f"{name}, fold {fold}"
 
 
-def _prepared(image: Image, name: str, parts: Mapping[str, Annotation], model: Model) -> PreparedCase:
-    """On the working grid; the mask counts only where something is known, so that windows are cut about that."""
-    usable = [
+def _usable(name: str, parts: Mapping[str, Annotation]) -> list[Annotation]:
+    """Parts to learn from; the mask counts only where something is known, so that windows are cut about that."""
+    return [
         replace(part, class_name=key, mask=part.mask & part.supervised)
         for key, part in parts.items()
         if key == name or part.state == "present"
     ]
-    return prepare_case(image, usable, model.preprocessing)

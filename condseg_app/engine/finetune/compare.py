@@ -8,22 +8,23 @@ from numpy.typing import NDArray
 from condseg_app.data import Annotation, ClassChange, Lesson, Model, dice
 from condseg_app.engine.predict.predictor import Predictor
 
+_MOST_WINDOWS = 8
+
 
 def compare_on_lesson(
-    before: Model, after: Model, lesson: Lesson, device: str = "auto", most_windows: int = 8
+    before: Model, after: Model, lesson: Lesson, device: str = "auto", names: Sequence[str] | None = None
 ) -> tuple[ClassChange, ...]:
-    """Every class of the new model before and after, on the windows with most annotated voxels.
+    """Classes of the new model (all if None) before and after, on the windows with most annotated voxels.
 
     An annotated class is compared with the annotation; any other with the old model's own answer.
     """
     old, new = Predictor(before, lesson.image, device), Predictor(after, lesson.image, device)
-    windows = new.holding_most(lesson.annotation.supervised, most_windows)
-    answers_old = _answers(old, windows, before.classes.names)
-    answers_new = _answers(new, windows, after.classes.names)
+    windows = new.holding_most(lesson.annotation.supervised, _MOST_WINDOWS)
+    asked = after.classes.names if names is None else names
+    answers_old = _answers(old, windows, [name for name in asked if name in before.classes])
+    answers_new = _answers(new, windows, asked)
     annotations = {a.class_name: a for a in lesson.annotations if a.state != "unlabelled"}
-    return tuple(
-        _change(name, answers_old.get(name), answers_new[name], annotations.get(name)) for name in after.classes.names
-    )
+    return tuple(_change(name, answers_old.get(name), answers_new[name], annotations.get(name)) for name in asked)
 
 
 Answer = tuple[NDArray[np.bool_], NDArray[np.bool_]]

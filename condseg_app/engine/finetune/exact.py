@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import combinations
 
 import numpy as np
@@ -45,7 +46,7 @@ from condseg_app.engine.finetune.exclusion_masks import ExclusionMask
 from condseg_app.engine.finetune.learner import EncodedSample, ExactRecipe, Learner, WindowSampler, held_out_dice_of
 from condseg_app.engine.networks import build_network, with_room
 from condseg_app.engine.predict.whole import predict_whole
-from condseg_app.engine.train.samples import PreparedCase
+from condseg_app.engine.train.samples import PreparedCase, PreparedImage
 from condseg_app.errors import ModelError
 from condseg_models import ROWS
 
@@ -114,6 +115,7 @@ class ExactTeacher:
         self._held_out: float | None = None
         self._encoder = build_network(self._model, self._device)
         self._exclusions: dict[Image, ExclusionMask] = {}
+        self._prepared = cache(partial(PreparedImage.of, preprocessing=model.preprocessing))
         self._marks = self._marked(shown, {})
         samples = self._windows(self._marks.cases).exam(self._recipe.exam)
         self.beginning, row = self._begin(samples)
@@ -220,8 +222,11 @@ class ExactTeacher:
         return taught_class(self.model(), self._entry.name)
 
     def _marked(self, shown: Iterable[Shown], slices: Mapping[tuple[str, int], int]) -> AnnotatedSlices:
+        images = tuple(shown)
+        for image, _ in images:
+            self._model.check_fits(image)
         return AnnotatedSlices.of(
-            self._model, self._entry.name, shown, slices, self._recipe.folds, self._with_exclusion
+            self._entry.name, images, slices, self._recipe.folds, self._with_exclusion, self._prepared
         )
 
     def _with_exclusion(self, image: Image, annotation: Annotation) -> Annotation:

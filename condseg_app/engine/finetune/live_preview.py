@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from condseg_app.data import Block, Image, Lesson, Model, Region
+from condseg_app.data.regions import first_of, placed
 from condseg_app.engine.finetune.exact import ExactTeacher
 from condseg_app.engine.finetune.learner import ExactRecipe
 from condseg_app.engine.predict.predictor import Predictor
-from condseg_app.engine.predict.tiles import first_of, placed
 
 
 class Preview:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from condseg_app.data import Geometry, Region, millimetres
-from condseg_app.engine.predict.tiles import meet
+from condseg_app.data.regions import meet
 
 SMALLEST = 10.0
 """Millimetres: smaller objects may lie between the windows of the coarse pass."""

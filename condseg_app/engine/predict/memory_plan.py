@@ -1,6 +1,5 @@
 """Memory plan of a prediction: an estimate before the start, and parts that fit into free memory."""
 
-import copy
 import math
 import weakref
 from collections.abc import Iterator, Sequence
@@ -13,9 +12,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from condseg_app.data import Image, Model, Region, Shape
+from condseg_app.data import Image, Model, Region, Shape, regions
 from condseg_app.engine.networks import condition_for
-from condseg_app.engine.predict.tiles import Tile, size
+from condseg_app.engine.predict.tiles import Tile
 from condseg_app.engine.predict.window_network import prediction_network
 from condseg_app.engine.predict.windows import WindowGrid, windows_at_once
 from condseg_app.engine.preprocess import WorkingGrid
@@ -85,17 +84,19 @@ def plan_memory(model: Model, image: Image, classes: int, free: int, *, whole: b
     """
     model.check_fits(image)
     needs = _Needs.of(model, image, classes, whole=whole)
-    (i, j, k), counts = image.geometry.shape, [1, 1, 1]
+    everything, counts = regions.whole(image.geometry.shape), [1, 1, 1]
     while True:
-        parts = tuple(cut((slice(0, i), slice(0, j), slice(0, k)), counts))
+        parts = tuple(cut(everything, counts))
         middle = needs.tile(parts[len(parts) // 2])  # most parts have neighbours on both sides
         for at_once in dict.fromkeys((windows_at_once(needs.windows.window), 1)):
             plan = needs.plan(middle, parts, at_once)
             if plan.peak <= free * _MAY_TAKE:
                 return plan
         # Length of a part per working axis, in windows, as far as the axis can be cut.
-        lengths = [n / w for n, w in zip(size(middle.working), needs.windows.window, strict=True)]
-        cuttable = [length > _LEAST_PART and n > 1 for length, n in zip(lengths, size(middle.working), strict=True)]
+        lengths = [n / w for n, w in zip(regions.size(middle.working), needs.windows.window, strict=True)]
+        cuttable = [
+            length > _LEAST_PART and n > 1 for length, n in zip(lengths, regions.size(middle.working), strict=True)
+        ]
         if not any(cuttable):
             raise OutOfMemory(
                 f"a prediction needs {plan.peak / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; close other "
@@ -118,8 +119,8 @@ def require_one_part(model: Model, image: Image, free: int) -> None:
     """
     model.check_fits(image)
     needs = _Needs.of(model, image, classes=1, whole=True)
-    i, j, k = (slice(0, n) for n in image.geometry.shape)
-    peak = needs.plan(needs.tile((i, j, k)), ((i, j, k),), at_once=1).peak
+    everything = regions.whole(image.geometry.shape)
+    peak = needs.plan(needs.tile(everything), (everything,), at_once=1).peak
     if peak > free * _MAY_TAKE:
         raise OutOfMemory(
             f"'{image.name}' needs about {peak / _MAY_TAKE / 1e9:.1f} GB at once in the window, {free / 1e9:.1f} GB "
@@ -155,7 +156,7 @@ class _Needs:
     @classmethod
     def of(cls, model: Model, image: Image, classes: int, *, whole: bool) -> "_Needs":
         """The needs of a model on an image."""
-        network = prediction_network(model, torch.device("cpu"))
+        network = prediction_network(model, torch.device("meta"))
         grid = WorkingGrid.of_image(image, model.preprocessing)
         windows = WindowGrid.over(grid.shape, model, network.stride)
         taken, features = network_takes(model, network, windows.window)
@@ -168,7 +169,7 @@ class _Needs:
 
     def plan(self, tile: Tile, parts: tuple[Region, ...], at_once: int) -> MemoryPlan:
         """The plan for parts like this tile, and so many windows together."""
-        seen, working, voxels = (math.prod(size(region)) for region in (tile.seen, tile.working, tile.part))
+        seen, working, voxels = (math.prod(regions.size(region)) for region in (tile.seen, tile.working, tile.part))
         slabs = self._slabs(tile)
         classes = min(self.classes, max(1, _SUMS_TAKE * slabs // (_SUM_TAKES * working)))
         # A window is encoded once for all classes that are added up together, and again for others.
@@ -195,14 +196,13 @@ class _Needs:
         """Number of slabs; windows of a single slice do not overlap across slices, so slabs cost hardly anything."""
         if self.windows.window[2] > 1:
             return 1
-        wanted = math.ceil(_SUM_TAKES * self.classes * math.prod(size(tile.working)) / _SUMS_TAKE)
-        return max(1, min(wanted, size(tile.working)[2] // _LEAST_SLAB))
+        wanted = math.ceil(_SUM_TAKES * self.classes * math.prod(regions.size(tile.working)) / _SUMS_TAKE)
+        return max(1, min(wanted, regions.size(tile.working)[2] // _LEAST_SLAB))
 
 
 @torch.no_grad()
-def network_takes(model: Model, network: ConditionedModule, window: Shape) -> tuple[int, int]:
+def network_takes(model: Model, on_meta: ConditionedModule, window: Shape) -> tuple[int, int]:
     """Largest bytes of a window's tensors, and bytes of its features; nothing is computed."""
-    on_meta = copy.deepcopy(network).to("meta")
     shown = window if model.preprocessing.dimensions == "3D" else window[:2]
     with _Alive() as alive:
         features = on_meta.encode(torch.zeros(1, model.preprocessing.network_channels, *shown, device="meta"))

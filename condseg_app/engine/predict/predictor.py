@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import Block, Geometry, Image, Model, Region, Shape
+from condseg_app.data.regions import common, first_of, meet, seen_from, size, whole
 from condseg_app.engine.intensity import IntensityMap
 from condseg_app.engine.predict.sums import Sums
-from condseg_app.engine.predict.tiles import Tile, common, first_of, meet, seen_from, size
+from condseg_app.engine.predict.tiles import Tile
 from condseg_app.engine.predict.window_network import WindowNetwork
 from condseg_app.engine.predict.windows import WindowGrid, gaussian, show
 from condseg_app.engine.preprocess import WorkingGrid, prepare
@@ -51,8 +52,7 @@ class Predictor:
         self._all = WindowGrid.over(self._grid.shape, model, self._network.stride)
         self._weights = gaussian(self._all.window)
         self._part: Region | None = None
-        i, j, k = (slice(0, n) for n in image.geometry.shape)
-        self.move_to(part or (i, j, k))
+        self.move_to(part or whole(image.geometry.shape))
 
     def move_to(self, part: Region) -> None:
         """Go on with another part of the image; the sums of the part before are forgotten."""

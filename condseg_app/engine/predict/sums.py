@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condseg_app.data import Region, as_level, extent_of
-from condseg_app.engine.predict.tiles import Tile, common, first_of, meet, placed, seen_from, size
+from condseg_app.data.regions import common, first_of, meet, placed, seen_from, size
+from condseg_app.engine.predict.tiles import Tile
 
 # Levels are resampled in whole 256ths.
 _STEPS = 256

@@ -1,9 +1,9 @@
 """Tiles: parts of an image with the windows that they need."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from condseg_app.data import Region, Shape
+from condseg_app.data import Region
+from condseg_app.data.regions import common, meet
 from condseg_app.engine.predict.windows import WindowGrid
 from condseg_app.engine.preprocess import WorkingGrid
 
@@ -43,36 +43,3 @@ class Tile:
         touched = (taps.touched_by(met) for taps, met in zip(self.grid.back, working, strict=True))
         i, j, k = map(common, touched, self.grid.turn(self.part))
         return i, j, k
-
-
-def size(region: Region) -> Shape:
-    """Voxels along each axis."""
-    i, j, k = (part.stop - part.start for part in region)
-    return i, j, k
-
-
-def common(a: slice, b: slice) -> slice:
-    """Intersection of two ranges."""
-    return slice(max(a.start, b.start), min(a.stop, b.stop))
-
-
-def seen_from(region: Region, first: Sequence[int]) -> Region:
-    """A region counted from another first voxel."""
-    i, j, k = (slice(part.start - n, part.stop - n) for part, n in zip(region, first, strict=True))
-    return i, j, k
-
-
-def placed(region: Region, first: Sequence[int]) -> Region:
-    """A region relative to a voxel as an absolute region: the inverse of `seen_from`."""
-    return seen_from(region, [-n for n in first])
-
-
-def first_of(region: Region) -> Shape:
-    """A region's first voxel."""
-    i, j, k = (part.start for part in region)
-    return i, j, k
-
-
-def meet(a: Region, b: Region) -> bool:
-    """Whether two regions have a voxel in common."""
-    return all(p.start < q.stop and q.start < p.stop for p, q in zip(a, b, strict=True))

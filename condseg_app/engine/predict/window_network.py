@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from condseg_app.data import Model
 from condseg_app.engine.devices import pick_device
-from condseg_app.engine.networks import build_network, condition_for, member
+from condseg_app.engine.networks import build_network, condition_for, load_changed, member
 from condseg_app.engine.predict.feature_cache import FeatureCache, cache_budget
 from condseg_app.engine.predict.kernels import Kernels, kernels_for
 from condseg_app.engine.predict.windows import windows_at_once
@@ -92,7 +92,13 @@ class WindowNetwork:
 
     def use(self, model: Model) -> None:
         """Go on with a model that differs only in its classes; encoded windows are kept."""
-        self._model, self._network = model, prediction_network(model, self._device)
+        if model.settings != self._model.settings:  # other numbers of classes, so other shapes
+            self._network = prediction_network(model, self._device)
+        else:
+            networks = self._network.members if isinstance(self._network, Averaged) else [self._network]
+            for number, network in enumerate(networks):
+                load_changed(network, member(self._model, number), member(model, number))
+        self._model = model
 
     @property
     def stride(self) -> int:

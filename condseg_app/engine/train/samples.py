@@ -99,28 +99,49 @@ class PreparedCase:
     known: dict[str, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class PreparedImage:
+    """An image on its working grid, to which annotations may be brought again and again.
+
+    Attributes:
+        grid: the working grid.
+        voxels: (C, I, J, K) float16.
+    """
+
+    grid: WorkingGrid
+    voxels: Tensor
+
+    @classmethod
+    def of(cls, image: Image, preprocessing: Preprocessing) -> "PreparedImage":
+        """Bring an image to the working grid."""
+        grid = WorkingGrid.of_image(image, preprocessing)
+        return cls(grid, prepare(image, IntensityMap.of(image, preprocessing, grid.source_box), grid).half())
+
+    def with_masks(self, annotations: Sequence[Annotation]) -> PreparedCase:
+        """Bring the image's annotations to the working grid."""
+        masks, inside, somewhere = {}, {}, {}
+        supervised: dict[str, Tensor | None] = {}
+        for annotation in annotations:
+            known = annotation.supervised
+            if known.all():
+                mask, supervised[annotation.class_name] = self.grid.to_working(annotation.mask), None
+            else:
+                # The mean over supervised voxels: those beside a single annotated slice say nothing of the class.
+                # A single annotated slice may be thinner than a working voxel, and supervise less than half of each.
+                part = self.grid.to_working(known)
+                decided = self.grid.holding_any(known) & (part > 0)
+                supervised[annotation.class_name] = decided
+                mask = torch.where(decided, self.grid.to_working(annotation.mask & known) / part, 0.0).clamp(max=1.0)
+            masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
+            inside[annotation.class_name] = _some_voxels(mask > 0.5)
+            where = supervised[annotation.class_name]
+            somewhere[annotation.class_name] = torch.empty(0, 3) if where is None else _some_voxels(where)
+        return PreparedCase(self.voxels, masks, supervised, inside, somewhere)
+
+
 def prepare_case(image: Image, annotations: Sequence[Annotation], preprocessing: Preprocessing) -> PreparedCase:
     """Bring an image and its annotations to the working grid."""
-    grid = WorkingGrid.of_image(image, preprocessing)
-    voxels = prepare(image, IntensityMap.of(image, preprocessing, grid.source_box), grid).half()
-    masks, inside, somewhere = {}, {}, {}
-    supervised: dict[str, Tensor | None] = {}
-    for annotation in annotations:
-        known = annotation.supervised
-        if known.all():
-            mask, supervised[annotation.class_name] = grid.to_working(annotation.mask), None
-        else:
-            # The mean over supervised voxels: those beside a single annotated slice say nothing of the class.
-            # A single annotated slice may be thinner than a working voxel, and supervise less than half of each.
-            part = grid.to_working(known)
-            decided = grid.holding_any(known) & (part > 0)
-            supervised[annotation.class_name] = decided
-            mask = torch.where(decided, grid.to_working(annotation.mask & known) / part, 0.0).clamp(max=1.0)
-        masks[annotation.class_name] = (mask * 255).round().to(torch.uint8)
-        inside[annotation.class_name] = _some_voxels(mask > 0.5)
-        where = supervised[annotation.class_name]
-        somewhere[annotation.class_name] = torch.empty(0, 3) if where is None else _some_voxels(where)
-    return PreparedCase(voxels, masks, supervised, inside, somewhere)
+    return PreparedImage.of(image, preprocessing).with_masks(annotations)
 
 
 def crop(case: PreparedCase, class_name: str, cropping: Cropping, rng: np.random.Generator) -> TrainingSample:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 
+from condseg_app.data.regions import lengths
 from condseg_app.errors import ReadError
 from condseg_app.io.dicom.bits import settled
 from condseg_app.io.dicom.header import open_in_pieces, telling
@@ -58,9 +59,9 @@ class DicomVoxels(LazyVoxels):
             self._make_ready(range(k.start, k.stop))
             if self._memory is not None:
                 return np.array(self._memory[box][rest])
-            require_memory(math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
+            require_memory(math.prod(lengths(box)) * self.dtype.itemsize, self._path)
             planes = [plane[i, j, k] for plane in self._disk[channel]]
-            return np.reshape(planes, [part.stop - part.start for part in box])[rest]  # type: ignore[no-any-return]
+            return np.reshape(planes, lengths(box))[rest]  # type: ignore[no-any-return]
 
     def __getstate__(self) -> dict[str, object]:
         """Travel between processes as the slices to read, without decoded voxels."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import ClassTable, Geometry, LabelMap
+from condseg_app.data.regions import whole
 from condseg_app.errors import GeometryError, WriteError
 from condseg_app.io.atomic import atomic_files
 from condseg_app.io.file_names import as_file_name
@@ -16,7 +17,7 @@ from condseg_app.io.labels.parts import label_map_by_parts, label_map_files
 from condseg_app.io.labels.sidecar import sidecar_path, sidecar_text
 from condseg_app.io.labels.stored import LabelGrid
 from condseg_app.io.nrrd.writer import masks_to_nrrd
-from condseg_app.io.voxels.regions import slabs, whole
+from condseg_app.io.voxels.regions import slabs
 
 TABLE_OF_MASKS = "classes.json"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from condseg_app.data import ClassTable, Image, Pick
+from condseg_app.data.regions import lengths
 from condseg_app.errors import GeometryError, ReadError
 from condseg_app.io.choices import chosen_frame
 from condseg_app.io.file_start import name_of
@@ -56,7 +57,7 @@ class ZarrVoxels(LazyVoxels):
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
         """Any numpy index; ReadError if a chunk is damaged, OutOfMemory if so much does not fit."""
         box, rest = box_of(key, self.shape)
-        require_memory(2 * math.prod(part.stop - part.start for part in box) * self.dtype.itemsize, self._path)
+        require_memory(2 * math.prod(lengths(box)) * self.dtype.itemsize, self._path)
         asked = dict(zip(_OURS, box, strict=True))
         with reading_zarr(self._path), few_chunks_at_once(self._array):
             found = np.asarray(self._array[tuple(asked.get(axis, self._frame) for axis in self._axes)])

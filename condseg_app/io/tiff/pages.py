@@ -15,12 +15,13 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from condseg_app.data.regions import lengths, whole
 from condseg_app.errors import ReadError
 from condseg_app.io.pictures.camera import TAG, as_stored, known, lies_on_a_side, upright
 from condseg_app.io.pictures.reader import RGB, check_size, picture_in, telling, unlogged
 from condseg_app.io.voxels.boxes import VoxelGrid, read_box
 from condseg_app.io.voxels.lazy import LazyVoxels
-from condseg_app.io.voxels.regions import box_of, whole
+from condseg_app.io.voxels.regions import box_of
 from condseg_app.memory import require_memory
 
 NUMBERS = (
@@ -216,7 +217,7 @@ class TiffVoxels(LazyVoxels):
     def __getitem__(self, key: Any, /) -> NDArray[np.generic]:
         """Any numpy index; ReadError if a page is damaged, OutOfMemory if the voxels do not fit."""
         box, rest = box_of(key, self.shape)
-        size = tuple(part.stop - part.start for part in box)
+        size = lengths(box)
         require_memory(math.prod(size) * self.dtype.itemsize, self._source.path)
         found = np.zeros(size, self.dtype)
         channels, i, j, k = box

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import Region, Shape
+from condseg_app.data.regions import size
 
 # Rows this near to each other are read together with the gap between: fewer and longer reads.
 _SPAN = 1 << 16
@@ -54,7 +55,7 @@ def read_box(file: Readable, grid: VoxelGrid, box: Region) -> NDArray[np.generic
     Raises:
         EOFError: the file ends before the box does.
     """
-    shape = _shape(box)
+    shape = size(box)
     room = np.empty(math.prod(shape) * grid.dtype.itemsize, np.uint8)
     filled = 0
     for position, length, count, step in _runs(grid, box):
@@ -102,7 +103,7 @@ def _read_rows(file: Readable, position: int, step: int, place: NDArray[np.uint8
 
 def _runs(grid: VoxelGrid, box: Region) -> Iterator[tuple[int, int, int, int]]:
     """The box's bytes in the file's order: position, length, how often, and how far apart the repetitions are."""
-    (i, j, k), (width, height, depth) = box, _shape(box)
+    (i, j, k), (width, height, depth) = box, size(box)
     row = grid.shape[0] * grid.dtype.itemsize
     plane = row * grid.shape[1]
     start = grid.offset + k.start * plane + j.start * row + i.start * grid.dtype.itemsize
@@ -117,8 +118,3 @@ def _runs(grid: VoxelGrid, box: Region) -> Iterator[tuple[int, int, int, int]]:
             yield position, height * row, 1, height * row
         else:
             yield position, length, height, row
-
-
-def _shape(box: Region) -> Shape:
-    i, j, k = (part.stop - part.start for part in box)
-    return i, j, k

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import Region
+from condseg_app.data.regions import lengths, size
 from condseg_app.errors import ReadError
 from condseg_app.io.file_start import reading
 from condseg_app.io.voxels.boxes import Readable, VoxelGrid, read_box
@@ -43,7 +44,7 @@ class FileVoxels(LazyVoxels):
         if self._kept is not None:
             return self._kept[key]  # type: ignore[no-any-return]  # scalars included
         box, rest = box_of(key, self.shape)
-        require_memory(math.prod(part.stop - part.start for part in box) * self._bytes_a_voxel, self._layout.path)
+        require_memory(math.prod(lengths(box)) * self._bytes_a_voxel, self._layout.path)
         channels, i, j, k = box
         return self._values(self._stored(channels, (i, j, k)))[rest]  # type: ignore[no-any-return]
 
@@ -116,11 +117,7 @@ def _read(file: Readable, layout: VoxelLayout, offset: int, channels: slice, box
     grid = VoxelGrid((i, j, k * layout.channels), layout.dtype, offset)
     at = [slice(box[2].start + c * k, box[2].stop + c * k) for c in range(channels.start, channels.stop)]
     parts = [read_box(file, grid, (box[0], box[1], slices)) for slices in at]
-    return parts[0][np.newaxis] if len(parts) == 1 else np.array(parts, layout.dtype).reshape(len(parts), *_size(box))
-
-
-def _size(box: Region) -> tuple[int, ...]:
-    return tuple(part.stop - part.start for part in box)
+    return parts[0][np.newaxis] if len(parts) == 1 else np.array(parts, layout.dtype).reshape(len(parts), *size(box))
 
 
 def _in_order(flat: NDArray[np.uint8], layout: VoxelLayout) -> NDArray[np.generic]:

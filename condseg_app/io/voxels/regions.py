@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import LazyArray, Region, Shape
+from condseg_app.data import LazyArray, Region
 
 Box = tuple[slice, ...]
 """A slice for each axis, with start and stop inside the array and no step."""
@@ -43,12 +43,6 @@ def box_of(key: Any, shape: tuple[int, ...]) -> tuple[Box, Any]:
         box.append(asked)
         rest.append(inside)
     return tuple(box), tuple(rest)
-
-
-def whole(shape: Shape) -> Region:
-    """The box that is all of a grid."""
-    i, j, k = (slice(0, n) for n in shape)
-    return i, j, k
 
 
 def _is_basic(part: object) -> bool:
