@@ -33,7 +33,7 @@ class PartialExport(QObject):
         connections = Connections(self)
         connections.to(session.jobs.changed, lambda: soon(self, self._look))
         connections.to(session.jobs.progressed, lambda _: self._changed() if self.waits_for else None)
-        connections.to(session.images.changed, self.stop)
+        connections.to(session.images.changed, self._leave_image)
 
     @property
     def text(self) -> str:
@@ -58,6 +58,11 @@ class PartialExport(QObject):
         if self._export is not None:
             self._export, self.waits_for = None, ()
             self._changed()
+
+    def _leave_image(self) -> None:
+        for box in self._page.window().findChildren(QMessageBox, "partial_export"):
+            box.close()
+        self.stop()
 
     def _ask(self, partial: tuple[ClassId, ...], export: Callable[[], object]) -> None:
         box = QMessageBox(self._page.window())

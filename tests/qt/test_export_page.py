@@ -241,6 +241,15 @@ def test_another_image_is_not_exported_in_place_of_the_one_waited_for(
     assert not (tmp_path / "scan.nii.gz").exists()
 
 
+def test_the_question_of_an_image_goes_with_the_image(
+    qtbot: QtBot, panel: Panel, half: Event, scan: Image, tmp_path: Path
+) -> None:
+    export_to(panel, qtbot, tmp_path / "scan.nii.gz", "nifti")
+    box = question(panel)
+    panel.session.images.show(replace(scan, name="another"))
+    qtbot.waitUntil(lambda: box not in panel.window().findChildren(QMessageBox), timeout=10_000)
+
+
 @pytest.mark.parametrize("form", VOLUMES, ids=lambda f: f.key)
 def test_a_partial_export_says_so_in_its_record(
     qtbot: QtBot, panel: Panel, stage: Any, half: Event, tmp_path: Path, form: Any

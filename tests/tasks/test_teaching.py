@@ -98,7 +98,7 @@ def test_a_class_without_held_out_slices_is_compared_alone(
         return compare_on_lesson(*arguments)
 
     monkeypatch.setattr("condseg_app.tasks.teach.compare_on_lesson", compared)
-    assert main([*teaching(one, blobs, tmp_path / "two.safetensors"), "--slices", "2"]) == 0
+    assert main([*teaching(one, blobs, tmp_path / "two.safetensors"), "--slices", "1"]) == 0
     assert asked
     assert all(names == ["dark"] for names in asked)
 

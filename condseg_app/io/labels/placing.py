@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import AxisMap, Geometry, Shape
+from condseg_app.data.regions import Region, common, placed, seen_from, whole
 from condseg_app.errors import GeometryError
 from condseg_app.io.labels.grids import difference
 from condseg_app.io.labels.sidecar import sidecar_path
@@ -123,17 +124,17 @@ def _may_be_taken(found: _Lattice, array: NDArray[Any], shape: Shape, may_be_a_p
         return found.is_first
     if may_be_a_part is None or (found.is_first and not may_be_a_part):
         return False
-    inside = _inside(found, turned, shape)
+    inside, within = _covered(found, turned, shape)
     if any(part.start >= part.stop for part in inside):
         return False
-    within = tuple(slice(p.start - f, p.stop - f) for p, f in zip(inside, found.first, strict=True))
     outside = np.count_nonzero(array) - np.count_nonzero(found.axes.apply(array)[within])
     return bool(outside == 0)
 
 
-def _inside(found: _Lattice, turned: Shape, shape: Shape) -> tuple[slice, ...]:
-    """The image's voxels that the labels cover."""
-    return tuple(slice(max(f, 0), min(f + n, m)) for f, n, m in zip(found.first, turned, shape, strict=True))
+def _covered(found: _Lattice, turned: Shape, shape: Shape) -> tuple[Region, Region]:
+    """The image's voxels that the labels cover, on the image's grid and on the labels' own, turned."""
+    i, j, k = map(common, placed(whole(turned), found.first), whole(shape))
+    return (i, j, k), seen_from((i, j, k), found.first)
 
 
 def _put(array: NDArray[Any], found: _Lattice, wanted: Geometry) -> Placed:
@@ -143,11 +144,10 @@ def _put(array: NDArray[Any], found: _Lattice, wanted: Geometry) -> Placed:
         notes = (f"it lies {found.off:.2g} of a voxel beside its image's; it is taken to be on the image's grid",)
     if turned.shape == wanted.shape:
         return turned, notes
-    whole = np.zeros(wanted.shape, array.dtype)
-    inside = _inside(found, turned.shape, wanted.shape)
-    within = tuple(slice(p.start - f, p.stop - f) for p, f in zip(inside, found.first, strict=True))
-    whole[inside] = turned[within]
-    return whole, notes
+    filled = np.zeros(wanted.shape, array.dtype)
+    inside, within = _covered(found, turned.shape, wanted.shape)
+    filled[inside] = turned[within]
+    return filled, notes
 
 
 def _as_pixels(array: NDArray[Any], shape: Shape, picture: Path | None, path: Path) -> Placed:
