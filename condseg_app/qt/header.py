@@ -21,7 +21,6 @@ from condseg_app.session import Session
 
 Models = Callable[[], Sequence[ModelFile]]
 _OPEN = "Open model file…"
-_GAPS = 24  # pixels between the parts of the image's line
 
 
 class Header(QWidget):
@@ -54,11 +53,11 @@ class ImageLine(QWidget):
         self.facts.setObjectName("image_facts")
         self.warning = GlyphButton(glyphs.warning, "")
         self.warning.setObjectName("image_warning")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.name, 1)
-        row.addWidget(self.warning)
-        row.addWidget(self.facts)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.addWidget(self.name, 1)
+        self._row.addWidget(self.warning)
+        self._row.addWidget(self.facts)
         Connections(self).to(session.images.changed, self._show)
         self._show()
 
@@ -66,11 +65,11 @@ class ImageLine(QWidget):
         image = self._session.state.image
         self.name.setText("none open" if image is None else image.name)
         self.name.setEnabled(image is not None)
+        self.warning.setVisible(image is not None and bool(image.warnings))
         self._show_facts()
         details = "Drop a file anywhere, or use File > Open" if image is None else image_details(image)
         for widget in (self, self.name, self.facts, self.warning):
             widget.setToolTip(details)
-        self.warning.setVisible(image is not None and bool(image.warnings))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Leave out the spacing where the name needs the room."""
@@ -78,14 +77,11 @@ class ImageLine(QWidget):
         self._show_facts()
 
     def _show_facts(self) -> None:
-        image, metrics = self._session.state.image, self.fontMetrics()
-        if image is None:
-            self.facts.setText("")
-            return
-        facts = f"{spacing_text(image.geometry)}  {_dimension(image)}"
-        icon = self.warning.sizeHint().width() if image.warnings else 0
-        needed = metrics.horizontalAdvance(image.name + facts) + icon + _GAPS
-        self.facts.setText(facts if needed <= self.width() else _dimension(image))
+        image = self._session.state.image
+        self.facts.setText("" if image is None else f"{spacing_text(image.geometry)}  {_dimension(image)}")
+        others = self._row.sizeHint().width() - self.name.minimumWidth()
+        if image is not None and others + self.name.wanted_width() > self.width():
+            self.facts.setText(_dimension(image))
 
 
 class ModelLine(QWidget):

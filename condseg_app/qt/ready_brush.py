@@ -39,6 +39,7 @@ class ReadyBrush(QObject):
     def _show_circle(self) -> None:
         """Show the brush's circle, which stays hidden without a mouse over the canvas."""
         viewer, self._knows_circle = self._binding.viewer, True
+        viewer.canvas.overlays._brush_circle.box = False
         viewer.cursor.size = _CIRCLE
         viewer.cursor.style = "circle"
         viewer.mouse_over_canvas = True

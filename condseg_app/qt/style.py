@@ -21,6 +21,7 @@ from condseg_app.viewer.keys import COMMAND_KEYS
 
 _FILLED = 0.85
 """Part of a line that is full before its last word wraps."""
+_SLACK = 4  # pixels left free beside a text
 
 
 class PlainLabel(QLabel):
@@ -96,13 +97,18 @@ class ElidedLabel(PlainLabel):
         """The text, not shortened."""
         return self._full
 
+    def wanted_width(self) -> int:
+        """Pixels of the text on one line, not shortened."""
+        margins = self.width() - self.contentsRect().width()
+        return self.fontMetrics().horizontalAdvance(self._full) + 1 + margins + _SLACK  # 1: the advance is rounded
+
     def resizeEvent(self, event: object) -> None:  # noqa: N802
         """Shorten anew."""
         super().resizeEvent(event)  # type: ignore[arg-type]
         self._elide()
 
     def _elide(self) -> None:
-        room = max(0, self.contentsRect().width() - 4)
+        room = max(0, self.contentsRect().width() - _SLACK)
         room += int((self._lines - 1) * _FILLED * room)
         super().setText(self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideMiddle, room))
 

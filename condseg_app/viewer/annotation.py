@@ -13,7 +13,7 @@ from psygnal import Signal
 from condseg_app.data import ClassEntry, ClassId, ClassTable, Image, Region, Shape
 from condseg_app.viewer.draft import Draft
 from condseg_app.viewer.lazy import PaintedView
-from condseg_app.viewer.overlay import add_quietly, colormap_of, remove
+from condseg_app.viewer.overlay import add_quietly, colormap_of, remove, select
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import nothing_in
 from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
@@ -82,7 +82,7 @@ class AnnotationLayer:
         self.come_to_top()
         layer.editable = True
         layer.visible = True
-        self._viewer.layers.selection.active = layer
+        select(self._viewer, layer)
         layer.selected_label = entry.value
         layer.mode = "paint"
         self.in_hand.emit(True)

@@ -119,7 +119,7 @@ class LayerBinding:
             return
         self.volume_view.leave_reduced()  # there is nothing to paint on
         self.painting.begin(class_id, self.placement, image)
-        self._redraw.request()
+        self._redraw.later()
 
     def stop_painting(self) -> None:
         """Keep the painting and put the brush down."""

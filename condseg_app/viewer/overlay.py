@@ -150,3 +150,9 @@ def remove(viewer: ViewerModel, layer: Layer | None) -> None:
 def is_gone(viewer: ViewerModel, layer: Layer | None) -> bool:
     """Whether a layer is no longer in the viewer."""
     return layer is not None and layer not in viewer.layers
+
+
+def select(viewer: ViewerModel, layer: Layer) -> None:
+    """Make a layer the only selected layer, with one event; napari's own setter lets its controls follow thrice."""
+    selection = viewer.layers.selection
+    selection.symmetric_difference_update({*selection} ^ {layer})

@@ -1,12 +1,13 @@
 """Room for the image, a window that its screen holds, and controls that show the focus and tell what they are."""
 
+from dataclasses import replace
 from typing import Any
 
 from pytestqt.qtbot import QtBot
 from qtpy import shiboken
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from condseg_app.data import Image
 from condseg_app.desktop.layer_docks import LayerDocks, fitted
@@ -112,3 +113,16 @@ def test_every_control_has_a_name_and_says_why_it_is_disabled(window: QMainWindo
             panel.pages.setCurrentIndex(page)
             assert nameless(panel) == []
             assert unexplained(panel) == []
+
+
+def test_the_image_s_name_is_shortened_only_where_no_spacing_is_shown(panel: Panel, scan: Image) -> None:
+    line, seen = panel.header.image, set()
+    for warnings in ((), ("a slice is missing",)):
+        panel.session.images.show(replace(scan, name="ct_512", warnings=warnings))
+        for width in range(120, 420, 3):
+            line.setFixedWidth(width)
+            QApplication.processEvents()
+            is_short = line.facts.text() == "3D"
+            seen.add(is_short)
+            assert is_short or line.name.text() == "ct_512", width
+    assert seen == {True, False}

@@ -148,6 +148,33 @@ def test_correct_adds_no_layer_and_the_unused_layer_is_not_listed(
     assert binding.annotation.layer is layers[-1]
 
 
+def test_correct_lets_napari_s_controls_follow_once_and_draws_the_map_in_a_later_moment(
+    window: QMainWindow, panel: Panel, qtbot: QtBot
+) -> None:
+    binding, seen = panel.binding, []
+    panel.session.predictions.start(["liver"])
+    assert panel.session.wait(20)
+    panel.session.classes.choose("liver")
+    qtbot.waitUntil(lambda: binding.results.class_map.layer is not None and not binding._redraw.pending)
+    binding.viewer.layers.selection.events.active.connect(lambda event: seen.append(event.value))
+    binding.viewer.layers.selection.events.changed.connect(lambda event: seen.append(event.added))
+    binding.results.class_map.layer.events.set_data.connect(lambda event: seen.append("map"))
+    panel.classes.correct_button.click()
+    kept = binding.annotation.layer
+    assert seen == [kept, {kept}]
+    qtbot.waitUntil(lambda: seen[2:] == ["map"])
+
+
+def test_the_brush_s_circle_has_no_box(brush: Brush) -> None:
+    overlay = brush.viewer.canvas.overlays._brush_circle
+    (viewer,) = brush.panel.window().findChildren(QtViewer)
+    brush.layer.brush_size = 60
+    brush.viewer.mouse_over_canvas = True
+    brush.qtbot.waitUntil(lambda: overlay.visible and overlay in viewer.canvas._viewer_overlay_to_visual)
+    (drawn,) = viewer.canvas._viewer_overlay_to_visual[overlay]
+    assert drawn.box.parent is None
+
+
 def test_a_press_of_the_brush_does_not_draw_the_scene_once_more_to_find_its_target(
     brush: Brush, monkeypatch: pytest.MonkeyPatch
 ) -> None:
