@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class ReducedVolume:
 
     Attributes:
         most_voxels: largest volume that is drawn whole.
+        is_leaving: whether `leave` is at work.
     """
 
     def __init__(self, viewer: ViewerModel, source: SourceLayers) -> None:
@@ -49,9 +50,10 @@ class ReducedVolume:
         self._colormap: DirectLabelColormap | None = None
         self._labels_are_old = False
         self._work: Iterator[None] | None = None
+        self.is_leaving = False
 
     def __contains__(self, layer: object) -> bool:
-        return any(layer == own for own in (*self._images, self._labels) if own is not None)
+        return any(layer == own for own in self._own)
 
     @property
     def is_on(self) -> bool:
@@ -89,7 +91,7 @@ class ReducedVolume:
     def draw(self, colormap: DirectLabelColormap | None) -> None:
         """Draw the present classes, in a map's colours, as soon as they are read; nothing without a map."""
         self._colormap = colormap
-        self._labels_are_old = self._placement is not None and colormap is not None
+        self._labels_are_old = self._placement is not None and colormap is not None and not self.is_leaving
 
     def advance(self) -> None:
         """Work for a moment."""
@@ -113,20 +115,49 @@ class ReducedVolume:
         """Hide the image's layers until `clear`."""
         self.hide(self._source.layers)
 
-    def end(self) -> None:
-        """Remove the reduced volume, and work no more."""
-        own, self._images, self._labels = [*self._images, self._labels], [], None
-        self._work, self._labels_are_old = None, False
-        for layer in own:
-            remove(self._viewer, layer)
+    def leave(self) -> None:
+        """Begin to turn back to slices and to clear; at once, napari would halt the window for half a second."""
+        if self.is_on and not self.is_leaving:
+            self._work, self._labels_are_old, self.is_leaving = self._leave(), False, True
 
     def clear(self) -> None:
-        """Remove the reduced volume and restore the replaced layers."""
-        self.end()
-        hidden, self._hidden, self._placement, self._read = self._hidden, [], None, None
-        for layer, visible in hidden:
+        """Remove the reduced volume and restore the replaced layers, now."""
+        self._work, self._labels_are_old, self.is_leaving = None, False, False
+        self._placement, self._read = None, None
+        for _ in chain(self._remove(), self._restore()):
+            pass
+
+    def _leave(self) -> Iterator[None]:
+        """Turn back to slices, restore the replaced layers, and remove the reduced volume, step by step."""
+        for layer in self._own:
+            layer.visible = False  # or napari would look at it in 2D
+            yield
+        turned = self._viewer.dims.ndisplay == 2
+        self._viewer.dims.ndisplay = 2
+        yield
+        yield from self._restore()
+        if not turned:
+            self._viewer.reset_view()
+            yield
+        yield from self._remove()
+        self.clear()
+
+    def _restore(self) -> Iterator[None]:
+        while self._hidden:
+            layer, visible = self._hidden.pop(0)
             if layer in self._viewer.layers:
                 layer.visible = visible
+            yield
+
+    def _remove(self) -> Iterator[None]:
+        for layer in self._own:
+            remove(self._viewer, layer)
+            yield
+        self._images, self._labels = [], None
+
+    @property
+    def _own(self) -> list[Layer]:
+        return [layer for layer in (*self._images, self._labels) if layer is not None]
 
     def _show(self, images: Sequence[Layer], replaced: Sequence[Layer]) -> Iterator[None]:
         """Read the image, then turn into 3D with the reduced layers in place of others."""

@@ -24,16 +24,18 @@ class VolumeView:
         """Switch between slices and the whole volume."""
         dims, reduced = self._viewer.dims, self._reduced
         into_3d = dims.ndisplay == 2 and dims.ndim >= 3
-        if reduced.is_on and into_3d:  # being prepared: asked twice
-            reduced.clear()
+        if reduced.is_on and not into_3d:
+            reduced.leave()
+            return
+        is_preparing = reduced.is_on and not reduced.is_leaving
+        reduced.clear()
+        if is_preparing:  # asked twice
             self._notice.emit("")
             return
         if into_3d and reduced.is_needed:
             self._notice.emit("Preparing the 3D view…")
             self._prepare()
             return
-        if not into_3d:
-            reduced.end()  # or napari would look at it in 2D first
         dims.ndisplay = 3 if into_3d else 2
         self._viewer.reset_view()
 
@@ -41,11 +43,13 @@ class VolumeView:
         """Take over napari's turn into 3D or back."""
         self._results.conflicts.draw_in_2d_only()
         if not self._reduced.is_due:
+            self._reduced.leave()
+        elif self._reduced.is_leaving:  # turned again meanwhile
             self._reduced.clear()
-        elif not self._reduced.is_on:  # not by `turn`
+        if self._reduced.is_due and not self._reduced.is_on:  # not by `turn`
             self._prepare()
             self._reduced.hide_images()
-        if self._reduced.is_on:
+        if self._reduced.is_due:
             self._notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
 
     def leave_reduced(self) -> None:

@@ -54,7 +54,7 @@ def test_a_large_volume_is_reduced_before_napari_reads_it(
     assert data.most <= 20 * 24
     assert [layer.name for layer in viewer.layers if layer.visible] == ["mine, reduced"]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert viewer.dims.ndisplay == 2
+    qtbot.waitUntil(lambda: viewer.dims.ndisplay == 2 and not reduced.is_working, timeout=5000)
     assert [layer.name for layer in viewer.layers if layer not in widget.panel.binding.annotation] == ["mine"]
 
     viewer.window.remove_dock_widget(dock)

@@ -84,8 +84,59 @@ def test_the_turn_into_3d_is_prepared_in_moments_and_slices_are_seen_meanwhile(b
     assert viewer.dims.ndisplay == 3
     assert set(seen) == {2}
     binding.volume_view.turn()
+    drawn_by_now(binding)
     assert viewer.dims.ndisplay == 2
     assert list(viewer.layers) == before
+
+
+def test_the_turn_back_is_made_in_moments(binding: LayerBinding) -> None:
+    viewer, before = binding.viewer, list(binding.viewer.layers)
+    happened: list[str] = []
+
+    def slow(event: Any) -> None:
+        happened.append(event.type)
+        time.sleep(0.02)
+
+    binding.volume_view.turn()
+    drawn_by_now(binding)
+    for layer in viewer.layers:
+        layer.events.visible.connect(slow)
+    viewer.layers.events.removed.connect(slow)
+    viewer.dims.events.ndisplay.connect(slow)
+    binding.volume_view.turn()
+    assert happened == []
+    binding.volume_view.turn()  # asked twice
+    while binding.reduced.is_working:
+        count = len(happened)
+        binding.flush()
+        assert len(happened) <= count + 1, "no two slow changes in a moment"
+    assert happened == [*["visible"] * 2, "ndisplay", *["visible"] * 2, *["removed"] * 2]
+    assert (viewer.dims.ndisplay, list(viewer.layers)) == (2, before)
+    assert all(layer.visible for layer in viewer.layers)
+
+
+@pytest.mark.parametrize("moments", range(8))
+def test_on_the_way_back_the_volume_can_be_asked_for_again_and_painted(binding: LayerBinding, moments: int) -> None:
+    viewer, before = binding.viewer, list(binding.viewer.layers)
+    viewer.layers.events.removed.connect(lambda _: time.sleep(0.02))
+    for layer in before:
+        layer.events.visible.connect(lambda _: time.sleep(0.02))
+    binding.volume_view.turn()
+    drawn_by_now(binding)
+    in_3d = [layer.name for layer in viewer.layers if layer.visible]
+    binding.volume_view.turn()
+    for _ in range(moments):
+        binding.flush()
+    if viewer.dims.ndisplay == 2:
+        binding.volume_view.turn()
+        drawn_by_now(binding)
+        assert viewer.dims.ndisplay == 3
+        assert [layer.name for layer in viewer.layers if layer.visible] == in_3d
+        binding.volume_view.turn()
+    binding.begin_painting("liver")
+    assert viewer.dims.ndisplay == 2
+    assert list(viewer.layers) == [*before, binding.annotation.layer]
+    assert all(layer.visible for layer in viewer.layers)
 
 
 def test_the_brush_taken_up_while_3d_is_prepared_stays_in_2d(binding: LayerBinding) -> None:
@@ -114,6 +165,7 @@ def test_in_3d_every_few_voxels_are_shown_where_they_are(binding: LayerBinding) 
         assert image.data[index] == whole[at]
         assert classes.data[index] == drawn[at]
     viewer.dims.ndisplay = 2
+    drawn_by_now(binding)
     assert [layer.name for layer in viewer.layers] == before
     assert all(layer.visible for layer in viewer.layers)
 

@@ -151,14 +151,17 @@ def test_correct_adds_no_layer_and_the_unused_layer_is_not_listed(
 def test_correct_lets_napari_s_controls_follow_once_and_draws_the_map_in_a_later_moment(
     window: QMainWindow, panel: Panel, qtbot: QtBot
 ) -> None:
-    binding, seen = panel.binding, []
+    binding = panel.binding
+    seen: list[object] = []
     panel.session.predictions.start(["liver"])
     assert panel.session.wait(20)
     panel.session.classes.choose("liver")
     qtbot.waitUntil(lambda: binding.results.class_map.layer is not None and not binding._redraw.pending)
     binding.viewer.layers.selection.events.active.connect(lambda event: seen.append(event.value))
     binding.viewer.layers.selection.events.changed.connect(lambda event: seen.append(event.added))
-    binding.results.class_map.layer.events.set_data.connect(lambda event: seen.append("map"))
+    drawn = binding.results.class_map.layer
+    assert drawn is not None
+    drawn.events.set_data.connect(lambda event: seen.append("map"))
     panel.classes.correct_button.click()
     kept = binding.annotation.layer
     assert seen == [kept, {kept}]
