@@ -133,7 +133,7 @@ def test_on_the_way_back_the_volume_can_be_asked_for_again_and_painted(binding: 
         assert viewer.dims.ndisplay == 3
         assert [layer.name for layer in viewer.layers if layer.visible] == in_3d
         binding.volume_view.turn()
-    binding.begin_painting("liver")
+    binding.begin_painting(id_of(binding.session, "liver"))
     assert viewer.dims.ndisplay == 2
     assert list(viewer.layers) == [*before, binding.annotation.layer]
     assert all(layer.visible for layer in viewer.layers)

@@ -153,9 +153,9 @@ def test_correct_lets_napari_s_controls_follow_once_and_draws_the_map_in_a_later
 ) -> None:
     binding = panel.binding
     seen: list[object] = []
-    panel.session.predictions.start(["liver"])
+    panel.session.predictions.start(ids_of(panel.session, ["liver"]))
     assert panel.session.wait(20)
-    panel.session.classes.choose("liver")
+    panel.session.classes.choose(id_of(panel.session, "liver"))
     qtbot.waitUntil(lambda: binding.results.class_map.layer is not None and not binding._redraw.pending)
     binding.viewer.layers.selection.events.active.connect(lambda event: seen.append(event.value))
     binding.viewer.layers.selection.events.changed.connect(lambda event: seen.append(event.added))
