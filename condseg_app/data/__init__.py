@@ -51,6 +51,7 @@ from condseg_app.data.preprocessing import (
     ZScore,
     intensity_step,
 )
+from condseg_app.data.project import Display, FileReference, Project, ProjectImage
 from condseg_app.data.regions import EVERYWHERE, Region
 from condseg_app.data.taught_class import Certificate, ImageProof, TaughtClass
 from condseg_app.data.uncertainty import uncertainty_by_slice
@@ -80,6 +81,8 @@ __all__ = [
     "DataSet",
     "DeviceInfo",
     "Dimensions",
+    "Display",
+    "FileReference",
     "Fingerprint",
     "Fusion",
     "Geometry",
@@ -103,6 +106,8 @@ __all__ = [
     "Prediction",
     "PredictionOptions",
     "Preprocessing",
+    "Project",
+    "ProjectImage",
     "Region",
     "Reorient",
     "Shape",

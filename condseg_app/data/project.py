@@ -1,0 +1,83 @@
+"""A project: all that somebody has open on images, to be kept on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from condseg_app.data.chunked_annotation import ChunkedAnnotation
+from condseg_app.data.classes import ClassTable
+from condseg_app.data.geometry import Geometry
+from condseg_app.data.image import Pick
+from condseg_app.data.levels import ClassLevels
+
+
+@dataclass(frozen=True)
+class FileReference:
+    """A file that a project needs but does not hold.
+
+    Attributes:
+        path: the file or folder.
+        size: bytes; of all files of a folder.
+        sha256: of the file's bytes; of names and sizes of a folder's files.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectImage:
+    """An image of a project.
+
+    Attributes:
+        file: the image's file.
+        pick: the choice among several images of the file.
+        geometry: the image's grid, on which all arrays lie.
+        annotations: class id -> annotation.
+        probabilities: class id -> probabilities of a complete prediction.
+    """
+
+    file: FileReference
+    pick: Pick
+    geometry: Geometry
+    annotations: Mapping[str, ChunkedAnnotation] = field(default_factory=dict)
+    probabilities: Mapping[str, ClassLevels] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Display:
+    """How classes are shown.
+
+    Attributes:
+        thresholds: class id -> threshold, where not the default.
+        hidden: ids of hidden classes.
+        shows_conflicts: whether the voxels that several classes claim are shown.
+        priority: ids of classes in order of priority; None where the most probable class has priority.
+        current_class: id of the current class.
+    """
+
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    shows_conflicts: bool = False
+    priority: tuple[str, ...] | None = None
+    current_class: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Project:
+    """All that is open, but the voxels of images and the weights of models.
+
+    Attributes:
+        classes: the class table.
+        images: in the order of opening.
+        in_view: index of the image in view; None without.
+        model: the open model's file.
+        display: how classes are shown.
+    """
+
+    classes: ClassTable = field(default_factory=ClassTable)
+    images: tuple[ProjectImage, ...] = ()
+    in_view: int | None = None
+    model: FileReference | None = None
+    display: Display = Display()

@@ -1,0 +1,1 @@
+"""A project on disk, and the journal of unsaved work."""
