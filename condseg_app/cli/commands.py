@@ -10,6 +10,7 @@ from condseg_app.cli.classes import class_app
 from condseg_app.cli.comparing import compare
 from condseg_app.cli.console import complain, set_up_streams, warnings_told
 from condseg_app.cli.data import complete_labels, phantom
+from condseg_app.cli.doctor import doctor
 from condseg_app.cli.predicting import evaluate, predict
 from condseg_app.cli.service import engine
 from condseg_app.cli.show import classes, info, models, networks
@@ -35,6 +36,7 @@ for command in (
     compare,
     phantom,
     engine,
+    doctor,
 ):
     app.command()(command)
 app.add_typer(class_app, name="class")

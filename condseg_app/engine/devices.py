@@ -41,6 +41,22 @@ def describe_device(device: str = "auto") -> DeviceInfo:
     return DeviceInfo(picked.type, "CPU" if picked.type == "cpu" else picked.type, torch.get_num_threads())
 
 
+def cuda_devices() -> list[str]:
+    """Name and memory of each CUDA device."""
+    found = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+    return [f"{device.name}, {device.total_memory / 2**30:.0f} GiB" for device in found]
+
+
+def why_no_cuda() -> str | None:
+    """Why no CUDA device computes, with the remedy; None where a device does."""
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        apple = " (Apple's GPU: --device mps, without all 3D networks)" if torch.backends.mps.is_available() else ""
+        return f"this torch was built without CUDA; install a build of torch with CUDA to use an NVIDIA GPU{apple}"
+    return f"torch for CUDA {torch.version.cuda} finds no GPU; install or update the NVIDIA driver"
+
+
 @dataclass(frozen=True)
 class Processes:
     """Processes that train a model together, one for each device.

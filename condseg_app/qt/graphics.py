@@ -66,16 +66,21 @@ def _release_replaced_view(event: Any) -> None:
         scene._mouse_handler = None
 
 
-@cache
 def draws_in_software() -> bool:
     """Whether the processor does a graphics card's work, as in virtual machines and on remote desktops."""
+    return any(name in renderer().lower() for name in _SOFTWARE)
+
+
+@cache
+def renderer() -> str:
+    """OpenGL's name of the device that draws; empty where nothing draws."""
     before = QOpenGLContext.currentContext()  # napari's next layer takes for granted that a context is current
     surface, context = QOffscreenSurface(), QOpenGLContext()
     surface.create()
     if not context.create() or not context.makeCurrent(surface):
-        return False
-    renderer = str(context.functions().glGetString(_GL_RENDERER)).lower()
+        return ""
+    name = str(context.functions().glGetString(_GL_RENDERER))
     context.doneCurrent()
     if before is not None:
         before.makeCurrent(before.surface())
-    return any(name in renderer for name in _SOFTWARE)
+    return name

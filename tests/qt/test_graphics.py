@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QOpenGLContext
 
-from condseg_app.qt.graphics import canvas_of, draws_in_software, keep_own_context, release_replaced_views
+from condseg_app.qt.graphics import canvas_of, keep_own_context, release_replaced_views, renderer
 
 
 def run_in(canvas: QtViewer) -> list[bool]:
@@ -74,6 +74,6 @@ def test_a_viewer_that_nothing_shows_is_left_alone(canvas: QtViewer) -> None:
 def test_asking_who_draws_leaves_the_canvas_s_context_current(canvas: QtViewer) -> None:
     own = canvas.canvas.native.context()
     canvas.canvas.native.makeCurrent()
-    draws_in_software.cache_clear()
-    draws_in_software()
+    renderer.cache_clear()
+    renderer()
     assert QOpenGLContext.currentContext() == own, "napari asks for OpenGL's extensions without making any current"
