@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from condseg_app.data.chunked_annotation import ChunkedAnnotation
-from condseg_app.data.classes import ClassTable
+from condseg_app.data.classes import ClassId, ClassTable
 from condseg_app.data.geometry import Geometry
 from condseg_app.data.image import Pick
 from condseg_app.data.levels import ClassLevels
@@ -34,15 +34,15 @@ class ProjectImage:
         file: the image's file.
         pick: the choice among several images of the file.
         geometry: the image's grid, on which all arrays lie.
-        annotations: class id -> annotation.
-        probabilities: class id -> probabilities of a complete prediction.
+        annotations: class -> annotation.
+        probabilities: class -> probabilities of a complete prediction.
     """
 
     file: FileReference
     pick: Pick
     geometry: Geometry
-    annotations: Mapping[str, ChunkedAnnotation] = field(default_factory=dict)
-    probabilities: Mapping[str, ClassLevels] = field(default_factory=dict)
+    annotations: Mapping[ClassId, ChunkedAnnotation] = field(default_factory=dict)
+    probabilities: Mapping[ClassId, ClassLevels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ class Display:
     """How classes are shown.
 
     Attributes:
-        thresholds: class id -> threshold, where not the default.
-        hidden: ids of hidden classes.
+        thresholds: class -> threshold, where not the default.
+        hidden: hidden classes.
         shows_conflicts: whether the voxels that several classes claim are shown.
-        priority: ids of classes in order of priority; None where the most probable class has priority.
-        current_class: id of the current class.
+        priority: classes in order of priority; None where the most probable class has priority.
+        current_class: the current class.
     """
 
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    hidden: frozenset[str] = frozenset()
+    thresholds: Mapping[ClassId, float] = field(default_factory=dict)
+    hidden: frozenset[ClassId] = frozenset()
     shows_conflicts: bool = False
-    priority: tuple[str, ...] | None = None
-    current_class: str | None = None
+    priority: tuple[ClassId, ...] | None = None
+    current_class: ClassId | None = None
 
 
 @dataclass(frozen=True, eq=False)

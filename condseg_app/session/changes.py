@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from condseg_app.data import ClassId
-from condseg_app.session.requests import Choice
+from condseg_app.session.as_project import says_as
+from condseg_app.session.requests import Choice, LabelsFound, MissingFile
 from condseg_app.session.state import State
 
+_QUESTIONS = {Choice: "choice_needed", LabelsFound: "labels_found", MissingFile: "file_missing"}
 Change = tuple[str, tuple[object, ...]]
 """A signal's name and arguments."""
 
@@ -25,7 +27,7 @@ def changes(old: State, new: State) -> Iterator[Change]:
     for class_id in _different(_levels(old), _levels(new)):
         yield "prediction_changed", (class_id, None)
     if new.question is not None and new.question is not old.question:
-        yield "choice_needed" if isinstance(new.question, Choice) else "labels_found", (new.question,)
+        yield _QUESTIONS[type(new.question)], (new.question,)
 
 
 def _whole(state: State) -> Mapping[str, object]:
@@ -36,6 +38,7 @@ def _whole(state: State) -> Mapping[str, object]:
         "classes_changed": (state.classes, state.model and state.model.classes),
         "visibility_changed": (state.hidden, state.shows_conflicts),
         "priority_changed": state.priority,
+        "project_changed": (id(state.project), state.project is None or says_as(state, state.project.saved)),
         "job_changed": id(state.job),  # even if the title is the same
         "lesson_changed": None if state.lesson is None else (id(state.lesson.plan), id(state.lesson.states)),
     }

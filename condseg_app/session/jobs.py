@@ -84,6 +84,10 @@ class Jobs:
         self.run(job, partial(self._receive_read, job, receive), ended, progressed)
         self._describe()
 
+    def tell(self, receive: Receive, event: object) -> None:
+        """Let an event of another thread be received with those of the jobs."""
+        self._arrivals.add(receive, event)
+
     def report(self, end: JobEnd) -> None:
         """Report the error of a job that failed."""
         if end.error is not None:

@@ -89,3 +89,20 @@ class LabelsFound:
     def is_clear(self) -> bool:
         """Whether the labels can be used without a question."""
         return self.fits and self.certain and self.segmentation.named
+
+
+@dataclass(frozen=True, eq=False)
+class MissingFile:
+    """A file of a project that is not where it was, or is another file now.
+
+    Attributes:
+        source: the project's folder, or the journal's file.
+        path: where the file was.
+        reason: why the file there cannot be used, the end of a sentence.
+        moved: places of files that were asked for before: old -> new.
+    """
+
+    source: Path
+    path: Path
+    reason: str
+    moved: Mapping[Path, Path] = field(default_factory=dict)

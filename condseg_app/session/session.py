@@ -14,6 +14,7 @@ from condseg_app.session.jobs import Jobs
 from condseg_app.session.lessons import Lessons
 from condseg_app.session.models import Models
 from condseg_app.session.predictions import Predictions
+from condseg_app.session.projects import Projects
 from condseg_app.session.proposals import Proposals
 from condseg_app.session.state import State
 from condseg_app.session.store import Store
@@ -30,13 +31,16 @@ class Session:
     Args:
         engine: computes; an engine in a process of its own, started when first needed, if None.
         models_folder: where taught models are saved; the user's folder for models if None.
+        journals: folder where unsaved work is kept against a crash; None where it is not kept.
 
     Attributes:
         failed: emitted with the error when a command or a job fails.
         notice: emitted with a sentence worth showing that is no failure.
     """
 
-    def __init__(self, engine: EngineLike | None = None, models_folder: Path | None = None) -> None:
+    def __init__(
+        self, engine: EngineLike | None = None, models_folder: Path | None = None, journals: Path | None = None
+    ) -> None:
         folder = io.user_models_folder() if models_folder is None else models_folder
         store = self._store = Store()
         self.failed, self.notice = store.failed, store.notice
@@ -50,6 +54,7 @@ class Session:
         self.proposals = Proposals(store, self.jobs, self.computing)
         self.lessons = Lessons(store, self.jobs, self.computing, folder)
         self.exports = Exports(store, self.jobs, self.annotations)
+        self.projects = Projects(store, self.jobs, self.annotations, journals)
 
     @property
     def state(self) -> State:
@@ -99,4 +104,5 @@ class Session:
 
     def close(self) -> None:
         """Stop all work and end the engine."""
+        self.projects.close()
         self.computing.close()

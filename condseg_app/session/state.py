@@ -7,8 +7,9 @@ from typing import Literal
 
 from condseg_app.data import ChunkedAnnotation, ClassEntry, ClassId, ClassLevels, ClassTable, Image, LearntState, Model
 from condseg_app.errors import ClassTableError, CondsegError, ModelError
+from condseg_app.io.project.folder import Revision
 from condseg_app.session.lesson_record import LessonRecord, LessonResult
-from condseg_app.session.requests import Choice, LabelsFound
+from condseg_app.session.requests import Choice, LabelsFound, MissingFile
 
 ClassState = Literal["not asked", "filling", "complete"]
 JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
@@ -49,6 +50,23 @@ class JobDescription:
 
 
 @dataclass(frozen=True, eq=False)
+class OpenProject:
+    """A project on disk.
+
+    Attributes:
+        folder: the project's folder.
+        revision: as last read or written.
+        saved: the state at that time.
+        holder: the owner of the other window that has the project, so that it is read-only here; empty without.
+    """
+
+    folder: Path
+    revision: Revision
+    saved: "State"
+    holder: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """Everything that is open. A command makes a new state; an earlier state is never changed.
 
@@ -72,10 +90,12 @@ class State:
         priority: classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
         checks_files: whether image files are read in a process of their own first, in limited memory and time.
-        question: the choice asked for: which image of a file, or the use of labels that were found.
+        question: the choice asked for: which image of a file, the use of labels that were found, or the place of a
+            project's missing file.
         job: the job that the user sees.
         lesson: the lesson that runs, or ran last.
         accepted: the lesson that made the open model, and the model's file before.
+        project: the open project; None without.
     """
 
     image: Image | None = None
@@ -93,10 +113,11 @@ class State:
     priority: tuple[ClassId, ...] | None = None
     current_class: ClassId | None = None
     checks_files: bool = False
-    question: Choice | LabelsFound | None = None
+    question: Choice | LabelsFound | MissingFile | None = None
     job: JobDescription | None = None
     lesson: LessonRecord | None = None
     accepted: tuple[LessonResult, Path] | None = None
+    project: OpenProject | None = None
 
     @property
     def is_teaching(self) -> bool:
@@ -222,12 +243,13 @@ def with_image(state: State, image: Image | None) -> State:
     """The state with another image: no prediction, and the annotations from when the image was open before."""
     elsewhere = dict(state.elsewhere)
     if state.image is not None and state.annotations:
-        elsewhere[_key_on_grid(state.image)] = AnnotatedImage(state.image, state.annotations)
-    kept = None if image is None else elsewhere.pop(_key_on_grid(image), None)
+        elsewhere[key_on_grid(state.image)] = AnnotatedImage(state.image, state.annotations)
+    kept = None if image is None else elsewhere.pop(key_on_grid(image), None)
     restored: Annotations = {} if kept is None else kept.annotations
     nothing = replace(state, levels={}, parts={}, previews={}, question=None)
     return replace(nothing, image=image, annotations=restored, elsewhere=elsewhere)
 
 
-def _key_on_grid(image: Image) -> str:
+def key_on_grid(image: Image) -> str:
+    """Identity of an image on its grid."""
     return f"{image.key} {image.geometry.shape}"

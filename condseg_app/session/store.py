@@ -10,7 +10,7 @@ from condseg_app.errors import CondsegError
 from condseg_app.session.changes import changes
 from condseg_app.session.counting import VoxelCounts
 from condseg_app.session.history import History
-from condseg_app.session.requests import Choice, LabelsFound
+from condseg_app.session.requests import Choice, LabelsFound, MissingFile
 from condseg_app.session.state import State
 
 _TEACHING = "A class is being taught already; stop that lesson first, or wait until it ends."
@@ -41,6 +41,10 @@ class Store:
     """A file holds several images: ask for a choice, then call `choose`. The open image stays until then."""
     labels_found = Signal(LabelsFound)
     """A file holds labels, of which something has to be asked first; then call `use_labels` or another answer."""
+    project_changed = Signal()
+    """Another project is open, or the project was changed or saved."""
+    file_missing = Signal(MissingFile)
+    """A project's file has to be asked for."""
     job_changed = Signal()
     """A job was started, paused, resumed, or has ended."""
     lesson_changed = Signal()

@@ -61,20 +61,20 @@ def write_array(folder: Path, values: Chunked) -> str:
     return name
 
 
-def read_annotation(folder: Path, name: str, class_name: str, shape: Shape) -> ChunkedAnnotation:
-    """Read an annotation of a class on a grid.
+def read_annotation(folder: Path, name: str, shape: Shape) -> ChunkedAnnotation:
+    """Read an annotation on a grid.
 
     Raises:
         ReadError: the array is missing, damaged, or not of this grid.
     """
-    annotation = ChunkedAnnotation.empty(class_name, shape)
+    annotation = ChunkedAnnotation.empty(shape)
     for region, block in _read(folder, name, shape):
         annotation = annotation.edited(region, block)
     return annotation
 
 
 def read_probabilities(folder: Path, name: str, shape: Shape) -> ClassLevels:
-    """Read probabilities of a class on a grid. Raises as `read_annotation`."""
+    """Read probabilities on a grid. Raises as `read_annotation`."""
     levels = ClassLevels(shape)
     for region, block in _read(folder, name, shape):
         levels.paste(region, block)

@@ -76,9 +76,8 @@ def read_project(folder: Path) -> tuple[Project, Revision]:
         data = path.read_bytes()
     manifest = read_manifest(_json(data, path), path)
     project = manifest.as_project(folder.resolve())
-    called = {entry.id: entry.name for entry in project.classes}
     images = [
-        _with_arrays(image, entry, called, folder / _ARRAYS)
+        _with_arrays(image, entry, folder / _ARRAYS)
         for image, entry in zip(project.images, manifest.images, strict=True)
     ]
     return replace(project, images=tuple(images)), Revision(_sha256(data))
@@ -113,15 +112,15 @@ def _make(folder: Path) -> None:
 
 
 def _write_arrays(folder: Path, image: ProjectImage) -> tuple[Names, Names]:
-    annotations = {name: write_array(folder, values) for name, values in image.annotations.items()}
-    return annotations, {name: write_array(folder, values) for name, values in image.probabilities.items()}
+    annotations = {i: write_array(folder, values) for i, values in image.annotations.items()}
+    return annotations, {i: write_array(folder, values) for i, values in image.probabilities.items()}
 
 
-def _with_arrays(image: ProjectImage, entry: ImageEntry, called: Names, folder: Path) -> ProjectImage:
+def _with_arrays(image: ProjectImage, entry: ImageEntry, folder: Path) -> ProjectImage:
     shape = image.geometry.shape
     return replace(
         image,
-        annotations={i: read_annotation(folder, name, called[i], shape) for i, name in entry.annotations.items()},
+        annotations={i: read_annotation(folder, name, shape) for i, name in entry.annotations.items()},
         probabilities={i: read_probabilities(folder, name, shape) for i, name in entry.probabilities.items()},
     )
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condseg_app.data import ChunkedAnnotation, Geometry, Project, ProjectImage, Region
+from condseg_app.data import ChunkedAnnotation, ClassId, Geometry, Project, ProjectImage, Region
 from condseg_app.errors import CondsegError, ReadError, WriteError
 from condseg_app.io.file_start import reading
 from condseg_app.io.project.manifest import manifest_of, read_manifest
@@ -30,8 +30,8 @@ _LENGTH = struct.Struct("<I")
 _MOST_UNPACKED = 64 << 20  # bytes of a record, more than any writer makes
 _BOXES = 8 << 20  # bytes of voxels in a record, about
 
-Box = tuple[int, str, Region, NDArray[np.uint8]]
-"""Index of an image, class id, place, and annotation values."""
+Box = tuple[int, ClassId, Region, NDArray[np.uint8]]
+"""Index of an image, class, place, and annotation values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, folder: Path | None = None) -> None:
-        self.path, self._folder = path, folder
+        self.path, self.folder = path, folder
         self._written, self._manifest = Project(), ""
         self._end = 0
         self._append(_MAGIC)
@@ -81,7 +81,7 @@ class Journal:
             WriteError: the disk refuses; the journal holds what it held.
         """
         manifest = manifest_of(project, self.path.parent, {})
-        folder = None if self._folder is None else str(self._folder)
+        folder = None if self.folder is None else str(self.folder)
         listed = [sorted(image.annotations) for image in project.images]
         header = {"manifest": manifest, "annotated": listed, "folder": folder}
         text = json.dumps(header)
@@ -100,7 +100,7 @@ class Journal:
         """
         path = self.path.with_suffix(".new")
         try:
-            beside = Journal(path, self._folder)
+            beside = Journal(path, self.folder)
             beside.write(project)
             path.replace(self.path)
         except (OSError, WriteError):
@@ -213,16 +213,14 @@ def _after(kept: Kept | None, header: dict[str, Any], body: bytes, path: Path) -
     return replace(kept, project=_with_boxes(kept.project, header["boxes"], body))
 
 
-def _with_earlier(project: Project, listed: list[list[str]], kept: Kept | None) -> Project:
+def _with_earlier(project: Project, listed: list[list[ClassId]], kept: Kept | None) -> Project:
     """A project of a new manifest with the annotations known before; new annotations are empty."""
     earlier = {} if kept is None else {_key(image): image for image in kept.project.images}
-    called = {entry.id: entry.name for entry in project.classes}
     images = []
     for image, ids in zip(project.images, listed, strict=True):
         known = earlier[_key(image)].annotations if _key(image) in earlier else {}
-        empty = {i: ChunkedAnnotation.empty(called[i], image.geometry.shape) for i in ids}
-        named = {i: replace(known[i], class_name=called[i]) for i in ids if i in known}
-        images.append(replace(image, annotations={**empty, **named}))
+        empty = ChunkedAnnotation.empty(image.geometry.shape)
+        images.append(replace(image, annotations={i: known.get(i, empty) for i in ids}))
     return replace(project, images=tuple(images))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from condseg_app import __version__
-from condseg_app.data import Display, FileReference, Geometry, Pick, Project, ProjectImage, Shape, Unit
+from condseg_app.data import ClassId, Display, FileReference, Geometry, Pick, Project, ProjectImage, Shape, Unit
 from condseg_app.errors import ClassTableError, GeometryError, ReadError
 from condseg_app.io.labels.sidecar import WrittenTable
 from condseg_app.io.project.references import found, relative_to
@@ -46,15 +46,15 @@ class ImageEntry(_Strict):
         file: the image's file.
         pick: the choice among several images of the file.
         grid: the image's grid.
-        annotations: class id -> name of the array; empty in a journal, which holds annotations itself.
-        probabilities: class id -> name of the array.
+        annotations: class -> name of the array; empty in a journal, which holds annotations itself.
+        probabilities: class -> name of the array.
     """
 
     file: _File
     pick: Pick
     grid: _Grid
-    annotations: dict[str, str]
-    probabilities: dict[str, str]
+    annotations: dict[ClassId, str]
+    probabilities: dict[ClassId, str]
 
     @property
     def geometry(self) -> Geometry:
@@ -67,11 +67,11 @@ class ImageEntry(_Strict):
 
 
 class _Display(_Strict):
-    thresholds: dict[str, float]
-    hidden: frozenset[str]
+    thresholds: dict[ClassId, float]
+    hidden: frozenset[ClassId]
     shows_conflicts: bool
-    priority: tuple[str, ...] | None
-    current_class: str | None
+    priority: tuple[ClassId, ...] | None
+    current_class: ClassId | None
 
 
 class Manifest(_Strict):
@@ -102,8 +102,8 @@ class Manifest(_Strict):
         )
 
 
-Names = Mapping[str, str]
-"""Class id -> name of an array."""
+Names = Mapping[ClassId, str]
+"""Class -> name of an array."""
 
 
 def manifest_of(project: Project, folder: Path, names: Mapping[int, tuple[Names, Names]]) -> dict[str, Any]:

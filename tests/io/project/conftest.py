@@ -34,7 +34,7 @@ def make_project(tmp_path: Path) -> MakeProject:
         for entry in table:
             mask, supervised = random.random((2, *shape)) < 0.3
             supervised[: shape[0] // 2] = False
-            annotations[entry.id] = ChunkedAnnotation.of(entry.name, mask & supervised, supervised)
+            annotations[entry.id] = ChunkedAnnotation.of(mask & supervised, supervised)
         levels = ClassLevels(shape)
         levels.paste((slice(0, 20), slice(3, 9), slice(0, 1)), np.full((20, 6, 1), 200, np.uint8))
         liver, spleen = table

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from condseg_app.data import ChunkedAnnotation, ClassTable, Project
+from condseg_app.data import Project
 from condseg_app.errors import ReadError, WriteError
 from condseg_app.io.project.folder import MANIFEST, is_project, read_project, write_project
 from condseg_app.io.project.lock import Lock
@@ -180,17 +180,6 @@ def test_is_project() -> None:
     assert is_project(Path("a/week.condseg"))
     assert is_project(Path("a/week.condseg") / MANIFEST)
     assert not is_project(Path("a/project.json"))
-
-
-def test_an_annotation_of_a_class_keeps_the_names_of_the_table(tmp_path: Path, make_project: MakeProject) -> None:
-    folder = tmp_path / "week.condseg"
-    project = make_project()
-    liver, spleen = project.classes
-    renamed = ClassTable((replace(liver, name="hepar"), spleen))
-    write_project(folder, replace(project, classes=renamed))
-    (image,) = read_project(folder)[0].images
-    assert isinstance(image.annotations[liver.id], ChunkedAnnotation)
-    assert image.annotations[liver.id].class_name == "hepar"
 
 
 HOLD = """

@@ -21,8 +21,7 @@ def stroke(project: Project, class_at: int, corner: tuple[int, int, int], value:
     image = project.images[0]
     region = tuple(slice(a, min(a + 9, n)) for a, n in zip(corner, image.geometry.shape, strict=True))
     values = np.full([part.stop - part.start for part in region], value, np.uint8)
-    old = image.annotations.get(class_id, ChunkedAnnotation.empty("?", image.geometry.shape))
-    old = replace(old, class_name=project.classes.entries[class_at].name)
+    old = image.annotations.get(class_id, ChunkedAnnotation.empty(image.geometry.shape))
     edited = old.edited(region, values)  # type: ignore[arg-type]  # three slices
     return replace(project, images=(replace(image, annotations={**image.annotations, class_id: edited}),))
 
@@ -30,9 +29,7 @@ def stroke(project: Project, class_at: int, corner: tuple[int, int, int], value:
 def renamed(project: Project) -> Project:
     first, *others = project.classes
     table = ClassTable((replace(first, name=first.name + "x"), *others))
-    image = project.images[0]
-    annotations = {i: replace(a, class_name=table.by_id(i).name) for i, a in image.annotations.items()}  # type: ignore[union-attr]
-    return replace(project, classes=table, images=(replace(image, annotations=annotations),))
+    return replace(project, classes=table)
 
 
 def without_annotation(project: Project, class_at: int) -> Project:
