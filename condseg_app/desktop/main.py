@@ -45,6 +45,7 @@ def main(argv: Sequence[str] = ()) -> int:
         window.opening.open_path(image)
     if arguments.model is not None:
         window.session.models.open(arguments.model)
+    window.session.projects.find_kept()
     window.session.computing.find_device()
     return int(application.exec())
 
@@ -67,7 +68,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="condseg app", description="Open the window.")
-    parser.add_argument("file", nargs="?", type=Path, help="image to open")
+    parser.add_argument("file", nargs="?", type=Path, help="image or project to open")
     parser.add_argument("--image", type=Path, help="image to open, or to take the tour on")
     parser.add_argument("--model", help="model's name or file")
     parser.add_argument(
@@ -84,11 +85,11 @@ def _window(tour: Path | None) -> "MainWindow":
     from condseg_app.io import models_available
     from condseg_app.remote import Engine
     from condseg_app.session import Session
-    from condseg_app.session.settings import Settings, chosen_place, load_settings, settings_path
+    from condseg_app.session.settings import Settings, chosen_place, journals_folder, load_settings, settings_path
 
     settings_file, taught = (None, tour / "models") if tour is not None else (settings_path(), None)
     settings = Settings() if settings_file is None else load_settings(settings_file)
-    session = Session(Engine.at(chosen_place(settings)), taught)
+    session = Session(Engine.at(chosen_place(settings)), taught, None if tour is not None else journals_folder())
     window = MainWindow(session, settings, settings_file, models_available)
     window.tour_asked.connect(lambda: guide(window))
     catch_all(window.panel.show_problem)

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from condseg_app.io.formats import FORMATS, Suffixes
+from condseg_app.io.project.folder import SUFFIX
 from condseg_app.qt.labels_dialog import LabelsDialog
 from condseg_app.session import LabelsFound, Session
 
@@ -46,11 +47,23 @@ def file_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
     return dialog
 
 
-def folder_dialog(parent: QWidget, folder: Path | None) -> QFileDialog:
-    """Asks for a folder that is a single image; `fileSelected` has the answer."""
-    dialog = _dialog("open_folder_dialog", "Open a folder of DICOM slices or of OME-Zarr", parent, folder)
+def folder_dialog(
+    parent: QWidget, folder: Path | None, title: str = "Open a folder of DICOM slices or of OME-Zarr"
+) -> QFileDialog:
+    """Asks for a folder that is a single image, or a project; `fileSelected` has the answer."""
+    dialog = _dialog("open_folder_dialog", title, parent, folder)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    return dialog
+
+
+def project_dialog(parent: QWidget, folder: Path | None, name: str) -> QFileDialog:
+    """Asks for the name of a project to save; `fileSelected` has the answer."""
+    dialog = _dialog("save_project_dialog", "Save the project as", parent, folder)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setNameFilters([f"Project (*{SUFFIX})"])
+    dialog.selectFile(name)
     return dialog
 
 

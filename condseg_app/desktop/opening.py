@@ -8,8 +8,10 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from condseg_app.data import Pick
 from condseg_app.desktop.open_dialogs import ask_about_labels, file_dialog, folder_dialog
+from condseg_app.desktop.project_dialogs import ProjectDialogs
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.io.models.class_file import is_class_file
+from condseg_app.io.project.folder import is_project
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.header import Models
@@ -28,19 +30,29 @@ class Opening:
         models: finds the available models.
         window: the widget below the dialogs.
         say: shows a line of text.
+        projects: opens projects.
     """
 
     def __init__(
-        self, session: Session, settings: Settings, models: Models, window: QWidget, say: Callable[[str], object]
+        self,
+        session: Session,
+        settings: Settings,
+        models: Models,
+        window: QWidget,
+        say: Callable[[str], object],
+        projects: ProjectDialogs,
     ) -> None:
+        self._projects = projects
         self._session, self._settings, self._models, self._window, self._say = session, settings, models, window, say
         connections = Connections(window)
         connections.to(session.images.choice_needed, self._ask_which)
         connections.to(session.images.labels_found, self._ask_about_labels)
 
     def open_path(self, path: Path, pick: Pick = EVERYTHING) -> None:
-        """Open an image or a model's file, or import a class's."""
-        if is_class_file(path):
+        """Open an image, a project or a model's file, or import a class's."""
+        if is_project(path):
+            self._projects.open(path)
+        elif is_class_file(path):
             self._session.models.import_class(path)
         elif _is_model(path):
             self._session.models.open(path)
@@ -54,7 +66,11 @@ class Opening:
         self._session.images.open(sample.path, sample.model if known else None)
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
-        """Open models first, then the last image, then label maps onto that image."""
+        """Open a project, or models first, then the last image, then label maps onto that image."""
+        project = next(filter(is_project, paths), None)
+        if project is not None:
+            self._projects.open(project)
+            return
         for path in filter(_is_model, paths):
             self.open_path(path)
         images = [path for path in paths if not _is_model(path)]

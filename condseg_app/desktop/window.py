@@ -12,6 +12,7 @@ from condseg_app.desktop.help_menu import help_menu
 from condseg_app.desktop.layer_docks import LayerDocks, fitted
 from condseg_app.desktop.menus import SEPARATOR, Entry, Submenu, build
 from condseg_app.desktop.opening import Opening
+from condseg_app.desktop.project_dialogs import ProjectDialogs
 from condseg_app.desktop.welcome import WelcomePage
 from condseg_app.io.choices import EVERYTHING
 from condseg_app.qt import Panel
@@ -29,6 +30,7 @@ from condseg_app.viewer.readout import readout
 from condseg_app.viewer.samples import SAMPLES
 
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+_SAVE = "Annotations, complete predictions, classes and display; images and models by reference"
 _CHECK = "For files from untrusted sources: each is first read in a separate process, with limited memory and time"
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
@@ -58,7 +60,8 @@ class MainWindow(QMainWindow):
         self.binding = LayerBinding(session, self.canvas.model)
         self.panel = Panel(self.binding, models)
         self._lay_out()
-        self.opening = Opening(session, settings, models, self, self.under_mouse.setText)
+        self.projects = ProjectDialogs(session, settings, self, self.binding.painting.collect)
+        self.opening = Opening(session, settings, models, self, self.under_mouse.setText, self.projects)
         self._focus_ring = FocusRing(self)
         helping = help_menu(self, session, self.panel.log, self.take_tour)
         self._actions, self._menus = build(self, (self._file_menu(), self._edit_menu(), self._view_menu(), helping))
@@ -99,10 +102,13 @@ class MainWindow(QMainWindow):
             Entry("open_folder", "Open &folder…", opening.ask_for_folder, "Ctrl+Shift+O", hint="DICOM or OME-Zarr"),
             Submenu("samples", "Open &sample", samples),
             Submenu("recent", "Open &recent"),
+            Entry("open_project", "Open pro&ject…", self.projects.ask_for_project),
             Entry("open_model", "Open &model…", self.panel.header.model.open_file, "Ctrl+M"),
             Entry("import_class", "&Import class…", self.panel.classes.table.files.ask_to_import),
             SEPARATOR,
-            Entry("export", "&Export…", lambda: self.panel.show_page("export"), "Ctrl+S"),
+            Entry("save", "&Save project", self.projects.save, "Ctrl+S", hint=_SAVE),
+            Entry("save_as", "Save project &as…", self.projects.save_as, "Ctrl+Shift+S"),
+            Entry("export", "&Export…", lambda: self.panel.show_page("export"), "Ctrl+Shift+E"),
             Entry("check_files", "Chec&k files before opening", self.toggle_check, checkable=True, hint=_CHECK),
             Entry("choose_again", "Other se&ries, frame or channel…", self.session.images.choose_again),
             Entry("close_image", "&Close image", self.session.images.close, "Ctrl+W"),
@@ -143,6 +149,7 @@ class MainWindow(QMainWindow):
         self.panel.teach.mode_chosen.connect(self._remember_mode)
         connections = Connections(self)
         connections.to(self.session.images.changed, self._follow_image)
+        connections.to(self.session.projects.changed, self._follow_project)
         for signal in (self.session.failed, self.session.notice):
             connections.to(signal, lambda _: self.under_mouse.setText(""))
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
@@ -230,7 +237,7 @@ class MainWindow(QMainWindow):
         if image is not None and image.source is not None and image.source not in {s.path for s in SAMPLES}:
             self.settings.opened(image.source.resolve(), image.pick)
             self._show_recent()
-        self.setWindowTitle("CondSeg" if image is None else f"{image.name} – CondSeg")
+        self._follow_project()
         self.middle.setCurrentWidget(self.welcome if image is None else self.canvas.widget)
         self.panel_dock.setVisible(image is not None)
         self.layer_docks.follow(image is not None)
@@ -240,6 +247,15 @@ class MainWindow(QMainWindow):
         self._actions["close_image"].setEnabled(image is not None)
         self._actions["choose_again"].setEnabled(self.session.images.can_choose_again)
         self.under_mouse.setText("")
+
+    def _follow_project(self) -> None:
+        image, project = self.session.state.image, self.session.state.project
+        names = ([image.name] if image else []) + ([f"{project.folder.stem}[*]"] if project else [])
+        self.setWindowTitle(" – ".join([*names, "CondSeg"]))
+        self.setWindowModified(self.session.projects.is_changed)
+        if project is not None:
+            self.settings.opened(project.folder)
+            self._show_recent()
 
     def _on_mouse(self, viewer: object, event: object) -> None:
         del viewer

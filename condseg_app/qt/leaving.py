@@ -98,6 +98,8 @@ class Leaving(QObject):
             folder: for the marks; None where there are none.
         """
         self._keeps = True
+        if self._session.unsaved.project:
+            self._session.projects.save()
         if folder is not None:
             self._session.exports.keep_annotations(folder)
         if self._session.unsaved.lesson is not None:
@@ -141,6 +143,8 @@ def lost_lines(unsaved: Unsaved) -> list[str]:
     more = len(unsaved.marks) - _MOST_IMAGES
     if more > 0:
         lines.append(f"annotations on {counted(more, 'more image')}")
+    if unsaved.project:
+        lines.append(f"changes of the project {unsaved.project}")
     if unsaved.lesson is not None:
         lines.append(f"the lesson of {lesson_text(unsaved.lesson)}")
     return [*lines, *(f"{title[:1].lower()}{title[1:]}, which is being written" for title in unsaved.writing)]
@@ -155,6 +159,8 @@ def _how_kept(unsaved: Unsaved) -> str:
     kept = []
     if unsaved.marks:
         kept.append("Annotations are kept as a mask for each image and class, in a folder that you choose.")
+    if unsaved.project:
+        kept.append("The project is saved.")
     if unsaved.lesson is not None:
         kept.append("The lesson ends, and what was learnt becomes a new model.")
     if unsaved.writing:

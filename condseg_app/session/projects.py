@@ -53,6 +53,12 @@ class Projects:
         project = self._state.project
         return project is not None and not says_as(self._state, project.saved)
 
+    @property
+    def to_save(self) -> str:
+        """Name of the open project where `save` would write something; empty where not."""
+        project = self._state.project
+        return project.folder.name if project is not None and not project.holder and self.is_changed else ""
+
     @command
     def save(self) -> None:
         """Save the open project."""

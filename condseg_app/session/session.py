@@ -64,7 +64,9 @@ class Session:
     @property
     def unsaved(self) -> Unsaved:
         """Work that closing the program would lose."""
-        return Unsaved(self.annotations.unsaved, unsaved_lesson(self.state), self.jobs.writing)
+        project = self.projects.to_save
+        marks = self.annotations.unsaved if not project else ()  # the project holds them
+        return Unsaved(marks, unsaved_lesson(self.state), self.jobs.writing, project)
 
     @property
     def can_undo(self) -> bool:

@@ -63,6 +63,11 @@ def settings_path() -> Path:
     return platformdirs.user_config_path("condseg", appauthor=False) / "settings.json"
 
 
+def journals_folder() -> Path:
+    """Folder of the journals of unsaved work."""
+    return platformdirs.user_state_path("condseg", appauthor=False) / "journals"
+
+
 def chosen_place(settings: Settings, environment: Mapping[str, str] = os.environ) -> Endpoint | None:
     """The computer to compute on: from the environment, else the settings; None for this computer."""
     certificate = environment.get(CERTIFICATE_VARIABLE)

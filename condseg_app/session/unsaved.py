@@ -55,14 +55,16 @@ class Unsaved:
         marks: unsaved annotations by image, the image in view first.
         lesson: the lesson that runs, or ended without being saved.
         writing: titles of the files that are being written.
+        project: name of the open project that has changed since saving; empty without.
     """
 
     marks: tuple[UnsavedMarks, ...] = ()
     lesson: UnsavedLesson | None = None
     writing: tuple[str, ...] = ()
+    project: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.marks or self.writing) or self.lesson is not None
+        return bool(self.marks or self.writing or self.project) or self.lesson is not None
 
 
 def unsaved_lesson(state: State) -> UnsavedLesson | None:
