@@ -47,13 +47,22 @@ class Soak:
         for name in (None, "vispy"):
             logging.getLogger(name).addHandler(log)
 
-    def change(self, number: int) -> None:
-        """Open the next image, do every action in some order, and leave the brush in hand."""
+    @property
+    def drawing(self) -> "Sequence[Callable[[], None]]":
+        """Actions that change annotations."""
+        return self._paint, self._undo, self._redo, self._add_class, self._complete
+
+    def open(self, number: int) -> None:
+        """Open the next image."""
         path = self._images[number % len(self._images)]
         self._do(lambda: self._window.opening.open_path(path))
         self._until(lambda: self._session.state.image is not None and self._session.state.image.source == path)
-        acts = [self._predict, self._paint, self._undo, self._redo, self._add_class, self._turn, self._scroll]
-        acts += [self._complete, self._hide, self._move_threshold, self._show_conflicts, self._undo]
+
+    def change(self, number: int) -> None:
+        """Open the next image, do every action in some order, and leave the brush in hand."""
+        self.open(number)
+        acts = [self._predict, self._turn, self._scroll, self._hide, self._move_threshold, self._show_conflicts]
+        acts += [*self.drawing, self._undo]
         self._chance.shuffle(acts)
         for act in acts:
             act()

@@ -41,8 +41,10 @@ def need_a_screen() -> None:
 
 
 @contextmanager
-def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[MainWindow]":
-    """The app's window, with nothing remembered; the real engine if none is given."""
+def lived(
+    models_folder: Path, engine: EngineLike | None = None, journals: Path | None = None
+) -> "Iterator[MainWindow]":
+    """The app's window with nothing remembered, but a journal where a folder is given; a real engine if none is."""
     give_large_blocks_back()
     choose_how_to_draw()
     from napari.qt import get_qapp
@@ -54,7 +56,7 @@ def lived(models_folder: Path, engine: EngineLike | None = None) -> "Iterator[Ma
     from condseg_app.session.settings import Settings
 
     get_qapp()
-    session = Session(Engine() if engine is None else engine, models_folder)
+    session = Session(Engine() if engine is None else engine, models_folder, journals)
     window = MainWindow(session, Settings(), None, models_available)
     window.ask_before_closing = False
     window.show()
