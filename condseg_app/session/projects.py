@@ -117,9 +117,7 @@ class Projects:
 
     def _on_saved(self, saved: Saved) -> None:
         self._hold(saved.lock)
-        state = saved.project.saved
-        kept = [state.annotations, *(other.annotations for other in state.elsewhere.values())]
-        self._annotations.keep(annotation for annotations in kept for annotation in annotations.values())
+        self._note_kept(saved.project.saved)
         self._store.become(replace(self._state, project=saved.project))
         self._store.notice.emit(f"{saved.project.folder.name} was saved.")
 
@@ -135,6 +133,8 @@ class Projects:
         self._hold(found.lock)
         self._store.open(replace(found.state, checks_files=self._state.checks_files))
         self._store.history.clear()
+        if work is None:
+            self._note_kept(found.state)
         if work is not None and self._recorder is not None:
             self._recorder.adopt(work)
         for notice in found.notices:
@@ -142,6 +142,11 @@ class Projects:
 
     def _on_kept(self, found: Sequence[KeptWork]) -> None:
         self.kept_found.emit(tuple(found))
+
+    def _note_kept(self, state: State) -> None:
+        """Note the annotations of all images as kept in a file."""
+        kept = [state.annotations, *(other.annotations for other in state.elsewhere.values())]
+        self._annotations.keep(annotation for annotations in kept for annotation in annotations.values())
 
     def _hold(self, lock: Lock | None) -> None:
         """Hold a project's lock, and no other."""

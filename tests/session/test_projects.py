@@ -109,6 +109,7 @@ def test_a_project_is_opened_as_it_was_saved(
         assert before.keys() == after.keys()
         assert all(before[i].says_as(after[i]) for i in before)
     assert not again.projects.is_changed
+    assert not again.unsaved
     stroke(again, "kidney" if "kidney" in found.classes else "left kidney")
     assert again.projects.is_changed
     again.undo()
