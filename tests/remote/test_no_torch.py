@@ -35,16 +35,16 @@ WINDOW = """
     session.predictions.start()
     assert session.wait(200)
     assert set(session.state.parts.values()) == {1.0}, session.state.parts
-    session.classes.add("root")
+    root = session.classes.add("root").id
     mask = np.zeros(session.state.image.geometry.shape, bool)
     mask[10:30, 10:30] = True
-    session.annotations.put(ChunkedAnnotation.of("root", mask, np.ones_like(mask)))
-    session.lessons.start("root", 2)
+    session.annotations.put(root, ChunkedAnnotation.of(mask, np.ones_like(mask)))
+    session.lessons.start(root, 2)
     assert session.wait(200)
     session.lessons.accept()
-    session.predictions.start(["root"])
+    session.predictions.start([root])
     assert session.wait(200)
-    assert session.state.state_of("root") == "complete"
+    assert session.state.state_of(root) == "complete"
     session.exports.start(Path(sys.argv[3]) / "masks.png", "png")
     assert session.wait(200)
     session.predictions.start(["nose"])
