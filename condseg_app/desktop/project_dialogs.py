@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from condseg_app.desktop.open_dialogs import file_dialog, folder_dialog, project_dialog
 from condseg_app.io.project.folder import SUFFIX, project_folder
-from condseg_app.qt.confirmation import Question, confirm
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.leaving import lost_lines
-from condseg_app.qt.style import without_icons
+from condseg_app.qt.leaving import lost_text
 from condseg_app.qt.text import listed
 from condseg_app.session import Session
 from condseg_app.session.recorder import KeptWork
@@ -73,10 +71,9 @@ class ProjectDialogs:
         if not unsaved:
             do()
             return
-        text = "No file keeps this yet:\n\n" + "\n".join(f"•  {line}" for line in lost_lines(unsaved))
-        role = QMessageBox.ButtonRole.DestructiveRole
-        question = Question("replace_dialog", title, text, "Opening closes all that is open.", "Open anyway", role)
-        confirm(question, do, self._window)
+        answers = (Answer("Open anyway", do, loses=True),)
+        question = Question("replace_dialog", title, lost_text(unsaved), "Opening closes all that is open.", answers)
+        ask(question, self._window)
 
     def _proposed_name(self) -> str:
         state = self._session.state
@@ -86,20 +83,18 @@ class ProjectDialogs:
 
     def _ask_for_file(self, missing: MissingFile) -> None:
         """Tell of a file that is not where it was, and ask for its place."""
-        box = QMessageBox(self._window)
-        box.setObjectName("missing_dialog")
-        box.setWindowTitle("A file of the project")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"{missing.path.name} {missing.reason}.")
-        box.setInformativeText(f"It was in {missing.path.parent}. Choose its place, and the project opens.")
-        find = box.addButton("Choose the file…", QMessageBox.ButtonRole.AcceptRole)
-        find_folder = box.addButton("Choose the folder…", QMessageBox.ButtonRole.ActionRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        find.clicked.connect(lambda: self._look_for(missing, file_dialog(self._window, missing.path.parent)))
-        find_folder.clicked.connect(lambda: self._look_for(missing, folder_dialog(self._window, missing.path.parent)))
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        window, folder = self._window, missing.path.parent
+        question = Question(
+            "missing_dialog",
+            "A file of the project",
+            f"{missing.path.name} {missing.reason}.",
+            f"It was in {folder}. Choose its place, and the project opens.",
+            (
+                Answer("Choose the file…", lambda: self._look_for(missing, file_dialog(window, folder))),
+                Answer("Choose the folder…", lambda: self._look_for(missing, folder_dialog(window, folder))),
+            ),
+        )
+        ask(question, window)
 
     def _look_for(self, missing: MissingFile, dialog: QFileDialog) -> None:
         dialog.fileSelected.connect(lambda name: self._open_again(missing, Path(name)))
@@ -118,39 +113,33 @@ class ProjectDialogs:
         if not found:
             return
         work, *others = found
-        box = QMessageBox(self._window)
-        box.setObjectName("kept_dialog")
-        box.setWindowTitle("Unsaved work")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Your work of {work.when:%H:%M}{_day(work)} on {_named(work.image_names)} was kept.")
-        box.setInformativeText("CondSeg ended before the work was saved.")
-        restore = box.addButton("Restore", QMessageBox.ButtonRole.AcceptRole)
-        discard = box.addButton("Discard…", QMessageBox.ButtonRole.DestructiveRole)
-        later = box.addButton("Ask again at the next start", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(restore)
-        box.setEscapeButton(later)
-        restore.clicked.connect(partial(self._restore, work, others))
-        discard.clicked.connect(partial(self._confirm_discard, work, others))
-        box.rejected.connect(partial(self._leave_for_later, work, others))
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        question = Question(
+            "kept_dialog",
+            "Unsaved work",
+            f"Your work of {work.when:%H:%M}{_day(work)} on {_named(work.image_names)} was kept.",
+            "CondSeg ended before the work was saved.",
+            (
+                Answer("Restore", partial(self._restore, work, others)),
+                Answer("Discard…", partial(self._confirm_discard, work, others), loses=True),
+            ),
+            "Ask again at the next start",
+        )
+        ask(question, self._window).rejected.connect(partial(self._leave_for_later, work, others))
 
-    def _restore(self, work: KeptWork, others: Sequence[KeptWork], _checked: bool = False) -> None:
+    def _restore(self, work: KeptWork, others: Sequence[KeptWork]) -> None:
         self._restoring = work
         for other in others:  # restored work would take the place of this
             other.lock.release()
         self._in_place(partial(self._session.projects.restore, work), "Restore unsaved work")
 
-    def _confirm_discard(self, work: KeptWork, others: Sequence[KeptWork], _checked: bool = False) -> None:
+    def _confirm_discard(self, work: KeptWork, others: Sequence[KeptWork]) -> None:
         def discard() -> None:
             work.discard()
             self._ask_about_kept(others)
 
         text = f"Discard the work on {_named(work.image_names)}?"
-        role = QMessageBox.ButtonRole.DestructiveRole
-        question = Question("discard_dialog", "Unsaved work", text, "This cannot be undone.", "Discard", role)
-        confirm(question, discard, self._window)
+        answers = (Answer("Discard", discard, loses=True),)
+        ask(Question("discard_dialog", "Unsaved work", text, "This cannot be undone.", answers), self._window)
 
     def _leave_for_later(self, work: KeptWork, others: Sequence[KeptWork]) -> None:
         work.lock.release()

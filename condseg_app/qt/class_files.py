@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from condseg_app.data import ClassId
 from condseg_app.io.file_names import as_file_name
 from condseg_app.io.models.class_file import CLASS_SUFFIX
-from condseg_app.qt.confirmation import Question, confirm
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.session import Session
 
 _FILES = f"Classes (*{CLASS_SUFFIX})"
@@ -47,9 +47,9 @@ class ClassFiles(QObject):
             f"Go on with a model without '{name}'?",
             f"A new model is made that no longer knows {name}. Its prediction here goes, its annotation stays. "
             f"The other classes answer as before. '{model.name}' stays as it is: choose it again to undo this.",
-            "Remove",
+            (Answer("Remove", lambda: self._session.models.remove_class(class_id)),),
         )
-        confirm(question, lambda: self._session.models.remove_class(class_id), self._over)
+        ask(question, self._over)
 
     def _dialog(self, title: str, file: str) -> QFileDialog:
         dialog = QFileDialog(self._over, title, file, _FILES)

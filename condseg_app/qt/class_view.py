@@ -9,7 +9,7 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import ID_ROLE, ClassModel, Column, Index
-from condseg_app.qt.confirmation import Question, confirm
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
@@ -258,9 +258,9 @@ class ClassView(QTableView):
             f"Remove '{self._session.state.name_of(class_id)}' from the table?",
             f"Its prediction and its annotation{where} go with it; undo brings them back while this image is in view. "
             "The model's file stays as it is.",
-            "Remove",
+            (Answer("Remove", lambda: self._session.classes.remove(class_id)),),
         )
-        confirm(question, lambda: self._session.classes.remove(class_id), self)
+        ask(question, self)
 
     # following the session
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QWidget
 
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.lesson_question import lesson_text
-from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted, listed
 from condseg_app.session import Session
 from condseg_app.session.unsaved import Unsaved, UnsavedMarks
@@ -55,29 +55,10 @@ class Leaving(QObject):
         return False
 
     def _ask(self, unsaved: Unsaved) -> None:
-        asked = self._window.findChild(QMessageBox, "quit_dialog")
-        if asked is not None and asked.isVisible():
-            asked.raise_()
-            return
-        box = QMessageBox(self._window)
-        box.setObjectName("quit_dialog")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(f"Quit {self._program}")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText("No file keeps this yet:\n\n" + "\n".join(f"•  {line}" for line in lost_lines(unsaved)))
-        box.setInformativeText(_how_kept(unsaved))
-        keep = box.addButton(
-            "Keep it, then quit…" if unsaved.marks else "Keep it, then quit", QMessageBox.ButtonRole.AcceptRole
-        )
-        leave = box.addButton("Quit anyway", QMessageBox.ButtonRole.DestructiveRole)
-        cancel = box.addButton(QMessageBox.StandardButton.Cancel)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(cancel)
-        keep.clicked.connect(self._ask_where)
-        leave.clicked.connect(self._leave)
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        keep = Answer("Keep it, then quit…" if unsaved.marks else "Keep it, then quit", self._ask_where)
+        answers = keep, Answer("Quit anyway", self._leave, loses=True)
+        title = f"Quit {self._program}"
+        ask(Question("quit_dialog", title, lost_text(unsaved), _how_kept(unsaved), answers), self._window)
 
     def _ask_where(self) -> None:
         """Ask for a folder where there are annotations to be written; else nothing has to be asked."""
@@ -137,7 +118,7 @@ class Leaving(QObject):
         soon(self, self._close)
 
 
-def lost_lines(unsaved: Unsaved) -> list[str]:
+def lost_text(unsaved: Unsaved) -> str:
     """A line for each image, the lesson and each file that would be lost."""
     lines = [_marks_text(marks) for marks in unsaved.marks[:_MOST_IMAGES]]
     more = len(unsaved.marks) - _MOST_IMAGES
@@ -147,7 +128,8 @@ def lost_lines(unsaved: Unsaved) -> list[str]:
         lines.append(f"changes of the project {unsaved.project}")
     if unsaved.lesson is not None:
         lines.append(f"the lesson of {lesson_text(unsaved.lesson)}")
-    return [*lines, *(f"{title[:1].lower()}{title[1:]}, which is being written" for title in unsaved.writing)]
+    lines += (f"{title[:1].lower()}{title[1:]}, which is being written" for title in unsaved.writing)
+    return "No file keeps this yet:\n\n" + "\n".join(f"•  {line}" for line in lines)
 
 
 def _marks_text(marks: UnsavedMarks) -> str:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from html import escape
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from condseg_app.data import Certificate, ClassChange
 from condseg_app.qt.changes_table import ChangesTable, lost
-from condseg_app.qt.confirmation import Question, confirm
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.style import PlainLabel, heading, push_button, quiet
 from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
@@ -88,9 +88,9 @@ class LessonOutcome(QWidget):
             "Use the new model",
             f"{losses} lost Dice. Use it anyway?",
             "The former model stays as it is; you can choose it again at any time.",
-            "Use it",
+            (Answer("Use it", self._use),),
         )
-        confirm(question, self._use, self)
+        ask(question, self)
 
     def _use(self) -> None:
         result = self._session.state.lesson_result
@@ -108,10 +108,9 @@ class LessonOutcome(QWidget):
             "Discard",
             f"Discard {self._session.state.name_of(result.class_id)} as it was taught?",
             "The new model's file is deleted. The former model stays as it is.",
-            "Discard",
-            QMessageBox.ButtonRole.DestructiveRole,
+            (Answer("Discard", self._forget, loses=True),),
         )
-        confirm(question, self._forget, self)
+        ask(question, self)
 
     def _forget(self) -> None:
         self._session.lessons.discard()

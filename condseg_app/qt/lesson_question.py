@@ -1,55 +1,20 @@
 """Question about a lesson's result before the result is lost."""
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtWidgets import QWidget
 
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import duration_text
 from condseg_app.session import Session
 from condseg_app.session.unsaved import UnsavedLesson
 
 
-class LessonQuestion(QMessageBox):
-    """Keep the taught class, discard the class, or go on; closes by itself when the lesson ends.
-
-    Args:
-        session: the session, with an unsaved lesson.
-        lesson: the lesson's progress.
-        parent: the widget below the dialog.
-    """
-
-    def __init__(self, session: Session, lesson: UnsavedLesson, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        runs = session.state.is_teaching
-        self.setObjectName("lesson_question")
-        self.setIcon(QMessageBox.Icon.Question)
-        self.setWindowTitle(f"Teaching {lesson.name}")
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setText(f"{lesson_text(lesson)}. Keep what was learnt?")
-        self.setInformativeText("The class is saved as a new model file; the present model stays as it is.")
-        self.keep = self.addButton("Keep what was learnt", QMessageBox.ButtonRole.AcceptRole)
-        self.forget = self.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)
-        self.go_on = self.addButton("Go on learning" if runs else "Decide later", QMessageBox.ButtonRole.RejectRole)
-        self.setDefaultButton(self.keep)
-        self.setEscapeButton(self.go_on)
-        self.keep.clicked.connect(session.lessons.keep)
-        self.forget.clicked.connect(self._forget)
-        without_icons(self)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        Connections(self).to(session.jobs.changed, self._on_job)
-        self._runs = runs
-
-    def _forget(self) -> None:
-        if self._session.state.is_teaching:
-            self._session.jobs.cancel()
-        else:
-            self._session.lessons.discard()
-
-    def _on_job(self) -> None:
-        if self._runs and not self._session.state.is_teaching:
-            self.close()
+def stop_lesson(session: Session) -> None:
+    """Stop the running lesson, or discard the result of the last."""
+    if session.state.is_teaching:
+        session.jobs.cancel()
+    else:
+        session.lessons.discard()
 
 
 def stop_work(session: Session, parent: QWidget) -> None:
@@ -62,12 +27,22 @@ def stop_work(session: Session, parent: QWidget) -> None:
 
 
 def ask_about_lesson(session: Session, lesson: UnsavedLesson, parent: QWidget) -> None:
-    """Ask whether to keep a lesson's result, unless the question is open already."""
-    asked = parent.window().findChild(LessonQuestion)
-    if asked is not None and asked.isVisible():
-        asked.raise_()
-        return
-    LessonQuestion(session, lesson, parent.window()).open()
+    """Ask whether to keep a lesson's result; the question closes by itself when a running lesson ends."""
+    runs = session.state.is_teaching
+    question = Question(
+        "lesson_question",
+        f"Teaching {lesson.name}",
+        f"{lesson_text(lesson)}. Keep what was learnt?",
+        "The class is saved as a new model file; the present model stays as it is.",
+        (
+            Answer("Keep what was learnt", session.lessons.keep),
+            Answer("Forget it", lambda: stop_lesson(session), loses=True),
+        ),
+        "Go on learning" if runs else "Decide later",
+    )
+    box = ask(question, parent.window())
+    if runs:
+        Connections(box).to(session.jobs.changed, lambda: session.state.is_teaching or box.close())
 
 
 def lesson_text(lesson: UnsavedLesson) -> str:

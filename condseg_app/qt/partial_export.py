@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from condseg_app.data import ClassId
+from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections, soon
-from condseg_app.qt.style import without_icons
 from condseg_app.qt.text import counted, listed
 from condseg_app.session import Session
 from condseg_app.session.state import State
@@ -65,24 +65,14 @@ class PartialExport(QObject):
         self.stop()
 
     def _ask(self, partial: tuple[ClassId, ...], export: Callable[[], object]) -> None:
-        box = QMessageBox(self._page.window())
-        box.setObjectName("partial_export")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Export")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Prediction is not complete: {_parts(self._session.state, partial)}.")
-        can_wait = not self._session.state.is_teaching
-        box.setInformativeText(_HOLES + ("" if can_wait else _TAUGHT))
-        if can_wait:
-            wait = box.addButton("Wait and export", QMessageBox.ButtonRole.AcceptRole)
-            wait.clicked.connect(lambda: self._wait(partial, export))
-            box.setDefaultButton(wait)
-        at_once = box.addButton("Export as it is", QMessageBox.ButtonRole.DestructiveRole)
-        at_once.clicked.connect(lambda: export())
-        box.setEscapeButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        without_icons(box)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+        text = f"Prediction is not complete: {_parts(self._session.state, partial)}."
+        wait = Answer("Wait and export", lambda: self._wait(partial, export))
+        at_once = Answer("Export as it is", export, loses=True)
+        if self._session.state.is_teaching:
+            question = Question("partial_export", "Export", text, _HOLES + _TAUGHT, (at_once,))
+        else:
+            question = Question("partial_export", "Export", text, _HOLES, (wait, at_once))
+        ask(question, self._page.window())
 
     def _wait(self, partial: tuple[ClassId, ...], export: Callable[[], object]) -> None:
         self._export, self.waits_for = export, partial

@@ -18,7 +18,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
-from condseg_app.qt.lesson_question import ask_about_lesson
+from condseg_app.qt.lesson_question import ask_about_lesson, stop_lesson
 from condseg_app.qt.mode_choice import ModeChoice
 from condseg_app.qt.style import PlainLabel, allow, push_button, quiet
 from condseg_app.qt.text import counted, without_mnemonic
@@ -193,10 +193,8 @@ class TeachPage(QWidget):
         lesson = self._session.unsaved.lesson
         if lesson is not None:
             ask_about_lesson(self._session, lesson, self)
-        elif self._session.state.is_teaching:
-            self._session.jobs.cancel()
         else:
-            self._session.lessons.discard()
+            stop_lesson(self._session)
 
     def _predict(self, class_id: ClassId) -> None:
         """Show the class as predicted by the accepted model."""

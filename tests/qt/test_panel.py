@@ -8,14 +8,13 @@ import pytest
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton, QWidget
 
 from condseg_app.data import Fingerprint, Geometry, Image
 from condseg_app.errors import ReadError
 from condseg_app.io import ModelFile, read_label_map, read_model, read_model_description, write_model
 from condseg_app.qt import Panel
 from condseg_app.qt.class_dialog import ClassDialog
-from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.problem import ProblemDialog
 from condseg_app.qt.text_dialog import TextDialog
@@ -235,8 +234,8 @@ def test_the_job_line_shows_and_cancels(qtbot: QtBot, panel: Panel) -> None:
     assert panel.job.what.width() > 0.7 * panel.job.width(), "room for the text"
     assert panel.job.left.text()
     qtbot.mouseClick(panel.job.stop, Qt.MouseButton.LeftButton)
-    (question,) = panel.findChildren(LessonQuestion)
-    qtbot.mouseClick(question.forget, Qt.MouseButton.LeftButton)
+    (question,) = panel.findChildren(QMessageBox, "lesson_question")
+    qtbot.mouseClick(next(b for b in question.buttons() if "Forget" in b.text()), Qt.MouseButton.LeftButton)
     assert panel.session.jobs.current is None
     assert panel.job.currentIndex() == 0
 

@@ -2,7 +2,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +25,6 @@ from condseg_app.errors import EngineLost
 from condseg_app.qt import Panel
 from condseg_app.qt.lesson_figures import stalled
 from condseg_app.qt.lesson_outcome import LessonOutcome
-from condseg_app.qt.lesson_question import LessonQuestion
 from condseg_app.qt.teach_page import marked_text
 from condseg_app.session import LessonResult
 from tests.classes import id_of, ids_of
@@ -269,10 +268,15 @@ def start_long(qtbot: QtBot, panel: Panel, name: str = "liver") -> None:
     qtbot.mouseClick(panel.teach.start, LEFT)
 
 
-def answer(qtbot: QtBot, panel: Panel, which: Literal["keep", "forget", "go_on"]) -> None:
+def questions(panel: Panel) -> list[QMessageBox]:
+    """Questions about a lesson that are open."""
+    return [asked for asked in panel.findChildren(QMessageBox, "lesson_question") if asked.isVisible()]
+
+
+def answer(qtbot: QtBot, panel: Panel, text: str) -> None:
     """Answer the question what becomes of the lesson."""
-    (question,) = [asked for asked in panel.findChildren(LessonQuestion) if asked.isVisible()]
-    qtbot.mouseClick(getattr(question, which), LEFT)
+    (question,) = questions(panel)
+    qtbot.mouseClick(next(button for button in question.buttons() if button.text().replace("&", "") == text), LEFT)
 
 
 def ways_to_stop(qtbot: QtBot, panel: Panel) -> dict[str, Callable[[], None]]:
@@ -290,15 +294,15 @@ def test_nothing_that_was_learnt_is_forgotten_without_asking(qtbot: QtBot, panel
     stop = ways_to_stop(qtbot, panel)[way]
     stop()
     assert panel.session.state.is_teaching, "it was stopped without a question"
-    (question,) = panel.findChildren(LessonQuestion)
+    (question,) = questions(panel)
     assert "liver: " in question.text()
     assert "of learning, step " in question.text()
     stop()
-    assert len(panel.findChildren(LessonQuestion)) == 1
-    answer(qtbot, panel, "go_on")
+    assert len(questions(panel)) == 1
+    answer(qtbot, panel, "Go on learning")
     assert panel.session.state.is_teaching
     stop()
-    answer(qtbot, panel, "keep")
+    answer(qtbot, panel, "Keep what was learnt")
     qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
     assert panel.session.state.lesson_result is not None
     assert panel.session.state.lesson_result.path.exists()
@@ -310,7 +314,7 @@ def test_the_question_goes_when_the_lesson_ends(qtbot: QtBot, panel: Panel) -> N
     qtbot.mouseClick(panel.job.stop, LEFT)
     panel.session.lessons.finish()
     qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
-    qtbot.waitUntil(lambda: not any(q.isVisible() for q in panel.findChildren(LessonQuestion)))
+    qtbot.waitUntil(lambda: not questions(panel))
 
 
 def test_what_is_not_learnt_yet_and_what_is_predicted_is_stopped_at_once(
@@ -328,7 +332,7 @@ def test_what_is_not_learnt_yet_and_what_is_predicted_is_stopped_at_once(
     qtbot.mouseClick(panel.job.stop, LEFT)
     assert panel.session.jobs.current is None
     held.set()
-    assert panel.findChild(LessonQuestion) is None
+    assert not questions(panel)
 
 
 def test_another_lesson_does_not_forget_what_a_lost_engine_had_taught(
@@ -344,7 +348,7 @@ def test_another_lesson_does_not_forget_what_a_lost_engine_had_taught(
     paint(panel, "spleen")
     qtbot.mouseClick(panel.teach.start, LEFT)
     assert panel.session.jobs.current is None
-    answer(qtbot, panel, "keep")
+    answer(qtbot, panel, "Keep what was learnt")
     qtbot.waitUntil(lambda: panel.session.state.lesson_result is not None, timeout=20_000)
 
 
@@ -357,7 +361,7 @@ def test_a_lesson_can_be_paused_and_cancelled(qtbot: QtBot, panel: Panel, stage:
     assert job_state(panel) == "running"
     qtbot.waitUntil(lambda: panel.session.unsaved.lesson is not None, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
-    answer(qtbot, panel, "forget")
+    answer(qtbot, panel, "Forget it")
     assert panel.session.jobs.current is None
     assert panel.session.state.lesson_result is None
     assert "nothing was saved" in stage.notices[-1]
@@ -411,10 +415,10 @@ def test_what_a_lost_engine_had_taught_can_go_on_or_be_forgotten(
     discard(qtbot, page.outcome)
     lose()
     qtbot.mouseClick(page.cancel, LEFT)
-    answer(qtbot, panel, "go_on")
+    answer(qtbot, panel, "Decide later")
     assert page.start.text() == "Continue"
     qtbot.mouseClick(page.cancel, LEFT)
-    answer(qtbot, panel, "forget")
+    answer(qtbot, panel, "Forget it")
     assert page.start.text() == "Start"
     assert not page.history.isVisible()
 
@@ -443,7 +447,7 @@ def test_painting_goes_on_and_enters_the_lesson_and_the_slice_shows_it(
     marked = int(panel.session.state.annotations[id_of(panel.session, "liver")].supervised.sum())
     qtbot.waitUntil(lambda: int(trainer.lesson.annotations[0].supervised.sum()) == marked, timeout=20_000)
     qtbot.mouseClick(panel.teach.cancel, LEFT)
-    answer(qtbot, panel, "forget")
+    answer(qtbot, panel, "Forget it")
     assert panel.binding.annotation.draft is draft
     assert draft.shown(EVERYWHERE).sum() == draft.annotation.decided, "what was learnt is seen no more"
 
