@@ -75,12 +75,11 @@ def _show_app(folder: Path) -> None:
 
 def _open_app(folder: Path) -> "MainWindow":
     from condseg_app.desktop.window import MainWindow
-    from condseg_app.io import models_available
     from condseg_app.session import Session
     from condseg_app.session.settings import Settings
 
     settings = Settings(width=_WINDOW[0], height=_WINDOW[1])
-    window = MainWindow(Session(models_folder=folder / "models"), settings, None, models_available)
+    window = MainWindow(Session(models_folder=folder / "models"), settings, None)
     window.ask_before_closing = False
     window.show()
     window.session.computing.find_device()

@@ -189,11 +189,15 @@ class Stage:
 
     @property
     def model_files(self) -> tuple[io.ModelFile, ...]:
-        return (io.ModelFile("abdomen", self.model_file, io.read_model_description(self.model_file)),)
+        return _model_files(self.model_file)
 
     def predict_all(self) -> None:
         self.session.predictions.start()
         assert self.session.wait(20)
+
+
+def _model_files(path: Path) -> tuple[io.ModelFile, ...]:
+    return (io.ModelFile("abdomen", path, io.read_model_description(path)),)
 
 
 def small_model(name: str, dimensions: str) -> Model:
@@ -246,7 +250,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     path = tmp_path / "abdomen.safetensors"
     io.write_model(path, small_model("abdomen", "3D"))
     tools = IntensityTools()
-    session = Session(tools, tmp_path / "models")
+    session = Session(tools, tmp_path / "models", find_models=lambda: _model_files(path))
     failures: list[CondsegError] = []
     notices: list[str] = []
     session.failed.connect(failures.append)

@@ -50,14 +50,13 @@ def lived(
     from napari.qt import get_qapp
 
     from condseg_app.desktop.window import MainWindow
-    from condseg_app.io import models_available
     from condseg_app.remote import Engine
     from condseg_app.session import Session
     from condseg_app.session.settings import Settings
 
     get_qapp()
     session = Session(Engine() if engine is None else engine, models_folder, journals)
-    window = MainWindow(session, Settings(), None, models_available)
+    window = MainWindow(session, Settings(), None)
     window.ask_before_closing = False
     window.show()
     gc.freeze()  # as the app does once its window is shown

@@ -82,7 +82,6 @@ def _window(tour: Path | None) -> "MainWindow":
     from condseg_app.desktop.crash import catch_all
     from condseg_app.desktop.guide import guide
     from condseg_app.desktop.window import MainWindow
-    from condseg_app.io import models_available
     from condseg_app.remote import Engine
     from condseg_app.session import Session
     from condseg_app.session.settings import Settings, chosen_place, journals_folder, load_settings, settings_path
@@ -90,7 +89,7 @@ def _window(tour: Path | None) -> "MainWindow":
     settings_file, taught = (None, tour / "models") if tour is not None else (settings_path(), None)
     settings = Settings() if settings_file is None else load_settings(settings_file)
     session = Session(Engine.at(chosen_place(settings)), taught, None if tour is not None else journals_folder())
-    window = MainWindow(session, settings, settings_file, models_available)
+    window = MainWindow(session, settings, settings_file)
     window.tour_asked.connect(lambda: guide(window))
     catch_all(window.panel.show_problem)
     return window

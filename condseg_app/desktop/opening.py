@@ -14,7 +14,6 @@ from condseg_app.io.models.class_file import is_class_file
 from condseg_app.io.project.folder import is_project
 from condseg_app.qt.choice_dialog import ChoiceDialog
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.header import Models
 from condseg_app.qt.text import listed
 from condseg_app.session import Choice, LabelsFound, Session
 from condseg_app.session.settings import Settings
@@ -27,7 +26,6 @@ class Opening:
     Args:
         session: the session.
         settings: has the folder where a dialog starts.
-        models: finds the available models.
         window: the widget below the dialogs.
         say: shows a line of text.
         projects: opens projects.
@@ -37,13 +35,12 @@ class Opening:
         self,
         session: Session,
         settings: Settings,
-        models: Models,
         window: QWidget,
         say: Callable[[str], object],
         projects: ProjectDialogs,
     ) -> None:
         self._projects = projects
-        self._session, self._settings, self._models, self._window, self._say = session, settings, models, window, say
+        self._session, self._settings, self._window, self._say = session, settings, window, say
         connections = Connections(window)
         connections.to(session.images.choice_needed, self._ask_which)
         connections.to(session.images.labels_found, self._ask_about_labels)
@@ -62,7 +59,7 @@ class Opening:
 
     def open_sample(self, sample: Sample) -> None:
         """Open an image that comes with the program, and the image's model."""
-        known = any(file.name == sample.model for file in self._models())
+        known = any(file.name == sample.model for file in self._session.models.advice.files)
         self._session.images.open(sample.path, sample.model if known else None)
 
     def open_dropped(self, paths: Sequence[Path]) -> None:

@@ -19,7 +19,6 @@ from condseg_app.qt import Panel
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
-from condseg_app.qt.header import Models
 from condseg_app.qt.leaving import Leaving
 from condseg_app.qt.style import PlainLabel
 from condseg_app.qt.text import as_it_is, file_text, without_mnemonic
@@ -42,12 +41,11 @@ class MainWindow(QMainWindow):
         session: the session; closed with the window.
         settings: the remembered settings.
         settings_file: file of the settings; None remembers nothing.
-        models: finds the available models.
     """
 
     tour_asked = Signal()
 
-    def __init__(self, session: Session, settings: Settings, settings_file: Path | None, models: Models) -> None:
+    def __init__(self, session: Session, settings: Settings, settings_file: Path | None) -> None:
         super().__init__()
         self.session = session
         self.settings = settings
@@ -58,10 +56,10 @@ class MainWindow(QMainWindow):
         self.resize(fitted(QSize(settings.width, settings.height), self))
         self.canvas = Canvas(self)
         self.binding = LayerBinding(session, self.canvas.model)
-        self.panel = Panel(self.binding, models)
+        self.panel = Panel(self.binding)
         self._lay_out()
         self.projects = ProjectDialogs(session, settings, self, self.binding.painting.collect)
-        self.opening = Opening(session, settings, models, self, self.under_mouse.setText, self.projects)
+        self.opening = Opening(session, settings, self, self.under_mouse.setText, self.projects)
         self._focus_ring = FocusRing(self)
         helping = help_menu(self, session, self.panel.log, self.take_tour)
         self._actions, self._menus = build(self, (self._file_menu(), self._edit_menu(), self._view_menu(), helping))

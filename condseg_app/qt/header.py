@@ -1,6 +1,5 @@
 """The panel's first two lines: which image, which model."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -8,28 +7,26 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
 
 from condseg_app.data import Image, Model
-from condseg_app.io import ModelFile
 from condseg_app.io.models.zoo import read_card
 from condseg_app.qt import glyphs
 from condseg_app.qt.advice_strip import AdviceStrip
-from condseg_app.qt.connections import Connections, soon
+from condseg_app.qt.connections import Connections
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
 from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
 
-Models = Callable[[], Sequence[ModelFile]]
 _OPEN = "Open model file…"
 
 
 class Header(QWidget):
     """Rows of the image and the model, and the fit of the two."""
 
-    def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.image = ImageLine(session)
-        self.model = ModelLine(session, models)
+        self.model = ModelLine(session)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
@@ -87,10 +84,9 @@ class ImageLine(QWidget):
 class ModelLine(QWidget):
     """The box of models, as wide as can be for their long names, and the current model's card."""
 
-    def __init__(self, session: Session, models: Models, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._models = models
         self.box = QComboBox()
         self.box.setObjectName("model_box")
         self.box.setAccessibleName("Model")
@@ -104,21 +100,8 @@ class ModelLine(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.box, 1)
         row.addWidget(self.card)
-        connections = Connections(self)
-        connections.to(session.models.changed, self._on_model)
-        connections.to(session.models.advice.changed, self._show)
+        Connections(self).to(session.models.advice.changed, self._show)
         self._show()
-        soon(self, self._look)
-
-    def _look(self) -> None:
-        """Look which models there are."""
-        self._session.models.advice.know(self._models())
-
-    def _on_model(self) -> None:
-        """List the models again: a lesson or a change of classes may have made a new model."""
-        path = self._session.state.model_path
-        if path is not None and not self._session.models.advice.knows(path):
-            self._look()
 
     def _show(self) -> None:
         model, path = self._session.state.model, self._session.state.model_path

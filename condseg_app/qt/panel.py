@@ -9,13 +9,12 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLa
 
 from condseg_app.data import ClassId
 from condseg_app.errors import CondsegError
-from condseg_app.io import models_available
 from condseg_app.qt.classes_page import ClassesPage
 from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.every_move import EveryMove
 from condseg_app.qt.export_page import ExportPage
 from condseg_app.qt.graphics import draws_in_software, keep_own_context, release_replaced_views
-from condseg_app.qt.header import Header, Models
+from condseg_app.qt.header import Header
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
 from condseg_app.qt.leftovers import Leftovers
@@ -38,7 +37,7 @@ MINIMUM_WIDTH = 288
 class Panel(QWidget):
     """Header, three pages, job line and device line, over a session and its binding to a viewer."""
 
-    def __init__(self, binding: LayerBinding, models: Models = models_available, parent: QWidget | None = None) -> None:
+    def __init__(self, binding: LayerBinding, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.binding = binding
         self.session: Session = binding.session
@@ -47,7 +46,7 @@ class Panel(QWidget):
         self.setObjectName("condseg_panel")
         self.setMinimumWidth(MINIMUM_WIDTH)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)  # or napari pads docks below
-        self._build(models)
+        self._build()
         self.keyboard = Keyboard(self, self.session)
         self.keyboard.bind(self.pages)
         self._connect()
@@ -61,8 +60,8 @@ class Panel(QWidget):
         if draws_in_software():
             binding.reduced.most_voxels = MOST_VOXELS_IN_SOFTWARE
 
-    def _build(self, models: Models) -> None:
-        self.header = Header(self.session, models)
+    def _build(self) -> None:
+        self.header = Header(self.session)
         self.classes = ClassesPage(self.binding)
         self.teach = TeachPage(self.binding)
         self.export = ExportPage(self.session)

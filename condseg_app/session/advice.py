@@ -1,10 +1,9 @@
 """Choice of a model that suits the image in view; a model is proposed, never imposed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from psygnal import Signal
 
@@ -16,6 +15,8 @@ from condseg_app.jobs import Job, Progress, Step, Steps
 from condseg_app.session.jobs import Jobs
 from condseg_app.session.store import Store
 from condseg_app.session.work import ignore
+
+FindModels = Callable[[], Sequence[ModelFile]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,24 +45,28 @@ class ModelAdvice:
     Args:
         store: of the session.
         jobs: of the session.
+        find: finds the available models.
     """
 
     changed = Signal()
     """Other models are known, another image or model is open, or further facts on the image are available."""
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
-        self._store, self._jobs = store, jobs
-        self._files: tuple[ModelFile, ...] = ()
+    def __init__(self, store: Store, jobs: Jobs, find: FindModels) -> None:
+        self._store, self._jobs, self._find = store, jobs, find
+        # Facts about files and the judgement of them, found when first needed: no state.
+        self._files: tuple[ModelFile, ...] | None = None
         self._intensity: Span | None = None
         self._generated = False
         self._ranked: tuple[JudgedModel, ...] | None = None
         store.image_changed.connect(self._on_image)
-        store.model_changed.connect(self._tell)
+        store.model_changed.connect(self._on_model)
 
     @property
     def files(self) -> tuple[ModelFile, ...]:
         """The available models, and the open model if stored elsewhere."""
         model, path = self._store.state.model, self._store.state.model_path
+        if self._files is None:
+            self._files = tuple(self._find())
         if model is None or path is None or any(file.path == path for file in self._files):
             return self._files
         return (*self._files, ModelFile(model.name, path, model))
@@ -86,14 +91,10 @@ class ModelAdvice:
         path = self._store.state.model_path
         return next((judged for judged in self.ranked if judged.file.path == path), None) if path else None
 
-    def know(self, files: Sequence[ModelFile]) -> None:
-        """Tell which models are at hand."""
-        self._files = tuple(files)
+    def look(self) -> None:
+        """Look again which models are available."""
+        self._files = None
         self._tell()
-
-    def knows(self, path: Path) -> bool:
-        """Whether a model's file is among those at hand."""
-        return any(file.path == path for file in self._files)
 
     def _open_one_suits(self) -> bool:
         judged = self.of_open_model
@@ -120,6 +121,13 @@ class ModelAdvice:
         if found.generated and not self._generated:
             return ("they were generated, it is real", *differences)
         return differences
+
+    def _on_model(self) -> None:
+        """Look again for an unknown model: a lesson or a change of classes may have made it."""
+        path = self._store.state.model_path
+        if path is not None and not any(file.path == path for file in self._files or ()):
+            self._files = None
+        self._tell()
 
     def _on_image(self) -> None:
         image = self._store.state.image

@@ -13,7 +13,7 @@ from condseg_app.io.models.class_file import CLASS_SUFFIX, is_class_file, read_c
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.remote import EngineLike
 from condseg_app.session import table
-from condseg_app.session.advice import ModelAdvice
+from condseg_app.session.advice import FindModels, ModelAdvice
 from condseg_app.session.command import command
 from condseg_app.session.computing import Computing
 from condseg_app.session.derived_models import save_derived_model
@@ -47,14 +47,15 @@ class Models:
         jobs: of the session.
         computing: of the session.
         folder: where derived models are saved.
+        find: finds the available models.
 
     Attributes:
         advice: tells which of the available models suits the image.
     """
 
-    def __init__(self, store: Store, jobs: Jobs, computing: Computing, folder: Path) -> None:
+    def __init__(self, store: Store, jobs: Jobs, computing: Computing, folder: Path, find: FindModels) -> None:
         self._store, self._jobs, self._computing, self._folder = store, jobs, computing, folder
-        self.advice = ModelAdvice(store, jobs)
+        self.advice = ModelAdvice(store, jobs, find)
         self.changed = store.model_changed
 
     @command

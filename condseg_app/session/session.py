@@ -5,6 +5,7 @@ from pathlib import Path
 from condseg_app import io
 from condseg_app.data import Region
 from condseg_app.remote import Engine, EngineLike
+from condseg_app.session.advice import FindModels
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.classes import Classes
 from condseg_app.session.computing import Computing
@@ -32,6 +33,7 @@ class Session:
         engine: computes; an engine in a process of its own, started when first needed, if None.
         models_folder: where taught models are saved; the user's folder for models if None.
         journals: folder where unsaved work is kept against a crash; None where it is not kept.
+        find_models: finds the available models.
 
     Attributes:
         failed: emitted with the error when a command or a job fails.
@@ -39,14 +41,18 @@ class Session:
     """
 
     def __init__(
-        self, engine: EngineLike | None = None, models_folder: Path | None = None, journals: Path | None = None
+        self,
+        engine: EngineLike | None = None,
+        models_folder: Path | None = None,
+        journals: Path | None = None,
+        find_models: FindModels = io.models_available,
     ) -> None:
         folder = io.user_models_folder() if models_folder is None else models_folder
         store = self._store = Store()
         self.failed, self.notice = store.failed, store.notice
         self.jobs = Jobs(store)
         self.computing = Computing(store, self.jobs, Engine() if engine is None else engine)
-        self.models = Models(store, self.jobs, self.computing, folder)
+        self.models = Models(store, self.jobs, self.computing, folder, find_models)
         self.classes = Classes(store)
         self.annotations = Annotations(store)
         self.images = Images(store, self.jobs, self.annotations)

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.gui, pytest.mark.timeout(200)]
 
 @pytest.fixture
 def window(stage: Any, qtbot: QtBot) -> MainWindow:
-    made = MainWindow(stage.session, Settings(), None, lambda: stage.model_files)
+    made = MainWindow(stage.session, Settings(), None)
     made.ask_before_closing = False
     qtbot.addWidget(made)
     made.show()

@@ -24,7 +24,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def window(stage: Any, qtbot: QtBot, scan: Image) -> Iterator[MainWindow]:
-    made = MainWindow(stage.session, Settings(), None, lambda: stage.model_files)
+    made = MainWindow(stage.session, Settings(), None)
     made.show()
     qtbot.waitExposed(made)
     stage.session.images.show(scan)

@@ -26,7 +26,7 @@ def window(stage: Any, scan: Image, qtbot: QtBot, monkeypatch: pytest.MonkeyPatc
     """The window with a volume and its prediction open; whatever is raised fails the test."""
     raised: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, trace: raised.append(error))
-    made = MainWindow(stage.session, Settings(), None, lambda: stage.model_files)
+    made = MainWindow(stage.session, Settings(), None)
     made.ask_before_closing = False
     made.show()
     qtbot.waitExposed(made)

@@ -32,8 +32,8 @@ def make_window(qtbot: QtBot, tmp_path: Path) -> Iterator[MakeWindow]:
     made: list[MainWindow] = []
 
     def make(journals: Path | None = None) -> MainWindow:
-        session = Session(IntensityTools(), tmp_path / "models", journals)
-        window = MainWindow(session, Settings(), None, list)
+        session = Session(IntensityTools(), tmp_path / "models", journals, tuple)
+        window = MainWindow(session, Settings(), None)
         window.show()
         qtbot.waitExposed(window)
         made.append(window)

@@ -35,8 +35,8 @@ VOXELS = [form.key for form in io.EXPORT_FORMATS if form.content in ("labels", "
 @pytest.fixture(scope="module")
 def own_window(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MainWindow]:
     """One window for all tests here, as it takes seconds to open; it is not shown, so nothing has to be drawn."""
-    session = Session(Engine(), tmp_path_factory.mktemp("models"))
-    window = MainWindow(session, Settings(), None, lambda: ())
+    session = Session(Engine(), tmp_path_factory.mktemp("models"), find_models=tuple)
+    window = MainWindow(session, Settings(), None)
     window.ask_before_closing = False
     yield window
     window.close()

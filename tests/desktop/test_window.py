@@ -36,7 +36,7 @@ pytestmark = pytest.mark.gui
 
 @pytest.fixture
 def window(stage: Any, qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    made = MainWindow(stage.session, Settings(), tmp_path / "settings.json", lambda: stage.model_files)
+    made = MainWindow(stage.session, Settings(), tmp_path / "settings.json")
     made.ask_before_closing = False
     made.show()
     qtbot.waitExposed(made)

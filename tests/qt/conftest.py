@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def empty_panel(stage: Any, qtbot: QtBot) -> Iterator[Panel]:
     """The panel with a model and no image."""
     binding = LayerBinding(stage.session, ViewerModel())
-    panel = Panel(binding, lambda: stage.model_files)
+    panel = Panel(binding)
     qtbot.addWidget(panel)
     panel.resize(340, 760)
     panel.show()

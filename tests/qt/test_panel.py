@@ -55,8 +55,8 @@ def test_the_image_line_tells_name_spacing_and_dimension(panel: Panel) -> None:
 
 
 def know(panel: Panel, *files: ModelFile) -> None:
-    panel.header.model._models = lambda: files
-    panel.header.model._look()
+    panel.session.models.advice._find = lambda: files
+    panel.session.models.advice.look()
 
 
 def model_file(path: Path, **training: object) -> ModelFile:
@@ -150,12 +150,11 @@ def test_models_of_generated_images_are_proposed_for_such_only(
 def test_where_no_model_suits_the_panel_says_what_can_be_done(
     qtbot: QtBot, stage: Any, photo: Image, tmp_path: Path
 ) -> None:
-    session = Session(stage.tools, tmp_path / "models")
-    panel = Panel(LayerBinding(session, ViewerModel()), lambda: stage.model_files)
+    session = Session(stage.tools, tmp_path / "models", find_models=lambda: stage.model_files)
+    panel = Panel(LayerBinding(session, ViewerModel()))
     qtbot.addWidget(panel)
     panel.show()
     qtbot.waitExposed(panel)
-    qtbot.waitUntil(lambda: session.models.advice.files != ())
     session.images.show(photo)
     assert session.wait(10)
     text = panel.header.advice.text.text()
@@ -305,7 +304,7 @@ def test_what_tests_and_readers_of_screens_need_has_a_name(panel: Panel) -> None
 
 
 def test_the_session_outlives_the_panel(qtbot: QtBot, stage: Any, scan: Image) -> None:
-    panel = Panel(LayerBinding(stage.session, ViewerModel()), lambda: stage.model_files)
+    panel = Panel(LayerBinding(stage.session, ViewerModel()))
     panel.show()
     panel.shut()
     panel.deleteLater()

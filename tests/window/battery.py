@@ -39,7 +39,7 @@ def open_app(scene: Scene) -> tuple[QMainWindow, Callable[[], None]]:
     from condseg_app.desktop.window import MainWindow
     from condseg_app.session.settings import Settings
 
-    window = MainWindow(scene.session, Settings(), scene.folder / "settings.json", lambda: scene.models)
+    window = MainWindow(scene.session, Settings(), scene.folder / "settings.json")
     window.ask_before_closing = False
 
     def close() -> None:
@@ -60,7 +60,6 @@ def open_napari(scene: Scene) -> tuple[QMainWindow, Callable[[], None]]:
     napari.settings.get_settings(scene.folder / "napari.yaml")
     viewer = napari.Viewer(show=False)
     widget = CondSegWidget(viewer, scene.session, scene.folder / "settings.json")
-    widget.panel.header.model._models = lambda: scene.models
     viewer.window.add_dock_widget(widget, name="CondSeg")
     window = widget.window()
     assert isinstance(window, QMainWindow)

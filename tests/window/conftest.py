@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def app_window(stage: Any, tmp_path: Path) -> Iterator[MainWindow]:
     """The app's window, nothing open."""
-    window = MainWindow(stage.session, Settings(), tmp_path / "settings.json", lambda: stage.model_files)
+    window = MainWindow(stage.session, Settings(), tmp_path / "settings.json")
     window.ask_before_closing = False
     yield window
     window.ask_before_closing = False

@@ -111,7 +111,7 @@ class Scene:
         self.models = self.model_files
         self.tools = FrailTools()
         self.engine = self.tools
-        self.session = Session(self.engine, self.folder / "taught")
+        self.session = Session(self.engine, self.folder / "taught", find_models=lambda: self.models)
         self.window, self.shut = self.open_window(self)
         (self.panel,) = self.window.findChildren(Panel)
         self.window.resize(1360, 860)
@@ -255,13 +255,13 @@ def _flat(scene: Scene) -> None:
 
 def _misfit(scene: Scene) -> None:
     scene.models = scene.model_files[:1]
-    scene.panel.header.model._look()
+    scene.session.models.advice.look()
     scene.session._store.become(replace(scene.session.state, image=PHOTO))
 
 
 def _without_model(scene: Scene) -> None:
     scene.models = ()
-    scene.panel.header.model._look()
+    scene.session.models.advice.look()
     scene.session._store.become(State(image=SCAN))
 
 
