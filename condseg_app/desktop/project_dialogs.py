@@ -13,6 +13,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.leaving import lost_text
 from condseg_app.qt.text import listed
 from condseg_app.session import Session
+from condseg_app.session.may import why_not
 from condseg_app.session.recorder import KeptWork
 from condseg_app.session.requests import MissingFile
 from condseg_app.session.settings import Settings
@@ -40,8 +41,7 @@ class ProjectDialogs:
     def save(self) -> None:
         """Save the project; ask for a name where there is none yet."""
         self._collect()
-        project = self._session.state.project
-        if project is None or project.holder:
+        if why_not(self._session.state, "save_project") is not None:
             self.save_as()
         else:
             self._session.projects.save()

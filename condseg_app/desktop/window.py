@@ -23,6 +23,7 @@ from condseg_app.qt.leaving import Leaving
 from condseg_app.qt.style import PlainLabel
 from condseg_app.qt.text import as_it_is, file_text, without_mnemonic
 from condseg_app.session import Session
+from condseg_app.session.may import Action, why_not
 from condseg_app.session.settings import Settings, Theme, load_settings, save_settings
 from condseg_app.viewer import LayerBinding
 from condseg_app.viewer.readout import readout
@@ -31,6 +32,7 @@ from condseg_app.viewer.samples import SAMPLES
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 _SAVE = "Annotations, complete predictions, classes and display; images and models by reference"
 _CHECK = "For files from untrusted sources: each is first read in a separate process, with limited memory and time"
+_OF_IMAGE: tuple[Action, ...] = ("in_3d", "close_image", "choose_again")
 _THEMES: tuple[tuple[Theme, str], ...] = (("dark", "Dark"), ("light", "Light"), ("system", "As the system"))
 
 
@@ -241,9 +243,8 @@ class MainWindow(QMainWindow):
         self.layer_docks.follow(image is not None)
         soon(self, self.canvas.model.reset_view)  # once the canvas has its size
         (self.welcome if image is None else self.canvas.widget).setFocus()  # or the panel's first control would have it
-        self._actions["in_3d"].setEnabled(image is not None and not image.geometry.is_2d)
-        self._actions["close_image"].setEnabled(image is not None)
-        self._actions["choose_again"].setEnabled(self.session.images.can_choose_again)
+        for action in _OF_IMAGE:
+            self._actions[action].setEnabled(why_not(self.session.state, action) is None)
         self.under_mouse.setText("")
 
     def _follow_project(self) -> None:

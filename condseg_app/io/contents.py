@@ -5,7 +5,7 @@ from pathlib import Path
 
 from condseg_app.errors import ReadError
 from condseg_app.io.dicom.files import begins_dicom, why_none
-from condseg_app.io.file_start import first_bytes, unpacked_start
+from condseg_app.io.file_start import first_bytes, name_of, unpacked_start
 from condseg_app.io.formats import FORMATS, Format, has_suffix
 
 SUFFIXES = tuple(dict.fromkeys(suffix for form in FORMATS for suffix in form.suffixes))
@@ -28,6 +28,12 @@ _USE = "use one of " + ", ".join(SUFFIXES)
 def can_read(path: Path) -> bool:
     """Whether the name is of a readable format; the file is not opened."""
     return has_suffix(path, SUFFIXES)
+
+
+def without_ending(name: str) -> str:
+    """An image's name, without the ending of a readable file: a layer's name may be the file's name."""
+    path = Path(name)
+    return name_of(path) if can_read(path) else name
 
 
 def is_image(path: Path) -> bool:

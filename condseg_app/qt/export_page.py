@@ -192,7 +192,7 @@ class ExportPage(QWidget):
     def _update(self) -> None:
         """Look at the files that the export would write."""
         form, target, chosen = self.chosen_format(), self.target(), self.classes.chosen()
-        self._misplaced = None if form is None or target is None else _why_not_there(form, target)
+        self._misplaced = None if form is None or target is None else form.why_not_at(target)
         self.path.setStyleSheet(_WRONG if self._misplaced is not None and chosen else "")
         self._will_write = ""
         if form is not None and target is not None and self._misplaced is None and chosen:
@@ -245,11 +245,3 @@ def _listed(files: Sequence[Path]) -> str:
 
 def _kept_and_lost(form: ExportFormat) -> str:
     return f"<b>Keeps</b> {form.keeps}.<br><b>Loses</b> {form.loses}."
-
-
-def _why_not_there(form: ExportFormat, target: Path) -> str | None:
-    if form.one_file_a_class:
-        return None
-    if not target.name.lower().endswith(form.suffix):
-        return f"The name has to end in {form.suffix}"
-    return None if target.parent.is_dir() else f"There is no folder {target.parent}"

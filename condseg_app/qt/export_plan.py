@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from condseg_app.data import Image, Pick
-from condseg_app.io import ExportFormat, can_read
+from condseg_app.io import ExportFormat
+from condseg_app.io.contents import without_ending
 from condseg_app.io.data_sets.generated import is_sample
-from condseg_app.io.file_start import name_of
 
 
 def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
@@ -18,13 +18,11 @@ def suggested(image: Image, form: ExportFormat, folder: Path | None) -> Path:
         form: the format.
         folder: folder of the image's last export; None without an export.
     """
-    called = Path(image.name)  # a layer's name may be the file's name
-    name = name_of(called) if can_read(called) else image.name
     beside = image.source.parent if image.source is not None else Path.home()
     usable = os.access(beside, os.W_OK) and not is_sample(image)
     there = folder if folder is not None and folder.is_dir() else None
     where = there or (beside if usable else Path.home())
-    return form.named(where, name + _chosen(image.pick))
+    return form.named(where, without_ending(image.name) + _chosen(image.pick))
 
 
 def _chosen(pick: Pick) -> str:

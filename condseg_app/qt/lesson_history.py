@@ -8,6 +8,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted, time_text
 from condseg_app.session import Session
+from condseg_app.session.may import why_not_use
 
 
 class LessonHistory(QWidget):
@@ -53,11 +54,10 @@ class LessonHistory(QWidget):
         self._allow()
 
     def _allow(self) -> None:
-        chosen, saved = self._chosen(), self._session.state.lesson_result
-        used = saved is not None and chosen is not None and saved.state is chosen
-        learning = self._session.jobs.current is not None
-        hint = "Learning goes on from there" if learning else "Save this state of the class; it is compared again"
-        allow(self.use, "This is the state that was saved" if used and not learning else None, hint)
+        state = self._session.state
+        saves = "Save this state of the class; it is compared again"
+        hint = "Learning goes on from there" if state.is_working else saves
+        allow(self.use, why_not_use(state, self._chosen()), hint)
 
     def _chosen(self) -> LearntState | None:
         row = self.states.currentIndex()

@@ -7,12 +7,12 @@ from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import ImageProposal, Proposal
+from condseg_app.session.may import why_not
 from condseg_app.viewer import LayerBinding
 
 _EVERY_MS = 2000
 _OTHERS = "Other images of this folder"
 _LOOK = "Find the image on which the class is least certain: a lesson learns from all annotated images"
-_BUSY = "Wait until the work under way has ended, or stop it"
 _OPEN = "Show the least certain slice of this image"
 
 
@@ -130,8 +130,8 @@ class WhereNext(QWidget):
         self.others.setText(others_text(found))
         can_open = found is not None and found.image is not None
         self.look.setText("Open" if can_open else "Look")
-        busy = self._session.jobs.current is not None and not can_open
-        allow(self.look, _BUSY if busy else None, _OPEN if can_open else _LOOK)
+        reason = None if can_open else why_not(state, "search", current)
+        allow(self.look, reason, _OPEN if can_open else _LOOK)
         self.setVisible(text is not None or has_others)
 
     def _slice_text(self) -> str | None:

@@ -15,7 +15,7 @@ from condseg_app.errors import Cancelled
 from condseg_app.io.pictures.camera import orientation_of
 from condseg_app.jobs import Progress, Step, Steps
 from condseg_app.session import fusing
-from condseg_app.session.may import refuse
+from condseg_app.session.may import raise_reason, refuse
 from condseg_app.session.state import State
 from condseg_app.session.work import FileJob
 
@@ -50,6 +50,7 @@ class ExportPlan:
         """
         form = io.export_format(format_key)
         form.check_fits(state.opened_image().geometry, path)
+        raise_reason(form.why_not_at(path))
         for class_id in (None,) if classes is None else classes:
             refuse(state, "export", class_id)
         known = (entry for entry in state.classes if state.has_result(entry.id))

@@ -14,16 +14,16 @@ from condseg_app.jobs import Job, Steps
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.command import command
 from condseg_app.session.jobs import Jobs
+from condseg_app.session.may import refuse
 from condseg_app.session.reading import (
     Reading,
-    channel_choice,
     gathering_steps,
     labels_as_image_steps,
     reading_steps,
     renaming_steps,
     taking_steps,
 )
-from condseg_app.session.requests import Choice, LabelsFound, Request
+from condseg_app.session.requests import Choice, LabelsFound, Request, channel_choice
 from condseg_app.session.segmenting import segmented, told
 from condseg_app.session.state import State, with_image
 from condseg_app.session.store import Store
@@ -80,6 +80,7 @@ class Images:
     @command
     def choose_again(self) -> None:
         """Ask again for a choice among the images in the open image's file."""
+        refuse(self._state, "choose_again")
         image = self._state.opened_image()
         channels = channel_choice(image)
         if channels is not None:
@@ -101,12 +102,6 @@ class Images:
     def check_files(self, checks: bool) -> None:
         """Read image files in a process of their own first, in limited memory and time, or not."""
         self._store.become(replace(self._state, checks_files=checks))
-
-    @property
-    def can_choose_again(self) -> bool:
-        """Whether the open image's file holds further images."""
-        image = self._state.image
-        return image is not None and (image.pick != EVERYTHING or channel_choice(image) is not None)
 
     # Use of labels that were found
 

@@ -16,6 +16,7 @@ from condseg_app.session.computing import Computing
 from condseg_app.session.jobs import Jobs
 from condseg_app.session.lesson_controls import LessonControls, LessonUpdate, Notice, Preview
 from condseg_app.session.lesson_record import LessonPlan, LessonRecord, LessonResult
+from condseg_app.session.may import raise_reason, why_not_use
 from condseg_app.session.state import JobKind, State
 from condseg_app.session.store import Store
 from condseg_app.session.teaching import lesson_plan, lesson_steps, progress_by_id, state_steps
@@ -114,6 +115,7 @@ class Lessons:
         record = self._record
         if record is None:
             return
+        raise_reason(why_not_use(self._state, state))
         if self._state.is_teaching and self._controls.go_to(state):
             self._jobs.resume()
             return

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from condseg_app.data import ClassId
+from condseg_app.data import ClassId, LearntState
 from condseg_app.errors import CondsegError
+from condseg_app.io.choices import EVERYTHING
+from condseg_app.session.requests import channel_choice
 from condseg_app.session.state import NO_IMAGE, NO_MODEL, State
 
 Action = Literal[
     "annotate",
     "predict",  # the rest of a class
     "predict_any",  # classes that the model knows
-    "search",  # the slice or image to annotate next
+    "search",  # the image to annotate next
     "prepare_lesson",
     "teach",
     "steer_lesson",  # pause, stop, cancel
@@ -22,6 +24,10 @@ Action = Literal[
     "clear_annotation",
     "set_threshold",
     "show_conflicts",
+    "in_3d",
+    "close_image",
+    "choose_again",  # among the images of the open file
+    "save_project",  # under its name
 ]
 
 
@@ -36,11 +42,22 @@ def why_not(state: State, action: Action, class_id: ClassId | None = None) -> st
     return next((reason for check in _CHECKS[action] if (reason := check(state, class_id)) is not None), None)
 
 
+def why_not_use(state: State, learnt: LearntState | None) -> str | None:
+    """Why a lesson cannot go back to an earlier state of its class; None where it can."""
+    result = state.lesson_result
+    is_saved = result is not None and learnt is not None and result.state is learnt
+    return "This is the state that was saved" if is_saved and not state.is_working else None
+
+
 def refuse(state: State, action: Action, class_id: ClassId | None = None) -> None:
     """Raise a CondsegError with the sentence of `why_not`, and a ClassTableError for an unknown class."""
     if class_id is not None:
         state.entry(class_id)
-    reason = why_not(state, action, class_id)
+    raise_reason(why_not(state, action, class_id))
+
+
+def raise_reason(reason: str | None) -> None:
+    """Raise a CondsegError with a reason, if there is one."""
     if reason is not None:
         raise CondsegError(reason)
 
@@ -71,6 +88,10 @@ def _incomplete(state: State, class_id: ClassId | None) -> str | None:
     if class_id is None or state.state_of(class_id) != "complete":
         return None
     return f"{state.name_of(class_id)} is predicted everywhere"
+
+
+def _idle(state: State, _class_id: ClassId | None) -> str | None:
+    return "Wait until the work under way has ended, or stop it" if state.is_working else None
 
 
 def _no_lesson(state: State, _class_id: ClassId | None) -> str | None:
@@ -104,12 +125,31 @@ def _result(state: State, class_id: ClassId | None) -> str | None:
     return None
 
 
+def _volume(state: State, _class_id: ClassId | None) -> str | None:
+    return "A 2D image has no depth" if state.image is not None and state.image.geometry.is_2d else None
+
+
+def _several(state: State, _class_id: ClassId | None) -> str | None:
+    image = state.image
+    if image is None or image.pick != EVERYTHING or channel_choice(image) is not None:
+        return None
+    return "The file holds no other image"
+
+
+def _own_project(state: State, _class_id: ClassId | None) -> str | None:
+    if state.project is None:
+        return "No project is open yet: save under a name first"
+    if state.project.holder:
+        return f"The project is open in another window ({state.project.holder}): save the project under another name"
+    return None
+
+
 _READY = (_image, _model, _fits)
 _CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ...]] = {
     "annotate": (_image, _chosen),
     "predict": (*_READY, _chosen, _known, _incomplete),
     "predict_any": (*_READY, _known),
-    "search": (*_READY, _chosen, _known),
+    "search": (*_READY, _chosen, _known, _idle),
     "prepare_lesson": (_image, _chosen, *_READY),
     "teach": (_image, _chosen, *_READY, _no_lesson, _annotated),
     "steer_lesson": (_lesson,),
@@ -120,4 +160,8 @@ _CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ..
     "clear_annotation": (_chosen, _any_annotation),
     "set_threshold": (_chosen,),
     "show_conflicts": (_image,),
+    "in_3d": (_image, _volume),
+    "close_image": (_image,),
+    "choose_again": (_image, _several),
+    "save_project": (_own_project,),
 }

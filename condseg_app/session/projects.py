@@ -7,13 +7,13 @@ from pathlib import Path
 
 from psygnal import Signal
 
-from condseg_app.errors import CondsegError
 from condseg_app.io.project.lock import Lock
 from condseg_app.jobs import Job, Progress, Step, Steps
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.as_project import says_as
 from condseg_app.session.command import command
 from condseg_app.session.jobs import Jobs
+from condseg_app.session.may import refuse
 from condseg_app.session.project_steps import Opened, References, Saved, opening_steps, restoring_steps, saving_steps
 from condseg_app.session.recorder import KeptWork, Recorder, kept_work
 from condseg_app.session.requests import MissingFile
@@ -62,14 +62,9 @@ class Projects:
     @command
     def save(self) -> None:
         """Save the open project."""
-        project = self._state.project
-        if project is None:
-            raise CondsegError("no project is open yet; save under a name first")
-        if project.holder:
-            raise CondsegError(
-                f"the project is open in another window ({project.holder}); save the project under another name"
-            )
-        self._save(project.folder)
+        refuse(self._state, "save_project")
+        if self._state.project is not None:
+            self._save(self._state.project.folder)
 
     @command
     def save_as(self, folder: Path) -> None:

@@ -91,7 +91,7 @@ class Proposals:
 
     @command
     def find_image(self, class_id: ClassId, axis: int) -> None:
-        """Look for the image to annotate next and emit `image_proposed` after each image; other work gives way.
+        """Look for the image to annotate next and emit `image_proposed` after each image.
 
         Args:
             class_id: a class that the model knows.
@@ -99,9 +99,6 @@ class Proposals:
         """
         state = self._store.state
         refuse(state, "search", class_id)
-        if self._store.refuses_while_teaching():
-            return
-        self._jobs.leave()  # the engine may be another from here on
         steps = partial(next_image_steps, self._computing.engine, state, class_id, axis)
         job = Job(f"Looking where {state.name_of(class_id)} is least certain", steps)
         self._jobs.start(Work(job, "search", self.image_proposed.emit))

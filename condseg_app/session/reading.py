@@ -111,14 +111,6 @@ def marking_steps(found: LabelsFound) -> Steps:
     yield Step(Progress(1.0), replace(found, marks=marks))
 
 
-def channel_choice(image: Image) -> Choice | None:
-    """The choice of a channel of an image's file; None for a single channel or colours."""
-    if image.source is None or image.is_rgb or len(image.channels) == 1:
-        return None
-    options = [(name, name) for name in image.channels]
-    return Choice(Request(image.source, pick=image.pick), ChoiceNeeded("channel", options, image.source))
-
-
 def images_in(steps: Steps) -> Iterator[Image]:
     """The images that some steps of reading bring."""
     for step in steps:

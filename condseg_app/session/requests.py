@@ -106,3 +106,11 @@ class MissingFile:
     path: Path
     reason: str
     moved: Mapping[Path, Path] = field(default_factory=dict)
+
+
+def channel_choice(image: Image) -> Choice | None:
+    """The choice of a channel of an image's file; None for a single channel or colours."""
+    if image.source is None or image.is_rgb or len(image.channels) == 1:
+        return None
+    options = [(name, name) for name in image.channels]
+    return Choice(Request(image.source, pick=image.pick), ChoiceNeeded("channel", options, image.source))

@@ -120,6 +120,11 @@ class State:
     project: OpenProject | None = None
 
     @property
+    def is_working(self) -> bool:
+        """Whether there is a job other than reading."""
+        return self.job is not None and self.job.kind != "reading"
+
+    @property
     def is_teaching(self) -> bool:
         """Whether the job is a lesson, or the end of a lesson."""
         return self.job is not None and self.job.kind in ("lesson", "saving of a lesson")

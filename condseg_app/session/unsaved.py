@@ -6,8 +6,8 @@ from pathlib import Path
 
 from condseg_app import io
 from condseg_app.data import ChunkedAnnotation, ClassEntry, Image
+from condseg_app.io.contents import without_ending
 from condseg_app.io.file_names import as_file_name
-from condseg_app.io.file_start import name_of
 from condseg_app.session.exporting import ExportPlan
 from condseg_app.session.state import State, with_image
 
@@ -105,8 +105,7 @@ def plans_of_marks(state: State, marks: Iterable[UnsavedMarks], folder: Path) ->
     form = io.export_format(_FORMAT)
     for one in marks:
         shown = state if one.in_view else with_image(state, one.image)
-        called = Path(one.image.name)
-        name = as_file_name(name_of(called) if io.can_read(called) else one.image.name)
+        name = as_file_name(without_ending(one.image.name))
         path, number = form.named(folder, name), 1
         while path in taken or path.exists():
             number += 1

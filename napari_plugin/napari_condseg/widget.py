@@ -44,7 +44,9 @@ class CondSegWidget(QWidget):
         self._viewer = napari_viewer
         self._settings_file = settings_path() if settings_file is None else settings_file
         self._guard = taken_up(napari_viewer) if session is None else None
-        self.session = self._session(session)
+        settings = load_settings(self._settings_file)
+        kept = None if self._guard is None else self._guard.session  # of an earlier panel with unsaved work
+        self.session = session or kept or Session(Engine.at(chosen_place(settings)))
         self.binding = LayerBinding(self.session, napari_viewer)
         self.panel = Panel(self.binding)
         self._focus_ring = FocusRing(self)
@@ -57,19 +59,11 @@ class CondSegWidget(QWidget):
         self.panel.device.change_asked.connect(
             lambda: ask_where_to_compute(self.session, self._settings_file, self.panel)
         )
-        self.panel.teach.choose_mode(load_settings(self._settings_file).teaching)
+        self.panel.teach.choose_mode(settings.teaching)
         self.panel.teach.mode_chosen.connect(lambda mode: remember_teaching(mode, self._settings_file))
         self.destroyed.connect(lambda: self._end())  # a bound method would be held weakly, and gone by then
         self._take_first()
         self.session.computing.find_device()
-
-    def _session(self, given: Session | None) -> Session:
-        """The session of an earlier panel with unsaved work, or a new session."""
-        if given is not None:
-            return given
-        if self._guard is not None:
-            return self._guard.session
-        return Session(Engine.at(chosen_place(load_settings(self._settings_file))))
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Guard unsaved work against closing of napari's window."""

@@ -11,6 +11,7 @@ import tifffile
 from condseg_app.data import ChunkedAnnotation, Image, Pick
 from condseg_app.remote.wire import by_file, received
 from condseg_app.session import fusing
+from condseg_app.session.may import why_not
 from condseg_app.session.requests import Choice
 from tests.classes import id_of, ids_of, names_of
 
@@ -156,7 +157,7 @@ def test_without_a_model_all_channels_are_opened(empty: Any, asked: list[Choice]
     empty.session.images.open(cells)
     assert empty.session.wait(10)
     assert (empty.session.state.image.channels, asked) == (("DAPI", "GFP"), [])
-    assert empty.session.images.can_choose_again
+    assert why_not(empty.session.state, "choose_again") is None
     empty.session.images.choose_again()
     empty.session.images.choose(asked[0], "DAPI")
     assert empty.session.wait(10)
@@ -164,9 +165,9 @@ def test_without_a_model_all_channels_are_opened(empty: Any, asked: list[Choice]
 
 
 def test_another_frame_can_be_chosen_later(desk: Any, asked: list[Choice], film: Path) -> None:
-    assert not desk.session.images.can_choose_again
+    assert why_not(desk.session.state, "choose_again") == "The file holds no other image"
     open_frame(desk, asked, film, 0)
-    assert desk.session.images.can_choose_again
+    assert why_not(desk.session.state, "choose_again") is None
     desk.session.images.choose_again()
     assert desk.session.wait(10)
     desk.session.images.choose(asked[0], 1)

@@ -28,6 +28,7 @@ def test_with_nothing_open_the_first_thing_to_do_is_said() -> None:
     for action in ("clear_annotation", "set_threshold"):
         assert reasons.pop(action) == "Choose a class in the table first"
     assert reasons.pop("steer_lesson") == "Nothing is being taught"
+    assert reasons.pop("save_project") == "No project is open yet: save under a name first"
     assert {reasons[action] for action in reasons if action not in models} == {"Open an image first"}
 
 
@@ -60,6 +61,35 @@ def test_a_complete_class_is_predicted_no_further_but_may_be_searched(desk: Any)
     assert why_not(state, "predict", id_of(state, "liver")) == "liver is predicted everywhere"
     assert why_not(state, "search", id_of(state, "liver")) is why_not(state, "export", id_of(state, "liver")) is None
     assert "spleen has no result" in str(why_not(state, "export", id_of(state, "spleen")))
+
+
+def test_only_a_volume_is_shown_in_3d_and_only_a_file_of_several_images_is_asked_again(desk: Any) -> None:
+    state = desk.session.state
+    assert why_not(state, "in_3d") is why_not(state, "close_image") is None
+    flat = replace(state, image=Image(np.ones((1, 6, 5, 1), np.float32), Geometry.of_picture(6, 5), "photo"))
+    assert why_not(flat, "in_3d") == "A 2D image has no depth"
+    desk.session.images.choose_again()
+    assert str(desk.heard.failures.pop()) == why_not(state, "choose_again") == "The file holds no other image"
+
+
+def test_the_image_to_annotate_next_is_not_looked_for_while_other_work_is_under_way(desk: Any) -> None:
+    gate = desk.hold()
+    desk.session.predictions.start(ids_of(desk.session, ["liver"]))
+    prediction = desk.session.jobs.current
+    desk.session.proposals.find_image(id_of(desk.session, "liver"), 2)
+    assert "Wait until the work under way has ended" in str(desk.heard.failures.pop())
+    assert desk.session.jobs.current is prediction
+    gate.release(100)
+    desk.finish()
+    assert why_not(desk.session.state, "search", id_of(desk.session, "liver")) is None
+
+
+def test_an_export_without_its_folder_is_refused_before_it_begins(desk: Any, tmp_path: Path) -> None:
+    annotate(desk, "liver")
+    desk.session.exports.start(tmp_path / "none" / "x.nii.gz", "nifti")
+    assert str(desk.heard.failures.pop()) == f"There is no folder {tmp_path / 'none'}"
+    desk.session.exports.start(tmp_path / "x.nrrd", "nifti")
+    assert str(desk.heard.failures.pop()) == "The name has to end in .nii.gz"
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,14 @@ class ExportFormat:
         """
         return folder / f"{name}{self.ending}{'' if self.one_file_a_class else self.suffix}"
 
+    def why_not_at(self, target: Path) -> str | None:
+        """Why masks cannot be written to a path; None where they can."""
+        if self.one_file_a_class:
+            return None
+        if not target.name.lower().endswith(self.suffix):
+            return f"The name has to end in {self.suffix}"
+        return None if target.parent.is_dir() else f"There is no folder {target.parent}"
+
     def check_fits(self, geometry: Geometry, path: Path) -> None:
         """Refuse an image that the format cannot hold.
 
