@@ -7,13 +7,14 @@ from pathlib import Path
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QApplication, QFrame, QLabel, QWidget
 
 from condseg_app.desktop.tour import Step, Tour, TourStopped
 from condseg_app.desktop.tour_steps import TourSteps
 from condseg_app.desktop.window import MainWindow
 from condseg_app.errors import CondsegError
 from condseg_app.qt.class_dialog import ClassDialog
+from condseg_app.qt.layout import row
 from condseg_app.qt.style import push_button
 
 _READ_SECONDS = 5.0
@@ -113,11 +114,7 @@ class Caption(QFrame):
         self.stop = push_button("tour_stop", "Stop the tour", tour.stop)
         self.stop.setToolTip("Esc stops it, too")
         self.stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(18, 10, 12, 10)
-        row.setSpacing(16)
-        row.addWidget(self.text)
-        row.addWidget(self.stop)
+        row(self.text, self.stop, on=self, margins=(18, 10, 12, 10), spacing=16)
         application = QApplication.instance()
         if application is not None:
             application.installEventFilter(self)

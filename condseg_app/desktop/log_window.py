@@ -2,9 +2,10 @@
 
 from qtpy.QtCore import Qt, QTimer, QUrl
 from qtpy.QtGui import QDesktopServices, QFontDatabase
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QPlainTextEdit, QWidget
 
 from condseg_app.log import log_path
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.problem import RecentLog
 from condseg_app.qt.style import PlainLabel, push_button
 
@@ -27,13 +28,9 @@ class LogWindow(QDialog):
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         where = PlainLabel(str(log_path()))
         where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row = QHBoxLayout()
-        row.addWidget(where, 1)
-        row.addWidget(push_button("log_folder", "Show in folder", self._show_folder))
-        row.addWidget(push_button("log_close", "Close", self.close))
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text)
-        layout.addLayout(row)
+        show = push_button("log_folder", "Show in folder", self._show_folder)
+        close = push_button("log_close", "Close", self.close)
+        column(self.text, row((where, 1), show, close), on=self, margins=None)
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._refresh)
         self._timer.start(_EVERY_MS)

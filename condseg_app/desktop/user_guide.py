@@ -5,8 +5,9 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QTextCursor, QTextDocument
-from qtpy.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QTextBrowser, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QLineEdit, QTextBrowser, QWidget
 
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.markdown import markdown_html
 from condseg_app.qt.style import push_button
 
@@ -49,12 +50,7 @@ class GuideWindow(QDialog):
         self.wanted.setAccessibleName("Find in the page")
         self.wanted.setPlaceholderText("Find…")
         self.wanted.returnPressed.connect(self._find)
-        row = QHBoxLayout()
-        row.addWidget(self.back)
-        row.addWidget(self.wanted, 1)
-        layout = QVBoxLayout(self)
-        layout.addLayout(row)
-        layout.addWidget(self.text, 1)
+        column(row(self.back, (self.wanted, 1)), (self.text, 1), on=self, margins=None)
         self.follow(QUrl.fromLocalFile(str(guide_file())))
         self.text.setFocus()
 

@@ -4,6 +4,8 @@ from qtpy.QtCore import Qt, Signal, SignalInstance
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from condseg_app.qt.layout import column
+
 _CARDS = (
     (
         "welcome_open",
@@ -58,8 +60,9 @@ class WelcomePage(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Put the cards side by side where there is room."""
         needed = len(_CARDS) * (_CARD_WIDTH + _SPACING)
-        row, column = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        self._cards.setDirection(row if event.size().width() > needed else column)
+        directions = QBoxLayout.Direction
+        beside = event.size().width() > needed
+        self._cards.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
         super().resizeEvent(event)
 
 
@@ -75,7 +78,5 @@ def _card(name: str, text: str, hint: str, signal: SignalInstance) -> QFrame:
     explained.setMinimumHeight(60)
     card = QFrame()
     card.setFixedWidth(_CARD_WIDTH)
-    column = QVBoxLayout(card)
-    column.addWidget(button)
-    column.addWidget(explained)
+    column(button, explained, on=card, margins=None)
     return card

@@ -4,15 +4,14 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QApplication,
     QDialog,
-    QDialogButtonBox,
     QListWidget,
     QListWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from condseg_app.io.choices import ChoiceNeeded
-from condseg_app.qt.style import PlainLabel, without_icons
+from condseg_app.qt.layout import column, ok_or_cancel
+from condseg_app.qt.style import PlainLabel
 from condseg_app.qt.text import choice_text
 
 _WIDTH, _ROWS = 560, 12
@@ -44,17 +43,9 @@ class ChoiceDialog(QDialog):
         self.told.setWordWrap(True)
         self.list = _Options(needed)
         self.list.itemDoubleClicked.connect(self.accept)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        without_icons(self.buttons)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        self.ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok.setText("Open")
+        self.buttons, self.ok = ok_or_cancel(self, "Open")
         self.ok.setDefault(True)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.told)
-        layout.addWidget(self.list)
-        layout.addWidget(self.buttons)
+        column(self.told, self.list, self.buttons, on=self, margins=None)
 
     @property
     def value(self) -> str | int:

@@ -5,18 +5,17 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
     QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from condseg_app.data import ClassEntry, ClassTable, Color
 from condseg_app.errors import ClassTableError
 from condseg_app.qt import glyphs
-from condseg_app.qt.style import PlainLabel, without_icons
+from condseg_app.qt.layout import column, ok_or_cancel
+from condseg_app.qt.style import PlainLabel
 from condseg_app.session import Session
 
 _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
@@ -55,12 +54,7 @@ class ClassDialog(QDialog):
         self.numbers = PlainLabel()
         self.numbers.setObjectName("class_numbers")
         self.numbers.setToolTip("The value stands for the class in label maps, the code in the network.")
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        without_icons(self.buttons)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        self._ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self._ok.setText("Add" if self._renamed is None else "Rename")
+        self.buttons, self._ok = ok_or_cancel(self, "Add" if self._renamed is None else "Rename")
         self._ok.setObjectName("class_ok")
         self._form = form = QFormLayout()
         form.addRow("Name", self.name)
@@ -68,9 +62,7 @@ class ClassDialog(QDialog):
         if self._renamed is None:
             form.addRow("Colour", self.color)
             form.addRow("", self.numbers)
-        outer = QVBoxLayout(self)
-        outer.addLayout(form)
-        outer.addWidget(self.buttons)
+        column(form, self.buttons, on=self, margins=None)
 
     def accept(self) -> None:
         """Hand the class to the session."""

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
@@ -21,6 +20,7 @@ from condseg_app.data import ClassId
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_view import ClassView
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import allow, push_button
 from condseg_app.qt.text import as_it_is
 from condseg_app.session.may import why_not
@@ -66,12 +66,7 @@ class ClassesPage(QWidget):
         self._update()
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self._table(), 1)
-        layout.addLayout(self._threshold())
-        layout.addLayout(self._buttons())
+        column((self._table(), 1), self._threshold(), self._buttons(), on=self, margins=(0, 6, 0, 0), spacing=6)
 
     def _table(self) -> QWidget:
         self.search = QLineEdit()
@@ -97,17 +92,9 @@ class ClassesPage(QWidget):
         self.table.correction_asked.connect(self.correct)
         self.table.lesson_asked.connect(self.lesson_asked)
         self.table.export_asked.connect(self.export_asked)
-        top = QHBoxLayout()
-        top.addWidget(self.search, 1)
-        top.addWidget(QLabel("Preset"))
-        top.addWidget(self.preset)
+        top = row((self.search, 1), QLabel("Preset"), self.preset)
         frame = QFrame()
-        inner = QVBoxLayout(frame)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(4)
-        inner.addLayout(top)
-        inner.addWidget(self.table, 1)
-        inner.addWidget(self.add)
+        column(top, (self.table, 1), self.add, on=frame, spacing=4)
         return frame
 
     def _threshold(self) -> QHBoxLayout:
@@ -118,10 +105,7 @@ class ClassesPage(QWidget):
         self.threshold.setDecimals(2)
         self.threshold.valueChanged.connect(self._set_threshold)
         self._threshold_label = QLabel("Threshold")
-        row = QHBoxLayout()
-        row.addWidget(self._threshold_label)
-        row.addWidget(self.threshold, 1)
-        return row
+        return row(self._threshold_label, (self.threshold, 1))
 
     def _buttons(self) -> QGridLayout:
         self.predict = push_button("predict", "Predict", self._predict_current)
@@ -181,7 +165,7 @@ class ClassesPage(QWidget):
 
     def _listed(self) -> list[ClassId]:
         rows = range(self.table.filter.rowCount())
-        return [*filter(None, (self.table.class_at(self.table.filter.index(row, 0)) for row in rows))]
+        return [*filter(None, (self.table.class_at(self.table.filter.index(number, 0)) for number in rows))]
 
     # following the session
 

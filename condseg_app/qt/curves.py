@@ -5,10 +5,11 @@ import math
 import pyqtgraph
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from condseg_app.data import ClassId, ClassTable, TrainingProgress
 from condseg_app.qt import glyphs
+from condseg_app.qt.layout import column
 
 _HEIGHT = 104
 
@@ -26,11 +27,7 @@ class Curves(QWidget):
         self._steps = 0
         self._lines: dict[str, pyqtgraph.PlotDataItem] = {}
         self._values: dict[str, tuple[list[int], list[float]]] = {}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.loss)
-        layout.addWidget(self.dice)
+        column(self.loss, self.dice, on=self, spacing=2)
         self._recolor()
 
     def clear(self, steps: int) -> None:

@@ -6,21 +6,18 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
-    QPushButton,
     QRadioButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from condseg_app.data import DeviceInfo
 from condseg_app.errors import CondsegError
 from condseg_app.jobs import Job, JobEnd, Steps
-from condseg_app.qt.style import allow, push_button, quiet, without_icons
+from condseg_app.qt.layout import column, ok_or_cancel, row
+from condseg_app.qt.style import allow, push_button, quiet
 from condseg_app.qt.text import device_text
 from condseg_app.remote import Endpoint, Engine, own_certificate
 from condseg_app.remote.endpoint import host_and_port
@@ -75,35 +72,21 @@ class EngineDialog(QDialog):
         self.answer.setObjectName("engine_answer")
         self.answer.setMinimumHeight(_THREE_LINES)  # constant size of the dialog for texts of any length
         self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        without_icons(self.buttons)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        self.ok: QPushButton = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        self.ok.setText("Use")
+        self.buttons, self.ok = ok_or_cancel(self, "Use")
         self._lay_out()
         self.there.toggled.connect(self._check)
         self.address.textChanged.connect(self._check)
         self.certificate.textChanged.connect(self._check)
 
     def _lay_out(self) -> None:
-        file = QHBoxLayout()
-        file.addWidget(self.certificate, 1)
-        file.addWidget(self.browse)
         form = QFormLayout()
         form.setContentsMargins(24, 0, 0, 0)
         form.addRow("Address", self.address)
-        form.addRow("Certificate", file)
+        form.addRow("Certificate", row((self.certificate, 1), self.browse))
         form.addRow("", self.test)
-        outer = QVBoxLayout(self)
         explanation = quiet(_EXPLANATION)
         explanation.setTextFormat(Qt.TextFormat.RichText)
-        outer.addWidget(explanation)
-        outer.addWidget(self.here)
-        outer.addWidget(self.there)
-        outer.addLayout(form)
-        outer.addWidget(self.answer)
-        outer.addWidget(self.buttons)
+        column(explanation, self.here, self.there, form, self.answer, self.buttons, on=self, margins=None)
 
     @property
     def place(self) -> Endpoint | None:

@@ -5,18 +5,17 @@ from collections.abc import Container
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from condseg_app.data import ClassEntry, ClassId, ClassTable
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import push_button
 from condseg_app.session import Session
 
@@ -50,14 +49,7 @@ class ExportClasses(QWidget):
         self.list.itemChanged.connect(self.changed)
         self.every = push_button("export_all", "All", lambda: self._tick(self._session.state.classes.ids))
         self.none = push_button("export_none", "None", lambda: self._tick(()))
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Classes to export"), 1)
-        row.addWidget(self.every)
-        row.addWidget(self.none)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(row)
-        column.addWidget(self.list, 1)
+        column(row((QLabel("Classes to export"), 1), self.every, self.none), (self.list, 1), on=self)
 
     def chosen(self) -> ClassTable:
         """The classes that are ticked."""
@@ -90,7 +82,7 @@ class ExportClasses(QWidget):
         self.changed.emit()
 
     def _rows(self) -> list[tuple[ClassEntry, QListWidgetItem]]:
-        return [(entry, self.list.item(row)) for row, entry in enumerate(self._entries)]
+        return [(entry, self.list.item(number)) for number, entry in enumerate(self._entries)]
 
     def _on_prediction(self, class_id: ClassId, region: object) -> None:
         """List a class as soon as there is a first prediction, and no longer than there is any."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from condseg_app.data import ClassId
 from condseg_app.io import EXPORT_FORMATS, ExportFormat, export_files
@@ -13,6 +13,7 @@ from condseg_app.qt.connections import Connections
 from condseg_app.qt.export_classes import ExportClasses
 from condseg_app.qt.export_plan import suggested
 from condseg_app.qt.job_line import Bar
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.overlap_choice import OverlapChoice
 from condseg_app.qt.partial_export import PartialExport
 from condseg_app.qt.style import allow, narrow_box, push_button, quiet
@@ -43,16 +44,10 @@ class ExportPage(QWidget):
         self._on_image()
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.setSpacing(6)
         self.classes = ExportClasses(self._session)
-        layout.addWidget(self.classes, 1)
-        layout.addLayout(self._format())
         self.overlap = OverlapChoice(self._session)
-        layout.addWidget(self.overlap)
-        layout.addLayout(self._target())
-        layout.addWidget(self._outcome())
+        below = (self._format(), self.overlap, self._target(), self._outcome())
+        column((self.classes, 1), *below, on=self, margins=(0, 6, 0, 0), spacing=6)
 
     def _format(self) -> QVBoxLayout:
         self.format = narrow_box()
@@ -64,11 +59,7 @@ class ExportPage(QWidget):
         self.keeps.setObjectName("export_keeps")
         form = QFormLayout()
         form.addRow("Format", self.format)
-        column = QVBoxLayout()
-        column.setSpacing(4)
-        column.addLayout(form)
-        column.addWidget(self.keeps)
-        return column
+        return column(form, self.keeps, spacing=4)
 
     def _target(self) -> QVBoxLayout:
         self.path = QLineEdit()
@@ -81,14 +72,7 @@ class ExportPage(QWidget):
         self.files = quiet()
         self.files.setObjectName("export_files")
         self.files.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("To"))
-        row.addWidget(self.path, 1)
-        row.addWidget(self.browse)
-        column = QVBoxLayout()
-        column.addLayout(row)
-        column.addWidget(self.files)
-        return column
+        return column(row(QLabel("To"), (self.path, 1), self.browse), self.files)
 
     def _outcome(self) -> QWidget:
         self.write = push_button("export", "Export", self._export)
@@ -99,15 +83,7 @@ class ExportPage(QWidget):
         self.said = quiet()
         self.said.setObjectName("export_result")
         outcome = QWidget()
-        column = QVBoxLayout(outcome)
-        column.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        row.addWidget(self.write, 1)
-        row.addWidget(self.show_folder)
-        row.addWidget(self.bar)
-        row.addWidget(self.stop)
-        column.addLayout(row)
-        column.addWidget(self.said)
+        column(row((self.write, 1), self.show_folder, self.bar, self.stop), self.said, on=outcome)
         return outcome
 
     def forget(self) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QSizePolicy, QWidget
 
 from condseg_app.data import Image, Model
 from condseg_app.io.models.zoo import read_card
 from condseg_app.qt import glyphs
 from condseg_app.qt.advice_strip import AdviceStrip
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.layout import row
 from condseg_app.qt.model_card import card_html
 from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
 from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
@@ -31,9 +32,9 @@ class Header(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        for row, (title, line) in enumerate((("Image", self.image), ("Model", self.model))):
-            grid.addWidget(PlainLabel(title), row, 0)
-            grid.addWidget(line, row, 1)
+        for number, (title, line) in enumerate((("Image", self.image), ("Model", self.model))):
+            grid.addWidget(PlainLabel(title), number, 0)
+            grid.addWidget(line, number, 1)
         self.advice = AdviceStrip(session)
         grid.addWidget(self.advice, 2, 0, 1, 2)
 
@@ -50,11 +51,7 @@ class ImageLine(QWidget):
         self.facts.setObjectName("image_facts")
         self.warning = GlyphButton(glyphs.warning, "")
         self.warning.setObjectName("image_warning")
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.addWidget(self.name, 1)
-        self._row.addWidget(self.warning)
-        self._row.addWidget(self.facts)
+        self._row = row((self.name, 1), self.warning, self.facts, on=self)
         Connections(self).to(session.images.changed, self._show)
         self._show()
 
@@ -96,24 +93,20 @@ class ModelLine(QWidget):
         self.card = GlyphButton(glyphs.info, "About this model")
         self.card.setObjectName("model_card_button")
         self.card.clicked.connect(self.show_card)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.box, 1)
-        row.addWidget(self.card)
+        row((self.box, 1), self.card, on=self)
         Connections(self).to(session.models.advice.changed, self._show)
         self._show()
 
     def _show(self) -> None:
         model, path = self._session.state.model, self._session.state.model_path
         self.box.clear()
-        for row, judged in enumerate(self._session.models.advice.ranked):
+        for number, judged in enumerate(self._session.models.advice.ranked):
             name, hint = judged.file.name, judged.misfit or _described(judged.file.description)
             self.box.addItem(name if judged.misfit is None else f"{name} (does not fit)", judged.file.path)
-            self.box.setItemData(
-                row, as_it_is("\n".join([hint, *map(_sentence, judged.unlike)])), Qt.ItemDataRole.ToolTipRole
-            )
+            hints = as_it_is("\n".join([hint, *map(_sentence, judged.unlike)]))
+            self.box.setItemData(number, hints, Qt.ItemDataRole.ToolTipRole)
             if path is not None and judged.file.path == path:
-                self.box.setCurrentIndex(row)
+                self.box.setCurrentIndex(number)
         if model is None:
             self.box.insertItem(0, "choose…")
             self.box.setCurrentIndex(0)
@@ -124,9 +117,9 @@ class ModelLine(QWidget):
             self.card.setToolTip(f"About this model ({counted(len(model.classes), 'class', 'classes')})")
         self.box.setToolTip("Choose a model" if model is None else as_it_is(_described(model)))
 
-    def _choose(self, row: int) -> None:
-        path = self.box.itemData(row)
-        if self.box.itemText(row) == _OPEN:
+    def _choose(self, number: int) -> None:
+        path = self.box.itemData(number)
+        if self.box.itemText(number) == _OPEN:
             self.open_file()
         elif path is not None:
             self._session.models.open(path)

@@ -2,11 +2,12 @@
 
 from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from condseg_app.jobs import Progress
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections, delay
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.lesson_question import stop_work
 from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
 from condseg_app.qt.text import as_it_is, device_hint, device_text, time_text
@@ -77,15 +78,8 @@ class JobLine(QStackedWidget):
         self.stop.setObjectName("job_cancel")
         self.stop.clicked.connect(lambda: stop_work(self._session, self))
         page = QWidget()
-        row = QHBoxLayout()
-        row.addWidget(self.what, 1)
-        row.addWidget(self.left)
-        row.addWidget(self.stop)
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(row)
-        column.addWidget(self.bar)  # below, to leave the text all of a narrow panel
+        line = row((self.what, 1), self.left, self.stop)
+        column(line, self.bar, on=page, spacing=2)  # the bar below, to leave the text all of a narrow panel
         return page
 
     def _on_job(self) -> None:
@@ -129,11 +123,7 @@ class DeviceLine(QWidget):
         self.text = ElidedLabel()
         self.text.setObjectName("device")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.dot)
-        row.addWidget(self.text, 1)
+        row(self.dot, (self.text, 1), on=self, spacing=6)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         Connections(self).to(session.computing.changed, self.show_device)

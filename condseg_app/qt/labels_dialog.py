@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from condseg_app.io.file_start import name_of
 from condseg_app.qt import glyphs
+from condseg_app.qt.layout import column
 from condseg_app.qt.style import PlainLabel, allow, without_icons
 from condseg_app.qt.text import counted
 from condseg_app.session import LabelsFound, Session
@@ -145,10 +146,7 @@ class NamesTable(QWidget):
         self.as_one.setToolTip("For numbered objects, such as nuclei, each with a value of its own")
         self.as_one.setVisible(len(self._classes) > 1)
         self.as_one.toggled.connect(lambda _: self.changed_by())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.table)
-        layout.addWidget(self.as_one)
+        column(self.table, self.as_one, on=self)
         self.table.setCurrentCell(0, 1)
         self.table.setFocus()
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from condseg_app.data import ClassId, ClassTable, TeachingMode, TrainingProgress
 from condseg_app.qt.curves import Curves
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import PlainLabel, quiet
 from condseg_app.qt.text import time_text
 
@@ -43,16 +44,8 @@ class LessonFigures(QWidget):
         self.remark = quiet()
         self.remark.setObjectName("lesson_remark")
         self.curves = Curves()
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.dice)
-        row.addWidget(self.meaning, 1)
-        row.addWidget(self.spent)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        for part in (row, self.remark, self.curves):
-            column.addLayout(part) if isinstance(part, QHBoxLayout) else column.addWidget(part)
+        figures = row(self.dice, (self.meaning, 1), self.spent, spacing=8)
+        column(figures, self.remark, self.curves, on=self, spacing=4)
 
     def start(self, class_id: ClassId, mode: TeachingMode, steps: int) -> None:
         """Begin with a lesson of a class."""

@@ -5,11 +5,12 @@ from dataclasses import replace
 from html import escape
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from condseg_app.data import Certificate, ClassChange
 from condseg_app.qt.changes_table import ChangesTable, lost
 from condseg_app.qt.confirmation import Answer, Question, ask
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import PlainLabel, heading, push_button, quiet
 from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
@@ -43,14 +44,8 @@ class LessonOutcome(QWidget):
         self.accept.setToolTip("Use the taught model from now on; the former model's file stays")
         self.discard = push_button("discard_lesson", "Discard", self._discard)
         self.discard.setToolTip("Delete the taught model")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.accept, 1)
-        buttons.addWidget(self.discard)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.title, self.changes, self.verdict, self.reasons, self.certificate):
-            column.addWidget(widget)
-        column.addLayout(buttons)
+        buttons = row((self.accept, 1), self.discard)
+        column(self.title, self.changes, self.verdict, self.reasons, self.certificate, buttons, on=self)
         self.hide()
 
     def show_result(self, result: LessonResult) -> None:

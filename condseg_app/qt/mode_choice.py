@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QRadioButton, QWidget
 
 from condseg_app.data import TeachingMode
+from condseg_app.qt.layout import column
 from condseg_app.qt.style import quiet
 
 _INDENT = 22
@@ -24,9 +25,7 @@ class ModeChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.buttons: dict[TeachingMode, QRadioButton] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
+        modes = column(on=self, spacing=2)
         for mode, title in _TITLES.items():
             button = QRadioButton(title)
             button.setObjectName(f"mode_{mode}")
@@ -34,10 +33,10 @@ class ModeChoice(QWidget):
             button.clicked.connect(lambda _=False, mode=mode: self.chosen.emit(mode))
             meaning = quiet(_MEANINGS[mode])
             meaning.setContentsMargins(_INDENT, 0, 0, 2)
-            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # no clicks beside the button
-            column.addWidget(meaning)
+            modes.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)  # no clicks beside the button
+            modes.addWidget(meaning)
             self.buttons[mode] = button
-        column.addStretch(1)  # or the texts would share spare height
+        modes.addStretch(1)  # or the texts would share spare height
         self.choose("exact")
 
     @property

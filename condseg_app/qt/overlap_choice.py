@@ -1,9 +1,10 @@
 """Choice of the overlap rule, and the voxels where classes overlap."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.layout import column
 from condseg_app.qt.priority_list import PriorityList
 from condseg_app.qt.style import narrow_box, quiet
 from condseg_app.session import Session
@@ -52,12 +53,7 @@ class OverlapChoice(QWidget):
         self.conflicts.clicked.connect(lambda shown: self._session.classes.show_conflicts(shown))
         self._form = QFormLayout()
         self._form.addRow("Overlap", self.rule)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(self._form)
-        for widget in (self.order, self.hint, self.conflicts):
-            column.addWidget(widget)
+        column(self._form, self.order, self.hint, self.conflicts, on=self, spacing=4)
 
     def set_kept(self, kept: bool) -> None:
         """Say whether the format in hand keeps overlaps, so that there is nothing to choose."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QShowEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QTabWidget, QWidget
 
 from condseg_app.data import ClassId
 from condseg_app.errors import CondsegError
@@ -17,6 +17,7 @@ from condseg_app.qt.graphics import draws_in_software, keep_own_context, release
 from condseg_app.qt.header import Header
 from condseg_app.qt.job_line import DeviceLine, JobLine
 from condseg_app.qt.keyboard import Keyboard
+from condseg_app.qt.layout import column
 from condseg_app.qt.leftovers import Leftovers
 from condseg_app.qt.problem import ProblemDialog, RecentLog
 from condseg_app.qt.ready_brush import ReadyBrush
@@ -78,13 +79,7 @@ class Panel(QWidget):
             self.pages.addTab(area, page.capitalize())
         self.job = JobLine(self.session)
         self.device = DeviceLine(self.session)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
-        layout.setSpacing(6)
-        layout.addWidget(self.header)
-        layout.addWidget(self.pages, 1)
-        layout.addWidget(self.job)
-        layout.addWidget(self.device)
+        column(self.header, (self.pages, 1), self.job, self.device, on=self, margins=(8, 6, 8, 6), spacing=6)
 
     def _connect(self) -> None:
         self._connections = Connections(self)

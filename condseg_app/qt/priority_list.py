@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QDropEvent, QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
 from condseg_app.data import ClassEntry, ClassId
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import soon
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import allow, push_button
 
 _ROWS_SHOWN = 4
@@ -62,13 +63,9 @@ class PriorityList(QWidget):
         self.rows = _Rows()
         self.up = push_button("priority_up", "Up", lambda: self.rows.shift(-1))
         self.down = push_button("priority_down", "Down", lambda: self.rows.shift(1))
-        buttons, row = QVBoxLayout(), QHBoxLayout(self)
-        buttons.addWidget(self.up)
-        buttons.addWidget(self.down)
+        buttons = column(self.up, self.down)
         buttons.addStretch(1)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.rows, 1)
-        row.addLayout(buttons)
+        row((self.rows, 1), buttons, on=self)
         self.rows.reordered.connect(lambda: self.reordered.emit(self.classes()))
         self.rows.currentRowChanged.connect(self._update)
         self.rows.reordered.connect(self._update)

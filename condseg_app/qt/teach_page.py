@@ -5,8 +5,6 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QGridLayout,
-    QHBoxLayout,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
@@ -15,6 +13,7 @@ from qtpy.QtWidgets import (
 
 from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, ClassId, TeachingMode, TrainingProgress
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.layout import column, row
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
@@ -58,14 +57,8 @@ class TeachPage(QWidget):
         self._update()
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 6, 0, 0)
-        layout.setSpacing(6)
-        layout.addLayout(self._marks())
         self.mode = ModeChoice()
         self.mode.chosen.connect(self._on_mode)
-        layout.addWidget(self.mode)
-        layout.addLayout(self._controls())
         self.outcome = LessonOutcome(self._session)
         self.outcome.accepted.connect(self._predict)
         self.before = push_button("model_before", "Back to the model before", self._session.lessons.take_back)
@@ -73,16 +66,15 @@ class TeachPage(QWidget):
         self.figures = LessonFigures()
         self.figures.hide()
         self.history = LessonHistory(self._session)
-        for widget in (self.outcome, self.before, self.figures, self.history):
-            layout.addWidget(widget)
-        layout.addStretch(1)
+        above = (self._marks(), self.mode, self._controls(), self.outcome, self.before, self.figures, self.history)
+        column(*above, on=self, margins=(0, 6, 0, 0), spacing=6).addStretch(1)
 
     def _marks(self) -> QVBoxLayout:
         self.which = QComboBox()
         self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.which.setObjectName("teach_class")
         self.which.setAccessibleName("Class to teach")
-        self.which.activated.connect(lambda row: self._session.classes.choose(self.which.itemData(row)))
+        self.which.activated.connect(lambda at: self._session.classes.choose(self.which.itemData(at)))
         self.marked = PlainLabel()
         self.marked.setObjectName("marked")
         self.marked.setWordWrap(True)
@@ -92,18 +84,9 @@ class TeachPage(QWidget):
         form = QFormLayout()
         form.addRow("Class", self.which)
         form.addRow("Annotated", self.marked)
-        grid = QGridLayout()
-        grid.addWidget(self.paint, 0, 0, 1, 2)
-        grid.addWidget(self.slice_done, 1, 0, 1, 2)
-        grid.addWidget(self.volume_done, 2, 0, 1, 2)
-        column = QVBoxLayout()
-        column.addLayout(form)
         self.advice = quiet(_ADVICE)
-        column.addWidget(self.advice)
-        column.addLayout(grid)
         self.next = WhereNext(self._binding)
-        column.addWidget(self.next)
-        return column
+        return column(form, self.advice, column(self.paint, self.slice_done, self.volume_done), self.next)
 
     def _controls(self) -> QVBoxLayout:
         self.steps = QSpinBox()
@@ -118,14 +101,8 @@ class TeachPage(QWidget):
         self.stop = push_button("stop_lesson", "Stop", self._session.lessons.finish)
         self.cancel = push_button("cancel_lesson", "Cancel", self._cancel)
         self.steps_title = PlainLabel("Training steps")
-        steps, buttons, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout()
-        steps.addWidget(self.steps_title, 1)
-        steps.addWidget(self.steps, 1)
-        for button in (self.start, self.pause, self.stop, self.cancel):
-            buttons.addWidget(button, 1)
-        column.addLayout(steps)
-        column.addLayout(buttons)
-        return column
+        buttons = ((button, 1) for button in (self.start, self.pause, self.stop, self.cancel))
+        return column(row((self.steps_title, 1), (self.steps, 1)), row(*buttons))
 
     def choose_mode(self, mode: TeachingMode) -> None:
         """Teach in a mode from now on."""

@@ -1,8 +1,9 @@
 """A page of rich text in a separate window."""
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QWidget
 
+from condseg_app.qt.layout import column
 from condseg_app.qt.style import without_icons
 
 
@@ -21,6 +22,4 @@ class TextDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         without_icons(buttons)
         buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.text)
-        layout.addWidget(buttons)
+        column(self.text, buttons, on=self, margins=None)

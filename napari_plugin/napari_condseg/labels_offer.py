@@ -4,10 +4,11 @@ from functools import partial
 
 from napari.layers import Labels
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QWidget
 
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.labels_dialog import LabelsDialog
+from condseg_app.qt.layout import row
 from condseg_app.qt.style import push_button, quiet
 from condseg_app.session import LabelsFound, Session
 from condseg_app.viewer import segmentation_of
@@ -30,10 +31,7 @@ class LabelsOffer(QFrame):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.use = push_button("use_layer", "Use", self._use)
         self.use.setToolTip("Its labels become annotations of their classes; Ctrl+Z undoes it")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 2, 8, 2)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.use)
+        row((self.text, 1), self.use, on=self, margins=(8, 2, 8, 2))
         connections = Connections(self)
         connections.to(session.images.labels_found, self._ask_for_names)
         connections.to(session.images.labels_used, self._hide)

@@ -7,7 +7,7 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Labels as LabelsLayer
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from condseg_app.errors import CondsegError
 from condseg_app.qt import Panel
@@ -15,6 +15,7 @@ from condseg_app.qt.connections import soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.qt.keyboard import host_of
+from condseg_app.qt.layout import column
 from condseg_app.remote import Engine
 from condseg_app.session import Session
 from condseg_app.session.settings import chosen_place, load_settings, remember_teaching, settings_path
@@ -50,11 +51,8 @@ class CondSegWidget(QWidget):
         self.binding = LayerBinding(self.session, napari_viewer)
         self.panel = Panel(self.binding)
         self._focus_ring = FocusRing(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
         self.labels_offer = LabelsOffer(self.session)
-        layout.addWidget(self.labels_offer)
-        layout.addWidget(self.panel)
+        column(self.labels_offer, self.panel, on=self)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self.panel.device.change_asked.connect(
             lambda: ask_where_to_compute(self.session, self._settings_file, self.panel)
