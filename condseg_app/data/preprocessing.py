@@ -221,11 +221,12 @@ class Spacing:
 
     Attributes:
         size: in mm, per working axis.
-        interpolation: 'linear' between voxels, and a mean of all voxels below in downsampling.
+        interpolation: of images: 'linear' between voxels, and a mean of all voxels below in downsampling; or 'cubic',
+            a spline through the voxels.
     """
 
     size: tuple[float, float, float]
-    interpolation: Literal["linear"] = "linear"
+    interpolation: Literal["linear", "cubic"] = "linear"
 
     def __post_init__(self) -> None:
         if not all(0 < size < np.inf for size in self.size):
@@ -313,6 +314,8 @@ def _in_version_1(steps: Preprocessing) -> dict[str, Any] | None:
     names = {"z_score": "zscore", "unit_range": "unit"}
     name = names.get(first.kind, first.kind)
     if name not in ("zscore", "unit", "window", "percentile") or steps.crop or isinstance(steps.orientation, Transpose):
+        return None
+    if steps.spacing is not None and steps.spacing.interpolation != "linear":
         return None
     if steps.intensity != (intensity_step(name, low, high),) * steps.channels:
         return None

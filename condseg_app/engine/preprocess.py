@@ -1,6 +1,7 @@
 """From an image's grid to the network's working grid, and back."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +31,7 @@ class WorkingGrid:
         turned: the shape after turning, before cropping and resampling.
         box: the part that is left after cropping, on the turned axes.
         shape: the working shape (I, J, K).
+        is_cubic: whether images are interpolated by cubic splines; masks and probabilities never are.
     """
 
     source: Geometry
@@ -37,6 +39,7 @@ class WorkingGrid:
     turned: Shape
     box: Region
     shape: Shape
+    is_cubic: bool = False
 
     @classmethod
     def of(cls, source: Geometry, preprocessing: Preprocessing, box: Region | None = None) -> "WorkingGrid":
@@ -44,10 +47,11 @@ class WorkingGrid:
         axes = preprocessing.axes(source)
         turned = axes.geometry(source)
         part = _turned(box or whole(source.shape), axes, turned.shape)
-        shape = turned.part(part).shape
-        if preprocessing.spacing is not None:
-            shape = preprocessing.spacing.shape(shape, turned.spacing_mm)
-        return cls(source, axes, turned.shape, part, shape)
+        shape, spacing = turned.part(part).shape, preprocessing.spacing
+        if spacing is None:
+            return cls(source, axes, turned.shape, part, shape)
+        shape = spacing.shape(shape, turned.spacing_mm)
+        return cls(source, axes, turned.shape, part, shape, spacing.interpolation == "cubic")
 
     @classmethod
     def of_image(cls, image: Image, preprocessing: Preprocessing) -> "WorkingGrid":
@@ -73,11 +77,16 @@ class WorkingGrid:
 
     @cached_property
     def forth(self) -> tuple[InterpolationWeights, ...]:
-        """Per working axis, the interpolation weights of working voxels."""
-        return tuple(
-            InterpolationWeights.between(part.stop - part.start, w).cropped(part)
-            for part, w in zip(self.box, self.shape, strict=True)
-        )
+        """Per working axis, the interpolation weights of an image's working voxels."""
+        return self._weights(InterpolationWeights.cubic) if self.is_cubic else self._linear
+
+    @cached_property
+    def _linear(self) -> tuple[InterpolationWeights, ...]:
+        return self._weights(InterpolationWeights.between)
+
+    def _weights(self, make: Callable[[int, int], InterpolationWeights]) -> tuple[InterpolationWeights, ...]:
+        parts = zip(self.box, self.shape, strict=True)
+        return tuple(make(part.stop - part.start, w).cropped(part) for part, w in parts)
 
     @cached_property
     def back(self) -> tuple[InterpolationWeights, ...]:
@@ -105,7 +114,7 @@ class WorkingGrid:
         return found[0], found[1], found[2]
 
     def made_of(self, region: Region) -> Region:
-        """The part of the image's grid that a working region is made of."""
+        """The part of the image's grid that an image's working region is made of."""
         i, j, k = (taps.needed_by(part) for taps, part in zip(self.forth, region, strict=True))
         return self.unturn((i, j, k))
 
@@ -118,24 +127,30 @@ class WorkingGrid:
         i, j, k = (taps.needed_by(part) for taps, part in zip(self.back, rows, strict=True))
         return i, j, k
 
-    def to_working(
-        self, array: NDArray[np.generic], region: Region | None = None, steps: float = _MASK_STEPS
-    ) -> Tensor:
-        """Turn, crop and resample the last three axes of an array; float32.
+    def to_working(self, mask: NDArray[np.generic]) -> Tensor:
+        """Turn, crop and resample a mask, or the last three axes of several, on all of the image's grid; float32."""
+        return self._resampled(self._linear, mask[(..., *self.source_box)], self.everywhere, _MASK_STEPS)
+
+    def image_to_working(self, values: NDArray[np.generic], region: Region, steps: float) -> Tensor:
+        """Turn, crop and resample the last three axes of an image's part; float32.
 
         Args:
-            array: on the part `made_of(region)` of the image's grid; on all of that grid for no region.
-            region: the working region to make, all of it if None.
+            values: on the part `made_of(region)` of the image's grid.
+            region: the working region to make.
             steps: into which a unit is rounded, a power of two; values stay below 2**15 steps.
         """
-        part = array if region else array[(..., *self.made_of(self.everywhere))]
-        x = torch.from_numpy(np.array(self.axes.apply(part), dtype=np.float32, order="C"))
+        return self._resampled(self.forth, values, region, steps)
+
+    def _resampled(
+        self, weights: Sequence[InterpolationWeights], values: NDArray[np.generic], region: Region, steps: float
+    ) -> Tensor:
+        x = torch.from_numpy(np.array(self.axes.apply(values), dtype=np.float32, order="C"))
         if not self.resampled:
             return x
         x = (x * steps).round()
         for axis in self.resampled:
-            x = self.forth[axis].apply(x, x.dim() - 3 + axis, (region or self.everywhere)[axis])
-        return x / steps
+            x = weights[axis].apply(x, x.dim() - 3 + axis, region[axis])
+        return (x / steps).float()
 
     def holding_any(self, marked: NDArray[np.bool_]) -> Tensor:
         """The working voxels that contain, or lie in, a true voxel of a mask on the image's grid; bool."""
@@ -172,7 +187,7 @@ def prepare(image: Image, intensity: IntensityMap, grid: WorkingGrid, region: Re
         part = (slab[0], slab[1], slab[2])
         here = grid.made_of(part)
         values = intensity.apply(np.asarray(image.array[(slice(None), *here)]), here)
-        prepared[tuple(place)] = grid.to_working(values, part, intensity.steps)
+        prepared[tuple(place)] = grid.image_to_working(values, part, intensity.steps)
     return prepared
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from scipy import ndimage
 
 from condseg_app.data import Geometry, Image, Percentile, Preprocessing, Reorient, Spacing, UnitRange, Window, ZScore
 from condseg_app.engine.intensity import IntensityMap
@@ -56,14 +58,40 @@ def test_resampling_keeps_a_ramp_a_ramp_inside(old: int, new: int) -> None:
     torch.testing.assert_close(made[inside], expected[inside].float(), atol=tolerance, rtol=0)
 
 
+@given(old=st.integers(1, 60), new=st.integers(1, 120))
+@settings(deadline=None)
+def test_cubic_weights_are_those_of_the_spline_through_the_voxels(old: int, new: int) -> None:
+    taps = InterpolationWeights.cubic(old, new)
+    spline = ndimage.zoom(np.eye(old), (new / old, 1), order=3, mode="nearest", grid_mode=True)
+    made = torch.zeros(new, old, dtype=torch.float64).scatter_add_(1, taps.old, taps.weight) / taps.one
+    assert np.abs(made.numpy() - spline).max() < 1e-4
+    assert torch.equal(taps.weight.sum(dim=1), torch.full((new,), taps.one, dtype=torch.float64))
+
+
+def test_an_image_is_resampled_by_cubic_splines_and_its_masks_are_not() -> None:
+    voxels = np.random.default_rng(0).normal(size=(1, 14, 12, 9)).astype(np.float32)
+    image = Image(voxels, Geometry.with_spacing((14, 12, 9), (1.0, 1.5, 2.0)))
+    plan = replace(PLAIN, spacing=Spacing((0.8, 1.5, 3.1), "cubic"))
+    grid, intensity = WorkingGrid.of(image.geometry, plan), IntensityMap.of(image, plan)
+    zoom = np.array(grid.shape) / image.geometry.shape
+    expected = ndimage.zoom(intensity.apply(voxels)[0], zoom, order=3, mode="nearest", grid_mode=True)
+    assert np.abs(prepare(image, intensity, grid)[0].numpy() - expected).max() < 3e-3
+    linear = WorkingGrid.of(image.geometry, replace(plan, spacing=Spacing((0.8, 1.5, 3.1))))
+    assert torch.equal(grid.to_working(voxels > 0), linear.to_working(voxels > 0))
+    assert TypeAdapter(Preprocessing).validate_python(plan.plain()) == plan
+
+
 @given(old=st.integers(1, 700), new=st.integers(1, 1400), data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_a_part_is_resampled_to_the_same_bits_as_all(old: int, new: int, data: st.DataObject) -> None:
-    taps = InterpolationWeights.between(old, new)
+@pytest.mark.parametrize("make", [InterpolationWeights.between, InterpolationWeights.cubic])
+def test_a_part_is_resampled_to_the_same_bits_as_all(
+    make: Callable[[int, int], InterpolationWeights], old: int, new: int, data: st.DataObject
+) -> None:
+    taps = make(old, new)
     first = data.draw(st.integers(0, new - 1))
     part = slice(first, data.draw(st.integers(first + 1, new)))
     x = torch.from_numpy(np.random.default_rng(old).integers(-30000, 30000, (3, old)).astype(np.float32))
-    whole = taps.apply(x, 1, slice(0, new))
+    whole = taps.apply(x[:, taps.needed_by(slice(0, new))], 1, slice(0, new))
     assert torch.equal(whole[:, part], taps.apply(x[:, taps.needed_by(part)], 1, part))
 
 
@@ -81,11 +109,13 @@ def test_going_down_skips_nothing() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(data=st.data(), orientation=st.sampled_from(["RAS", "LPI", "SAL"]))
-def test_a_region_is_prepared_to_the_same_bits_as_all(data: st.DataObject, orientation: str) -> None:
+@given(data=st.data(), orientation=st.sampled_from(["RAS", "LPI", "SAL"]), rule=st.sampled_from(["linear", "cubic"]))
+def test_a_region_is_prepared_to_the_same_bits_as_all(
+    data: st.DataObject, orientation: str, rule: Literal["linear", "cubic"]
+) -> None:
     voxels = np.random.default_rng(0).integers(-900, 1200, (1, 21, 17, 30)).astype(np.int16)
     image = Image(voxels, Geometry((21, 17, 30), np.diag([1.5, 2.0, 0.9, 1.0])))
-    plan = replace(PLAIN, orientation=Reorient(orientation), spacing=Spacing((2.0, 1.0, 1.4)))
+    plan = replace(PLAIN, orientation=Reorient(orientation), spacing=Spacing((2.0, 1.0, 1.4), rule))
     grid, intensity = WorkingGrid.of(image.geometry, plan), IntensityMap.of(image, plan)
     starts = [data.draw(st.integers(0, n - 1)) for n in grid.shape]
     i, j, k = (slice(a, data.draw(st.integers(a + 1, n))) for a, n in zip(starts, grid.shape, strict=True))

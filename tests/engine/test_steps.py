@@ -50,7 +50,7 @@ def padded(image: Image, before: tuple[int, ...], after: tuple[int, ...]) -> Ima
     before=st.tuples(*[st.integers(0, 9)] * 3),
     after=st.tuples(*[st.integers(0, 9)] * 3),
     dimensions=st.sampled_from(["3D", "2.5D"]),
-    spacing=st.sampled_from([None, Spacing((2.0, 2.0, 2.5)), Spacing((0.8, 1.4, 0.7))]),
+    spacing=st.sampled_from([None, Spacing((2.0, 2.0, 2.5)), Spacing((0.8, 1.4, 0.7), "cubic")]),
 )
 def test_the_border_of_a_cropped_image_changes_nothing(
     before: tuple[int, ...],
