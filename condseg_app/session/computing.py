@@ -35,6 +35,7 @@ class Computing:
         self._store, self._jobs = store, jobs
         self.engine = engine
         self.device: DeviceInfo | None = None
+        # Connections and a job on the way, no state: a project is the same wherever it is computed.
         self._next: EngineLike | None = None
         self._finding: Job | None = None
         jobs.freed.connect(self._move)

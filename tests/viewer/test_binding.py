@@ -492,9 +492,9 @@ def test_a_slice_of_the_image_is_gone_to(opened: LayerBinding, viewer: ViewerMod
 def test_the_session_knows_which_slice_is_in_view(opened: LayerBinding, viewer: ViewerModel) -> None:
     for change in (lambda: viewer.dims.set_current_step(0, 2), lambda: setattr(viewer.dims, "order", (1, 0, 2))):
         change()
-        assert opened.session.lessons._seen == opened.visible_slice()
+        assert opened.session.lessons._run._seen == opened.visible_slice()
     viewer.dims.ndisplay = 3
-    assert opened.session.lessons._seen is None
+    assert opened.session.lessons._run._seen is None
 
 
 def test_marks_are_not_hidden_behind_the_map_of_all_classes(opened: LayerBinding) -> None:
