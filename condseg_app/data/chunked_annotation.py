@@ -127,6 +127,14 @@ class ChunkedAnnotation:
         return int(self.present_on[0].sum())
 
     @property
+    def extent(self) -> Region | None:
+        """The smallest region around the class's voxels, from the counts; None without such voxels."""
+        if not self.present:
+            return None
+        i, j, k = (slice(int(at[0]), int(at[-1]) + 1) for at in map(np.flatnonzero, self.present_on))
+        return i, j, k
+
+    @property
     def mask(self) -> NDArray[np.bool_]:
         """Mask of the class: a new (I, J, K) array."""
         mask: NDArray[np.bool_] = self.read(EVERYWHERE) == PRESENT
@@ -174,6 +182,11 @@ class ChunkedAnnotation:
     @property
     def _grid(self) -> ChunkGrid:
         return ChunkGrid(self.shape, _CHUNK)
+
+
+def overridden(predicted: NDArray[np.bool_], said: Said) -> NDArray[np.bool_]:
+    """Mask of a class as shown: the prediction, overridden by the annotation; a new array."""
+    return np.asarray((predicted & (said != ABSENT)) | (said == PRESENT))
 
 
 def said(mask: NDArray[np.bool_], supervised: NDArray[np.bool_]) -> Said:

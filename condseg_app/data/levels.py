@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from condseg_app.data.chunks import ChunkGrid, bytes_of, compact, is_uniform
 from condseg_app.data.geometry import Shape
-from condseg_app.data.regions import EVERYWHERE, Region
+from condseg_app.data.regions import EVERYWHERE, Region, around, first_of, placed
 
 _CHUNK = 64
 _STEPS = 256
@@ -80,6 +80,13 @@ class ClassLevels:
         """Whether a region shares a chunk with voxels of at least a level; otherwise it has none."""
         highest = self._highest
         return any(highest.get(place, 0) >= level for place in self._grid.touched(region))
+
+    def extent(self, level: int) -> Region | None:
+        """The smallest region around all voxels of at least a level; None without such voxels."""
+        highest = self._highest
+        places = [(place, chunk) for place, chunk in self._chunks.items() if highest.get(place, 0) >= level]
+        found = ((self._grid.region_of(place), extent_of(chunk >= level)) for place, chunk in places)
+        return around(placed(inside, first_of(region)) for region, inside in found if inside is not None)
 
     @property
     def counts(self) -> NDArray[np.int64]:

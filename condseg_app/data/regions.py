@@ -51,3 +51,21 @@ def placed(region: Region, first: Sequence[int]) -> Region:
 def seen_from(region: Region, first: Sequence[int]) -> Region:
     """A region counted from another first voxel: the inverse of `placed`."""
     return placed(region, [-n for n in first])
+
+
+def around(regions: Iterable[Region]) -> Region | None:
+    """The smallest region that holds some regions; None for none."""
+    parts = list(zip(*regions, strict=True))
+    if not parts:
+        return None
+    i, j, k = (slice(min(part.start for part in along), max(part.stop for part in along)) for along in parts)
+    return i, j, k
+
+
+def padded(region: Region, margin: Shape, shape: Shape) -> Region:
+    """A region with a margin on both sides of each axis, as far as the grid goes."""
+    i, j, k = (
+        slice(max(0, part.start - more), min(n, part.stop + more))
+        for part, more, n in zip(region, margin, shape, strict=True)
+    )
+    return i, j, k

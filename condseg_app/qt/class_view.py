@@ -11,6 +11,7 @@ from condseg_app.qt.class_files import ClassFiles
 from condseg_app.qt.class_model import ID_ROLE, ClassModel, Column, Index
 from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.drawing_tools import DrawingTools
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
 from condseg_app.session.may import Action, why_not
@@ -65,9 +66,9 @@ class ClassView(QTableView):
     lesson_asked = Signal(str)
     export_asked = Signal(str)
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tools: DrawingTools, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
+        self._session, self._tools = session, tools
         self.classes = ClassModel(session)
         self.filter = ClassFilter(self.classes)
         self.files = ClassFiles(session, self)
@@ -215,6 +216,9 @@ class ClassView(QTableView):
             entry.setObjectName(key)
             entry.triggered.connect(do)
         actions = {entry.objectName(): entry for entry in menu.actions()}
+        tools = self._tools.menu(class_id, menu)
+        menu.insertMenu(actions["teach"], tools)
+        tools.menuAction().setEnabled(why_not(self._session.state, "draw", class_id) is None)
         for key, action in _ACTIONS.items():
             actions[key].setEnabled(why_not(self._session.state, action, class_id) is None)
         return menu

@@ -7,11 +7,11 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
@@ -20,6 +20,7 @@ from condseg_app.data import ClassId
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_view import ClassView
 from condseg_app.qt.connections import Connections
+from condseg_app.qt.drawing_tools import DrawingTools
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import allow, push_button
 from condseg_app.qt.text import as_it_is
@@ -79,7 +80,8 @@ class ClassesPage(QWidget):
         self.preset.setAccessibleName("Which classes the table lists")
         self.preset.setToolTip("Which classes the table lists, and 'Predict all' asks for")
         self.preset.addItems([title for title, _ in PRESETS])
-        self.table = ClassView(self._session)
+        self.tools = DrawingTools(self._binding, self)
+        self.table = ClassView(self._session, self.tools)
         self.search.textChanged.connect(self._filter)
         self.preset.currentIndexChanged.connect(self._filter)
         self.add = QPushButton("+  Add class…")
@@ -107,17 +109,16 @@ class ClassesPage(QWidget):
         self._threshold_label = QLabel("Threshold")
         return row(self._threshold_label, (self.threshold, 1))
 
-    def _buttons(self) -> QGridLayout:
+    def _buttons(self) -> QVBoxLayout:
         self.predict = push_button("predict", "Predict", self._predict_current)
         self.predict_all = push_button("predict_all", "Predict all", self._predict_all)
         self.correct_button = push_button("correct", "Correct", self._correct_current)
+        self.tools_button = push_button("tools", "Tools ▾", self._show_tools)
+        self.tools_button.setAccessibleName("Tools")
         self.teach = push_button("teach", "Teach", self._teach_current)
-        grid = QGridLayout()
-        grid.setSpacing(6)
-        buttons = (self.predict, self.predict_all, self.correct_button, self.teach)
-        for number, button in enumerate(buttons):
-            grid.addWidget(button, number // 2, number % 2)
-        return grid
+        upper = row((self.predict, 1), (self.predict_all, 1), spacing=6)
+        lower = row((self.correct_button, 1), (self.tools_button, 1), (self.teach, 1), spacing=6)
+        return column(upper, lower, spacing=6)
 
     # clicks
 
@@ -152,6 +153,13 @@ class ClassesPage(QWidget):
     def _correct_current(self) -> None:
         if self._session.state.current_class is not None:
             self.correct(self._session.state.current_class)
+
+    def _show_tools(self) -> None:
+        current = self._session.state.current_class
+        if current is not None:
+            menu = self.tools.menu(current, self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.tools_button.mapToGlobal(self.tools_button.rect().bottomLeft()))
 
     def _teach_current(self) -> None:
         if self._session.state.current_class is not None:
@@ -201,6 +209,7 @@ class ClassesPage(QWidget):
         allow(self.predict_all, reason, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
         hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
         allow(self.correct_button, why_not(state, "annotate", current), hint)
+        allow(self.tools_button, why_not(state, "draw", current), f"Grow, smooth, fill, copy the mask of {name}…")
         allow(self.teach, why_not(state, "prepare_lesson", current), f"Teach the model {name} from its annotation")
 
     def _is_known(self, current: ClassId | None) -> bool:

@@ -99,6 +99,7 @@ class Panel(QWidget):
                 "ask": self.classes.predict.click,
                 "correct": self.classes.correct_button.click,
                 "hide": self._hide,
+                **self.classes.tools.by_key(),
             },
         )
 

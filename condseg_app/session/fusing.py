@@ -20,7 +20,7 @@ from condseg_app.data import (
     fuse,
     in_order,
 )
-from condseg_app.data.chunked_annotation import ABSENT, PRESENT
+from condseg_app.data.chunked_annotation import ABSENT, PRESENT, overridden
 from condseg_app.session.state import State
 
 
@@ -43,7 +43,7 @@ def labels(state: State, classes: Sequence[ClassId] | None = None, region: Regio
 def mask(state: State, class_id: ClassId) -> NDArray[np.bool_]:
     """Mask of a class by itself, regardless of other classes: a new (I, J, K) array."""
     state.entry(class_id)
-    return corrected(state, class_id, EVERYWHERE) >= as_level(state.threshold(class_id))
+    return shown(state, class_id, EVERYWHERE)
 
 
 def masks(state: State, classes: ClassTable) -> Mapping[str, NDArray[np.bool_]]:
@@ -67,7 +67,7 @@ def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
     claimed = contested.copy()
     in_parts: dict[str, NDArray[np.bool_]] = {}
     for name in reversed(in_order(known.names, state.classes)):  # parts before their wholes
-        own = corrected(state, known[name].id, region) >= as_level(state.threshold(known[name].id))
+        own = shown(state, known[name].id, region)
         for whole in state.classes.wholes_of(name):
             in_parts[whole] = in_parts.get(whole, False) | own
         own &= ~in_parts.get(name, np.False_)
@@ -82,6 +82,14 @@ def conflicts(state: State, region: Region) -> NDArray[np.bool_]:
 def predicted(state: State, class_id: ClassId, region: Region) -> NDArray[np.bool_]:
     """Voxels of a region where a class reaches its threshold, without corrections: a new array."""
     return np.asarray(_levels(state, class_id, region) >= as_level(state.threshold(class_id)))
+
+
+def shown(state: State, class_id: ClassId, region: Region) -> NDArray[np.bool_]:
+    """Voxels of a region where a class is shown, regardless of other classes: a new array."""
+    found, annotation = predicted(state, class_id, region), state.annotations.get(class_id)
+    if annotation is None or not annotation.may_be_in(region):
+        return found
+    return overridden(found, annotation.read(region))
 
 
 def corrected(state: State, class_id: ClassId, region: Region) -> NDArray[np.uint8]:

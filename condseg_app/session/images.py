@@ -152,7 +152,7 @@ class Images:
 
     def _begin_opening(self, title: str, steps: "partial[Steps]") -> None:
         self._ask(None)
-        self._jobs.read(Job(title, steps), self._on_opened)
+        self._jobs.beside("reading", Job(title, steps), self._on_opened)
 
     @command
     def _on_opened(self, found: Reading | Choice | LabelsFound) -> None:

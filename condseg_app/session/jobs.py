@@ -10,7 +10,7 @@ from psygnal import Signal
 from condseg_app.jobs import Job, JobEnd, Progress
 from condseg_app.session.arrivals import Arrivals
 from condseg_app.session.command import command
-from condseg_app.session.state import JobDescription
+from condseg_app.session.state import Beside, JobDescription
 from condseg_app.session.store import Store
 from condseg_app.session.work import FileJob, Receive, Work, ignore
 
@@ -31,7 +31,7 @@ class Jobs:
         self._arrivals = Arrivals()
         self._running: set[Job] = set()  # also jobs that were cancelled in the middle of a step
         self._work: Work | None = None
-        self._reading: Job | None = None
+        self._beside: dict[Beside, Job] = {}  # the latest last
         self.changed = store.job_changed
         store.will_open.connect(self._leave_image)
 
@@ -42,13 +42,13 @@ class Jobs:
 
     @property
     def shown(self) -> Job | None:
-        """The job whose progress is worth showing: `current`, else the reading of an image or labels."""
-        return self.current or self._reading
+        """The job whose progress is worth showing: `current`, else the latest beside it."""
+        return self.current or next(reversed(self._beside.values()), None)
 
     @property
     def can_cancel(self) -> bool:
         """Whether there is anything for `cancel` to stop."""
-        return self._work is not None or self._is_reading
+        return self._work is not None or any(job.state != "failed" for job in self._beside.values())
 
     @property
     def writing(self) -> tuple[str, ...]:
@@ -77,12 +77,17 @@ class Jobs:
         self.run(work.job, partial(self._receive, work), ended, progressed)
         self._describe()
 
-    def read(self, job: Job, receive: Receive) -> None:
-        """Start the reading of an image or labels beside the current job; of several readings the last counts."""
-        self._reading = job
-        ended, progressed = partial(self._on_read, job), partial(self._on_progress, job)
-        self.run(job, partial(self._receive_read, job, receive), ended, progressed)
+    def beside(self, kind: Beside, job: Job, receive: Receive) -> None:
+        """Start a job that is shown where there is no current job; of several of a kind the last counts."""
+        self._beside.pop(kind, None)
+        self._beside[kind] = job
+        ended, progressed = partial(self._on_end_beside, job), partial(self._on_progress, job)
+        self.run(job, partial(self._receive_beside, job, receive), ended, progressed)
         self._describe()
+
+    def is_under_way(self, kind: Beside) -> bool:
+        """Whether a job of a kind runs beside the current job."""
+        return kind in self._beside
 
     def tell(self, receive: Receive, event: object) -> None:
         """Let an event of another thread be received with those of the jobs."""
@@ -108,16 +113,16 @@ class Jobs:
             self._describe()
 
     def cancel(self) -> None:
-        """Stop the current job and any reading. Incomplete predictions stay; a lesson is not saved.
+        """Stop the current job and those beside it. Incomplete predictions stay; a lesson is not saved.
 
         For the user the job ends at once, whatever the engine is doing; the work ends in the background, or is dropped.
         """
-        work, reading, is_reading = self._work, self._reading, self._is_reading
-        self._reading = None
-        if reading is not None and is_reading:
-            reading.cancel()
+        work, beside = self._work, [job for job in self._beside.values() if job.state != "failed"]
+        self._beside.clear()
+        for job in beside:
+            job.cancel()
             self._describe()
-            self._store.notice.emit(f"{reading.title} was stopped.")
+            self._store.notice.emit(f"{job.title} was stopped.")
         self.give_up()
         if work is not None:
             work.cancelled()
@@ -156,15 +161,12 @@ class Jobs:
             job.cancel()
         self.leave()
 
-    @property
-    def _is_reading(self) -> bool:
-        return self._reading is not None and self._reading.state != "failed"
-
     def _describe(self) -> None:
         """Note the shown job in the state."""
         told = None if self._work is None else self._work.description
-        if told is None and self._reading is not None:
-            told = JobDescription("reading", self._reading.title)
+        if told is None and self._beside:
+            kind, job = next(reversed(self._beside.items()))
+            told = JobDescription(kind, job.title)
         self._store.become(replace(self._store.state, job=told))
 
     def _leave_image(self) -> None:
@@ -174,13 +176,13 @@ class Jobs:
     def _receive(self, work: Work, result: object) -> None:
         (work.receive if work is self._work else work.late)(result)
 
-    def _receive_read(self, job: Job, receive: Receive, result: object) -> None:
-        if job is self._reading:
+    def _receive_beside(self, job: Job, receive: Receive, result: object) -> None:
+        if job in self._beside.values():
             receive(result)
 
-    def _on_read(self, job: Job, end: JobEnd) -> None:
-        if job is self._reading:
-            self._reading = None
+    def _on_end_beside(self, job: Job, end: JobEnd) -> None:
+        if job in self._beside.values():
+            self._beside = {kind: other for kind, other in self._beside.items() if other is not job}
             self._describe()
         self.report(end)
 

@@ -11,6 +11,8 @@ from condseg_app.session.state import NO_IMAGE, NO_MODEL, State
 
 Action = Literal[
     "annotate",
+    "draw",  # with a tool
+    "draw_slices",  # with a tool that needs several
     "predict",  # the rest of a class
     "predict_any",  # classes that the model knows
     "search",  # the image to annotate next
@@ -117,6 +119,18 @@ def _any_annotation(state: State, class_id: ClassId | None) -> str | None:
     return f"{state.name_of(class_id)} has no annotation on this image"
 
 
+def _shown(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or state.has_result(class_id):
+        return None
+    return f"{state.name_of(class_id)} has no mask on this image yet: predict or paint it first"
+
+
+def _at_rest(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or not state.will_predict(class_id):
+        return None
+    return f"{state.name_of(class_id)} is being predicted: wait for it, or stop it with Esc"
+
+
 def _result(state: State, class_id: ClassId | None) -> str | None:
     if class_id is not None and not state.has_result(class_id):
         return f"{state.name_of(class_id)} has no result on this image: predict or annotate it first"
@@ -145,8 +159,11 @@ def _own_project(state: State, _class_id: ClassId | None) -> str | None:
 
 
 _READY = (_image, _model, _fits)
+_DRAW = (_image, _chosen, _at_rest, _shown)
 _CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ...]] = {
     "annotate": (_image, _chosen),
+    "draw": _DRAW,
+    "draw_slices": (_volume, *_DRAW),
     "predict": (*_READY, _chosen, _known, _incomplete),
     "predict_any": (*_READY, _known),
     "search": (*_READY, _chosen, _known, _idle),

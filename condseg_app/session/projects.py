@@ -118,7 +118,7 @@ class Projects:
 
     def _begin(self, title: str, steps: "partial[Steps]", work: KeptWork | None = None) -> None:
         self._store.become(replace(self._state, question=None))
-        self._jobs.read(Job(title, steps), partial(self._on_opened, work))
+        self._jobs.beside("reading", Job(title, steps), partial(self._on_opened, work))
 
     @command
     def _on_opened(self, work: KeptWork | None, found: Opened | MissingFile) -> None:

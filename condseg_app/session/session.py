@@ -9,6 +9,7 @@ from condseg_app.session.advice import FindModels
 from condseg_app.session.annotations import Annotations
 from condseg_app.session.classes import Classes
 from condseg_app.session.computing import Computing
+from condseg_app.session.drawing.drawing import Drawing
 from condseg_app.session.exports import Exports
 from condseg_app.session.images import Images
 from condseg_app.session.jobs import Jobs
@@ -55,6 +56,7 @@ class Session:
         self.models = Models(store, self.jobs, self.computing, folder, find_models)
         self.classes = Classes(store)
         self.annotations = Annotations(store)
+        self.drawing = Drawing(store, self.jobs)
         self.images = Images(store, self.jobs, self.annotations)
         self.predictions = Predictions(store, self.jobs, self.computing)
         self.proposals = Proposals(store, self.jobs, self.computing)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from condseg_app.data import ChunkedAnnotation, ClassEntry, ClassId, ClassLevels, ClassTable, Image, LearntState, Model
 from condseg_app.errors import ClassTableError, CondsegError, ModelError
@@ -12,7 +12,9 @@ from condseg_app.session.lesson_record import LessonRecord, LessonResult
 from condseg_app.session.requests import Choice, LabelsFound, MissingFile
 
 ClassState = Literal["not asked", "filling", "complete"]
-JobKind = Literal["reading", "prediction", "search", "lesson", "saving of a lesson"]
+Beside = Literal["reading", "drawing"]
+"""Kinds of jobs that run beside others: of an image or labels, and of a drawing tool."""
+JobKind = Beside | Literal["prediction", "search", "lesson", "saving of a lesson"]
 Annotations = Mapping[ClassId, ChunkedAnnotation]
 
 DEFAULT_THRESHOLD = 0.5
@@ -121,8 +123,8 @@ class State:
 
     @property
     def is_working(self) -> bool:
-        """Whether there is a job other than reading."""
-        return self.job is not None and self.job.kind != "reading"
+        """Whether there is a job that others do not run beside."""
+        return self.job is not None and self.job.kind not in get_args(Beside)
 
     @property
     def is_teaching(self) -> bool:

@@ -60,6 +60,7 @@ class LayerBinding:
             (session.predictions.changed, self._on_prediction),
             (session.classes.threshold_changed, self._on_threshold),
             (session.annotations.changed, self._on_annotation),
+            (session.drawing.collecting, self.painting.collect),
             (session.jobs.changed, self._redraw_all),
             (self.annotation.painted, self.painting.collect),
             (self.annotation.undo_asked, self.painting.undo),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassEntry, ClassId, Region
-from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
+from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED, overridden
 
 
 class Predictions(Protocol):
@@ -51,13 +51,13 @@ class Draft:
     def shown(self, region: Region) -> NDArray[np.bool_]:
         """Present mask of the class in a region: a new array."""
         predicted = self._predictions.predicted_in(self.class_id, region)
-        return _shown(predicted, self.annotation.read(region)) if self.annotation.may_be_in(region) else predicted
+        return overridden(predicted, self.annotation.read(region)) if self.annotation.may_be_in(region) else predicted
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
         """Paint a region: the class is present where its `value` is."""
         painted, said = np.asarray(values == self.value), self.annotation.read(region)
         predicted = self._predictions.predicted_in(self.class_id, region)
-        changed = painted != _shown(predicted, said)
+        changed = painted != overridden(predicted, said)
         if not changed.any():
             return
         decided = (painted != predicted) | (self._known.read(region) != UNDECIDED)
@@ -78,8 +78,3 @@ class Draft:
     def restart(self, annotation: ChunkedAnnotation) -> None:
         """Restart from another annotation, all of which is supervised."""
         self.annotation = self._known = annotation
-
-
-def _shown(predicted: NDArray[np.bool_], said: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Mask of a class: the prediction, overridden by the annotation."""
-    return np.asarray((predicted & (said != ABSENT)) | (said == PRESENT))

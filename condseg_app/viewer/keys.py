@@ -28,6 +28,11 @@ KEYS: tuple[Key, ...] = (
     Key("Q", "ask", "Predict the current class, this slice first"),
     Key("D", "correct", "Start or stop painting the current class"),
     Key("H", "hide", "Hide or show the current class"),
+    Key("Shift-F", "fill_holes", "Fill the holes of the current class's mask"),
+    Key("Shift-L", "keep_largest", "Keep the largest part of the current class's mask"),
+    Key("Shift-I", "fill_between", "Interpolate the current class between annotated slices"),
+    Key("Shift-Right", "copy_next", "Copy the current class to the next slice, and go there"),
+    Key("Shift-Left", "copy_before", "Copy the current class to the slice before, and go there"),
 )
 
 
@@ -49,6 +54,7 @@ class CommandKey:
 COMMAND_KEYS: tuple[CommandKey, ...] = (
     CommandKey("Alt+A", "predict_all", "Predict all classes that are listed"),
     CommandKey("Alt+N", "add_class", "Add a class"),
+    CommandKey("Alt+C", "tools", "Tools for the current class's mask"),
     CommandKey("Alt+T", "teach", "Turn to teaching the current class"),
     CommandKey("Alt+S", "start_lesson", "Start the lesson, or go on with it"),
     CommandKey("Alt+U", "pause_lesson", "Pause the lesson, or go on"),

@@ -66,6 +66,13 @@ class Sight:
         dims = self.viewer.dims
         return self.placement.source_axis(dims.order[-3] - dims.ndim + 3)
 
+    def slice_beside(self, by: int) -> int | None:
+        """The slice so many steps of the slider on, on the scroll axis of the image; None without a slice in view."""
+        across, seen = self.across(), self.visible_slice()
+        if across is None or seen is None:
+            return None
+        return int(seen[across].start) + by * (self.slider_at(across, 1) - self.slider_at(across, 0))
+
     def slider_at(self, axis: int, index: int) -> int:
         """Slider position of an axis of the image on one of its slices."""
         position = self.placement.position([index if a == axis else 0 for a in range(3)])

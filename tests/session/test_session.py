@@ -2,7 +2,9 @@
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -340,14 +342,15 @@ def test_an_export_says_how_far_it_is_and_writes_nothing_once_it_is_cancelled(
 ) -> None:
     desk.session.predictions.start(ids_of(desk.session, ["liver", "spleen"]))
     desk.finish()
-    asked, gate, corrected = threading.Event(), threading.Event(), fusing.corrected
+    asked, gate = threading.Event(), threading.Event()
 
-    def held(*args: Any, **named: Any) -> NDArray[np.uint8]:
+    def held(read: Callable[..., NDArray[Any]], *args: Any, **named: Any) -> NDArray[Any]:
         asked.set()
         assert gate.wait(10)
-        return corrected(*args, **named)
+        return read(*args, **named)
 
-    monkeypatch.setattr(fusing, "corrected", held)
+    for name in ("corrected", "shown"):
+        monkeypatch.setattr(fusing, name, partial(held, getattr(fusing, name)))
     folder = tmp_path / "out"
     folder.mkdir()
     desk.session.exports.start(io.export_format(key).named(folder, "scan"), key)

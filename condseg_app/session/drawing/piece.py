@@ -1,6 +1,8 @@
 """A part of an image with a class's mask, as drawing tools see it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -18,16 +20,21 @@ class Piece:
     Attributes:
         mask: (i, j, k) of the class, as predicted and annotated.
         annotated: (i, j, k), where a person decided.
-        intensities: (i, j, k) of the image's first channel, or of the mean over colours.
-        spacing: of the voxels along i, j, k, in mm, or in pixels where the unit is the pixel.
+        read: reads the intensities, which few tools need.
+        spacing: of the voxels along i, j, k, in the image's unit; 1 across a 2D image.
         start: the box's first voxel in the image.
     """
 
     mask: Mask
     annotated: Mask
-    intensities: NDArray[np.float32]
+    read: Callable[[], NDArray[np.float32]]
     spacing: Spacing
     start: Voxel = (0, 0, 0)
+
+    @cached_property
+    def intensities(self) -> NDArray[np.float32]:
+        """(i, j, k) of the image's first channel, or of the mean over colours."""
+        return self.read()
 
 
 class Tool(Protocol):

@@ -10,6 +10,7 @@ from scipy.ndimage import distance_transform_edt, shift
 from condseg_app.session.drawing.piece import Mask, Piece, Spacing, Voxel
 
 Axis = Literal[0, 1, 2]
+AXES: tuple[Axis, ...] = (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class CopySlice:
     @property
     def title(self) -> str:
         """The tool's effect, for the history."""
-        return "Copy to the next slice" if self.target > self.source else "Copy to the slice before"
+        return "Copy to another slice"
 
     def margin(self, spacing: Spacing) -> Voxel:
         """Slices between the two."""
@@ -71,10 +72,11 @@ class CopySlice:
         return i, j, k
 
     def __call__(self, piece: Piece) -> Mask:
-        """The mask with the copy."""
+        """The mask with the copy; unchanged where the class or the image does not reach that far."""
         slices = np.moveaxis(piece.mask.copy(), self.axis, 0)
-        first = piece.start[self.axis]
-        slices[self.target - first] |= slices[self.source - first]
+        source, target = (at - piece.start[self.axis] for at in (self.source, self.target))
+        if min(source, target) >= 0 and max(source, target) < len(slices):
+            slices[target] |= slices[source]
         return np.moveaxis(slices, 0, self.axis)
 
 

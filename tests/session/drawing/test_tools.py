@@ -26,7 +26,7 @@ masks = shapes.flatmap(lambda shape: arrays(np.bool_, shape))
 
 def piece(mask: Mask, intensities: NDArray[Any] | None = None, **more: Any) -> Piece:
     values = np.zeros(mask.shape, np.float32) if intensities is None else intensities.astype(np.float32)
-    return Piece(mask, more.pop("annotated", mask), values, more.pop("spacing", SPACING), **more)
+    return Piece(mask, more.pop("annotated", mask), lambda: values, more.pop("spacing", SPACING), **more)
 
 
 def ball(shape: tuple[int, int, int], centre: tuple[float, ...], radius: float) -> Mask:
