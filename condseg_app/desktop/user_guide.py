@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDialog, QLineEdit, QTextBrowser, QWidget
 
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.markdown import markdown_html
-from condseg_app.qt.style import push_button
+from condseg_app.qt.style import named, push_button
 
 _PACKAGE = Path(__file__).parents[1]
 _FOLDERS = (_PACKAGE / "docs", _PACKAGE.parent / "docs")
@@ -36,8 +36,7 @@ class GuideWindow(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("User guide")
         self.resize(820, 720)
-        self.text = _Pages()
-        self.text.setObjectName("guide_text")
+        self.text = named(_Pages(), "guide_text")
         self.text.setOpenLinks(False)
         self.text.anchorClicked.connect(self.follow)
         self.back = push_button("guide_back", "Back", self.text.backward)
@@ -45,9 +44,7 @@ class GuideWindow(QDialog):
         self.text.backwardAvailable.connect(self.back.setEnabled)
         self.back.setEnabled(False)
         self.back.setToolTip("To the page before")
-        self.wanted = QLineEdit()
-        self.wanted.setObjectName("guide_find")
-        self.wanted.setAccessibleName("Find in the page")
+        self.wanted = named(QLineEdit(), "guide_find", "Find in the page")
         self.wanted.setPlaceholderText("Find…")
         self.wanted.returnPressed.connect(self._find)
         column(row(self.back, (self.wanted, 1)), (self.text, 1), on=self, margins=None)

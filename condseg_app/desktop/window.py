@@ -20,7 +20,7 @@ from condseg_app.qt.connections import Connections, soon
 from condseg_app.qt.engine_dialog import ask_where_to_compute
 from condseg_app.qt.focus_ring import FocusRing
 from condseg_app.qt.leaving import Leaving
-from condseg_app.qt.style import PlainLabel
+from condseg_app.qt.style import PlainLabel, named
 from condseg_app.qt.text import as_it_is, file_text, without_mnemonic
 from condseg_app.session import Session
 from condseg_app.session.may import Action, why_not
@@ -79,8 +79,7 @@ class MainWindow(QMainWindow):
         self.middle.addWidget(self.welcome)
         self.middle.addWidget(self.canvas.widget)
         self.setCentralWidget(self.middle)
-        self.panel_dock = QDockWidget("CondSeg")
-        self.panel_dock.setObjectName("panel_dock")
+        self.panel_dock = named(QDockWidget("CondSeg"), "panel_dock")
         self.panel_dock.setWidget(self.panel)
         self.panel_dock.setFeatures(
             QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetFloatable
@@ -88,8 +87,7 @@ class MainWindow(QMainWindow):
         self.addDockWidget(_RIGHT, self.panel_dock)
         self.resizeDocks([self.panel_dock], [340], Qt.Orientation.Horizontal)
         self.layer_docks = LayerDocks(self, self.canvas.docks, self.panel_dock)
-        self.under_mouse = PlainLabel()
-        self.under_mouse.setObjectName("under_mouse")
+        self.under_mouse = named(PlainLabel(), "under_mouse")
         self.under_mouse.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
         self.statusBar().addWidget(self.under_mouse, 1)
         self.statusBar().setSizeGripEnabled(False)

@@ -4,7 +4,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import push_button, quiet
+from condseg_app.qt.style import named, push_button, quiet
 from condseg_app.qt.text import as_it_is, listed, without_mnemonic
 from condseg_app.session import JudgedModel, Session
 
@@ -19,8 +19,7 @@ class AdviceStrip(QFrame):
         super().__init__(parent)
         self._session = session
         self.setObjectName("advice")
-        self.text = quiet()
-        self.text.setObjectName("advice_text")
+        self.text = named(quiet(), "advice_text")
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.use = push_button("use_model", "Use", self._use)
         self.use.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

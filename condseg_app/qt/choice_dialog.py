@@ -11,7 +11,7 @@ from qtpy.QtWidgets import (
 
 from condseg_app.io.choices import ChoiceNeeded
 from condseg_app.qt.layout import column, ok_or_cancel
-from condseg_app.qt.style import PlainLabel
+from condseg_app.qt.style import PlainLabel, named
 from condseg_app.qt.text import choice_text
 
 _WIDTH, _ROWS = 560, 12
@@ -37,8 +37,7 @@ class ChoiceDialog(QDialog):
         self.list.setFocus()
 
     def _build(self, needed: ChoiceNeeded) -> None:
-        self.told = PlainLabel(choice_text(needed))
-        self.told.setObjectName("choice_text")
+        self.told = named(PlainLabel(choice_text(needed)), "choice_text")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setWordWrap(True)
         self.list = _Options(needed)

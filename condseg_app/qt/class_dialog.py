@@ -15,7 +15,7 @@ from condseg_app.data import ClassEntry, ClassTable, Color
 from condseg_app.errors import ClassTableError
 from condseg_app.qt import glyphs
 from condseg_app.qt.layout import column, ok_or_cancel
-from condseg_app.qt.style import PlainLabel
+from condseg_app.qt.style import PlainLabel, named
 from condseg_app.session import Session
 
 _WRONG = "QLineEdit { border: 1px solid #d9534f; }"
@@ -42,17 +42,13 @@ class ClassDialog(QDialog):
         self.name.setAccessibleName("Name of the class")
         self.name.setPlaceholderText("liver, nucleus, road…")
         self.name.textChanged.connect(self._check)
-        self.reason = PlainLabel()
-        self.reason.setObjectName("class_reason")
+        self.reason = named(PlainLabel(), "class_reason")
         self.reason.setWordWrap(True)
         self.reason.setStyleSheet("color: #d9534f;")
-        self.color = QPushButton()
-        self.color.setObjectName("class_color")
-        self.color.setAccessibleName("Colour of the class")
+        self.color = named(QPushButton(), "class_color", "Colour of the class")
         self.color.setToolTip("Colour in the viewer, the table, curves and exports")
         self.color.clicked.connect(self._choose_color)
-        self.numbers = PlainLabel()
-        self.numbers.setObjectName("class_numbers")
+        self.numbers = named(PlainLabel(), "class_numbers")
         self.numbers.setToolTip("The value stands for the class in label maps, the code in the network.")
         self.buttons, self._ok = ok_or_cancel(self, "Add" if self._renamed is None else "Rename")
         self._ok.setObjectName("class_ok")

@@ -22,7 +22,7 @@ from condseg_app.qt.class_view import ClassView
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.drawing_tools import DrawingTools
 from condseg_app.qt.layout import column, row
-from condseg_app.qt.style import allow, push_button
+from condseg_app.qt.style import allow, named, push_button
 from condseg_app.qt.text import as_it_is
 from condseg_app.session.may import why_not
 from condseg_app.session.state import DEFAULT_THRESHOLD, State
@@ -70,22 +70,17 @@ class ClassesPage(QWidget):
         column((self._table(), 1), self._threshold(), self._buttons(), on=self, margins=(0, 6, 0, 0), spacing=6)
 
     def _table(self) -> QWidget:
-        self.search = QLineEdit()
-        self.search.setObjectName("class_filter")
+        self.search = named(QLineEdit(), "class_filter", "Filter of the class table")
         self.search.setPlaceholderText("Filter…")
-        self.search.setAccessibleName("Filter of the class table")
         self.search.setClearButtonEnabled(True)
-        self.preset = QComboBox()
-        self.preset.setObjectName("class_preset")
-        self.preset.setAccessibleName("Which classes the table lists")
+        self.preset = named(QComboBox(), "class_preset", "Which classes the table lists")
         self.preset.setToolTip("Which classes the table lists, and 'Predict all' asks for")
         self.preset.addItems([title for title, _ in PRESETS])
         self.tools = DrawingTools(self._binding, self)
         self.table = ClassView(self._session, self.tools)
         self.search.textChanged.connect(self._filter)
         self.preset.currentIndexChanged.connect(self._filter)
-        self.add = QPushButton("+  Add class…")
-        self.add.setObjectName("add_class")
+        self.add = named(QPushButton("+  Add class…"), "add_class")
         self.add.setToolTip("A class of your own: name it, annotate a few slices, teach it")
         self.add.setFlat(True)
         self.add.setStyleSheet("QPushButton { text-align: left; padding: 5px 8px; background: transparent; }")

@@ -17,7 +17,7 @@ from condseg_app.data import DeviceInfo
 from condseg_app.errors import CondsegError
 from condseg_app.jobs import Job, JobEnd, Steps
 from condseg_app.qt.layout import column, ok_or_cancel, row
-from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.style import allow, named, push_button, quiet
 from condseg_app.qt.text import device_text
 from condseg_app.remote import Endpoint, Engine, own_certificate
 from condseg_app.remote.endpoint import host_and_port
@@ -58,18 +58,15 @@ class EngineDialog(QDialog):
         self.destroyed.connect(lambda: self._forget_test())
 
     def _build(self, place: Endpoint | None) -> None:
-        self.here = QRadioButton("This computer")
-        self.here.setObjectName("engine_here")
-        self.there = QRadioButton("Another computer")
-        self.there.setObjectName("engine_there")
+        self.here = named(QRadioButton("This computer"), "engine_here")
+        self.there = named(QRadioButton("Another computer"), "engine_there")
         (self.here if place is None else self.there).setChecked(True)
         self.address = _field("engine_address", "Address", "workstation:8786", "" if place is None else place.address)
         file = own_certificate() if place is None else place.certificate
         self.certificate = _field("engine_certificate", "Certificate", "engine.pem", str(file))
         self.browse = push_button("engine_browse", "Choose…", self._ask_for_file)
         self.test = push_button("engine_test", "Test connection", self.try_it)
-        self.answer = quiet()
-        self.answer.setObjectName("engine_answer")
+        self.answer = named(quiet(), "engine_answer")
         self.answer.setMinimumHeight(_THREE_LINES)  # constant size of the dialog for texts of any length
         self.answer.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.buttons, self.ok = ok_or_cancel(self, "Use")

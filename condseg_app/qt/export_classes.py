@@ -16,7 +16,7 @@ from condseg_app.data import ClassEntry, ClassId, ClassTable
 from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.layout import column, row
-from condseg_app.qt.style import push_button
+from condseg_app.qt.style import named, push_button
 from condseg_app.session import Session
 
 
@@ -38,9 +38,7 @@ class ExportClasses(QWidget):
         connections.to(session.predictions.changed, self._on_prediction)
 
     def _build(self) -> None:
-        self.list = QListWidget()
-        self.list.setObjectName("export_classes")
-        self.list.setAccessibleName("Classes to export")
+        self.list = named(QListWidget(), "export_classes", "Classes to export")
         self.list.setIconSize(QSize(14, 14))
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.list.setMinimumHeight(60)

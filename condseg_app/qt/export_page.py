@@ -16,7 +16,7 @@ from condseg_app.qt.job_line import Bar
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.overlap_choice import OverlapChoice
 from condseg_app.qt.partial_export import PartialExport
-from condseg_app.qt.style import allow, narrow_box, push_button, quiet
+from condseg_app.qt.style import allow, named, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted
 from condseg_app.session import Session
 from condseg_app.session.may import why_not
@@ -50,27 +50,21 @@ class ExportPage(QWidget):
         column((self.classes, 1), *below, on=self, margins=(0, 6, 0, 0), spacing=6)
 
     def _format(self) -> QVBoxLayout:
-        self.format = narrow_box()
-        self.format.setObjectName("export_format")
-        self.format.setAccessibleName("Format")
+        self.format = named(narrow_box(), "export_format", "Format")
         self.format.currentIndexChanged.connect(self._on_format)
-        self.keeps = quiet()
+        self.keeps = named(quiet(), "export_keeps")
         self.keeps.setTextFormat(Qt.TextFormat.RichText)
-        self.keeps.setObjectName("export_keeps")
         form = QFormLayout()
         form.addRow("Format", self.format)
         return column(form, self.keeps, spacing=4)
 
     def _target(self) -> QVBoxLayout:
-        self.path = QLineEdit()
-        self.path.setObjectName("export_path")
-        self.path.setAccessibleName("Where to")
+        self.path = named(QLineEdit(), "export_path", "Where to")
         self.path.textChanged.connect(self._update)
         self.browse = push_button("export_browse", "…", self._browse)
         self.browse.setToolTip("Choose where to")
         self.browse.setFixedWidth(32)
-        self.files = quiet()
-        self.files.setObjectName("export_files")
+        self.files = named(quiet(), "export_files")
         self.files.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         return column(row(QLabel("To"), (self.path, 1), self.browse), self.files)
 
@@ -80,8 +74,7 @@ class ExportPage(QWidget):
         self.stop = push_button("cancel_export", "Cancel", self._stop)
         self.stop.setToolTip("Write nothing")
         self.bar = Bar()
-        self.said = quiet()
-        self.said.setObjectName("export_result")
+        self.said = named(quiet(), "export_result")
         outcome = QWidget()
         column(row((self.write, 1), self.show_folder, self.bar, self.stop), self.said, on=outcome)
         return outcome

@@ -13,7 +13,7 @@ from condseg_app.qt.advice_strip import AdviceStrip
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.layout import row
 from condseg_app.qt.model_card import card_html
-from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
+from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel, named
 from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
@@ -45,12 +45,9 @@ class ImageLine(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.name = ElidedLabel()
-        self.name.setObjectName("image_name")
-        self.facts = PlainLabel()
-        self.facts.setObjectName("image_facts")
-        self.warning = GlyphButton(glyphs.warning, "")
-        self.warning.setObjectName("image_warning")
+        self.name = named(ElidedLabel(), "image_name")
+        self.facts = named(PlainLabel(), "image_facts")
+        self.warning = named(GlyphButton(glyphs.warning, ""), "image_warning")
         self._row = row((self.name, 1), self.warning, self.facts, on=self)
         Connections(self).to(session.images.changed, self._show)
         self._show()
@@ -84,14 +81,11 @@ class ModelLine(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.box = QComboBox()
-        self.box.setObjectName("model_box")
-        self.box.setAccessibleName("Model")
+        self.box = named(QComboBox(), "model_box", "Model")
         self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.box.setMinimumWidth(80)
         self.box.activated.connect(self._choose)
-        self.card = GlyphButton(glyphs.info, "About this model")
-        self.card.setObjectName("model_card_button")
+        self.card = named(GlyphButton(glyphs.info, "About this model"), "model_card_button")
         self.card.clicked.connect(self.show_card)
         row((self.box, 1), self.card, on=self)
         Connections(self).to(session.models.advice.changed, self._show)

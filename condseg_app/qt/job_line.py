@@ -9,7 +9,7 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.lesson_question import stop_work
-from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel
+from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel, named
 from condseg_app.qt.text import as_it_is, device_hint, device_text, time_text
 from condseg_app.session import Session
 
@@ -54,8 +54,7 @@ class JobLine(QStackedWidget):
         super().__init__(parent)
         self._session = session
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.notice = ElidedLabel(lines=2)
-        self.notice.setObjectName("notice")
+        self.notice = named(ElidedLabel(lines=2), "notice")
         self.addWidget(self.notice)
         self.work = self._work()
         self.addWidget(self.work)
@@ -67,15 +66,11 @@ class JobLine(QStackedWidget):
         self._on_job()
 
     def _work(self) -> QWidget:
-        self.bar = Bar()
-        self.bar.setObjectName("job_progress")
-        self.what = ElidedLabel()
-        self.what.setObjectName("job_text")
-        self.left = PlainLabel()
-        self.left.setObjectName("job_time")
+        self.bar = named(Bar(), "job_progress")
+        self.what = named(ElidedLabel(), "job_text")
+        self.left = named(PlainLabel(), "job_time")
         self.left.setToolTip("Time left")
-        self.stop = GlyphButton(glyphs.cross, "Cancel (Esc)")
-        self.stop.setObjectName("job_cancel")
+        self.stop = named(GlyphButton(glyphs.cross, "Cancel (Esc)"), "job_cancel")
         self.stop.clicked.connect(lambda: stop_work(self._session, self))
         page = QWidget()
         line = row((self.what, 1), self.left, self.stop)
@@ -120,8 +115,7 @@ class DeviceLine(QWidget):
         self._session = session
         self.dot = PlainLabel()
         self.dot.setFixedSize(9, 9)
-        self.text = ElidedLabel()
-        self.text.setObjectName("device")
+        self.text = named(ElidedLabel(), "device")
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         row(self.dot, (self.text, 1), on=self, spacing=6)
         self.setCursor(Qt.CursorShape.PointingHandCursor)

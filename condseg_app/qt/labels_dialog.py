@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from condseg_app.io.file_start import name_of
 from condseg_app.qt import glyphs
 from condseg_app.qt.layout import column
-from condseg_app.qt.style import PlainLabel, allow, without_icons
+from condseg_app.qt.style import PlainLabel, allow, named, without_icons
 from condseg_app.qt.text import counted
 from condseg_app.session import LabelsFound, Session
 
@@ -50,8 +50,7 @@ class LabelsDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Labels")
         self.setMinimumWidth(_WIDTH)
-        self.told = PlainLabel(labels_text(found))
-        self.told.setObjectName("labels_text")
+        self.told = named(PlainLabel(labels_text(found)), "labels_text")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -122,9 +121,7 @@ class NamesTable(QWidget):
         super().__init__(parent)
         self._classes = found.segmentation.classes.entries
         self.changed_by: Callable[[], object] = lambda: None
-        self.table = QTableWidget(len(self._classes), 2)
-        self.table.setObjectName("label_names")
-        self.table.setAccessibleName("Names of the labels")
+        self.table = named(QTableWidget(len(self._classes), 2), "label_names", "Names of the labels")
         self.table.setHorizontalHeaderLabels(["Value", "Name"])
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
@@ -141,8 +138,7 @@ class NamesTable(QWidget):
         self.table.setFixedHeight(
             self.table.verticalHeader().defaultSectionSize() * shown + 2 * self.table.frameWidth()
         )
-        self.as_one = QCheckBox("All of them are one class, by the first name")
-        self.as_one.setObjectName("labels_as_one")
+        self.as_one = named(QCheckBox("All of them are one class, by the first name"), "labels_as_one")
         self.as_one.setToolTip("For numbered objects, such as nuclei, each with a value of its own")
         self.as_one.setVisible(len(self._classes) > 1)
         self.as_one.toggled.connect(lambda _: self.changed_by())

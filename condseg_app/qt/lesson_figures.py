@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QWidget
 from condseg_app.data import ClassId, ClassTable, TeachingMode, TrainingProgress
 from condseg_app.qt.curves import Curves
 from condseg_app.qt.layout import column, row
-from condseg_app.qt.style import PlainLabel, quiet
+from condseg_app.qt.style import PlainLabel, named, quiet
 from condseg_app.qt.text import time_text
 
 _GOOD_ENOUGH, _ALIKE = 0.7, 0.8  # Dice
@@ -34,15 +34,12 @@ class LessonFigures(QWidget):
         self.setObjectName("lesson_figures")
         self._seen: list[tuple[int, float]] = []
         self._begin(ClassId(""), "exact")
-        self.dice = PlainLabel()
-        self.dice.setObjectName("lesson_dice")
+        self.dice = named(PlainLabel(), "lesson_dice")
         self.dice.setStyleSheet("font-size: 19px; font-weight: bold;")  # the app's style outdoes a font
         self.meaning = quiet()
-        self.spent = PlainLabel()
-        self.spent.setObjectName("lesson_time")
+        self.spent = named(PlainLabel(), "lesson_time")
         self.spent.setToolTip("Time spent on teaching; pauses do not count")
-        self.remark = quiet()
-        self.remark.setObjectName("lesson_remark")
+        self.remark = named(quiet(), "lesson_remark")
         self.curves = Curves()
         figures = row(self.dice, (self.meaning, 1), self.spent, spacing=8)
         column(figures, self.remark, self.curves, on=self, spacing=4)

@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
 
 from condseg_app.data import LearntState
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import allow, push_button, quiet
+from condseg_app.qt.style import allow, named, push_button, quiet
 from condseg_app.qt.text import counted, time_text
 from condseg_app.session import Session
 from condseg_app.session.may import why_not_use
@@ -20,9 +20,7 @@ class LessonHistory(QWidget):
         self._session = session
         self._states: tuple[LearntState, ...] = ()
         self.title = quiet()
-        self.states = QComboBox()
-        self.states.setObjectName("lesson_states")
-        self.states.setAccessibleName("Earlier states of the class")
+        self.states = named(QComboBox(), "lesson_states", "Earlier states of the class")
         self.states.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.states.currentIndexChanged.connect(lambda _: self._allow())
         self.use = push_button("use_state", "Go back", self._use)

@@ -11,7 +11,7 @@ from condseg_app.data import Certificate, ClassChange
 from condseg_app.qt.changes_table import ChangesTable, lost
 from condseg_app.qt.confirmation import Answer, Question, ask
 from condseg_app.qt.layout import column, row
-from condseg_app.qt.style import PlainLabel, heading, push_button, quiet
+from condseg_app.qt.style import PlainLabel, heading, named, push_button, quiet
 from condseg_app.qt.text import listed
 from condseg_app.session import LessonResult, Session
 
@@ -32,13 +32,10 @@ class LessonOutcome(QWidget):
         self.setObjectName("lesson_result")
         self.title = heading("")
         self.changes = ChangesTable()
-        self.verdict = PlainLabel()
+        self.verdict = named(PlainLabel(), "verdict")
         self.verdict.setWordWrap(True)
-        self.verdict.setObjectName("verdict")
-        self.reasons = quiet()
-        self.reasons.setObjectName("reasons")
-        self.certificate = quiet()
-        self.certificate.setObjectName("certificate")
+        self.reasons = named(quiet(), "reasons")
+        self.certificate = named(quiet(), "certificate")
         self.certificate.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.accept = push_button("accept_lesson", "Use the new model", self._accept)
         self.accept.setToolTip("Use the taught model from now on; the former model's file stays")

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QRadioButton, QWidget
 
 from condseg_app.data import TeachingMode
 from condseg_app.qt.layout import column
-from condseg_app.qt.style import quiet
+from condseg_app.qt.style import named, quiet
 
 _INDENT = 22
 _TITLES: Mapping[TeachingMode, str] = {"exact": "Exact", "full": "Full"}
@@ -27,8 +27,7 @@ class ModeChoice(QWidget):
         self.buttons: dict[TeachingMode, QRadioButton] = {}
         modes = column(on=self, spacing=2)
         for mode, title in _TITLES.items():
-            button = QRadioButton(title)
-            button.setObjectName(f"mode_{mode}")
+            button = named(QRadioButton(title), f"mode_{mode}")
             button.setAccessibleDescription(_MEANINGS[mode])
             button.clicked.connect(lambda _=False, mode=mode: self.chosen.emit(mode))
             meaning = quiet(_MEANINGS[mode])

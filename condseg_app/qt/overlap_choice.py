@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.layout import column
 from condseg_app.qt.priority_list import PriorityList
-from condseg_app.qt.style import narrow_box, quiet
+from condseg_app.qt.style import named, narrow_box, quiet
 from condseg_app.session import Session
 from condseg_app.session.may import why_not
 
@@ -38,17 +38,13 @@ class OverlapChoice(QWidget):
         self.update_choice()
 
     def _build(self) -> None:
-        self.rule = narrow_box()
-        self.rule.setObjectName("overlap")
-        self.rule.setAccessibleName("Where classes overlap")
+        self.rule = named(narrow_box(), "overlap", "Where classes overlap")
         self.rule.addItems(["Most probable class wins", "By priority"])
         self.rule.activated.connect(self._on_rule)
         self.order = PriorityList()
         self.order.reordered.connect(lambda classes: self._session.classes.set_priority(classes))
-        self.hint = quiet()
-        self.hint.setObjectName("overlap_hint")
-        self.conflicts = QCheckBox("Show conflicts in magenta")
-        self.conflicts.setObjectName("show_conflicts")
+        self.hint = named(quiet(), "overlap_hint")
+        self.conflicts = named(QCheckBox("Show conflicts in magenta"), "show_conflicts")
         self.conflicts.setToolTip("A layer of the voxels where several classes reach their thresholds, slice by slice")
         self.conflicts.clicked.connect(lambda shown: self._session.classes.show_conflicts(shown))
         self._form = QFormLayout()

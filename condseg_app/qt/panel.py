@@ -21,6 +21,7 @@ from condseg_app.qt.layout import column
 from condseg_app.qt.leftovers import Leftovers
 from condseg_app.qt.problem import ProblemDialog, RecentLog
 from condseg_app.qt.ready_brush import ReadyBrush
+from condseg_app.qt.style import named
 from condseg_app.qt.teach_page import TeachPage
 from condseg_app.qt.turning import Turning
 from condseg_app.session import Session
@@ -66,8 +67,7 @@ class Panel(QWidget):
         self.classes = ClassesPage(self.binding)
         self.teach = TeachPage(self.binding)
         self.export = ExportPage(self.session)
-        self.pages = QTabWidget()
-        self.pages.setObjectName("pages")
+        self.pages = named(QTabWidget(), "pages")
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
         self._areas: dict[Page, QScrollArea] = {

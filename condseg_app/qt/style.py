@@ -1,6 +1,7 @@
 """A few shared touches; everything else is the host's theme."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QIcon
@@ -19,6 +20,7 @@ from condseg_app.qt import glyphs
 from condseg_app.qt.text import as_it_is
 from condseg_app.viewer.keys import COMMAND_KEYS
 
+W = TypeVar("W", bound=QWidget)
 _FILLED = 0.85
 """Part of a line that is full before its last word wraps."""
 _SLACK = 4  # pixels left free beside a text
@@ -121,10 +123,17 @@ def narrow_box() -> QComboBox:
     return box
 
 
+def named(widget: W, name: str, accessible: str = "") -> W:
+    """The widget with a name for tests and the tour, and maybe a name for screen readers."""
+    widget.setObjectName(name)
+    if accessible:
+        widget.setAccessibleName(accessible)
+    return widget
+
+
 def push_button(name: str, text: str, do: Callable[[], object]) -> QPushButton:
     """A button with a name for tests and the tour."""
-    button = QPushButton(text)
-    button.setObjectName(name)
+    button = named(QPushButton(text), name)
     button.clicked.connect(lambda: do())
     return button
 

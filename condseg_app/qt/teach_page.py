@@ -19,7 +19,7 @@ from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.lesson_question import ask_about_lesson, stop_lesson
 from condseg_app.qt.mode_choice import ModeChoice
-from condseg_app.qt.style import PlainLabel, allow, push_button, quiet
+from condseg_app.qt.style import PlainLabel, allow, named, push_button, quiet
 from condseg_app.qt.text import counted, without_mnemonic
 from condseg_app.qt.where_next import WhereNext
 from condseg_app.session import LessonResult
@@ -70,13 +70,10 @@ class TeachPage(QWidget):
         column(*above, on=self, margins=(0, 6, 0, 0), spacing=6).addStretch(1)
 
     def _marks(self) -> QVBoxLayout:
-        self.which = QComboBox()
+        self.which = named(QComboBox(), "teach_class", "Class to teach")
         self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.which.setObjectName("teach_class")
-        self.which.setAccessibleName("Class to teach")
         self.which.activated.connect(lambda at: self._session.classes.choose(self.which.itemData(at)))
-        self.marked = PlainLabel()
-        self.marked.setObjectName("marked")
+        self.marked = named(PlainLabel(), "marked")
         self.marked.setWordWrap(True)
         self.paint = push_button("paint", "Paint", self._toggle_painting)
         self.slice_done = push_button("complete_slice", "This slice is complete", self.complete_slice)
@@ -89,9 +86,7 @@ class TeachPage(QWidget):
         return column(form, self.advice, column(self.paint, self.slice_done, self.volume_done), self.next)
 
     def _controls(self) -> QVBoxLayout:
-        self.steps = QSpinBox()
-        self.steps.setObjectName("steps")
-        self.steps.setAccessibleName("Training steps")
+        self.steps = named(QSpinBox(), "steps", "Training steps")
         self.steps.setRange(_FEWEST, _MOST)
         self.steps.setValue(TEACHING_STEPS)
         self.steps.setSingleStep(50)
