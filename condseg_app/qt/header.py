@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog, QGridLayout, QWidget
 
 from condseg_app.data import Image, Model
 from condseg_app.io.models.zoo import read_card
@@ -13,7 +13,7 @@ from condseg_app.qt.advice_strip import AdviceStrip
 from condseg_app.qt.connections import Connections
 from condseg_app.qt.layout import row
 from condseg_app.qt.model_card import card_html
-from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel, named
+from condseg_app.qt.style import ElidedLabel, GlyphButton, PlainLabel, named, narrow_box
 from condseg_app.qt.text import as_it_is, counted, image_details, spacing_text
 from condseg_app.qt.text_dialog import TextDialog
 from condseg_app.session import Session
@@ -81,9 +81,7 @@ class ModelLine(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.box = named(QComboBox(), "model_box", "Model")
-        self.box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.box.setMinimumWidth(80)
+        self.box = named(narrow_box(), "model_box", "Model")
         self.box.activated.connect(self._choose)
         self.card = named(GlyphButton(glyphs.info, "About this model"), "model_card_button")
         self.card.clicked.connect(self.show_card)

@@ -1,11 +1,11 @@
 """Earlier states of a class in a lesson, and the way back to them."""
 
 from qtpy.QtCore import QSignalBlocker
-from qtpy.QtWidgets import QComboBox, QGridLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QGridLayout, QWidget
 
 from condseg_app.data import LearntState
 from condseg_app.qt.connections import Connections
-from condseg_app.qt.style import allow, named, push_button, quiet
+from condseg_app.qt.style import allow, named, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted, time_text
 from condseg_app.session import Session
 from condseg_app.session.may import why_not_use
@@ -20,8 +20,7 @@ class LessonHistory(QWidget):
         self._session = session
         self._states: tuple[LearntState, ...] = ()
         self.title = quiet()
-        self.states = named(QComboBox(), "lesson_states", "Earlier states of the class")
-        self.states.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.states = named(narrow_box(), "lesson_states", "Earlier states of the class")
         self.states.currentIndexChanged.connect(lambda _: self._allow())
         self.use = push_button("use_state", "Go back", self._use)
         grid = QGridLayout(self)

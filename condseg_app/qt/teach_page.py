@@ -3,9 +3,7 @@
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -19,7 +17,7 @@ from condseg_app.qt.lesson_history import LessonHistory
 from condseg_app.qt.lesson_outcome import LessonOutcome
 from condseg_app.qt.lesson_question import ask_about_lesson, stop_lesson
 from condseg_app.qt.mode_choice import ModeChoice
-from condseg_app.qt.style import PlainLabel, allow, named, push_button, quiet
+from condseg_app.qt.style import PlainLabel, allow, named, narrow_box, push_button, quiet
 from condseg_app.qt.text import counted, without_mnemonic
 from condseg_app.qt.where_next import WhereNext
 from condseg_app.session import LessonResult
@@ -70,8 +68,7 @@ class TeachPage(QWidget):
         column(*above, on=self, margins=(0, 6, 0, 0), spacing=6).addStretch(1)
 
     def _marks(self) -> QVBoxLayout:
-        self.which = named(QComboBox(), "teach_class", "Class to teach")
-        self.which.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.which = named(narrow_box(), "teach_class", "Class to teach")
         self.which.activated.connect(lambda at: self._session.classes.choose(self.which.itemData(at)))
         self.marked = named(PlainLabel(), "marked")
         self.marked.setWordWrap(True)
