@@ -12,9 +12,15 @@ _GL_RENDERER = 0x1F01
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software", "gdi generic", "basic render")
 
 
+def unwrapped(viewer: ViewerModel) -> ViewerModel:
+    """The viewer itself, of which napari hands plugins a stand-in that warns of private attributes."""
+    model: ViewerModel = getattr(viewer, "__wrapped__", viewer)
+    return model
+
+
 def canvas_of(viewer: ViewerModel) -> QtViewer | None:
     """The widget that shows a viewer, None where none does."""
-    model = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in
+    model = unwrapped(viewer)
     # Not of all widgets: PySide crashes at times when wrapping widgets that Qt has made for itself and deletes itself.
     alive = (widget for widget in list(QtViewer._instances) if isalive(widget))  # type: ignore[no-untyped-call]
     return next((widget for widget in alive if widget.viewer is model), None)

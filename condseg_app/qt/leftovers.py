@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject
 
 from condseg_app.memory import allocator_function
 from condseg_app.qt.connections import delay
-from condseg_app.qt.graphics import canvas_of
+from condseg_app.qt.graphics import canvas_of, unwrapped
 
 _AFTER_MS = 2000
 
@@ -35,7 +35,7 @@ class Leftovers(QObject):
 
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
-        self._viewer = getattr(viewer, "__wrapped__", viewer)  # plugins are handed a stand-in, which warns below
+        self._viewer = unwrapped(viewer)
         self._timer = delay(self, _AFTER_MS, self.release)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndim.connect(self._on_axes, position="last")  # after napari's own

@@ -3,7 +3,7 @@
 from qtpy.QtCore import QObject, Qt
 
 from condseg_app.qt.connections import Connections, delay, soon
-from condseg_app.qt.graphics import canvas_of
+from condseg_app.qt.graphics import canvas_of, unwrapped
 from condseg_app.viewer import LayerBinding
 
 _UNTIL_DRAWN_MS = 500
@@ -39,7 +39,7 @@ class ReadyBrush(QObject):
     def _show_circle(self) -> None:
         """Show the brush's circle, which stays hidden without a mouse over the canvas."""
         viewer, self._knows_circle = self._binding.viewer, True
-        viewer.canvas.overlays._brush_circle.box = False
+        unwrapped(viewer).canvas.overlays._brush_circle.box = False
         viewer.cursor.size = _CIRCLE
         viewer.cursor.style = "circle"
         viewer.mouse_over_canvas = True

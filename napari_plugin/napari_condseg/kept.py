@@ -8,6 +8,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
+from condseg_app.qt.graphics import unwrapped
 from condseg_app.qt.leaving import Leaving
 from condseg_app.session import Session
 
@@ -37,7 +38,7 @@ class Guard(QObject):
         super().__init__(window)
         self.session, self.collect = session, collect
         self._window, self._key = window, _key(viewer)
-        self._layers = weakref.ref(getattr(viewer.layers, "__wrapped__", viewer.layers))
+        self._layers = weakref.ref(unwrapped(viewer).layers)
         self._leaving = Leaving(session, window, window.close, lambda: self.collect(), "napari")
         window.installEventFilter(self)
         window.destroyed.connect(lambda: self._end())
@@ -80,7 +81,7 @@ def taken_up(viewer: "napari.viewer.Viewer") -> Guard | None:
 
 def _key(viewer: "napari.viewer.Viewer") -> int:
     """A key, the same for a viewer and for the viewer's proxies that napari hands to plugins."""
-    return id(getattr(viewer, "__wrapped__", viewer))
+    return id(unwrapped(viewer))
 
 
 def _nothing() -> None:

@@ -51,8 +51,8 @@ panel.session.models.open("hippocampus")
 for number in range(3):
     image = viewer.add_image(np.random.default_rng(number).integers(0, 99, (30 + number, 40, 50)).astype(np.int16))
     rest(0.2)
-    name = panel.session.state.classes.names[0]
-    panel.binding.begin_painting(name)
+    class_id = panel.session.state.classes.ids[0]
+    panel.binding.begin_painting(class_id)
     panel.binding.annotation.layer.paint((3, 5, 5), 1)
     rest(0.2)
     own = viewer.add_labels(np.zeros(image.data.shape, np.uint8))
