@@ -132,7 +132,8 @@ class Projects:
             self._note_kept(found.state)
         if work is not None and self._recorder is not None:
             self._recorder.adopt(work)
-        for notice in found.notices:
+        told = () if work is None else ("Your work was restored. Predictions are not kept: ask for them again.",)
+        for notice in (*told, *found.notices):
             self._store.notice.emit(notice)
 
     def _on_kept(self, found: Sequence[KeptWork]) -> None:
