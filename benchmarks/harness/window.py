@@ -1,6 +1,5 @@
 """The real window with the real engine, on a real CT; on a virtual screen where there is none."""
 
-import gc
 import os
 import shutil
 import sys
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condseg_app.data import Annotation, Geometry, Image, Shape
-from condseg_app.desktop.main import choose_how_to_draw
+from condseg_app.desktop.main import choose_how_to_draw, spare_collector
 from condseg_app.io import read_case, read_data_set
 from condseg_app.io.image_files import write_image
 from condseg_app.memory import give_large_blocks_back
@@ -59,7 +58,7 @@ def lived(
     window = MainWindow(session, Settings(), None)
     window.ask_before_closing = False
     window.show()
-    gc.freeze()  # as the app does once its window is shown
+    spare_collector(session)
     session.computing.find_device()
     yield window
     window.close()

@@ -40,6 +40,7 @@ class Canvas:
         self.model.layers.selection.active = labels
         labels.mode = "paint"  # makes the circle of the brush
         self.model.layers.clear()
+        _ = self.model.scene.camera.view_direction  # loads scipy's rotations
 
     def _leave_drops_to(self, window: QMainWindow) -> None:
         """Dropped files are opened by the session, not by napari's own readers."""

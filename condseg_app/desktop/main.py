@@ -14,6 +14,7 @@ from condseg_app.memory import give_large_blocks_back
 
 if TYPE_CHECKING:
     from condseg_app.desktop.window import MainWindow
+    from condseg_app.session import Session
 
 
 def main(argv: Sequence[str] = ()) -> int:
@@ -36,8 +37,7 @@ def main(argv: Sequence[str] = ()) -> int:
     application.setApplicationDisplayName("")
     window = _window(arguments.tour)
     window.show()
-    # Napari collects garbage whenever a layer goes; looking through all that is loaded by now takes a quarter second.
-    gc.freeze()
+    spare_collector(window.session)
     image = arguments.image or arguments.file
     if arguments.tour is not None:
         return _tour(window, image, arguments.model, arguments.tour)
@@ -48,6 +48,15 @@ def main(argv: Sequence[str] = ()) -> int:
     window.session.projects.find_kept()
     window.session.computing.find_device()
     return int(application.exec())
+
+
+def spare_collector(session: "Session") -> None:
+    """Keep the garbage collector from what is loaded now, and with the engine, which loads a fifth as much again.
+
+    napari collects garbage whenever a layer goes; looking through all that takes a quarter second.
+    """
+    gc.freeze()
+    session.computing.changed.connect(gc.freeze)
 
 
 def choose_how_to_draw() -> None:

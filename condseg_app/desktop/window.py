@@ -72,6 +72,7 @@ class MainWindow(QMainWindow):
         self.set_theme(settings.theme)
         self._show_recent()
         self._follow_image()
+        self._show_image()
 
     def _lay_out(self) -> None:
         self.welcome = WelcomePage()
@@ -236,14 +237,20 @@ class MainWindow(QMainWindow):
             self.settings.opened(image.source.resolve(), image.pick)
             self._show_recent()
         self._follow_project()
-        self.middle.setCurrentWidget(self.welcome if image is None else self.canvas.widget)
-        self.panel_dock.setVisible(image is not None)
-        self.layer_docks.follow(image is not None)
-        soon(self, self.canvas.model.reset_view)  # once the canvas has its size
-        (self.welcome if image is None else self.canvas.widget).setFocus()  # or the panel's first control would have it
+        soon(self.canvas.widget, self._show_image)  # which draws the canvas, as long a work as making its layers
         for action in _OF_IMAGE:
             self._actions[action].setEnabled(why_not(self.session.state, action) is None)
         self.under_mouse.setText("")
+
+    def _show_image(self) -> None:
+        """Show the image with the panel, or the welcome page without an image."""
+        has_image = self.session.state.image is not None
+        page = self.canvas.widget if has_image else self.welcome
+        self.panel_dock.setVisible(has_image)
+        self.layer_docks.follow(has_image)
+        self.middle.setCurrentWidget(page)  # last, as the canvas is drawn with each change of its size
+        soon(self, self.canvas.model.reset_view)  # once the canvas has its size
+        page.setFocus()  # or the panel's first control would have it
 
     def _follow_project(self) -> None:
         image, project = self.session.state.image, self.session.state.project

@@ -2,11 +2,12 @@
 
 from qtpy.QtCore import QObject, Qt
 
-from condseg_app.qt.connections import Connections, delay, soon
+from condseg_app.qt.connections import Connections, delay
 from condseg_app.qt.graphics import canvas_of, unwrapped
 from condseg_app.viewer import LayerBinding
 
 _UNTIL_DRAWN_MS = 500
+_UNTIL_SHOWN_MS = 300  # first the image is drawn
 _CIRCLE = 20  # pixels; napari draws no smaller circle than of 8
 
 
@@ -22,10 +23,12 @@ class ReadyBrush(QObject):
         self._binding = binding
         self._drawn = delay(self, _UNTIL_DRAWN_MS, binding.annotation.rest)
         self._knows_circle = False
+        unwrapped(binding.viewer).canvas.overlays._brush_circle.box = False
         connections = Connections(self)
-        connections.to(binding.session.images.changed, lambda: soon(self, self._get_ready))
+        shown = delay(self, _UNTIL_SHOWN_MS, self._get_ready)
+        connections.to(binding.session.images.changed, shown.start)
         connections.to(binding.annotation.in_hand, self._list)
-        soon(self, self._get_ready)  # for an image that is open already
+        shown.start()  # for an image that is open already
 
     def _get_ready(self) -> None:
         if self._binding.placement is None:
@@ -39,7 +42,6 @@ class ReadyBrush(QObject):
     def _show_circle(self) -> None:
         """Show the brush's circle, which stays hidden without a mouse over the canvas."""
         viewer, self._knows_circle = self._binding.viewer, True
-        unwrapped(viewer).canvas.overlays._brush_circle.box = False
         viewer.cursor.size = _CIRCLE
         viewer.cursor.style = "circle"
         viewer.mouse_over_canvas = True

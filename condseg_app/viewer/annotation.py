@@ -12,8 +12,9 @@ from psygnal import Signal
 
 from condseg_app.data import ClassEntry, ClassId, ClassTable, Image, Region, Shape
 from condseg_app.viewer.draft import Draft
+from condseg_app.viewer.layer_list import add_quietly, remove, select
 from condseg_app.viewer.lazy import PaintedView
-from condseg_app.viewer.overlay import add_quietly, colormap_of, remove, select
+from condseg_app.viewer.overlay import colormap_of
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import nothing_in
 from condseg_app.viewer.source import CLASSES_KEY, METADATA_KEY
@@ -145,6 +146,9 @@ class AnnotationLayer:
         )
         layer.brush_size = max(3, round(min(placement.display_shape[-2:]) / 25))
         layer.editable = False
+        polygon = layer._overlays["polygon"]
+        polygon.visible = False  # until used: napari would prepare for a polygon while adding the layer
+        polygon.events.enabled.connect(lambda: setattr(polygon, "visible", polygon.enabled))
         layer.events.paint.connect(self._on_paint)
         layer.events.selected_label.connect(self._keep_to_class)
         # The session's history knows the supervised mask; napari's own knows only the drawing.

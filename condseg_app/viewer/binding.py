@@ -11,7 +11,7 @@ from condseg_app.data import EVERYWHERE, ClassId, Region
 from condseg_app.session import Session
 from condseg_app.viewer.adopt import image_from_layer
 from condseg_app.viewer.annotation import AnnotationLayer
-from condseg_app.viewer.overlay import is_gone
+from condseg_app.viewer.layer_list import is_gone
 from condseg_app.viewer.painting import Painting
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import ReducedVolume
@@ -176,16 +176,21 @@ class LayerBinding:
 
     def _on_image(self) -> None:
         adopting, self._adopting = self._adopting, None
-        self._clear()
         image = self.session.state.image
+        with self.viewer.layers.batched_update():  # napari collects garbage and rebuilds its scene once
+            self._clear_results()
+            if image is None:
+                self.source.clear()
+            elif adopting is not None:
+                self.source.adopt(*adopting)
+            else:
+                self.viewer.dims.ndisplay = 2
+                self.source.show(image)
+        self.volume_view.leave_reduced()  # a layer of the user's that comes back would be drawn whole
         if image is None:
             self._upright.set_on(False)
             return
-        if adopting is not None:
-            self.source.adopt(*adopting)
-        else:
-            self.viewer.dims.ndisplay = 2
-            self.source.show(image)
+        if adopting is None:
             self.viewer.reset_view()
             if self.sight is not None:
                 self.sight.go_to_first_slice(image)
@@ -267,9 +272,13 @@ class LayerBinding:
             self._marks_are_old = False
             self.annotation.refresh()
 
-    def _clear(self) -> None:
+    def _clear_results(self) -> None:
         self.source.placement = None  # first, as putting the brush down passes waiting moves of the mouse on
         self.annotation.remove()
         self.results.clear()
-        self.source.clear()
+
+    def _clear(self) -> None:
+        with self.viewer.layers.batched_update():
+            self._clear_results()
+            self.source.clear()
         self.volume_view.leave_reduced()  # a layer of the user's that comes back would be drawn whole

@@ -1,16 +1,16 @@
 """Results as layers: a map of the classes, and their conflicts."""
 
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Labels, Layer
+from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import DTypeLike, NDArray
 
 from condseg_app.data import ClassEntry, ClassId, ClassTable, Color, Region
+from condseg_app.viewer.layer_list import add_quietly, remove
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import CLASSES_KEY
@@ -50,7 +50,7 @@ class ClassMapLayer:
         self.layer = Labels(
             data, name=ALL_CLASSES, opacity=_OPACITY, iso_gradient_mode="smooth", metadata=metadata, **placement.layer
         )
-        self.layer.editable = False
+        forbid_drawing(self.layer)
         add_quietly(self._viewer, self.layer)
 
     def color(self, classes: ClassTable, hidden: frozenset[ClassId]) -> None:
@@ -94,7 +94,7 @@ class ConflictLayer:
             visible=self._viewer.dims.ndisplay == 2,
             **placement.layer,
         )
-        self.layer.editable = False
+        forbid_drawing(self.layer)
         add_quietly(self._viewer, self.layer)
 
     def draw_in_2d_only(self) -> None:
@@ -126,33 +126,8 @@ def _rgba(color: Color, alpha: float) -> NDArray[np.float32]:
     return np.array([*(c / 255 for c in color), alpha], np.float32)
 
 
-def add_quietly(viewer: ViewerModel, layer: Layer) -> None:
-    """Add a layer without changing the user's selection.
-
-    No event is sent for the selection's move to the layer and back: napari would rebuild its controls each time.
-    """
-    selected = set(viewer.layers.selection)
-    active = viewer.layers.selection.active
-    with viewer.layers.selection.events.blocker_all():
-        viewer.layers.append(layer)
-        viewer.layers.selection = selected
-        if active is not None:
-            viewer.layers.selection.active = active
-
-
-def remove(viewer: ViewerModel, layer: Layer | None) -> None:
-    """Remove a layer, if present and not yet removed by the user."""
-    if layer is not None:
-        with contextlib.suppress(ValueError):  # the user has removed the layer already
-            viewer.layers.remove(layer)
-
-
-def is_gone(viewer: ViewerModel, layer: Layer | None) -> bool:
-    """Whether a layer is no longer in the viewer."""
-    return layer is not None and layer not in viewer.layers
-
-
-def select(viewer: ViewerModel, layer: Layer) -> None:
-    """Make a layer the only selected layer, with one event; napari's own setter lets its controls follow thrice."""
-    selection = viewer.layers.selection
-    selection.symmetric_difference_update({*selection} ^ {layer})
+def forbid_drawing(layer: Labels) -> None:
+    """Let nobody draw on a layer, and napari not prepare for strokes, half of the time of adding the layer."""
+    layer.editable = False
+    for overlay in layer._overlays.values():  # napari makes those that are visible, with shaders of their own
+        overlay.visible = False

@@ -12,7 +12,8 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from condseg_app.data import Region
-from condseg_app.viewer.overlay import ReadLabels, add_quietly, remove
+from condseg_app.viewer.layer_list import add_quietly, remove
+from condseg_app.viewer.overlay import ReadLabels, forbid_drawing
 from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.source import SourceLayers
 
@@ -195,7 +196,7 @@ class ReducedVolume:
             colormap=self._colormap,
             **_spread(self._placement.layer, steps),
         )
-        self._labels.editable = False
+        forbid_drawing(self._labels)
         add_quietly(self._viewer, self._labels)
 
     def _steps(self) -> tuple[int, ...]:

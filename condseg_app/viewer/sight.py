@@ -79,13 +79,14 @@ class Sight:
         return next(p for shown, p in enumerate(position) if self.placement.source_axis(shown) == axis)
 
     def go_to_first_slice(self, image: Image) -> None:
-        """Show a slice with some content; napari begins in the middle."""
+        """Show a slice with some content, across the first display axis."""
+        self.viewer.dims.order = tuple(range(self.viewer.dims.ndim))
         across = self.across()
-        if across is None:
-            return
-        index = telling_slice(image, across)
-        if index != image.geometry.shape[across] // 2:
-            self.go_to_slice(across, index)
+        if across is not None:
+            i, j, k = (
+                telling_slice(image, axis) if axis == across else n // 2 for axis, n in enumerate(self.placement.shape)
+            )
+            self.go_to((i, j, k))
 
     def go_to_slice(self, axis: int, index: int) -> None:
         """Show a slice, where the scroll axis is an axis of the image."""

@@ -10,6 +10,7 @@ from napari.layers import Layer
 from condseg_app.data import Image, Region
 from condseg_app.io.images import one_channel
 from condseg_app.viewer.contrast import contrast_limits
+from condseg_app.viewer.layer_list import add_quietly, select
 from condseg_app.viewer.lazy import LazyView
 from condseg_app.viewer.placement import Placement
 
@@ -88,13 +89,19 @@ class SourceLayers:
         return self._layers[0] if self._layers else None
 
     def show(self, image: Image) -> None:
-        """Put an image's layers at the bottom; the user's layer of the former image would cover them."""
-        self.clear()
+        """Put an image's layers at the bottom; the user's layer of the former image would cover them.
+
+        The former layers go afterwards: without any layer napari would rebuild its sliders twice.
+        """
+        former = self._forget()
         for layer in self._left:
             layer.visible = False
         self._layers, self.placement = list(image_layers(image)), Placement.of(image.geometry)
         for position, layer in enumerate(self._layers):
-            self._viewer.layers.insert(position, layer)
+            add_quietly(self._viewer, layer, position)
+        select(self._viewer, self._layers[-1])
+        for layer in former:
+            self._viewer.layers.remove(layer)
 
     def adopt(self, layer: Layer, placement: Placement) -> None:
         """Use a layer that is in the viewer already; the layer stays the user's."""
@@ -105,13 +112,17 @@ class SourceLayers:
 
     def clear(self) -> None:
         """Remove the own layers; an adopted layer stays."""
+        for layer in self._forget():
+            self._viewer.layers.remove(layer)
+
+    def _forget(self) -> list[Layer]:
+        """The own layers, which are to be removed; an adopted layer stays."""
         layers, adopted = [layer for layer in self._layers if layer in self._viewer.layers], self._adopted
         self._layers, self._adopted, self.placement = [], False, None
         if adopted:
             self._left = layers
-            return
-        for layer in layers:
-            self._viewer.layers.remove(layer)
+            return []
+        return layers
 
 
 def _colors(image: Image, placement: Placement) -> Any:

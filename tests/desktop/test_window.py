@@ -115,12 +115,12 @@ def test_the_cards_stand_side_by_side_where_there_is_room(qtbot: QtBot, width: i
     assert all(page.rect().contains(button.mapTo(page, button.rect().center())) for button in buttons)
 
 
-def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any) -> None:
+def test_a_dropped_file_opens(window: MainWindow, scan_file: Path, stage: Any, qtbot: QtBot) -> None:
     drop(window, scan_file)
     assert stage.session.state.image is not None
     assert stage.session.state.image.source == scan_file
     assert window.windowTitle() == "scan – CondSeg"
-    assert window.middle.currentWidget() is window.canvas.widget
+    qtbot.waitUntil(lambda: window.middle.currentWidget() is window.canvas.widget)
     assert window.panel_dock.isVisible()
     assert window.settings.recent == [scan_file.resolve()]
 
