@@ -210,6 +210,7 @@ def test_the_widget_uses_the_active_image_layer(
     assert stage.session.state.image.name == "mine"
     widget.panel.classes.ask(id_of(widget.panel.session, "liver"))
     qtbot.waitUntil(lambda: stage.session.state.state_of(id_of(stage.session, "liver")) == "complete", timeout=10_000)
+    qtbot.waitUntil(lambda: "brush" in viewer.layers)
     assert [layer.name for layer in viewer.layers] == ["mine", "all classes", "brush"]
     viewer.layers.selection.active = viewer.layers["all classes"]  # a result is no image
     assert stage.session.state.image.name == "mine"
