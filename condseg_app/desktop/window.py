@@ -149,8 +149,7 @@ class MainWindow(QMainWindow):
         connections = Connections(self)
         connections.to(self.session.images.changed, self._follow_image)
         connections.to(self.session.projects.changed, self._follow_project)
-        for signal in (self.session.failed, self.session.notice):
-            connections.to(signal, lambda _: self.under_mouse.setText(""))
+        connections.each(lambda _: self.under_mouse.setText(""), self.session.failed, self.session.notice)
         self.canvas.model.mouse_move_callbacks.append(self._on_mouse)
         self.canvas.model.dims.events.ndisplay.connect(self._show_checks)
         self._menus["view"].aboutToShow.connect(self._show_checks)

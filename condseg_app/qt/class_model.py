@@ -61,12 +61,9 @@ class ClassModel(QAbstractTableModel):
         self._icons: dict[tuple[object, int], QIcon] = {}
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
-        for signal in (session.classes.changed, session.images.changed, session.models.changed):
-            connections.to(signal, self.reload)
-        for signal in (session.classes.visibility_changed, session.jobs.changed):
-            connections.to(signal, self.refresh)
-        for signal in (session.annotations.changed, session.classes.threshold_changed):
-            connections.to(signal, self._on_class)
+        connections.each(self.reload, session.classes.changed, session.images.changed, session.models.changed)
+        connections.each(self.refresh, session.classes.visibility_changed, session.jobs.changed)
+        connections.each(self._on_class, session.annotations.changed, session.classes.threshold_changed)
         connections.to(session.predictions.changed, self._on_prediction)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008, N802 - Qt's own signature

@@ -19,7 +19,7 @@ from superqt import QLabeledDoubleSlider
 from condseg_app.data import ClassId
 from condseg_app.qt.class_dialog import ClassDialog
 from condseg_app.qt.class_view import ClassView
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, class_signals
 from condseg_app.qt.drawing_tools import DrawingTools
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.style import allow, named, push_button
@@ -57,12 +57,7 @@ class ClassesPage(QWidget):
         self._build()
         session = self._session
         connections = Connections(self)
-        for signal in (session.images.changed, session.models.changed, session.classes.changed, session.jobs.changed):
-            connections.to(signal, self._update)
-        for signal in (session.classes.current_changed, session.classes.visibility_changed):
-            connections.to(signal, self._update)
-        connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotations.changed, self._update)
+        connections.each(self._update, *class_signals(binding), session.classes.visibility_changed)
         connections.to(session.classes.threshold_changed, self._on_threshold)
         self._update()
 

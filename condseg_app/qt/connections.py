@@ -6,6 +6,8 @@ from typing import Any
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, QTimer
 
+from condseg_app.viewer import LayerBinding
+
 
 class Connections:
     """Connects psygnal signals for a Qt object and disconnects when the object is destroyed.
@@ -22,11 +24,23 @@ class Connections:
         signal.connect(slot)
         self._made.append((signal, slot))
 
+    def each(self, slot: Callable[..., Any], *signals: SignalInstance) -> None:
+        """Connect several signals to a slot."""
+        for signal in signals:
+            self.to(signal, slot)
+
     def end(self) -> None:
         """Disconnect all signals."""
         made, self._made = self._made, []
         for signal, slot in made:
             signal.disconnect(slot, missing_ok=True)
+
+
+def class_signals(binding: LayerBinding) -> tuple[SignalInstance, ...]:
+    """Emitted when something is different for the current class; also when the brush is taken up or put down."""
+    session = binding.session
+    opened = (session.images.changed, session.models.changed, session.jobs.changed, session.annotations.changed)
+    return *opened, session.classes.changed, session.classes.current_changed, binding.annotation.in_hand
 
 
 def delay(owner: QObject, milliseconds: int, do: Callable[[], object]) -> QTimer:

@@ -32,9 +32,8 @@ class ExportClasses(QWidget):
         self._entries: list[ClassEntry] = []
         self._build()
         connections = Connections(self)
-        for signal in (session.classes.changed, session.models.changed, session.jobs.changed):
-            connections.to(signal, self.fill)
-        connections.to(session.annotations.changed, self.fill)
+        opened = session.models.changed, session.jobs.changed
+        connections.each(self.fill, session.classes.changed, session.annotations.changed, *opened)
         connections.to(session.predictions.changed, self._on_prediction)
 
     def _build(self) -> None:

@@ -40,8 +40,7 @@ class Leaving(QObject):
         self._program = program
         self._keeps = self._decided = False
         connections = Connections(self)
-        for signal in (session.jobs.changed, session.exports.changed):
-            connections.to(signal, self._look_again)
+        connections.each(self._look_again, session.jobs.changed, session.exports.changed)
         connections.to(session.failed, lambda _: self._stay())
 
     def may_close(self) -> bool:

@@ -29,9 +29,7 @@ class LessonHistory(QWidget):
         grid.addWidget(self.use, 0, 1)
         grid.addWidget(self.states, 1, 0, 1, 2)
         grid.setColumnStretch(0, 1)
-        connections = Connections(self)
-        for signal in (session.lessons.changed, session.jobs.changed, session.lessons.ended):
-            connections.to(signal, self._update)
+        Connections(self).each(self._update, session.lessons.changed, session.jobs.changed, session.lessons.ended)
         self._update()
 
     def _update(self) -> None:

@@ -26,15 +26,9 @@ class OverlapChoice(QWidget):
         self._session = session
         self._kept = False
         self._build()
-        connections = Connections(self)
-        for signal in (
-            session.classes.changed,
-            session.classes.priority_changed,
-            session.images.changed,
-            session.jobs.changed,
-        ):
-            connections.to(signal, self.update_choice)
-        connections.to(session.classes.visibility_changed, self.update_choice)
+        classes, follow = session.classes, self.update_choice
+        of_classes = classes.changed, classes.priority_changed, classes.visibility_changed
+        Connections(self).each(follow, *of_classes, session.images.changed, session.jobs.changed)
         self.update_choice()
 
     def _build(self) -> None:

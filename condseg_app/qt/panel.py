@@ -87,8 +87,9 @@ class Panel(QWidget):
         self.classes.export_asked.connect(self.show_export)
         self._connections.to(self.session.lessons.ended, self._show_result)
         self._connections.to(self.session.failed, self.show_problem)
-        for signal in (self.session.images.changed, self.session.models.changed):
-            self._connections.to(signal, lambda: soon(self, self.session.predictions.get_ready))
+        get_ready = self.session.predictions.get_ready
+        opened = self.session.images.changed, self.session.models.changed
+        self._connections.each(lambda: soon(self, get_ready), *opened)
         self.keys = ViewerKeys(
             self.binding.viewer,
             {

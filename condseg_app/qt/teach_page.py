@@ -10,7 +10,7 @@ from qtpy.QtWidgets import (
 )
 
 from condseg_app.data import TEACHING_STEPS, ChunkedAnnotation, ClassId, TeachingMode, TrainingProgress
-from condseg_app.qt.connections import Connections
+from condseg_app.qt.connections import Connections, class_signals
 from condseg_app.qt.layout import column, row
 from condseg_app.qt.lesson_figures import LessonFigures
 from condseg_app.qt.lesson_history import LessonHistory
@@ -44,12 +44,7 @@ class TeachPage(QWidget):
         self._build()
         session = self._session
         connections = Connections(self)
-        for signal in (session.images.changed, session.models.changed, session.classes.changed, session.jobs.changed):
-            connections.to(signal, self._update)
-        for signal in (session.classes.current_changed, session.lessons.changed):
-            connections.to(signal, self._update)
-        connections.to(binding.annotation.in_hand, self._update)  # the brush may be put down anywhere
-        connections.to(session.annotations.changed, self._update)
+        connections.each(self._update, *class_signals(binding), session.lessons.changed)
         connections.to(session.lessons.progressed, self._on_progress)
         connections.to(session.lessons.ended, self._on_end)
         self._update()

@@ -32,13 +32,11 @@ class WhereNext(QWidget):
         self._build()
         self._again = delay(self, _EVERY_MS, self._ask)
         session, connections = self._session, Connections(self)
-        for changed in (session.predictions.changed, session.annotations.changed):
-            connections.to(changed, self._on_result)
+        connections.each(self._on_result, session.predictions.changed, session.annotations.changed)
         connections.to(session.proposals.slice_proposed, self._on_slice)
         connections.to(session.proposals.image_proposed, self._on_image)
         connections.to(session.jobs.changed, self._update)
-        for signal in (session.classes.current_changed, session.images.changed, session.models.changed):
-            connections.to(signal, self._forget)
+        connections.each(self._forget, session.classes.current_changed, session.images.changed, session.models.changed)
         self._forget()
 
     def _build(self) -> None:

@@ -98,9 +98,7 @@ class PipoFan(ConditionedModule):
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of the classes' fused softmax probabilities."""
-        batch = condition.rows.shape[0]
-        fused = features[0].expand(batch, *features[0].shape[1:])
-        return class_logits(fused, condition.rows, self.members)
+        return class_logits(features[0], condition.rows, self.members)
 
 
 class AdaptiveFusion(nn.Module):

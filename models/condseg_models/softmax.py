@@ -24,13 +24,14 @@ def class_logits(scores: Tensor, rows: Tensor, members: Tensor) -> Tensor:
     """Logits whose sigmoid is the softmax probability of the class asked for.
 
     Args:
-        scores: (B, 1 + classes, *spatial) before the softmax.
+        scores: (B or 1, 1 + classes, *spatial) before the softmax.
         rows: (B,) the class asked for.
         members: (classes, 1 + classes) the channels that make up each class.
 
     Returns:
         (B, 1, *spatial): log sum_(k in class) exp s_k - log sum_(k not in class) exp s_k.
     """
+    scores = scores.expand(len(rows), *scores.shape[1:])
     inside = members[rows].reshape(*members[rows].shape, *[1] * (scores.dim() - 2))
     within = scores.masked_fill(~inside, -torch.inf).logsumexp(dim=1, keepdim=True)
     return within - scores.masked_fill(inside, -torch.inf).logsumexp(dim=1, keepdim=True)

@@ -49,6 +49,4 @@ class SoftmaxUNet(DenseTrunk, ConditionedModule):
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of the classes' softmax probabilities."""
-        batch = condition.rows.shape[0]
-        scores = features[0].expand(batch, *features[0].shape[1:])
-        return class_logits(scores, condition.rows, self.members)
+        return class_logits(features[0], condition.rows, self.members)

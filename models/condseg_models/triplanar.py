@@ -85,9 +85,7 @@ class Triplanar(ConditionedModule):
 
     def decode(self, features: Features, condition: Condition) -> Tensor:
         """Logits (B, 1, *spatial) of the classes' softmax probabilities."""
-        batch = condition.rows.shape[0]
-        scores = features[0].expand(batch, *features[0].shape[1:])
-        return class_logits(scores, condition.rows, self.members)
+        return class_logits(features[0], condition.rows, self.members)
 
     def _along(self, image: Tensor, turn: tuple[int, ...], back: tuple[int, ...]) -> Tensor:
         """Features of the planes of a direction, (B, width, I, J, K)."""
