@@ -47,7 +47,7 @@ class ProjectImage:
 
 @dataclass(frozen=True)
 class Display:
-    """How classes are shown.
+    """How classes are shown and drawn.
 
     Attributes:
         thresholds: class -> threshold, where not the default.
@@ -55,6 +55,9 @@ class Display:
         shows_conflicts: whether the voxels that several classes claim are shown.
         priority: classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
+        locked: classes whose voxels no drawing changes.
+        only_free: whether drawing leaves the voxels of all other classes alone.
+        only_inside: the class outside of which drawing changes nothing; None where drawing is not confined.
     """
 
     thresholds: Mapping[ClassId, float] = field(default_factory=dict)
@@ -62,6 +65,9 @@ class Display:
     shows_conflicts: bool = False
     priority: tuple[ClassId, ...] | None = None
     current_class: ClassId | None = None
+    locked: frozenset[ClassId] = frozenset()
+    only_free: bool = False
+    only_inside: ClassId | None = None
 
 
 @dataclass(frozen=True, eq=False)

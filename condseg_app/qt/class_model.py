@@ -62,7 +62,9 @@ class ClassModel(QAbstractTableModel):
         self.text_color = QColor(200, 200, 200)
         connections = Connections(self)
         connections.each(self.reload, session.classes.changed, session.images.changed, session.models.changed)
-        connections.each(self.refresh, session.classes.visibility_changed, session.jobs.changed)
+        connections.each(
+            self.refresh, session.classes.visibility_changed, session.drawing.rule_changed, session.jobs.changed
+        )
         connections.each(self._on_class, session.annotations.changed, session.classes.threshold_changed)
         connections.to(session.predictions.changed, self._on_prediction)
 
@@ -154,6 +156,8 @@ class ClassModel(QAbstractTableModel):
         if column == Column.SHOWN:
             eye = glyphs.closed_eye if self._is_hidden(entry) else glyphs.eye
             return self._drawn_once(eye, lambda: glyphs.icon(eye, self.text_color))
+        if column == Column.NAME and self._is_locked(entry):
+            return self._drawn_once(glyphs.lock, lambda: glyphs.icon(glyphs.lock, self.text_color))
         if column == Column.STATE:
             state, _ = self._state(entry.id)
             return self._drawn_once(state, lambda: glyphs.icon(state, self.text_color))
@@ -187,7 +191,11 @@ class ClassModel(QAbstractTableModel):
             return "Size: known once it is predicted" if size is None else f"{entry.name}: {measure_text(size)}"
         if column == Column.VALUE:
             return f"Value {entry.value} in label maps; code {entry.code:g} in the network"
-        return f"{entry.name}: click to predict; right-click for more"
+        locked = " is locked: no drawing changes its voxels; right-click to unlock"
+        return f"{entry.name}{locked if self._is_locked(entry) else ': click to predict; right-click for more'}"
+
+    def _is_locked(self, entry: ClassEntry) -> bool:
+        return entry.id in self._session.state.locked
 
     def _is_hidden(self, entry: ClassEntry) -> bool:
         return entry.id in self._session.state.hidden

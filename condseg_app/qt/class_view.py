@@ -187,6 +187,7 @@ class ClassView(QTableView):
         menu.setObjectName("class_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         only = {*self._session.state.classes.ids} - self._session.state.hidden == {class_id}
+        locked = class_id in self._session.state.locked
         entries = (
             ("predict", "Predict", lambda: self.asked.emit(class_id)),
             ("correct", "Correct", lambda: self.correction_asked.emit(class_id)),
@@ -197,6 +198,11 @@ class ClassView(QTableView):
                 "only",
                 "Show all" if only else "Show only this",
                 lambda: self._session.classes.show_only(None if only else class_id),
+            ),
+            (
+                "lock",
+                "Unlock" if locked else "Lock",
+                lambda: self._session.classes.set_locked(class_id, not locked),
             ),
             ("rename", "Rename…", lambda: self.rename(class_id)),
             ("color", "Colour…", lambda: self.choose_color(class_id)),
@@ -218,7 +224,7 @@ class ClassView(QTableView):
         actions = {entry.objectName(): entry for entry in menu.actions()}
         tools = self._tools.menu(class_id, menu)
         menu.insertMenu(actions["teach"], tools)
-        tools.menuAction().setEnabled(why_not(self._session.state, "draw", class_id) is None)
+        tools.menuAction().setEnabled(why_not(self._session.state, "annotate", class_id) is None)
         for key, action in _ACTIONS.items():
             actions[key].setEnabled(why_not(self._session.state, action, class_id) is None)
         return menu

@@ -199,7 +199,7 @@ class ClassesPage(QWidget):
         allow(self.predict_all, reason, f"Predict {', '.join(listed[:6])}{'…' if len(listed) > 6 else ''}")
         hint = "Stop painting; the annotation is kept" if painting else f"Paint {name} right with the brush"
         allow(self.correct_button, why_not(state, "annotate", current), hint)
-        allow(self.tools_button, why_not(state, "draw", current), f"Grow, smooth, fill, copy the mask of {name}…")
+        allow(self.tools_button, why_not(state, "annotate", current), f"Grow, smooth, fill, copy the mask of {name}…")
         allow(self.teach, why_not(state, "prepare_lesson", current), f"Teach the model {name} from its annotation")
 
     def _is_known(self, current: ClassId | None) -> bool:

@@ -40,7 +40,8 @@ def class_signals(binding: LayerBinding) -> tuple[SignalInstance, ...]:
     """Emitted when something is different for the current class; also when the brush is taken up or put down."""
     session = binding.session
     opened = (session.images.changed, session.models.changed, session.jobs.changed, session.annotations.changed)
-    return *opened, session.classes.changed, session.classes.current_changed, binding.annotation.in_hand
+    drawn = (session.drawing.rule_changed, binding.annotation.in_hand)
+    return *opened, session.classes.changed, session.classes.current_changed, *drawn
 
 
 def delay(owner: QObject, milliseconds: int, do: Callable[[], object]) -> QTimer:

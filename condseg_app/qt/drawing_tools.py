@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QObject
+from qtpy.QtGui import QActionGroup
 from qtpy.QtWidgets import QMenu, QWidget
 
 from condseg_app.data import ClassId, measure
 from condseg_app.qt.number_dialog import Number, NumberDialog
-from condseg_app.qt.text import as_it_is
+from condseg_app.qt.text import as_it_is, without_mnemonic
 from condseg_app.session.drawing.drawn import spacing_of
 from condseg_app.session.drawing.growing import Grow, Shrink, Smooth
 from condseg_app.session.drawing.intensities import KeepRange
@@ -141,7 +142,27 @@ class DrawingTools(QObject):
             action.setEnabled(reason is None)
             action.setToolTip(as_it_is(reason or entry.hint))
             action.triggered.connect(partial(self.use, entry, class_id))
+        menu.addSeparator()
+        self._add_areas(menu.addMenu("Where to draw"), class_id)
         return menu
+
+    def _add_areas(self, menu: QMenu, class_id: ClassId) -> None:
+        """Entries that confine brush and tools."""
+        menu.setObjectName("areas_menu")
+        state, group = self._session.state, QActionGroup(menu)
+        others = [entry for entry in state.classes if entry.id != class_id and state.has_result(entry.id)]
+        areas: list[tuple[str, bool, ClassId | None]] = [
+            ("Everywhere", False, None),
+            ("Where no other class is", True, None),
+        ]
+        areas += [(f"Inside {without_mnemonic(entry.name)}", False, entry.id) for entry in others]
+        for text, only_free, only_inside in areas:
+            action = group.addAction(text)
+            action.setCheckable(True)
+            action.setChecked((only_free, only_inside) == (state.only_free, state.only_inside))
+            confine = partial(self._session.drawing.confine, only_free=only_free, only_inside=only_inside)
+            action.triggered.connect(partial(_without_arguments, confine))
+            menu.addAction(action)
 
     def by_key(self) -> dict[str, Callable[[], None]]:
         """The use of each tool on the current class, by the tool's key."""
@@ -180,6 +201,10 @@ class DrawingTools(QObject):
         self._session.drawing.apply(tool, class_id, entry.action)
         if isinstance(tool, CopySlice) and self._binding.sight is not None:
             self._binding.sight.go_to_slice(tool.axis, tool.target)
+
+
+def _without_arguments(do: Callable[[], object], *_: object) -> None:
+    do()
 
 
 def _rounded_up(value: float) -> float:

@@ -112,6 +112,17 @@ def pencil(painter: QPainter, box: QRectF, color: QColor) -> None:
     painter.drawPath(path)
 
 
+def lock(painter: QPainter, box: QRectF, color: QColor) -> None:
+    """A class that is locked."""
+    w = box.width()
+    painter.setPen(QPen(color, 1.4))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawArc(QRectF(box.left() + 0.31 * w, box.top() + 0.12 * w, 0.38 * w, 0.6 * w), 0, 180 * 16)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawRoundedRect(QRectF(box.left() + 0.2 * w, box.top() + 0.44 * w, 0.6 * w, 0.44 * w), 1, 1)
+
+
 def cross(painter: QPainter, box: QRectF, color: QColor) -> None:
     """Cancel."""
     inner = _inner(box)

@@ -114,7 +114,9 @@ class TeachPage(QWidget):
     def _ready_to_mark(self) -> bool:
         """Take up the brush, if not in hand; a class that is absent is declared without a stroke."""
         current = self._session.state.current_class
-        if current is None or self._session.state.image is None:
+        reason = why_not(self._session.state, "annotate", current)
+        if current is None or reason is not None:
+            self._session.notice.emit(f"{reason}.")
             return False
         if self._binding.annotation.class_id != current:
             self._binding.begin_painting(current)

@@ -1,7 +1,7 @@
 """The state as a project, and a project as a state."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from condseg_app.data import ClassId, Display, FileReference, Image, Model, Project, ProjectImage
@@ -30,7 +30,7 @@ def project_of(state: State, refer: Refer) -> Project:
         tuple(images),
         len(images) - 1 if is_listed else None,
         None if state.model_path is None else refer(state.model_path),
-        Display(state.thresholds, state.hidden, state.shows_conflicts, state.priority, state.current_class),
+        Display(**{field.name: getattr(state, field.name) for field in fields(Display)}),
     )
 
 
@@ -48,11 +48,7 @@ def state_of(project: Project, images: Sequence[Image], model: tuple[Path, Model
     state = State(
         classes=project.classes,
         elsewhere={key_on_grid(image): AnnotatedImage(image, kept.annotations) for image, kept in others},
-        thresholds=project.display.thresholds,
-        hidden=project.display.hidden,
-        shows_conflicts=project.display.shows_conflicts,
-        priority=project.display.priority,
-        current_class=project.display.current_class,
+        **{field.name: getattr(project.display, field.name) for field in fields(Display)},
     )
     if project.in_view is not None:
         image, kept = pairs[project.in_view]
@@ -88,6 +84,7 @@ def _kept(state: State) -> tuple[object, ...]:
         state.hidden,
         state.shows_conflicts,
         state.priority,
+        (state.locked, state.only_free, state.only_inside),
         state.model_path,
     )
 

@@ -37,6 +37,7 @@ def _whole(state: State) -> Mapping[str, object]:
         "model_changed": id(state.model),
         "classes_changed": (state.classes, state.model and state.model.classes),
         "visibility_changed": (state.hidden, state.shows_conflicts),
+        "drawing_rule_changed": (state.locked, state.only_free, state.only_inside),
         "priority_changed": state.priority,
         "project_changed": (id(state.project), state.project is None or says_as(state, state.project.saved)),
         "job_changed": id(state.job),  # even if the title is the same

@@ -48,6 +48,12 @@ class Classes:
         self._store.become(replace(self._state, hidden=before | own if hidden else before - own))
 
     @command
+    def set_locked(self, class_id: ClassId, locked: bool) -> None:
+        """Lock a class against all drawing, or unlock a locked class."""
+        own, before = {self._state.entry(class_id).id}, self._state.locked
+        self._store.become(replace(self._state, locked=before | own if locked else before - own))
+
+    @command
     def show_only(self, class_id: ClassId | None) -> None:
         """Hide all other classes; None shows all."""
         others = set() if class_id is None else {*self._state.classes.ids} - {class_id}

@@ -125,6 +125,12 @@ def _shown(state: State, class_id: ClassId | None) -> str | None:
     return f"{state.name_of(class_id)} has no mask on this image yet: predict or paint it first"
 
 
+def _unlocked(state: State, class_id: ClassId | None) -> str | None:
+    if class_id is None or class_id not in state.locked:
+        return None
+    return f"{state.name_of(class_id)} is locked: unlock it first, by its menu (right click)"
+
+
 def _at_rest(state: State, class_id: ClassId | None) -> str | None:
     if class_id is None or not state.will_predict(class_id):
         return None
@@ -159,9 +165,9 @@ def _own_project(state: State, _class_id: ClassId | None) -> str | None:
 
 
 _READY = (_image, _model, _fits)
-_DRAW = (_image, _chosen, _at_rest, _shown)
+_DRAW = (_image, _chosen, _unlocked, _at_rest, _shown)
 _CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ...]] = {
-    "annotate": (_image, _chosen),
+    "annotate": (_image, _chosen, _unlocked),
     "draw": _DRAW,
     "draw_slices": (_volume, *_DRAW),
     "predict": (*_READY, _chosen, _known, _incomplete),
@@ -174,7 +180,7 @@ _CHECKS: Mapping[Action, tuple[Callable[[State, ClassId | None], str | None], ..
     "export_class": (_model, _chosen, _known),
     "remove_from_model": (_model, _chosen, _known),
     "import_class": (_model,),
-    "clear_annotation": (_chosen, _any_annotation),
+    "clear_annotation": (_chosen, _unlocked, _any_annotation),
     "set_threshold": (_chosen,),
     "show_conflicts": (_image,),
     "in_3d": (_image, _volume),

@@ -91,6 +91,9 @@ class State:
         shows_conflicts: whether the voxels that several classes claim are shown.
         priority: classes in order of priority; None where the most probable class has priority.
         current_class: the current class.
+        locked: classes whose voxels no drawing changes.
+        only_free: whether drawing leaves the voxels of all other classes alone.
+        only_inside: the class outside of which drawing changes nothing; None where drawing is not confined.
         checks_files: whether image files are read in a process of their own first, in limited memory and time.
         question: the choice asked for: which image of a file, the use of labels that were found, or the place of a
             project's missing file.
@@ -114,6 +117,9 @@ class State:
     shows_conflicts: bool = False
     priority: tuple[ClassId, ...] | None = None
     current_class: ClassId | None = None
+    locked: frozenset[ClassId] = frozenset()
+    only_free: bool = False
+    only_inside: ClassId | None = None
     checks_files: bool = False
     question: Choice | LabelsFound | MissingFile | None = None
     job: JobDescription | None = None

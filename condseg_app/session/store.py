@@ -31,6 +31,8 @@ class Store:
     """Class, and the filled `Region`, or None for the whole class (also when dropped)."""
     visibility_changed = Signal()
     """The set of hidden classes, or whether conflicts are shown."""
+    drawing_rule_changed = Signal()
+    """The set of locked classes, or where drawing is confined to."""
     priority_changed = Signal()
     """The priority of overlapping classes."""
     threshold_changed = Signal(str)

@@ -111,6 +111,8 @@ def _under_ids(state: State, ids: Mapping[ClassId, ClassId]) -> State:
         elsewhere=_elsewhere(state, moved),
         thresholds={ids.get(class_id, class_id): value for class_id, value in state.thresholds.items()},
         hidden=frozenset(ids.get(class_id, class_id) for class_id in state.hidden),
+        locked=frozenset(ids.get(class_id, class_id) for class_id in state.locked),
+        only_inside=None if state.only_inside is None else ids.get(state.only_inside),
         priority=state.priority and tuple(ids.get(class_id, class_id) for class_id in state.priority),
         current_class=None if state.current_class is None else ids.get(state.current_class),
     )

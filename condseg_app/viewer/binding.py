@@ -61,6 +61,7 @@ class LayerBinding:
             (session.classes.threshold_changed, self._on_threshold),
             (session.annotations.changed, self._on_annotation),
             (session.drawing.collecting, self.painting.collect),
+            (session.drawing.rule_changed, self._on_drawing_rule),
             (session.jobs.changed, self._redraw_all),
             (self.annotation.painted, self.painting.collect),
             (self.annotation.undo_asked, self.painting.undo),
@@ -208,6 +209,10 @@ class LayerBinding:
         if painted is not None and painted != self.session.state.current_class:
             self.stop_painting()
         self._redraw.request()
+
+    def _on_drawing_rule(self) -> None:
+        if self.annotation.class_id in self.session.state.locked:
+            self.stop_painting()
 
     def _on_prediction(self, class_id: ClassId, region: Region | None) -> None:
         if self.results.class_map.layer is None:

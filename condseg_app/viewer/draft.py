@@ -1,5 +1,6 @@
 """The annotation being painted, and its supervised mask."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ class Predictions(Protocol):
         """Whether a region may hold a predicted class; False is certain."""
 
 
+AllowedIn = Callable[[ClassId, Region], NDArray[np.bool_]]
+"""Voxels of a region that may be drawn for a class, as `Session.drawing` gives them."""
+
+
 class Draft:
     """A class's annotation during painting, on the image's own axes.
 
@@ -33,15 +38,19 @@ class Draft:
         class_id: of the class.
         value: the class's value, which the brush paints with.
         annotation: the present annotation; replaced with every change.
-        written: emitted after a stroke or other change of voxels.
+        has_refused: whether voxels were painted that may not be drawn, and were left alone.
+        written: emitted after a stroke or other change of voxels, also if they were left alone.
     """
 
     written = Signal()
 
-    def __init__(self, predictions: Predictions, entry: ClassEntry, annotation: ChunkedAnnotation) -> None:
-        self._predictions = predictions
+    def __init__(
+        self, predictions: Predictions, entry: ClassEntry, annotation: ChunkedAnnotation, allowed_in: AllowedIn
+    ) -> None:
+        self._predictions, self._allowed_in = predictions, allowed_in
         self.class_id, self.value = entry.id, entry.value
         self.annotation = self._known = annotation
+        self.has_refused = False
         self.dtype = np.dtype(np.uint8 if entry.value <= 255 else np.uint16)
 
     def read(self, region: Region) -> NDArray[np.unsignedinteger]:
@@ -54,15 +63,17 @@ class Draft:
         return overridden(predicted, self.annotation.read(region)) if self.annotation.may_be_in(region) else predicted
 
     def write(self, region: Region, values: NDArray[np.unsignedinteger]) -> None:
-        """Paint a region: the class is present where its `value` is."""
+        """Paint a region: the class is present where its `value` is, and unchanged where nothing may be drawn."""
         painted, said = np.asarray(values == self.value), self.annotation.read(region)
         predicted = self._predictions.predicted_in(self.class_id, region)
-        changed = painted != overridden(predicted, said)
-        if not changed.any():
+        wanted = painted != overridden(predicted, said)
+        if not wanted.any():
             return
+        changed = wanted & self._allowed_in(self.class_id, region)
+        self.has_refused |= not np.array_equal(changed, wanted)
         decided = (painted != predicted) | (self._known.read(region) != UNDECIDED)
-        wanted = np.where(painted, np.uint8(PRESENT), np.uint8(ABSENT)) * decided
-        self.annotation = self.annotation.edited(region, np.where(changed, wanted, said))
+        says = np.where(painted, np.uint8(PRESENT), np.uint8(ABSENT)) * decided
+        self.annotation = self.annotation.edited(region, np.where(changed, says, said))
         self.written.emit()
 
     def complete(self, region: Region) -> None:

@@ -8,6 +8,7 @@ from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.throttle import Throttle
 
 _COLLECT_SECONDS = 0.08
+_LEFT_ALONE = "Voxels of locked classes, and those outside of where you draw, were left alone."
 
 
 class Painting:
@@ -26,7 +27,12 @@ class Painting:
     def begin(self, class_id: ClassId, placement: Placement, image: Image) -> None:
         """Take up the brush for a class, from its present prediction and annotation."""
         entry = self._session.state.entry(class_id)
-        draft = Draft(self._session.predictions, entry, self._annotation(class_id, placement.shape))
+        draft = Draft(
+            self._session.predictions,
+            entry,
+            self._annotation(class_id, placement.shape),
+            self._session.drawing.allowed_in,
+        )
         draft.written.connect(self._later.later)
         self._layer.begin(entry, draft, placement, image, self._session.state.classes)
 
@@ -35,6 +41,10 @@ class Painting:
         draft, state = self._layer.draft, self._session.state
         if draft is None or state.classes.by_id(draft.class_id) is None:
             return
+        if draft.has_refused:
+            draft.has_refused = False
+            self._layer.refresh()  # napari shows what was painted
+            self._session.notice.emit(_LEFT_ALONE)
         if draft.annotation.says_as(state.annotations.get(draft.class_id)):
             return
         self._is_writing = True

@@ -75,6 +75,8 @@ def work(session: Session, scans: list[Path], model: Path) -> None:
     stroke(session, "liver", 2)
     session.classes.rename(id_of(session, "kidney"), "left kidney")
     session.classes.set_hidden(id_of(session, "spleen"), True)
+    session.classes.set_locked(id_of(session, "spleen"), True)
+    session.drawing.confine(only_inside=id_of(session, "liver"))
     session.classes.choose(id_of(session, "liver"))
 
 
@@ -99,6 +101,8 @@ def test_a_project_is_opened_as_it_was_saved(
     assert (heard.failures, heard.notices) == ([], [])
     found = again.state
     assert (found.classes, found.hidden, found.current_class) == (saved.classes, saved.hidden, saved.current_class)
+    assert (found.locked, found.only_free, found.only_inside) == (saved.locked, False, id_of(saved, "liver"))
+    assert found.locked == {id_of(saved, "spleen")}
     assert found.image is not None
     assert saved.image is not None
     assert (found.image.key, found.model_path) == (saved.image.key, saved.model_path)
@@ -393,3 +397,5 @@ def test_what_is_on_screen_alone_is_no_change(make_session: MakeSession, scans: 
     assert session.wait(20)
     assert says_as(session.state, before)
     assert not says_as(replace(session.state, hidden=frozenset({id_of(session, "liver")})), before)
+    assert not says_as(replace(session.state, locked=frozenset()), before)
+    assert not says_as(replace(session.state, only_free=True), before)

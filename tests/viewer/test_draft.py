@@ -59,8 +59,12 @@ def entry(value: int = 7) -> ClassEntry:
     return ClassEntry(value, "liver", (1, 2, 3), 0.5, id=LIVER)
 
 
+def everywhere(class_id: ClassId, region: Region) -> NDArray[np.bool_]:
+    return np.ones(ChunkedAnnotation.empty(SHAPE).read(region).shape, bool)
+
+
 def begun(predictions: Predictions, value: int = 7) -> Draft:
-    return Draft(predictions, entry(value), ChunkedAnnotation.empty(SHAPE))
+    return Draft(predictions, entry(value), ChunkedAnnotation.empty(SHAPE), everywhere)
 
 
 def view_of(draft: Draft) -> PaintedView:
@@ -93,7 +97,7 @@ def test_any_series_of_actions_comes_to_the_plain_definition(actions: list[tuple
     rng = np.random.default_rng(seed)
     predictions = Predictions(rng.random(SHAPE) < 0.3)
     start = ChunkedAnnotation.of(rng.random(SHAPE) < 0.5, rng.random(SHAPE) < 0.1)
-    draft, plain = Draft(predictions, entry(), start), Plain(predictions, start.mask, start.supervised)
+    draft, plain = Draft(predictions, entry(), start, everywhere), Plain(predictions, start.mask, start.supervised)
     before: list[ChunkedAnnotation] = []
     after: list[ChunkedAnnotation] = []
     for kind, box in actions:

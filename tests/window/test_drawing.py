@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QMenu
 
 from condseg_app.data import EVERYWHERE, ChunkedAnnotation, ClassId, Geometry, Image
 from condseg_app.qt import Panel
+from condseg_app.qt.class_model import Column
 from condseg_app.qt.drawing_tools import TOOLS
 from condseg_app.qt.number_dialog import NumberDialog
 from condseg_app.session import fusing
@@ -68,13 +69,13 @@ def choose(menu: QMenu, key: str, qtbot: QtBot) -> None:
 def test_the_button_s_menu_has_every_tool_and_uses_it(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
     before = ring(panel)
     menu = open_menu(panel, qtbot)
-    assert [action.objectName() for action in menu.actions() if not action.isSeparator()] == [
+    assert [action.objectName() for action in menu.actions() if action.objectName()] == [
         entry.key for entry in TOOLS if entry is not None
     ]
     assert all(action.isEnabled() and (action.isSeparator() or action.toolTip()) for action in menu.actions())
     choose(menu, "fill_holes", qtbot)
     assert shown(panel).sum() == before.sum() + 1
-    assert panel.job.notice.full_text() == "Fill holes (liver): voxels added: 1, removed: 0."
+    assert panel.job.notice.full_text() == "Fill holes (liver): voxels added: 1."
     panel.session.undo()
     np.testing.assert_array_equal(shown(panel), before)
 
@@ -133,7 +134,8 @@ def test_the_class_s_menu_has_them_too(window: QMainWindow, panel: Panel) -> Non
     (largest,) = (action for action in tools.actions() if action.objectName() == "keep_largest")
     largest.trigger()
     assert not shown(panel)[6, 5, 4]
-    other = panel.classes.table.menu_for(id_of(panel.session, "spleen"))
+    panel.session.classes.set_locked(liver(panel), True)
+    other = panel.classes.table.menu_for(liver(panel))
     (disabled,) = other.findChildren(QMenu, "tools_menu")
     assert not disabled.menuAction().isEnabled()
     menu.close()
@@ -244,12 +246,96 @@ def test_on_a_picture(window: QMainWindow, panel: Panel, stage: Any, qtbot: QtBo
     assert panel.job.notice.full_text() == "A 2D image has no depth."
 
 
-def test_without_a_mask_the_button_says_why(window: QMainWindow, panel: Panel) -> None:
+def test_without_a_mask_each_tool_says_why(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
     button = panel.classes.tools_button
     assert not button.isEnabled()
     assert button.toolTip() == "Choose a class in the table first"
     panel.session.classes.choose(liver(panel))
-    assert "has no mask on this image yet" in button.toolTip()
-    ring(panel)
-    assert button.isEnabled()
     assert button.toolTip().endswith(" (Alt+C)")
+    menu = open_menu(panel, qtbot)
+    tools = [action for action in menu.actions() if action.objectName()]
+    assert not any(action.isEnabled() for action in tools)
+    assert "has no mask on this image yet" in tools[0].toolTip()
+    menu.close()
+
+
+def test_a_locked_class_is_neither_painted_nor_drawn_nor_covered(
+    window: QMainWindow, panel: Panel, qtbot: QtBot
+) -> None:
+    before, spleen = ring(panel), id_of(panel.session, "spleen")
+    qtbot.mouseClick(panel.classes.correct_button, Qt.MouseButton.LeftButton)
+    lock_by_menu(panel)
+    assert panel.binding.annotation.class_id is None, "the brush is put down"
+    assert panel.classes.table.classes.index(0, Column.NAME).data(Qt.ItemDataRole.DecorationRole) is not None
+    for button in (panel.classes.correct_button, panel.classes.tools_button):
+        assert not button.isEnabled()
+        assert "Liver is locked" in button.toolTip() or "liver is locked" in button.toolTip()
+    panel.keyboard.focus_viewer()
+    press(Qt.Key.Key_F, SHIFT)
+    assert "liver is locked" in panel.job.notice.full_text()
+    press(Qt.Key.Key_K)
+    assert "liver is locked" in panel.job.notice.full_text()
+    panel.session.classes.choose(spleen)
+    panel.binding.begin_painting(spleen)
+    layer = panel.binding.annotation.layer
+    assert layer is not None
+    layer.data[...] = layer.selected_label  # as all of napari's tools write
+    panel.binding.painting.collect()
+    np.testing.assert_array_equal(fusing.mask(panel.session.state, spleen), ~before)
+    np.testing.assert_array_equal(shown(panel), before)
+    lock_by_menu(panel)
+    panel.session.classes.choose(liver(panel))
+    assert panel.classes.correct_button.isEnabled()
+
+
+def test_a_stroke_over_a_locked_class_leaves_no_trace_on_screen(
+    window: QMainWindow, panel: Panel, qtbot: QtBot
+) -> None:
+    before, spleen = ring(panel), id_of(panel.session, "spleen")
+    panel.session.classes.set_locked(liver(panel), True)
+    panel.session.classes.choose(spleen)
+    panel.binding.begin_painting(spleen)
+    layer, placement = panel.binding.annotation.layer, panel.binding.placement
+    assert layer is not None
+    assert placement is not None
+    displayed = placement.to_display(before)
+    step = int(np.flatnonzero(displayed.any(axis=(1, 2)))[1])
+    panel.binding.viewer.dims.set_current_step(0, step)
+    layer.brush_size = 20
+    layer.paint((step, 2, 3), layer.selected_label)
+    qtbot.waitUntil(lambda: "were left alone" in panel.job.notice.full_text())
+    np.testing.assert_array_equal(layer._slice.image.raw > 0, ~displayed[step])
+
+
+def lock_by_menu(panel: Panel) -> None:
+    """Lock or unlock the liver."""
+    menu = panel.classes.table.menu_for(liver(panel))
+    (lock,) = (action for action in menu.actions() if action.objectName() == "lock")
+    lock.trigger()
+    menu.close()
+
+
+def test_drawing_is_confined_by_the_menu(window: QMainWindow, panel: Panel, qtbot: QtBot) -> None:
+    before, spleen = ring(panel), id_of(panel.session, "spleen")
+    panel.session.annotations.put(spleen, ChunkedAnnotation.of(~before, ~before))
+
+    def confine(text: str) -> None:
+        menu = open_menu(panel, qtbot)
+        (areas,) = menu.findChildren(QMenu, "areas_menu")
+        (area,) = (action for action in areas.actions() if action.text() == text)
+        assert not area.isChecked()
+        area.trigger()
+        menu.close()
+
+    confine("Where no other class is")
+    press(Qt.Key.Key_F, SHIFT)
+    assert not shown(panel)[2, 2, 2], "the spleen is there"
+    assert panel.job.notice.full_text() == "Fill holes (liver): voxels left alone: 1."
+    confine("Inside spleen")
+    press(Qt.Key.Key_L, SHIFT)
+    assert shown(panel)[6, 5, 4], "it is outside of the spleen"
+    press(Qt.Key.Key_F, SHIFT)
+    assert shown(panel)[2, 2, 2]
+    confine("Everywhere")
+    press(Qt.Key.Key_L, SHIFT)
+    assert not shown(panel)[6, 5, 4]

@@ -72,6 +72,9 @@ class _Display(_Strict):
     shows_conflicts: bool
     priority: tuple[ClassId, ...] | None
     current_class: ClassId | None
+    locked: frozenset[ClassId] = frozenset()  # the last three are younger than the first projects
+    only_free: bool = False
+    only_inside: ClassId | None = None
 
 
 class Manifest(_Strict):
@@ -123,7 +126,7 @@ def manifest_of(project: Project, folder: Path, names: Mapping[int, tuple[Names,
         "images": [_image(image, folder, *names.get(at, ({}, {}))) for at, image in enumerate(project.images)],
         "in_view": project.in_view,
         "model": None if project.model is None else _file(project.model, folder),
-        "display": {**asdict(display), "hidden": sorted(display.hidden)},
+        "display": {**asdict(display), "hidden": sorted(display.hidden), "locked": sorted(display.locked)},
     }
 
 

@@ -11,6 +11,7 @@ from condseg_app.data import ChunkedAnnotation, ClassId, Geometry, Image, Region
 from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED
 from condseg_app.data.regions import around, first_of, padded
 from condseg_app.session import fusing
+from condseg_app.session.drawing.allowed import allowed
 from condseg_app.session.drawing.piece import Mask, Piece, Spacing, Tool
 from condseg_app.session.drawing.slices import FillBetween
 from condseg_app.session.state import State
@@ -24,11 +25,13 @@ class Drawn:
         annotation: of the class, with the tool's changes.
         added: voxels that the class got.
         removed: voxels that the class lost.
+        left_alone: voxels that the tool would have changed where drawing is not allowed.
     """
 
     annotation: ChunkedAnnotation
     added: int = 0
     removed: int = 0
+    left_alone: int = 0
 
 
 def drawn(state: State, class_id: ClassId, tool: Tool) -> Drawn:
@@ -42,13 +45,15 @@ def drawn(state: State, class_id: ClassId, tool: Tool) -> Drawn:
     region = padded(extent, tool.margin(spacing), image.geometry.shape)
     said, mask = annotation.read(region), fusing.shown(state, class_id, region)
     found = tool(Piece(mask, said != UNDECIDED, partial(intensities, image, region), spacing, first_of(region)))
-    changed = found != mask
+    wanted, free = found != mask, allowed(state, class_id, region)
+    changed = wanted & free
+    left_alone = _count(wanted) - _count(changed)
     if not changed.any():
-        return Drawn(annotation)
-    decided = changed | (found & _changed_slices(tool, changed))
+        return Drawn(annotation, left_alone=left_alone)
+    decided = changed | (found & free & _changed_slices(tool, changed))
     values = np.where(decided, np.where(found, np.uint8(PRESENT), np.uint8(ABSENT)), said)
-    added = int(np.count_nonzero(changed & found))
-    return Drawn(annotation.edited(region, values), added, int(np.count_nonzero(changed)) - added)
+    added = _count(changed & found)
+    return Drawn(annotation.edited(region, values), added, _count(changed) - added, left_alone)
 
 
 def shown_extent(state: State, class_id: ClassId) -> Region | None:
@@ -78,3 +83,7 @@ def _changed_slices(tool: Tool, changed: Mask) -> Mask:
         return np.zeros((1, 1, 1), bool)
     others: Sequence[int] = [axis for axis in range(3) if axis != tool.axis]
     return np.asarray(changed.any(axis=tuple(others), keepdims=True))
+
+
+def _count(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))

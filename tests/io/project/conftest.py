@@ -45,7 +45,10 @@ def make_project(tmp_path: Path) -> MakeProject:
             annotations,
             {liver.id: levels},
         )
-        display = Display({liver.id: 0.25}, frozenset({spleen.id}), True, (spleen.id,), liver.id)
+        display = Display(
+            *({liver.id: 0.25}, frozenset({spleen.id}), True, (spleen.id,), liver.id),
+            *(frozenset({spleen.id}), True, liver.id),
+        )
         return Project(table, (image,), 0, reference_to(file), display)
 
     return make

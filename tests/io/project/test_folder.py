@@ -140,6 +140,17 @@ def test_a_damaged_manifest_is_refused_in_a_sentence(
     assert words in str(caught.value)
 
 
+def test_a_project_from_before_locks_is_read(make_project: MakeProject, tmp_path: Path) -> None:
+    project, folder = make_project(), tmp_path / "week.condseg"
+    write_project(folder, project)
+    manifest = json.loads((folder / MANIFEST).read_text())
+    for later in ("locked", "only_free", "only_inside"):
+        del manifest["display"][later]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    display = replace(project.display, locked=frozenset(), only_free=False, only_inside=None)
+    assert same(read_project(folder)[0], replace(project, display=display))
+
+
 def test_a_damaged_or_missing_array_is_noticed(make_project: MakeProject, tmp_path: Path) -> None:
     folder = tmp_path / "week.condseg"
     write_project(folder, make_project())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from condseg_app.data import ChunkedAnnotation, ClassId, ClassLevels, ClassTable, Geometry, Image
 from condseg_app.data.chunked_annotation import ABSENT, PRESENT, UNDECIDED, said
 from condseg_app.session import fusing
+from condseg_app.session.drawing.allowed import allowed
 from condseg_app.session.drawing.drawn import drawn, shown_extent
 from condseg_app.session.drawing.growing import Grow, Shrink, Smooth
 from condseg_app.session.drawing.intensities import KeepRange
@@ -289,7 +290,11 @@ def no_class(desk: JobRunner) -> None:
     desk.session.classes.remove(liver(desk))
 
 
-@pytest.mark.parametrize("change", [other_image, other_annotation, no_class])
+def locked(desk: JobRunner) -> None:
+    desk.session.classes.set_locked(id_of(desk.session, "spleen"), True)
+
+
+@pytest.mark.parametrize("change", [other_image, other_annotation, no_class, locked])
 def test_a_late_result_is_dropped(desk: JobRunner, change: Callable[[JobRunner], None]) -> None:
     block(desk)
     go_on = begin(desk)
@@ -298,7 +303,9 @@ def test_a_late_result_is_dropped(desk: JobRunner, change: Callable[[JobRunner],
     go_on.set()
     desk.finish()
     assert desk.session.state.annotations is annotations
-    assert desk.heard.notices[-1] == "Slow (liver) was dropped: the image or the annotation has changed meanwhile."
+    assert (
+        desk.heard.notices[-1] == "Slow (liver) was dropped: the image, the annotation or a lock has changed meanwhile."
+    )
     assert desk.heard.failures == []
 
 
@@ -348,3 +355,79 @@ def test_why_not_is_said(desk: JobRunner) -> None:
     desk.session.images.close()
     drawing.apply(Grow(2.0), liver(desk))
     assert str(desk.heard.failures[-1]) == "Open an image first"
+
+
+# where drawing is allowed
+
+_VOXELS = arrays(np.uint8, (6, 5, 3), elements=st.integers(0, 7))
+
+
+@given(
+    voxels=_VOXELS,
+    is_locked=st.sets(st.sampled_from(CLASSES)),
+    free=st.booleans(),
+    inside=st.sampled_from((None, *CLASSES)),
+)
+def test_drawing_is_allowed_where_the_plain_rule_says(
+    voxels: NDArray[np.uint8], is_locked: set[str], free: bool, inside: str | None
+) -> None:
+    masks = {name: voxels & (1 << bit) > 0 for bit, name in enumerate(CLASSES)}
+    ids = {name: TABLE[name].id for name in CLASSES}
+    state = replace(
+        State(image=picture_of((6, 5, 3)), classes=TABLE),
+        annotations={ids[name]: ChunkedAnnotation.of(mask, mask) for name, mask in masks.items()},
+        locked=frozenset(ids[name] for name in is_locked),
+        only_free=free,
+        only_inside=None if inside is None else ids[inside],
+    )
+    expected = np.full(voxels.shape, "liver" not in is_locked)
+    for name in ("spleen", "kidney"):
+        if name in is_locked or (free and name != inside):
+            expected &= ~masks[name]
+    if inside is not None:
+        expected &= masks[inside]
+    region = (slice(1, 5), slice(0, 5), slice(1, 3))
+    np.testing.assert_array_equal(allowed(state, ids["liver"], region), expected[region])
+    found = drawn(state, LIVER, Grow(1.0))
+    after = replace(state, annotations={**state.annotations, LIVER: found.annotation})
+    wanted = Grow(1.0)(whole(masks["liver"], state))
+    np.testing.assert_array_equal(shown(after), np.where(expected, wanted, masks["liver"]))
+    assert found.left_alone == ((wanted != masks["liver"]) & ~expected).sum()
+    for name in is_locked:
+        np.testing.assert_array_equal(shown(after, ids[name]), masks[name])
+
+
+def test_a_whole_that_is_locked_does_not_keep_its_part_out() -> None:
+    table = ClassTable.from_names(CLASSES)
+    table = table.replacing("spleen", part_of="liver")
+    everywhere = np.ones((4, 4, 2), bool)
+    state = State(
+        image=picture_of((4, 4, 2)),
+        classes=table,
+        annotations={table["liver"].id: ChunkedAnnotation.of(everywhere, everywhere)},
+        locked=frozenset({table["liver"].id}),
+    )
+    region = (slice(0, 4), slice(0, 4), slice(0, 2))
+    assert allowed(state, table["spleen"].id, region).all()
+    assert not allowed(state, table["kidney"].id, region).any()
+
+
+def test_a_class_that_is_gone_confines_nothing(desk: JobRunner) -> None:
+    spleen, region = id_of(desk.session, "spleen"), (slice(0, 2),) * 3
+    desk.session.drawing.confine(only_inside=spleen)
+    assert not desk.session.drawing.allowed_in(liver(desk), region).any()
+    desk.session.classes.remove(spleen)
+    assert desk.session.drawing.allowed_in(liver(desk), region).all()
+    desk.session.undo()
+    assert not desk.session.drawing.allowed_in(liver(desk), region).any()
+
+
+def test_a_locked_class_is_drawn_no_more(desk: JobRunner) -> None:
+    before = block(desk)
+    desk.session.classes.set_locked(liver(desk), True)
+    desk.session.drawing.apply(Grow(2.0), liver(desk))
+    assert "liver is locked" in str(desk.heard.failures[-1])
+    desk.session.classes.set_locked(liver(desk), False)
+    desk.session.drawing.apply(Grow(2.0), liver(desk))
+    desk.finish()
+    assert shown(desk.session.state, liver(desk)).sum() > before.sum()
