@@ -8,7 +8,7 @@ from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.throttle import Throttle
 
 _COLLECT_SECONDS = 0.08
-_LEFT_ALONE = "Voxels of locked classes, and those outside of where you draw, were left alone."
+_LEFT_ALONE = "Voxels that are locked or out of bounds were left alone."
 
 
 class Painting:
