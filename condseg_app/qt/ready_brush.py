@@ -26,7 +26,7 @@ class ReadyBrush(QObject):
         unwrapped(binding.viewer).canvas.overlays._brush_circle.box = False
         connections = Connections(self)
         shown = delay(self, _UNTIL_SHOWN_MS, self._get_ready)
-        connections.to(binding.session.images.changed, shown.start)
+        connections.to(binding.session.images.changed, lambda: shown.start())  # psygnal reads no signature of Qt
         connections.to(binding.annotation.in_hand, self._list)
         shown.start()  # for an image that is open already
 
