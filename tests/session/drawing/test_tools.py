@@ -11,10 +11,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from condseg_app.session.drawing.growing import Grow, Shrink, Smooth
-from condseg_app.session.drawing.intensities import Fill, KeepRange
+from condseg_app.session.drawing.intensities import KeepRange
 from condseg_app.session.drawing.parts import FillHoles, KeepLargest, RemoveSmall
 from condseg_app.session.drawing.piece import Piece, Tool
-from condseg_app.session.drawing.polygon import Polygon
 from condseg_app.session.drawing.slices import CopySlice, FillBetween
 
 Mask = NDArray[np.bool_]
@@ -45,8 +44,6 @@ TOOLS: list[Callable[[], Tool]] = [
     lambda: KeepRange(0, 1),
     lambda: FillBetween(0),
     lambda: CopySlice(1, 0, 0),
-    lambda: Polygon(0, 0, ((0, 0), (0, 3), (3, 3))),
-    lambda: Fill((0, 0, 0), 1.0, 5.0),
 ]
 
 
@@ -139,18 +136,6 @@ def test_a_range_keeps_its_ends_and_no_nan() -> None:
     assert found.ravel().tolist() == [False, True, True, True, False, False]
 
 
-def test_fill_takes_the_connected_voxels_near_the_seed() -> None:
-    values = np.full((9, 9, 1), 100.0)
-    values[2:5, 2:5] = 10
-    values[3, 3] = 14
-    values[7, 7] = 10
-    found = Fill((5 + 3, 3, 0), tolerance=5, reach=100)(piece(np.zeros(values.shape, bool), values, start=(5, 0, 0)))
-    assert np.argwhere(found).min(0).tolist() == [2, 2, 0]
-    assert found.sum() == 9
-    values[3, 3] = np.nan
-    assert not Fill((3, 3, 0), 5, 100)(piece(np.zeros(values.shape, bool), values)).any()
-
-
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_between_two_slices_the_shape_goes_over(axis: Literal[0, 1, 2]) -> None:
     mask = np.zeros((9, 20, 20), bool)
@@ -187,13 +172,3 @@ def test_a_slice_is_copied_beside_the_class_there() -> None:
     mask[1, 1, 1] = mask[2, 2, 2] = True
     found = CopySlice(2, 11, 12)(piece(mask, start=(0, 0, 10)))
     assert np.argwhere(found).tolist() == [[1, 1, 1], [1, 1, 2], [2, 2, 2]]
-
-
-@pytest.mark.parametrize("erases", [False, True])
-def test_a_polygon_changes_its_slice_alone(erases: bool) -> None:
-    before = np.full((6, 12, 3), erases)
-    corners = ((11.6, 1.6), (11.6, 8.4), (14.4, 8.4), (14.4, 1.6))
-    found = Polygon(2, 1, corners, erases)(piece(before, start=(10, 0, 0)))
-    expected = before.copy()
-    expected[2:5, 2:9, 1] = not erases
-    assert np.array_equal(found, expected)
