@@ -19,6 +19,7 @@ class VolumeView:
 
     def __init__(self, viewer: ViewerModel, reduced: ReducedVolume, results: Results, notice: SignalInstance) -> None:
         self._viewer, self._reduced, self._results, self._notice = viewer, reduced, results, notice
+        self._point: tuple[float, ...] = ()
 
     def turn(self) -> None:
         """Switch between slices and the whole volume."""
@@ -42,6 +43,7 @@ class VolumeView:
     def follow(self) -> None:
         """Take over napari's turn into 3D or back."""
         self._results.conflicts.draw_in_2d_only()
+        self._keep_slice()
         if not self._reduced.is_due:
             self._reduced.leave()
         elif self._reduced.is_leaving:  # turned again meanwhile
@@ -51,6 +53,14 @@ class VolumeView:
             self._reduced.hide_images()
         if self._reduced.is_due:
             self._notice.emit("3D shows every few voxels of this large volume; slices show all of them.")
+
+    def _keep_slice(self) -> None:
+        """Turn back to the slice of before; napari turns to the camera's centre, the middle of the volume."""
+        dims = self._viewer.dims
+        if dims.ndisplay == 3:
+            self._point = dims.point
+        elif len(self._point) == dims.ndim:
+            dims.point = self._point
 
     def leave_reduced(self) -> None:
         """Turn back to slices if the volume is reduced, or about to be."""

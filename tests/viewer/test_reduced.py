@@ -115,6 +115,24 @@ def test_the_turn_back_is_made_in_moments(binding: LayerBinding) -> None:
     assert all(layer.visible for layer in viewer.layers)
 
 
+@pytest.mark.parametrize("most", [60, 10**6], ids=["reduced", "whole"])
+@pytest.mark.parametrize("at", [0, 1, 4])
+def test_the_way_back_leads_to_the_slice_of_before(binding: LayerBinding, at: int, most: int) -> None:
+    viewer, binding.reduced.most_voxels = binding.viewer, most
+    viewer.dims.set_current_step(0, at)
+    before = viewer.dims.current_step
+    for _ in range(2):
+        binding.volume_view.turn()
+        drawn_by_now(binding)
+    assert viewer.dims.ndisplay == 2
+    assert viewer.dims.current_step == before
+    viewer.dims.ndisplay = 3  # by napari's own button
+    drawn_by_now(binding)
+    viewer.dims.ndisplay = 2
+    drawn_by_now(binding)
+    assert viewer.dims.current_step == before
+
+
 @pytest.mark.parametrize("moments", range(8))
 def test_on_the_way_back_the_volume_can_be_asked_for_again_and_painted(binding: LayerBinding, moments: int) -> None:
     viewer, before = binding.viewer, list(binding.viewer.layers)
