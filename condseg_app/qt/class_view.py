@@ -1,5 +1,7 @@
 """The class table on screen: click to ask for a class, right-click for everything else."""
 
+from collections.abc import Callable, Iterator, Sequence
+
 from qtpy.QtCore import QEvent, QModelIndex, QSize, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QMenu, QTableView, QWidget
@@ -186,41 +188,12 @@ class ClassView(QTableView):
         menu = QMenu(self)
         menu.setObjectName("class_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        only = {*self._session.state.classes.ids} - self._session.state.hidden == {class_id}
-        locked = class_id in self._session.state.locked
-        entries = (
-            ("predict", "Predict", lambda: self.asked.emit(class_id)),
-            ("correct", "Correct", lambda: self.correction_asked.emit(class_id)),
-            ("teach", "Teach…", lambda: self.lesson_asked.emit(class_id)),
-            ("export", "Export mask…", lambda: self.export_asked.emit(class_id)),
-            ("", "", None),
-            (
-                "only",
-                "Show all" if only else "Show only this",
-                lambda: self._session.classes.show_only(None if only else class_id),
-            ),
-            (
-                "lock",
-                "Unlock" if locked else "Lock",
-                lambda: self._session.classes.set_locked(class_id, not locked),
-            ),
-            ("rename", "Rename…", lambda: self.rename(class_id)),
-            ("color", "Colour…", lambda: self.choose_color(class_id)),
-            ("", "", None),
-            ("clear", "Clear its annotation", lambda: self._session.annotations.clear(class_id)),
-            ("remove", "Remove from the table…", lambda: self.remove(class_id)),
-            ("", "", None),
-            ("export_class", "Export class…", lambda: self.files.ask_to_export(class_id)),
-            ("import_class", "Import class…", self.files.ask_to_import),
-            ("remove_class", "Remove class from the model…", lambda: self.files.ask_to_remove(class_id)),
-        )
-        for key, text, do in entries:
-            if do is None:
-                menu.addSeparator()
-                continue
-            entry = menu.addAction(text)
-            entry.setObjectName(key)
-            entry.triggered.connect(do)
+        for part in self._parts_of_menu(class_id):
+            for key, text, do in part:
+                entry = menu.addAction(text)
+                entry.setObjectName(key)
+                entry.triggered.connect(do)
+            menu.addSeparator()
         actions = {entry.objectName(): entry for entry in menu.actions()}
         tools = self._tools.menu(class_id, menu)
         menu.insertMenu(actions["teach"], tools)
@@ -228,6 +201,34 @@ class ClassView(QTableView):
         for key, action in _ACTIONS.items():
             actions[key].setEnabled(why_not(self._session.state, action, class_id) is None)
         return menu
+
+    def _parts_of_menu(self, class_id: ClassId) -> Iterator[Sequence[tuple[str, str, Callable[[], object]]]]:
+        """Key, text and action of each entry of a class's menu, part by part."""
+        state, classes, files = self._session.state, self._session.classes, self.files
+        only = {*state.classes.ids} - state.hidden == {class_id}
+        locked = class_id in state.locked
+        yield (
+            ("predict", "Predict", lambda: self.asked.emit(class_id)),
+            ("correct", "Correct", lambda: self.correction_asked.emit(class_id)),
+            ("teach", "Teach…", lambda: self.lesson_asked.emit(class_id)),
+            ("export", "Export mask…", lambda: self.export_asked.emit(class_id)),
+        )
+        only_text, lock_text = "Show all" if only else "Show only this", "Unlock" if locked else "Lock"
+        yield (
+            ("only", only_text, lambda: classes.show_only(None if only else class_id)),
+            ("lock", lock_text, lambda: classes.set_locked(class_id, not locked)),
+            ("rename", "Rename…", lambda: self.rename(class_id)),
+            ("color", "Colour…", lambda: self.choose_color(class_id)),
+        )
+        yield (
+            ("clear", "Clear its annotation", lambda: self._session.annotations.clear(class_id)),
+            ("remove", "Remove from the table…", lambda: self.remove(class_id)),
+        )
+        yield (
+            ("export_class", "Export class…", lambda: files.ask_to_export(class_id)),
+            ("import_class", "Import class…", files.ask_to_import),
+            ("remove_class", "Remove class from the model…", lambda: files.ask_to_remove(class_id)),
+        )
 
     def menu_beside(self) -> QMenu:
         """The menu where no class is."""

@@ -7,12 +7,25 @@ from napari.layers import Image as ImageLayer
 from napari.layers import Layer
 from numpy.typing import NDArray
 
-from condseg_app.data import AxisMap, CommonUnit, Geometry, Image, common_unit
+from condseg_app.data import AxisMap, CommonUnit, Geometry, Image, Model, common_unit
 from condseg_app.errors import GeometryError
 from condseg_app.viewer.placement import Placement
+from condseg_app.viewer.source import channel_of, image_of
 
 # World axes of a layer are taken as those of our own: (S, P, L), last first; RAS+ has L and P negative.
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])
+
+
+def adopted(layer: Layer, model: Model | None) -> tuple[Image, Placement]:
+    """A layer's image and its placement: the image that the layer was made of, if any.
+
+    Of several channels the layer's own is taken alone, unless the model takes all. Raises as `image_from_layer`.
+    """
+    image = image_of(layer)
+    if image is None:
+        return image_from_layer(layer)
+    takes_all = model is not None and model.preprocessing.channels == len(image.channels)
+    return image if takes_all else channel_of(layer, image), Placement.of(image.geometry)
 
 
 def image_from_layer(layer: Layer) -> tuple[Image, Placement]:

@@ -9,7 +9,7 @@ from napari.utils.events import Event
 
 from condseg_app.data import EVERYWHERE, ClassId, Region
 from condseg_app.session import Session
-from condseg_app.viewer.adopt import image_from_layer
+from condseg_app.viewer.adopt import adopted
 from condseg_app.viewer.annotation import AnnotationLayer
 from condseg_app.viewer.layer_list import is_gone
 from condseg_app.viewer.painting import Painting
@@ -17,7 +17,7 @@ from condseg_app.viewer.placement import Placement
 from condseg_app.viewer.reduced import ReducedVolume
 from condseg_app.viewer.results import Results
 from condseg_app.viewer.sight import Sight, Upright, overlaps
-from condseg_app.viewer.source import SourceLayers, channel_of, image_of
+from condseg_app.viewer.source import SourceLayers
 from condseg_app.viewer.throttle import Throttle
 from condseg_app.viewer.volume_view import VolumeView
 
@@ -85,21 +85,8 @@ class LayerBinding:
     # the user's actions
 
     def use_layer(self, layer: Layer) -> None:
-        """Make a layer of the user's the session's image.
-
-        Of several channels the layer's own is taken alone, unless the model takes all.
-
-        Raises:
-            GeometryError: the layer is no image of two or three axes.
-        """
-        image = image_of(layer)
-        if image is not None:
-            placement = Placement.of(image.geometry)
-            model = self.session.state.model
-            if model is None or model.preprocessing.channels != len(image.channels):
-                image = channel_of(layer, image)
-        else:
-            image, placement = image_from_layer(layer)
+        """Make a layer of the user's the session's image. Raises as `adopted`."""
+        image, placement = adopted(layer, self.session.state.model)
         self._adopting = layer, placement
         self.session.images.show(image)
 
