@@ -30,7 +30,7 @@ def project_of(state: State, refer: Refer) -> Project:
         tuple(images),
         len(images) - 1 if is_listed else None,
         None if state.model_path is None else refer(state.model_path),
-        Display(**{field.name: getattr(state, field.name) for field in fields(Display)}),
+        _display_of(state),
     )
 
 
@@ -80,13 +80,13 @@ def _kept(state: State) -> tuple[object, ...]:
     return (
         annotated,
         state.classes,
-        dict(state.thresholds),
-        state.hidden,
-        state.shows_conflicts,
-        state.priority,
-        (state.locked, state.only_free, state.only_inside),
+        replace(_display_of(state), current_class=None),
         state.model_path,
     )
+
+
+def _display_of(state: State) -> Display:
+    return Display(**{field.name: getattr(state, field.name) for field in fields(Display)})
 
 
 def _annotated(state: State) -> Iterator[tuple[Image, Annotations]]:

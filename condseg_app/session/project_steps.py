@@ -8,7 +8,7 @@ from pathlib import Path
 from condseg_app import io
 from condseg_app.data import FileReference, Image, Model, Project, ProjectImage
 from condseg_app.errors import CondsegError, WriteError
-from condseg_app.io.project.folder import Revision, read_project, write_project
+from condseg_app.io.project.folder import Revision, make_folder, read_project, write_project
 from condseg_app.io.project.lock import Lock
 from condseg_app.io.project.references import reference_to, why_not_same
 from condseg_app.jobs import Progress, Step, Steps
@@ -156,10 +156,7 @@ def _model(project: Project) -> tuple[tuple[Path, Model] | None, tuple[str, ...]
 
 def _locked(folder: Path) -> Lock:
     """The lock of a project's folder, taken; WriteError where another window has it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WriteError(f"could not be made ({error.strerror}); choose another folder", path=folder) from error
+    make_folder(folder)
     lock = Lock(folder)
     if not _taken(lock):
         raise WriteError(

@@ -54,7 +54,7 @@ def write_project(folder: Path, project: Project, seen: Revision | None = None) 
     _check_folder(folder, manifest)
     if seen is not None and revision_of(folder) != seen:
         raise WriteError("was changed by another program since; save the project under another name", path=folder)
-    _make(folder / _ARRAYS)
+    make_folder(folder / _ARRAYS)
     names = {at: _write_arrays(folder / _ARRAYS, image) for at, image in enumerate(project.images)}
     content = json.dumps(manifest_of(project, folder.resolve(), names), indent=1, ensure_ascii=False)
     with atomic_write(manifest) as temporary:
@@ -104,7 +104,8 @@ def _is_seen(file: Path) -> bool:
     return not file.name.startswith(".")
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder, if need be with those above; WriteError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -108,10 +108,6 @@ class Journal:
             raise
         self._written, self._manifest, self._end = beside._written, beside._manifest, beside._end
 
-    def remove(self) -> None:
-        """Forget the work: it is saved elsewhere, or nobody wants it."""
-        self.path.unlink(missing_ok=True)
-
     def _append(self, data: bytes) -> None:
         try:
             with self.path.open("r+b" if self._end else "wb") as file:
