@@ -200,16 +200,21 @@ def crashed(window: MainWindow, journals: Path, left: Path) -> Path:
     return left
 
 
-def test_kept_work_is_offered_and_restored(
-    make_window: MakeWindow, scan_file: Path, tmp_path: Path, qtbot: QtBot
-) -> None:
+def started_after_a_crash(make_window: MakeWindow, scan_file: Path, tmp_path: Path) -> MainWindow:
+    """A window that has found the work of a crashed window, whose journals were left in 'left'."""
     window = make_window(tmp_path / "journals")
     open_file(window, scan_file)
     mark(window, "cyst")
-    left = crashed(window, tmp_path / "journals", tmp_path / "left")
-    again = make_window(left)
+    again = make_window(crashed(window, tmp_path / "journals", tmp_path / "left"))
     again.session.projects.find_kept()
     assert again.session.wait(20)
+    return again
+
+
+def test_kept_work_is_offered_and_restored(
+    make_window: MakeWindow, scan_file: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    again = started_after_a_crash(make_window, scan_file, tmp_path)
     box = dialog(again, QMessageBox, "kept_dialog")
     assert box.text().startswith("Your work of ")
     assert box.text().endswith(" on scan.nii.gz was kept.")
@@ -222,28 +227,16 @@ def test_kept_work_is_offered_and_restored(
 def test_kept_work_is_discarded_only_after_a_question(
     make_window: MakeWindow, scan_file: Path, tmp_path: Path, qtbot: QtBot, then: str
 ) -> None:
-    window = make_window(tmp_path / "journals")
-    open_file(window, scan_file)
-    mark(window, "cyst")
-    left = crashed(window, tmp_path / "journals", tmp_path / "left")
-    again = make_window(left)
-    again.session.projects.find_kept()
-    assert again.session.wait(20)
+    again = started_after_a_crash(make_window, scan_file, tmp_path)
     press(qtbot, dialog(again, QMessageBox, "kept_dialog"), "Discard…")
     press(qtbot, dialog(again, QMessageBox, "discard_dialog"), then)
-    assert len(list(left.glob("*/work.journal"))) == (then == "Cancel")
+    assert len(list((tmp_path / "left").glob("*/work.journal"))) == (then == "Cancel")
 
 
 def test_kept_work_is_asked_about_again_at_the_next_start(
     make_window: MakeWindow, scan_file: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    window = make_window(tmp_path / "journals")
-    open_file(window, scan_file)
-    mark(window, "cyst")
-    left = crashed(window, tmp_path / "journals", tmp_path / "left")
-    again = make_window(left)
-    again.session.projects.find_kept()
-    assert again.session.wait(20)
+    again = started_after_a_crash(make_window, scan_file, tmp_path)
     press(qtbot, dialog(again, QMessageBox, "kept_dialog"), "Ask again at the next start")
-    found: list[KeptWork] = list(kept_work(left))
+    found: list[KeptWork] = list(kept_work(tmp_path / "left"))
     assert [work.image_names for work in found] == [("scan.nii.gz",)]

@@ -80,6 +80,16 @@ def work(session: Session, scans: list[Path], model: Path) -> None:
     session.classes.choose(id_of(session, "liver"))
 
 
+def saved_and_closed(make_session: MakeSession, scans: list[Path], model: Path, project: Path) -> Session:
+    """A session that has saved its work as a project and ended."""
+    session, _ = make_session()
+    work(session, scans, model)
+    session.projects.save_as(project)
+    assert session.wait(20)
+    session.close()
+    return session
+
+
 def test_a_project_is_opened_as_it_was_saved(
     make_session: MakeSession, scans: list[Path], model_path: Path, tmp_path: Path
 ) -> None:
@@ -155,11 +165,7 @@ def says_alike(one: Session, other: Session) -> bool:
 def test_a_moved_image_is_asked_for(
     make_session: MakeSession, scans: list[Path], model_path: Path, tmp_path: Path
 ) -> None:
-    session, _ = make_session()
-    work(session, scans, model_path)
-    session.projects.save_as(tmp_path / "week.condseg")
-    assert session.wait(20)
-    session.close()
+    saved_and_closed(make_session, scans, model_path, tmp_path / "week.condseg")
     moved = tmp_path / "elsewhere.nii.gz"
     shutil.move(scans[0], moved)
 
@@ -181,11 +187,7 @@ def test_a_moved_image_is_asked_for(
 def test_a_changed_image_is_told_and_another_is_asked_for(
     make_session: MakeSession, scans: list[Path], model_path: Path, tmp_path: Path
 ) -> None:
-    session, _ = make_session()
-    work(session, scans, model_path)
-    session.projects.save_as(tmp_path / "week.condseg")
-    assert session.wait(20)
-    session.close()
+    saved_and_closed(make_session, scans, model_path, tmp_path / "week.condseg")
     write_image(scans[0], make_volume(7, "first"))
     again, heard = make_session()
     again.projects.open(tmp_path / "week.condseg")
@@ -233,11 +235,7 @@ def test_the_second_window_is_read_only_and_told_who_has_the_project(
 def test_a_project_without_its_model_opens_and_says_so(
     make_session: MakeSession, scans: list[Path], model_path: Path, tmp_path: Path
 ) -> None:
-    session, _ = make_session()
-    work(session, scans, model_path)
-    session.projects.save_as(tmp_path / "week.condseg")
-    assert session.wait(20)
-    session.close()
+    session = saved_and_closed(make_session, scans, model_path, tmp_path / "week.condseg")
     model_path.unlink()
     again, heard = make_session()
     again.projects.open(tmp_path / "week.condseg")
